@@ -1,0 +1,1 @@
+"""The service behind the support line: it decides, Asterisk carries the calls."""

@@ -1,0 +1,39 @@
+"""The one error tree. The first docstring line of a class is the message; the facts are its fields."""
+
+from __future__ import annotations
+
+
+class OmnivigilError(Exception):
+    """Something the line could not do."""
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(self.message())
+
+    def message(self) -> str:
+        """The sentence of the class, followed by its facts."""
+        sentence = (type(self).__doc__ or "").strip().split("\n")[0]
+        facts = ", ".join(f"{name}: {value}" for name, value in self.facts.items() if value is not None)
+        return f"{sentence} ({facts})" if facts else sentence
+
+
+class BadInput(OmnivigilError):
+    """What was given cannot be used."""
+
+    def __init__(self, *, field: str, problem: str, mend: str, **facts: object) -> None:
+        self.field = field
+        self.problem = problem
+        self.mend = mend
+        super().__init__(field=field, problem=problem, mend=mend, **facts)
+
+
+class NotFound(OmnivigilError):
+    """There is no such thing."""
+
+
+class Conflict(OmnivigilError):
+    """Somebody changed it in the meantime."""
+
+
+class Unavailable(OmnivigilError):
+    """A component that is needed does not answer."""
