@@ -196,4 +196,5 @@ def _run(command: list[str]) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
         words = " ".join(done.stdout.strip().splitlines()[-3:])
-        raise RuntimeMissing(missing=f"{command[0]} could not do its work", said=words, mend="is a Debian mirror in reach?")
+        mend = "is a Debian mirror in reach?"
+        raise RuntimeMissing(missing=f"{command[0]} could not do its work", said=words, mend=mend)

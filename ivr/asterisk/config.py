@@ -1,0 +1,352 @@
+"""Renders Asterisk's configuration from the desk files, the directory and the settings.
+
+The templates in `dialplan/` read as Asterisk's own files. What goes into them is checked here against
+strict patterns first: a name with a bracket or a line break would otherwise become configuration.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from ivr.asterisk.runtime import Runtime
+from ivr.errors import OmnivigilError
+from ivr.settings import Settings
+
+TEMPLATES = Path(__file__).parents[2] / "dialplan"
+
+#: Loaded in this order; nothing else is.
+MODULES = (
+    "res_timing_timerfd",
+    "res_crypto",
+    "res_sorcery_config",
+    "res_sorcery_memory",
+    "res_sorcery_astdb",
+    "res_pjproject",
+    "res_pjsip",
+    "res_pjsip_session",
+    "res_pjsip_pubsub",
+    "res_rtp_asterisk",
+    "res_pjsip_sdp_rtp",
+    "res_pjsip_authenticator_digest",
+    "res_pjsip_outbound_authenticator_digest",
+    "res_pjsip_endpoint_identifier_user",
+    "res_pjsip_endpoint_identifier_ip",
+    "res_pjsip_registrar",
+    "res_pjsip_caller_id",
+    "res_pjsip_nat",
+    "res_pjsip_dtmf_info",
+    "res_pjsip_rfc3326",
+    "res_pjsip_logger",
+    "chan_pjsip",
+    "codec_ulaw",
+    "codec_alaw",
+    "codec_a_mu",
+    "codec_g722",
+    "codec_resample",
+    "format_pcm",
+    "format_sln",
+    "format_wav",
+    "bridge_simple",
+    "bridge_native_rtp",
+    "bridge_softmix",
+    "bridge_holding",
+    "bridge_builtin_features",
+    "res_musiconhold",
+    "res_speech",
+    "res_agi",
+    "res_security_log",
+    "res_clioriginate",
+    "app_stack",
+    "app_exec",
+    "app_playback",
+    "app_read",
+    "app_record",
+    "app_dial",
+    "app_queue",
+    "func_callerid",
+    "func_cdr",
+    "func_channel",
+    "func_cut",
+    "func_env",
+    "func_logic",
+    "func_strings",
+    "func_timeout",
+    "pbx_config",
+    "pbx_spool",
+    "res_cdrel_custom",
+    "cdr_custom",
+)
+
+#: Files that Asterisk complains about when absent, and whose defaults we want.
+DEFAULTED = {
+    "acl.conf": "",
+    "ccss.conf": "[general]\n",
+    "cel.conf": "[general]\nenable = no\n",
+    "features.conf": "[general]\n",
+    "indications.conf": "[general]\ncountry = ca\n\n[ca]\ndescription = Canada\nringcadence = 2000,4000\n"
+    "dial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\ncongestion = 480+620/250,0/250\n",
+    "pjproject.conf": "",
+    "queuerules.conf": "",
+    "stasis.conf": "[threadpool]\nminimum_size = 5\n",
+    "udptl.conf": "[general]\n",
+}
+
+#: The events the service reads; Asterisk is told to send it no others.
+SERVICE_EVENTS = (
+    "FullyBooted",
+    "QueueCallerJoin",
+    "QueueCallerLeave",
+    "QueueCallerAbandon",
+    "AgentCalled",
+    "AgentConnect",
+    "AgentComplete",
+    "AgentRingNoAnswer",
+    "QueueMemberAdded",
+    "QueueMemberRemoved",
+    "QueueMemberPause",
+    "QueueMemberStatus",
+    "DialBegin",
+    "DialEnd",
+    "Hangup",
+)
+
+#: What may be written into a configuration file between delimiters.
+_PLAIN = re.compile(r"[A-Za-z0-9_./:*@+&\[\]-]*")
+_DISPLAY = re.compile(r'[^\x00-\x1f"<>\[\]\\;]*')
+
+
+class UnsafeConfiguration(OmnivigilError):
+    """A value would change the meaning of Asterisk's configuration."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhoneAccount:
+    """One SIP account. `ha1` is MD5(name:omnivigil:password) in hex (RFC 2617 section 3.2.2.2)."""
+
+    name: str
+    ha1: str
+    #: customer, technician or department; decides what may be dialled.
+    kind: str
+    language: str
+    display: str
+    caller_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskRouting:
+    """What the dialplan needs of a desk when the service is away, and to know its calls."""
+
+    id: str
+    #: Every way its number may be dialled: digits only.
+    dialled: tuple[str, ...]
+    service_codes: tuple[str, ...]
+    language: str
+    #: The department, queue and wait in seconds that lead to a person.
+    operator: str
+    operator_queue: str
+    operator_wait_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueConfig:
+    """One app_queue; times in seconds."""
+
+    id: str
+    strategy: str
+    ring_s: int
+    retry_s: int
+    wrapup_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folders:
+    """Where one Asterisk keeps its things, below the state folder."""
+
+    etc: Path
+    home: Path
+    run: Path
+    log: Path
+    messages: Path
+    sounds: Path
+
+    @classmethod
+    def below(cls, settings: Settings) -> Folders:
+        home = settings.state / "asterisk"
+        return cls(
+            etc=home / "etc",
+            home=home,
+            run=settings.state / "run",
+            log=settings.state / "log" / "asterisk",
+            messages=settings.spool / "messages",
+            sounds=settings.sounds,
+        )
+
+    def make(self, runtime: Runtime) -> None:
+        """Create the folders, and the data folder whose links lead to the runtime's documentation and voices."""
+        folders = (self.etc, self.run, self.log, self.messages, self.sounds)
+        below_home = ("lib/keys", "data", "agi", "spool/outgoing", "spool/tmp")
+        for folder in (*folders, *(self.home / name for name in below_home), self.log / "cdr-custom"):
+            folder.mkdir(parents=True, exist_ok=True)
+        voices = {"fr": "fr_CA_f_June", "en": "en_US_f_Allison"}
+        for name in ("documentation", "rest-api"):
+            _link(self.home / "data" / name, runtime.data / name)
+        _link(self.home / "data" / "sounds", self.sounds)
+        for language, voice in voices.items():
+            _link(self.sounds / language, runtime.core_sounds / voice)
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.readlink() == target:
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedPrompts:
+    """Sound files (absolute, without extension) that the dialplan plays by itself."""
+
+    not_in_service: str
+    technician_login: str
+    #: (desk id, `queue` | `message` | `received`, language) -> sound file.
+    fallback: Mapping[tuple[str, str, str], str]
+
+
+def render(
+    *,
+    settings: Settings,
+    runtime: Runtime,
+    secrets: Mapping[str, str],
+    desks: Sequence[DeskRouting],
+    queues: Sequence[QueueConfig],
+    phones: Sequence[PhoneAccount],
+    prompts: FixedPrompts,
+    trunk_hosts: Sequence[str],
+    strict_rtp: bool = True,
+) -> None:
+    """Write every configuration file; raises UnsafeConfiguration before writing any."""
+    _check(desks=desks, queues=queues, phones=phones, trunk_hosts=trunk_hosts)
+    folders = Folders.below(settings)
+    folders.make(runtime)
+    _link_fallback(folders.sounds, prompts)
+    values: dict[str, Any] = {
+        "runtime": runtime,
+        "etc": folders.etc,
+        "home": folders.home,
+        "run": folders.run,
+        "log": folders.log,
+        "messages": folders.messages,
+        "sounds": folders.sounds,
+        "systemname": "ov",
+        "default_language": desks[0].language,
+        "modules": MODULES,
+        "rtp_first": settings.rtp[0],
+        "rtp_last": settings.rtp[1],
+        "strict_rtp": strict_rtp,
+        "ami": settings.ami,
+        "agi": settings.agi,
+        "sip": settings.sip,
+        "trunk_hosts": trunk_hosts,
+        "selfcall_number": SELFCALL_NUMBER,
+        "selfcall_file": folders.run / "selfcall.wav",
+        "endpoints": phones,
+        "queues": queues,
+        "desks": desks,
+        "not_in_service": prompts.not_in_service,
+        "technician_login": prompts.technician_login,
+        # One second of 8 kHz, 16-bit audio: shorter than that, nothing was said.
+        "shortest_message_bytes": 16000,
+        "accounts": _accounts(secrets),
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - these are Asterisk's files, and every value was checked above
+    )
+    for name, text in DEFAULTED.items():
+        _write_private(folders.etc / name, text)
+    for template in sorted(TEMPLATES.glob("*.conf.j2")):
+        target = folders.etc / template.name.removesuffix(".j2")
+        _write_private(target, environment.get_template(template.name).render(values))
+
+
+#: The number that the line gives when it calls itself; not one that a customer can have.
+SELFCALL_NUMBER = "5145550199"
+
+
+def _accounts(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": "service",
+            "secret": secrets["ami_service"],
+            "read": "call,agent,dialplan,system",
+            "write": "agent,originate,reporting",
+            "events": SERVICE_EVENTS,
+        },
+        {
+            # Takes the callers of a dead service out of it.
+            "name": "supervisor",
+            "secret": secrets["ami_supervisor"],
+            "read": "none",
+            "write": "call,reporting",
+            "events": (),
+        },
+        {
+            # Only looks.
+            "name": "witness",
+            "secret": secrets["ami_witness"],
+            "read": "call,agent,reporting",
+            "write": "reporting,agent",
+            "events": (),
+        },
+    ]
+
+
+def _check(
+    *,
+    desks: Sequence[DeskRouting],
+    queues: Sequence[QueueConfig],
+    phones: Sequence[PhoneAccount],
+    trunk_hosts: Sequence[str],
+) -> None:
+    plain = [
+        *(text for d in desks for text in (d.id, d.language, d.operator, d.operator_queue)),
+        *(text for d in desks for text in (*d.dialled, *d.service_codes)),
+        *(text for q in queues for text in (q.id, q.strategy)),
+        *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id)),
+        *trunk_hosts,
+    ]
+    for text in plain:
+        if not _PLAIN.fullmatch(text):
+            raise UnsafeConfiguration(value=repr(text), mend="letters, digits and _ . / : * @ + - only")
+    for phone in phones:
+        if not _DISPLAY.fullmatch(phone.display):
+            raise UnsafeConfiguration(value=repr(phone.display), mend="no quotes, brackets or control characters")
+
+
+def _link_fallback(sounds: Path, prompts: FixedPrompts) -> None:
+    """Give the prompts of the service-less dialplan names that it can put together by itself."""
+    folder = sounds / "ov" / "fallback"
+    folder.mkdir(parents=True, exist_ok=True)
+    for (desk, what, language), sound in prompts.fallback.items():
+        for extension in ("ulaw", "alaw", "g722", "sln16"):
+            _link(folder / f"{desk}-{what}-{language}.{extension}", Path(f"{sound}.{extension}"))
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace a file that may hold secrets, readable by its owner only, never half-written."""
+    partial = path.with_name(path.name + ".partial")
+    partial.touch(mode=0o600, exist_ok=True)
+    partial.chmod(0o600)
+    partial.write_text(text)
+    shutil.move(partial, path)
