@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 #: Gives the present moment as an aware datetime.
 Clock = Callable[[], datetime]
@@ -12,15 +12,6 @@ Clock = Callable[[], datetime]
 def system_clock() -> datetime:
     """The present moment, in UTC."""
     return datetime.now(UTC)
-
-
-def clock_starting_at(start: datetime, *, real: Clock = system_clock) -> Clock:
-    """A clock that shows `start` now and runs on from there, so that closed hours can be dialled.
-
-    Raises ValueError when `start` has no time zone.
-    """
-    shift: timedelta = require_aware(start) - real()
-    return lambda: real() + shift
 
 
 def require_aware(moment: datetime) -> datetime:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
-from datetime import datetime
+import json
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 
+from ivr.clock import Clock, system_clock
 from ivr.errors import BadInput
 
 
@@ -52,10 +54,42 @@ class Settings:
     ami: Address = Address(host="127.0.0.1", port=5038)
     #: First and last UDP port for media; two per leg.
     rtp: tuple[int, int] = (10000, 12000)
-    #: Where the service's clock starts; None is the real time.
-    now: datetime | None = None
+    #: How far the service's clock is from the real one, in seconds, so that closed hours can be dialled.
+    clock_shift_s: float = 0.0
     #: Load the demo directory, with its published passwords.
     demo: bool = True
+    #: Networks whose calls come in by the trunk, as in 203.0.113.0/28; loopback always does.
+    trunk_hosts: tuple[str, ...] = ()
+    #: A folder of desk files instead of the ones that come with the product.
+    desks: Path | None = None
+    #: A folder of recorded prompts that win over the voice engines.
+    recordings: Path | None = None
+    #: A Piper voice model per language, as in {"fr": "voice.onnx"}.
+    piper_models: tuple[tuple[str, str], ...] = ()
+
+    def write(self, path: Path) -> None:
+        """Hand these settings to another process of the line."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), default=str, indent=1))
+
+    @classmethod
+    def read(cls, path: Path) -> Settings:
+        """The settings that `write` wrote."""
+        values = json.loads(path.read_text())
+        for name in ("sip", "http", "agi", "ami"):
+            values[name] = Address(**values[name])
+        for name in ("state", "desks", "recordings"):
+            values[name] = Path(values[name]) if values[name] is not None else None
+        for name in ("rtp", "trunk_hosts"):
+            values[name] = tuple(values[name])
+        values["piper_models"] = tuple((language, model) for language, model in values["piper_models"])
+        return cls(**values)
+
+    @property
+    def clock(self) -> Clock:
+        """The service's clock."""
+        shift = timedelta(seconds=self.clock_shift_s)
+        return lambda: system_clock() + shift
 
     @property
     def database_url(self) -> str:

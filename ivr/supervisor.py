@@ -1,0 +1,162 @@
+"""Keeps Asterisk and the service running, and takes callers out of a service that died or froze.
+
+Asterisk waits without end for a frozen service, and a caller in mid-prompt hears a dead one's prompt to
+its end. So the service must give a sign of life several times a second; when none comes it is killed,
+and the calls it was deciding are sent to the dialplan's own way to a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger()
+
+#: The service writes one byte this often, in seconds.
+BEAT_S = 0.25
+#: Silence for this long, in seconds, means frozen. With the kill and the redirect a caller waits under 5 s.
+FROZEN_S = 3.0
+#: Until its first sign of life a service may take this long, in seconds.
+_START_S = 60.0
+_STOP_S = 8.0
+
+Rescue = Callable[[], Awaitable[int]]
+
+
+class Service:
+    """The service process: started, watched, and started again when it ends without being told to."""
+
+    def __init__(self, *, settings_file: Path, output: Path, rescue: Rescue) -> None:
+        self._settings_file = settings_file
+        self._output = output
+        self._rescue = rescue
+        self._process: asyncio.subprocess.Process | None = None
+        self._beats = _Beats()
+        self._stopping = False
+        self.restarts = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running process."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
+
+    async def watch(self) -> None:
+        """Run the service until `stop`; restarts it, at most once a second after the first time."""
+        while not self._stopping:
+            started = time.monotonic()
+            await self._start()
+            reason = await self._until_dead_or_frozen()
+            if self._stopping:
+                break
+            self.restarts += 1
+            log.error("service ended and is started again", reason=reason, restarts=self.restarts)
+            with contextlib.suppress(Exception):
+                # Whatever keeps the rescue from working must not keep the service from coming back.
+                moved = await asyncio.wait_for(self._rescue(), 4)
+                log.warning("callers of the dead service sent to a person", callers=moved)
+            await asyncio.sleep(max(0.0, 1.0 - (time.monotonic() - started)))
+
+    async def _start(self) -> None:
+        read_end, write_end = os.pipe()
+        with self._output.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "ivr",
+                "serve",
+                str(self._settings_file),
+                "--heartbeat-fd",
+                str(write_end),
+                pass_fds=(write_end,),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        os.close(write_end)
+        await self._beats.follow(read_end)
+
+    async def _until_dead_or_frozen(self) -> str:
+        assert self._process is not None
+        dead = asyncio.create_task(self._process.wait())
+        try:
+            while not dead.done():
+                await asyncio.wait({dead}, timeout=BEAT_S)
+                if not dead.done() and not self._stopping and self._beats.silent_for() > self._beats.allowed():
+                    log.error("service is frozen and is killed", silent_s=round(self._beats.silent_for(), 1))
+                    self._process.kill()
+                    await dead
+                    return "frozen"
+        finally:
+            self._beats.close()
+        return f"exit code {dead.result()}"
+
+    async def stop(self) -> None:
+        """Ask it to finish its calls, and end it after a deadline."""
+        self._stopping = True
+        if self._process is None or self._process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), _STOP_S)
+        except TimeoutError:
+            log.error("service did not stop in time and is killed")
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+
+class _Beats:
+    """Signs of life on a pipe."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._any = False
+        self._transport: asyncio.ReadTransport | None = None
+
+    async def follow(self, read_end: int) -> None:
+        self._last = time.monotonic()
+        self._any = False
+        loop = asyncio.get_running_loop()
+        beats = self
+
+        class Reader(asyncio.Protocol):
+            def data_received(self, data: bytes) -> None:
+                beats._last = time.monotonic()
+                beats._any = True
+
+        transport, _ = await loop.connect_read_pipe(Reader, os.fdopen(read_end, "rb", 0))
+        self._transport = transport
+
+    def silent_for(self) -> float:
+        return time.monotonic() - self._last
+
+    def allowed(self) -> float:
+        return FROZEN_S if self._any else _START_S
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+
+async def beat(write_end: int, supervisor_gone: asyncio.Event) -> None:
+    """The service's side: a sign of life until the supervisor is gone."""
+    os.set_blocking(write_end, False)
+    while True:
+        try:
+            os.write(write_end, b".")
+        except BlockingIOError:
+            pass  # a busy supervisor has plenty to read
+        except OSError:
+            supervisor_gone.set()
+            return
+        await asyncio.sleep(BEAT_S)
