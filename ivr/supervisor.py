@@ -49,12 +49,12 @@ class Service:
 
     async def watch(self) -> None:
         """Run the service until `stop`; restarts it, at most once a second after the first time."""
-        while not self._stopping:
+        while True:
             started = time.monotonic()
-            await self._start()
-            reason = await self._until_dead_or_frozen()
+            self._process = await self._start()
+            reason = await self._until_dead_or_frozen(self._process)
             if self._stopping:
-                break
+                return
             self.restarts += 1
             log.error("service ended and is started again", reason=reason, restarts=self.restarts)
             with contextlib.suppress(Exception):
@@ -63,10 +63,10 @@ class Service:
                 log.warning("callers of the dead service sent to a person", callers=moved)
             await asyncio.sleep(max(0.0, 1.0 - (time.monotonic() - started)))
 
-    async def _start(self) -> None:
+    async def _start(self) -> asyncio.subprocess.Process:
         read_end, write_end = os.pipe()
         with self._output.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
+            process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "ivr",
@@ -82,16 +82,16 @@ class Service:
             )
         os.close(write_end)
         await self._beats.follow(read_end)
+        return process
 
-    async def _until_dead_or_frozen(self) -> str:
-        assert self._process is not None
-        dead = asyncio.create_task(self._process.wait())
+    async def _until_dead_or_frozen(self, process: asyncio.subprocess.Process) -> str:
+        dead = asyncio.create_task(process.wait())
         try:
             while not dead.done():
                 await asyncio.wait({dead}, timeout=BEAT_S)
                 if not dead.done() and not self._stopping and self._beats.silent_for() > self._beats.allowed():
                     log.error("service is frozen and is killed", silent_s=round(self._beats.silent_for(), 1))
-                    self._process.kill()
+                    process.kill()
                     await dead
                     return "frozen"
         finally:

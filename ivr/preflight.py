@@ -1,0 +1,154 @@
+"""What must be true of the machine before the line can run; each lack is told with its mend."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ivr.asterisk import runtime
+from ivr.errors import BadInput
+from ivr.settings import Address, Settings
+
+#: Free space, in bytes, that the embedded Asterisk and the sounds need on first use.
+FIRST_USE_BYTES = 700_000_000
+#: Free space, in bytes, below which voice messages would soon be lost.
+RUNNING_BYTES = 100_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing looked at: what, how it is, and how to mend it when it is not well."""
+
+    what: str
+    well: bool
+    state: str
+    mend: str = ""
+
+
+def check_demo_is_private(settings: Settings) -> None:
+    """Refuse published passwords on an address that others can reach. Raises BadInput."""
+    if settings.demo and not settings.sip.loopback:
+        raise BadInput(
+            field="--sip",
+            problem=f"the demo's passwords are public and {settings.sip.host} can be reached by others",
+            mend="use --no-demo, or a loopback address such as 127.0.0.1:5060",
+        )
+
+
+def check_internal_addresses(settings: Settings) -> None:
+    """FastAGI has no authentication and AMI no encryption: loopback only. Raises BadInput."""
+    for field, address in (("--agi", settings.agi), ("--ami", settings.ami)):
+        if not address.loopback:
+            raise BadInput(field=field, problem=f"{address} can be reached by others", mend="use a loopback address")
+
+
+def check_state(state: Path) -> None:
+    """The state folder can be made, written to and has room. Raises BadInput."""
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        probe = state / ".write-probe"
+        with probe.open("wb") as handle:
+            handle.write(b"x" * 4096)
+            handle.flush()
+            os.fsync(handle.fileno())
+        probe.unlink()
+    except OSError as error:
+        raise BadInput(
+            field="--state",
+            problem=f"{state} cannot be written: {error.strerror}",
+            mend="free some space or name a folder on a writable disk",
+        ) from error
+    free = shutil.disk_usage(state).free
+    if free < RUNNING_BYTES:
+        raise BadInput(
+            field="--state",
+            problem=f"only {free // 1_000_000} MB are free on the disk of {state}",
+            mend="free some space or name a folder on another disk",
+        )
+
+
+def check_ports(settings: Settings) -> None:
+    """Every port the line answers on is free. Raises BadInput that names the option."""
+    for field, address, kinds in _ports(settings):
+        for kind in kinds:
+            if (problem := _taken(address, kind)) is not None:
+                raise BadInput(field=field, problem=f"{address} {problem}", mend="stop what uses it, or choose another")
+
+
+def _ports(settings: Settings) -> Iterator[tuple[str, Address, tuple[socket.SocketKind, ...]]]:
+    yield "--sip", settings.sip, (socket.SOCK_DGRAM, socket.SOCK_STREAM)
+    yield "--http", settings.http, (socket.SOCK_STREAM,)
+    yield "--agi", settings.agi, (socket.SOCK_STREAM,)
+    yield "--ami", settings.ami, (socket.SOCK_STREAM,)
+
+
+def _taken(address: Address, kind: socket.SocketKind) -> str | None:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError as error:
+            return f"cannot be used ({error.strerror})"
+    return None
+
+
+def findings(settings: Settings, runtimes: list[Path]) -> list[Finding]:
+    """Everything `./omnivigil doctor` looks at, in the order a newcomer would mend it."""
+    found = [_python(), _state(settings), _packages(), _asterisk(runtimes)]
+    for check, what in ((check_demo_is_private, "demo secrets"), (check_ports, "ports")):
+        try:
+            check(settings)
+            found.append(Finding(what=what, well=True, state="well"))
+        except BadInput as error:
+            found.append(Finding(what=what, well=False, state=f"{error.field}: {error.problem}", mend=error.mend))
+    found.append(_simulator())
+    return found
+
+
+def _python() -> Finding:
+    return Finding(what="Python", well=sys.version_info >= (3, 11), state=sys.version.split()[0], mend="install 3.11+")
+
+
+def _state(settings: Settings) -> Finding:
+    try:
+        check_state(settings.state)
+    except BadInput as error:
+        return Finding(what="state folder", well=False, state=error.problem, mend=error.mend)
+    free = shutil.disk_usage(settings.state).free // 1_000_000
+    return Finding(what="state folder", well=True, state=f"{settings.state}, {free} MB free")
+
+
+def _packages() -> Finding:
+    missing = [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]
+    return Finding(
+        what="Debian's package tools",
+        well=not missing,
+        state=f"missing: {', '.join(missing)}" if missing else "present",
+        mend="use a Debian machine or the Docker image; not needed where Asterisk 22.10.1 is installed",
+    )
+
+
+def _asterisk(runtimes: list[Path]) -> Finding:
+    try:
+        found = runtime.find(runtimes)
+    except runtime.RuntimeMissing as error:
+        mend = "run ./omnivigil up, which unpacks it without root"
+        return Finding(what="Asterisk, voices", well=False, state=f"missing: {error.facts['missing']}", mend=mend)
+    version = ".".join(map(str, found.version))
+    return Finding(what="Asterisk, voices", well=True, state=f"Asterisk {version} in {found.root}")
+
+
+def _simulator() -> Finding:
+    try:
+        import pjsua2  # noqa: F401
+    except ImportError:
+        mend = "run ./omnivigil test or ./omnivigil sim, which install it (Python 3.11 or 3.12)"
+        return Finding(what="simulated phones", well=False, state="not installed; only tests need them", mend=mend)
+    return Finding(what="simulated phones", well=True, state="present")
