@@ -1,0 +1,1 @@
+"""One conversation a file: what the caller hears and presses, in order."""

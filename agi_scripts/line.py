@@ -1,0 +1,98 @@
+"""From the greeting to the decision where the call goes. The menu itself is `ivr.desk.menu`; here it is spoken."""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+
+from agi_scripts.context import LineContext, caller_number, endpoint_of
+from agi_scripts.speaking import ask
+from ivr.asterisk.fastagi import AgiSession, CallHungUp
+from ivr.desk import menu
+from ivr.desk.schema import Desk
+
+log = structlog.get_logger()
+
+
+async def line(session: AgiSession, context: LineContext) -> None:
+    """Carry one call through its desk's menu; arguments are the desk's id and the number dialled.
+
+    The decision is the very last thing sent. Without it, whatever happened here, the dialplan takes the
+    caller to a person by itself.
+    """
+    desk = context.desks[session.args[0]]
+    dialled = session.args[1]
+    number, endpoint = caller_number(session), endpoint_of(session)
+    identity = context.book.identify(number, endpoint)
+    call_id = uuid.uuid4().hex
+    structlog.contextvars.bind_contextvars(call=call_id)
+    context.calls.begin(
+        call_id,
+        linkedid=session.env.get("uniqueid", ""),
+        channel=session.env.get("channel", ""),
+        desk=desk.id,
+        dialled=dialled,
+        ani=number,
+        endpoint=endpoint,
+        identity=identity,
+        at=context.clock(),
+    )
+    caller = menu.Caller(
+        number=number,
+        language=identity.language,
+        registered_phone=endpoint,
+        known=identity.customer is not None,
+    )
+    try:
+        destination = await _converse(session, context, desk, caller, dialled, call_id)
+        await _decide(session, context, desk, destination, call_id)
+    except CallHungUp:
+        context.calls.end(call_id, context.clock(), result="hung-up-in-menu", reason="caller hung up")
+    except Exception as error:
+        # The dialplan takes over: the caller reaches a person, and the person on call reads why.
+        context.calls.note(call_id, "failed", context.clock(), error=repr(error))
+        log.exception("menu failed; the dialplan takes the caller to a person")
+
+
+async def _converse(
+    session: AgiSession, context: LineContext, desk: Desk, caller: menu.Caller, dialled: str, call_id: str
+) -> menu.Destination:
+    """Speak the menu's steps and give it what is pressed, until it knows where the call goes."""
+    steps = menu.line(desk, context.calendars[desk.id], caller, dialled, context.clock)
+    language = desk.languages[0]
+    answer: str | None = None
+    try:
+        while True:
+            try:
+                step = steps.send(answer) if answer is not None else next(steps)
+            except StopIteration as end:
+                destination: menu.Destination = end.value
+                return destination
+            if isinstance(step, menu.Decided):
+                context.calls.note(call_id, "decided", context.clock(), what=step.what, **step.facts)
+                answer = None
+                continue
+            if step.language != language:
+                language = step.language
+                # So that the dialplan, should it have to take over, goes on in this language.
+                await session.set_variable("OV_LANGUAGE", language)
+            answer = await ask(session, context, desk, step, call_id)
+    finally:
+        steps.close()
+
+
+async def _decide(
+    session: AgiSession, context: LineContext, desk: Desk, to: menu.Destination, call_id: str
+) -> None:
+    target = to.queue if to.kind == "queue" else "&".join(f"PJSIP/{phone}" for phone in to.phones)
+    seconds = desk.queues[to.queue].max_wait_s if to.queue else to.ring_s
+    urgency = "urgent" if to.urgent else "ordinary"
+    now = context.clock()
+    context.calls.note(call_id, "routed", now, to=to.kind, department=to.department, target=target, why=to.reason)
+    context.calls.route(call_id, department=to.department, language=to.language)
+    fields = (to.kind, to.language, to.department, target or "", str(int(seconds or 0)), urgency, call_id)
+    if to.kind in ("queue", "ring"):
+        context.open_ticket(call_id, desk.id, to.department)
+    context.remember_language(call_id, to.language)
+    await session.set_variable("OV_NEXT", ",".join(fields))

@@ -1,0 +1,121 @@
+"""Takes a voice message: nothing is confirmed before it is on disk and its ticket is committed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from agi_scripts.context import LineContext, caller_number, endpoint_of
+from agi_scripts.recording import Recording, inspect, keep
+from ivr.asterisk.fastagi import AgiSession, CallHungUp
+from ivr.desk.schema import Desk
+
+log = structlog.get_logger()
+
+#: After this much silence, in seconds, the caller has finished.
+SILENCE_S = 5
+LONGEST_S = 180
+#: A caller who said nothing, or next to nothing, is asked again this often.
+ATTEMPTS = 3
+
+
+async def message(session: AgiSession, context: LineContext) -> None:
+    """Record a message for a department and open its ticket.
+
+    Arguments: desk, department, language, `urgent` or `ordinary`, call id, why, and the file to record to,
+    without extension. The dialplan keeps what was recorded should the service die in the middle.
+    """
+    desk_id, department, language, urgency, call_id, why, file = session.args[:7]
+    desk = context.desks[desk_id]
+    structlog.contextvars.bind_contextvars(call=call_id)
+    if not call_id:
+        call_id = context.calls.id_of(session.env.get("uniqueid", "")) or ""
+    path = Path(f"{file}.wav")
+    try:
+        if why:
+            # The queue or the phones did not lead to a person; a closed desk has told so already.
+            await _say(session, context, desk, language, "nobody-answers", call_id)
+        recording = await _record(session, context, desk, language, path, call_id)
+    except CallHungUp:
+        recording = await asyncio.to_thread(inspect, path)
+        if recording.said_something:
+            await _enter(session, context, desk, department, language, urgency == "urgent", call_id, recording)
+            context.calls.end(call_id, context.clock(), result="message", reason="hung up after leaving a message")
+        else:
+            context.calls.end(call_id, context.clock(), result="abandoned", reason="hung up before leaving a message")
+        return
+    except Exception:
+        log.exception("message box failed; the dialplan's own takes over")
+        return
+    number = await _enter(session, context, desk, department, language, urgency == "urgent", call_id, recording)
+    try:
+        confirmation = "message-received-urgent" if urgency == "urgent" else "message-received"
+        await _say(session, context, desk, language, confirmation, call_id)
+        if number is not None:
+            await _say(session, context, desk, language, "ticket-number", call_id)
+            for digit in number:
+                await _say(session, context, desk, language, f"digit-{digit}", call_id)
+        await _say(session, context, desk, language, "goodbye", call_id)
+        await session.set_variable("OV_NEXT", "done")
+    except CallHungUp:
+        pass
+    context.calls.end(call_id, context.clock(), result="message", reason=why or "closed")
+
+
+async def _say(
+    session: AgiSession, context: LineContext, desk: Desk, language: str, prompt: str, call_id: str
+) -> str | None:
+    context.calls.note(call_id, "played", context.clock(), prompts=prompt, language=language)
+    return await session.stream_file(await context.sound(desk.id, prompt, language, {}), "#")
+
+
+async def _record(
+    session: AgiSession, context: LineContext, desk: Desk, language: str, path: Path, call_id: str
+) -> Recording:
+    """Record until something was said, at most ATTEMPTS times; the last attempt is kept whatever it holds."""
+    await _say(session, context, desk, language, "message-record", call_id)
+    for attempt in range(1, ATTEMPTS + 1):
+        # k: what was recorded stays when the caller hangs up. Record plays the beep.
+        await session.execute("Record", str(path), str(SILENCE_S), str(LONGEST_S), "k")
+        recording = await asyncio.to_thread(inspect, path)
+        context.calls.note(
+            call_id, "recorded", context.clock(), seconds=recording.seconds, said_something=recording.said_something
+        )
+        if recording.said_something or attempt == ATTEMPTS:
+            break
+        again = "message-silence" if recording.silent else "message-short"
+        await _say(session, context, desk, language, again, call_id)
+    return recording
+
+
+async def _enter(
+    session: AgiSession,
+    context: LineContext,
+    desk: Desk,
+    department: str,
+    language: str,
+    urgent: bool,
+    call_id: str,
+    recording: Recording,
+) -> str | None:
+    """Make the message durable and open its ticket; its number, or None when the database is away.
+
+    Returns only once the request can no longer be lost. Raises OSError when not even the disk takes it.
+    """
+    await asyncio.to_thread(keep, recording)
+    receipt = await context.leave_message(
+        desk=desk,
+        department=department,
+        language=language,
+        urgent=urgent,
+        call_id=call_id or None,
+        key=recording.path.stem,
+        number=caller_number(session),
+        endpoint=endpoint_of(session),
+        recording=recording.path,
+        seconds=recording.seconds,
+    )
+    context.calls.note(call_id, "message", context.clock(), ticket=receipt.ticket_number, reference=receipt.reference)
+    return receipt.ticket_number

@@ -1,0 +1,51 @@
+"""*22 logs a technician in or out of their queues, *23 pauses and resumes: a toggle each, and the state is spoken."""
+
+from __future__ import annotations
+
+import structlog
+
+from agi_scripts.context import LineContext, endpoint_of
+from ivr.asterisk.fastagi import AgiSession, CallHungUp
+
+log = structlog.get_logger()
+
+
+async def technician(session: AgiSession, context: LineContext) -> None:
+    """Carry out `login` or `pause` for the technician whose registered phone this is."""
+    wish = session.args[0]
+    endpoint = endpoint_of(session)
+    known = context.book.technician(endpoint) if endpoint is not None else None
+    try:
+        if known is None or endpoint is None:
+            spoken, language = "technician-unknown", context.default_language
+        else:
+            language = known.language
+            spoken = await _toggle(context, wish, endpoint, known.name, known.queues)
+        desk = context.main_desk
+        if language not in desk.languages:
+            language = desk.languages[0]
+        await session.stream_file(await context.sound(desk.id, spoken, language, {}), "")
+        await session.set_variable("OV_NEXT", "done")
+    except CallHungUp:
+        # What was asked is done; only the confirmation was not heard.
+        return
+    except Exception:
+        log.exception("technician's request failed", wish=wish, endpoint=endpoint)
+
+
+async def _toggle(context: LineContext, wish: str, endpoint: str, name: str, queues: tuple[str, ...]) -> str:
+    """Change the membership and tell which prompt confirms it."""
+    mine = [member for member in await context.members.list(None) if member.endpoint == endpoint]
+    if wish == "login":
+        if mine:
+            for member in mine:
+                await context.members.remove(member.queue, endpoint)
+            return "technician-logout"
+        for queue in queues:
+            await context.members.add(queue, endpoint, name)
+        return "technician-login"
+    if not mine:
+        return "technician-not-logged-in"
+    pause = not any(member.paused for member in mine)
+    await context.members.pause(None, endpoint, pause, "*23" if pause else "")
+    return "technician-pause" if pause else "technician-unpause"

@@ -1,0 +1,200 @@
+"""The command line: ./omnivigil up, doctor, test, hear, sim, bench."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ivr.clock import require_aware, system_clock
+from ivr.errors import BadInput, OmnivigilError
+from ivr.settings import Address, Settings
+
+REPOSITORY = Path(__file__).parents[1]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+console = Console(highlight=False)
+
+StateOption = Annotated[Path, typer.Option("--state", help="Folder for everything the line keeps.")]
+SipOption = Annotated[str, typer.Option("--sip", metavar="HOST:PORT", help="Where phones and trunks call.")]
+HttpOption = Annotated[str, typer.Option("--http", metavar="HOST:PORT", help="Where the API answers.")]
+AgiOption = Annotated[str, typer.Option("--agi", metavar="HOST:PORT", help="Internal: the service's FastAGI port.")]
+AmiOption = Annotated[str, typer.Option("--ami", metavar="HOST:PORT", help="Internal: Asterisk's manager port.")]
+RtpOption = Annotated[str, typer.Option("--rtp", metavar="FIRST-LAST", help="UDP ports for media.")]
+
+
+def settings_of(state: Path, sip: str, http: str, agi: str, ami: str, rtp: str, now: str | None, demo: bool) -> Settings:
+    """The settings that the options say; raises BadInput that names the option."""
+    return Settings(
+        state=state.resolve(),
+        sip=Address.parse(sip, field="--sip"),
+        http=Address.parse(http, field="--http"),
+        agi=Address.parse(agi, field="--agi"),
+        ami=Address.parse(ami, field="--ami"),
+        rtp=_ports(rtp),
+        clock_shift_s=_shift(now),
+        demo=demo,
+    )
+
+
+def _ports(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    first, last = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 1023 < first < last < 65536:
+        raise BadInput(field="--rtp", problem=f"{text!r} is not a range of ports", mend="write it as 10000-12000")
+    return first, last
+
+
+def _shift(now: str | None) -> float:
+    if now is None:
+        return 0.0
+    try:
+        start = require_aware(datetime.fromisoformat(now))
+    except ValueError as error:
+        mend = "write it as 2026-12-25T10:00:00-05:00"
+        raise BadInput(field="--now", problem=str(error), mend=mend) from error
+    return (start - system_clock()).total_seconds()
+
+
+@app.command()
+def up(
+    state: StateOption = Path("var"),
+    sip: SipOption = "127.0.0.1:5060",
+    http: HttpOption = "127.0.0.1:8080",
+    agi: AgiOption = "127.0.0.1:4573",
+    ami: AmiOption = "127.0.0.1:5038",
+    rtp: RtpOption = "10000-12000",
+    now: Annotated[str | None, typer.Option(help="Start the service's clock here (ISO 8601 with offset).")] = None,
+    demo: Annotated[bool, typer.Option(help="Load the demo directory, whose passwords are public.")] = True,
+    trunk: Annotated[list[str] | None, typer.Option(help="Network whose calls come in by the trunk.")] = None,
+    desks: Annotated[Path | None, typer.Option(help="Folder of desk files instead of the built-in ones.")] = None,
+    recordings: Annotated[Path | None, typer.Option(help="Folder of recorded prompts, which win.")] = None,
+    piper: Annotated[list[str] | None, typer.Option(help="Piper voice, as fr=VOICE.onnx.")] = None,
+) -> None:
+    """Set everything up on first use and run the line until Ctrl-C."""
+    from dataclasses import replace
+
+    from ivr.up import run
+
+    settings = replace(
+        settings_of(state, sip, http, agi, ami, rtp, now, demo),
+        trunk_hosts=tuple(trunk or ()),
+        desks=desks.resolve() if desks else None,
+        recordings=recordings.resolve() if recordings else None,
+        piper_models=tuple(_model(text) for text in piper or ()),
+    )
+    raise typer.Exit(asyncio.run(run(settings, console)))
+
+
+def _model(text: str) -> tuple[str, str]:
+    language, equals, model = text.partition("=")
+    if not equals or not Path(model).is_file():
+        raise BadInput(field="--piper", problem=f"{text!r} names no model file", mend="write it as fr=voice.onnx")
+    return language, str(Path(model).resolve())
+
+
+@app.command(hidden=True)
+def serve(
+    settings_file: Path,
+    heartbeat_fd: Annotated[int, typer.Option("--heartbeat-fd")],
+) -> None:
+    """The service itself; `up` starts and watches it."""
+    import uvloop
+
+    from ivr import logs
+    from ivr.service import serve as serve_line
+
+    logs.configure()
+    uvloop.run(serve_line(Settings.read(settings_file), heartbeat_fd))
+
+
+@app.command()
+def doctor(
+    state: StateOption = Path("var"),
+    sip: SipOption = "127.0.0.1:5060",
+    http: HttpOption = "127.0.0.1:8080",
+    agi: AgiOption = "127.0.0.1:4573",
+    ami: AmiOption = "127.0.0.1:5038",
+    rtp: RtpOption = "10000-12000",
+) -> None:
+    """Say what is missing, and how to mend it."""
+    from ivr.preflight import findings
+    from ivr.up import runtime_folders
+
+    settings = settings_of(state, sip, http, agi, ami, rtp, None, True)
+    found = findings(settings, runtime_folders(settings))
+    table = Table("", "what", "state", "mend")
+    for one in found:
+        table.add_row("[green]✓[/]" if one.well else "[red]✗[/]", one.what, one.state, "" if one.well else one.mend)
+    console.print(table)
+    raise typer.Exit(0 if all(one.well for one in found) else 1)
+
+
+@app.command()
+def test(
+    only: Annotated[list[str] | None, typer.Argument(help="Test files or folders instead of all.")] = None,
+    lint: Annotated[bool, typer.Option(help="Also run ruff, mypy and the import rules.")] = True,
+) -> None:
+    """Install what the tests need and run them all: checks, unit, integration, calls."""
+    from ivr.testing import run_tests
+
+    raise typer.Exit(run_tests(REPOSITORY, only or [], lint=lint))
+
+
+@app.command()
+def hear(
+    dial: Annotated[str, typer.Option(help="The number dialled.")] = "18446664844",
+    from_: Annotated[str, typer.Option("--from", help="Caller ID, or a registered phone such as 6001.")] = "4185550100",
+    at: Annotated[str | None, typer.Option(help="When, in the desk's time zone or with an offset.")] = None,
+    press: Annotated[list[str] | None, typer.Option(help="Keys, in order; a comma is a silence.")] = None,
+    state: StateOption = Path("var"),
+) -> None:
+    """Tell, without a phone, what a caller would hear, step by step."""
+    from ivr.hearing import hear_call
+
+    hear_call(console, dial=dial, caller=from_, at=at, presses=press or [], state=state.resolve())
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def sim(context: typer.Context) -> None:
+    """Simulated phones: `sim call --dial 611 --as 6001 --press 1`."""
+    from sipsim.cli import app as simulator
+
+    simulator(args=context.args, prog_name="omnivigil sim")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def bench(context: typer.Context) -> None:
+    """Benchmarks that print ratios against a ceiling measured in the same run."""
+    from bench.__main__ import app as benchmarks
+
+    benchmarks(args=context.args, prog_name="omnivigil bench")
+
+
+def main() -> None:
+    """Run a command; what went wrong is one sentence, not a traceback."""
+    try:
+        app()
+    except BadInput as error:
+        print(f"omnivigil: {error.field}: {error.problem}. {error.mend[:1].upper()}{error.mend[1:]}.", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None
+    except OmnivigilError as error:
+        print(f"omnivigil: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()
