@@ -66,13 +66,8 @@ async def cli(runtime: Runtime, settings: Settings, command: str) -> str:
 
 
 async def start(runtime: Runtime, settings: Settings) -> AsteriskProcess:
-    """Start Asterisk and wait until it takes calls.
-
-    One left behind on this state folder (its supervisor was killed) is ended first: the calls in it have
-    nobody to decide for them. Raises AsteriskFailed with the last lines of its log.
-    """
+    """Start Asterisk and wait until it takes calls. Raises AsteriskFailed with the last lines of its log."""
     folders = Folders.below(settings)
-    await _end_stale(runtime, settings)
     output = folders.log / "console"
     words = runtime.command(runtime.asterisk, "-C", str(_configuration(settings)), "-f", "-n")
     with output.open("wb") as console:
@@ -95,7 +90,8 @@ async def start(runtime: Runtime, settings: Settings) -> AsteriskProcess:
     raise AsteriskFailed(log=str(folders.log / "messages"), last=_tail(folders.log / "messages", output))
 
 
-async def _end_stale(runtime: Runtime, settings: Settings) -> None:
+async def end_stale(runtime: Runtime, settings: Settings) -> None:
+    """End the Asterisk that a killed supervisor left on this state folder: its calls have nobody to decide for them."""
     pid_file = Folders.below(settings).run / "asterisk.pid"
     if not pid_file.exists():
         return

@@ -1,0 +1,54 @@
+"""Takes callers out of a service that is gone: from wherever its last command left them to the dialplan's own way."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ivr.errors import Unavailable
+from ivr.settings import Address
+
+#: Seconds for the whole rescue; callers are waiting.
+_LIMIT_S = 4.0
+
+
+async def rescue(ami: Address, secret: str) -> int:
+    """Send every channel that is in an AGI conversation to the `rescue` context; returns how many.
+
+    A plain connection of its own, opened for this and closed: what keeps the service from working must
+    not keep its callers from being helped. Raises Unavailable when Asterisk does not answer.
+    """
+    try:
+        return await asyncio.wait_for(_rescue(ami, secret), _LIMIT_S)
+    except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        raise Unavailable(component="Asterisk's manager", error=repr(error)) from error
+
+
+async def _rescue(ami: Address, secret: str) -> int:
+    reader, writer = await asyncio.open_connection(ami.host, ami.port)
+    try:
+        await reader.readline()
+        await _send(writer, Action="Login", Username="supervisor", Secret=secret, Events="off")
+        if (answer := await _block(reader)).get("Response") != "Success":
+            raise Unavailable(component="Asterisk's manager", answer=answer.get("Message"))
+        await _send(writer, Action="CoreShowChannels")
+        stuck = []
+        while (block := await _block(reader)).get("Event") != "CoreShowChannelsComplete":
+            if block.get("Application") == "AGI":
+                stuck.append(block["Channel"])
+        for channel in stuck:
+            await _send(writer, Action="Redirect", Channel=channel, Context="rescue", Exten="s", Priority="1")
+            await _block(reader)
+        return len(stuck)
+    finally:
+        writer.close()
+
+
+async def _send(writer: asyncio.StreamWriter, **fields: str) -> None:
+    writer.write("".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode() + b"\r\n")
+    await writer.drain()
+
+
+async def _block(reader: asyncio.StreamReader) -> dict[str, str]:
+    text = (await reader.readuntil(b"\r\n\r\n")).decode(errors="replace")
+    pairs = (line.partition(": ") for line in text.splitlines() if line)
+    return {name: value for name, _, value in pairs}

@@ -1,0 +1,178 @@
+"""`./omnivigil up`: everything set up on first use, then the line in the foreground until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+from ivr import logs, preflight
+from ivr.asterisk import process, rescue, runtime
+from ivr.asterisk.runtime import Runtime
+from ivr.errors import OmnivigilError
+from ivr.prepare import Prepared, prepare
+from ivr.selfcall import Report, call_ourselves
+from ivr.settings import Settings
+from ivr.supervisor import Service
+
+REPOSITORY = Path(__file__).parents[1]
+_HEALTHY_S = 60.0
+
+log = structlog.get_logger()
+
+
+class NotHealthy(OmnivigilError):
+    """The service did not come up."""
+
+
+def runtime_folders(settings: Settings) -> list[Path]:
+    """Where an embedded Asterisk may be: this line's own state folder, else the repository's."""
+    return [settings.state / "runtime", REPOSITORY / "var" / "runtime"]
+
+
+async def ensure_runtime(settings: Settings, console: Console) -> Runtime:
+    """Asterisk and the voices, unpacked first where the machine has none."""
+    try:
+        return runtime.find(runtime_folders(settings))
+    except runtime.RuntimeMissing:
+        with step(console, "Asterisk and the voices (first time only)") as say:
+            return await asyncio.to_thread(runtime.install, settings.state / "runtime", say)
+
+
+class Step:
+    """One line of progress that is completed in place."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self.status = console.status(title)
+        self._title = title
+
+    def __call__(self, what: str) -> None:
+        self.status.update(f"{self._title}: {what}")
+
+
+@contextlib.contextmanager
+def step(console: Console, title: str) -> Iterator[Step]:
+    """Show what is being done, and how long it took."""
+    began = time.monotonic()
+    told = Step(console, title)
+    with told.status:
+        yield told
+    console.print(f"  [green]✓[/] {title} [dim]{time.monotonic() - began:.1f} s[/]")
+
+
+async def run(settings: Settings, console: Console) -> int:
+    """Set up, start, tell, and keep running; returns the exit code."""
+    logs.configure(human=True)
+    preflight.check_demo_is_private(settings)
+    preflight.check_internal_addresses(settings)
+    preflight.check_state(settings.state)
+    stop = _stop_signals()
+    found = await ensure_runtime(settings, console)
+    with step(console, "desks, directory and sounds") as say:
+        prepared = await prepare(settings, found, say)
+    with step(console, "Asterisk"):
+        # One left behind by a supervisor that was killed holds the ports; it is ended first.
+        await process.end_stale(found, settings)
+        preflight.check_ports(settings)
+        asterisk = await process.start(found, settings)
+    service = Service(
+        settings_file=_hand_over(settings),
+        output=settings.state / "log" / "service.log",
+        rescue=lambda: rescue.rescue(settings.ami, prepared.secrets["ami_supervisor"]),
+    )
+    watching = asyncio.create_task(service.watch())
+    asterisk_ended = asyncio.create_task(asterisk.process.wait())
+    stopped = asyncio.create_task(stop.wait())
+    code = 0
+    try:
+        with step(console, "the service"):
+            await _until_healthy(settings, {stopped, asterisk_ended, watching})
+        if not stop.is_set():
+            report = await call_ourselves(settings, asterisk, prepared)
+            _tell(console, settings, prepared, report)
+            while not stop.is_set():
+                await asyncio.wait({stopped, asterisk_ended, watching}, return_when=asyncio.FIRST_COMPLETED)
+                if watching.done():
+                    watching.result()
+                if asterisk_ended.done() and not stop.is_set():
+                    log.error("Asterisk ended and is started again", code=asterisk.process.returncode)
+                    asterisk = await process.start(found, settings)
+                    asterisk_ended = asyncio.create_task(asterisk.process.wait())
+    finally:
+        console.print("\nStopping: no new calls; the service, then Asterisk.")
+        await service.stop()
+        await asterisk.stop()
+        for task in (watching, asterisk_ended, stopped):
+            task.cancel()
+        console.print("Stopped.")
+    return code
+
+
+def _stop_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _hand_over(settings: Settings) -> Path:
+    path = settings.state / "run" / "settings.json"
+    settings.write(path)
+    return path
+
+
+async def _until_healthy(settings: Settings, give_up: set[asyncio.Task[Any]]) -> None:
+    """Wait until calls are taken, or one of `give_up` is done. Raises NotHealthy after a minute."""
+    deadline = time.monotonic() + _HEALTHY_S
+    while not any(task.done() for task in give_up):
+        if await asyncio.to_thread(_healthy, settings):
+            return
+        if time.monotonic() > deadline:
+            raise NotHealthy(log=str(settings.state / "log" / "service.log"))
+        await asyncio.sleep(0.1)
+
+
+def _healthy(settings: Settings) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{settings.http}/healthz", timeout=2) as answer:  # noqa: S310 - our own
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _tell(console: Console, settings: Settings, prepared: Prepared, report: Report) -> None:
+    """The table a newcomer needs: what to dial, from which phone, and where the API is."""
+    numbers = Table("dial", "reaches", title="Numbers", title_justify="left")
+    for desk in prepared.desks:
+        for number in desk.numbers:
+            numbers.add_row(number, desk.name)
+        for code, department in desk.service_codes.items():
+            numbers.add_row(code, f"{desk.name}, {department} (from a registered phone)")
+    numbers.add_row("*22  *23", "technicians: log in or out; pause or resume")
+    console.print(numbers)
+    if settings.demo:
+        accounts = Table("account", "password", "who", title=f"SIP accounts at {settings.sip}", title_justify="left")
+        for phone in prepared.phones:
+            accounts.add_row(phone.name, f"demo-{phone.name}", f"{phone.kind}: {phone.display}")
+        console.print(accounts)
+    urls = Table("URL", "what", title="API", title_justify="left")
+    urls.add_row(f"http://{settings.http}/docs", "the API, to try")
+    urls.add_row(f"http://{settings.http}/healthz", "the state of each component")
+    urls.add_row(f"http://{settings.http}/v1/events", "what happens, as server-sent events")
+    if settings.demo:
+        urls.add_row(str(settings.state / "demo-token"), "the API's token (Authorization: Bearer …)")
+    console.print(urls)
+    console.print(f"The line called itself at {prepared.desks[0].numbers[0]} and heard:")
+    for line in report.lines():
+        console.print(f"  {line}", style=None if report.heard else "red")
+    console.print(f"Logs: {settings.state / 'log'}. Ctrl-C ends it.")
