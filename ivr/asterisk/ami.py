@@ -1,0 +1,253 @@
+"""Asterisk's manager interface over panoramisk: what acts is sent once, what happens is told in order.
+
+Panoramisk by itself sends an unanswered action again after a reconnect (the customer would be dialled
+twice), runs asynchronous handlers unordered, breaks characters that span two packets, and reconnects
+after it was told to stop. This adapter uses its parsing and takes these decisions itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import contextlib
+import enum
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import structlog
+from panoramisk import actions as panoramisk_actions
+from panoramisk.ami_protocol import AMIProtocol
+from panoramisk.manager import Manager
+
+from ivr.errors import OmnivigilError, Unavailable
+
+log = structlog.get_logger()
+
+#: Events wait here for the service; more than this behind, it is told that some were lost.
+_BACKLOG = 20_000
+_PING_S = 5.0
+_LONGEST_PAUSE_S = 5.0
+
+
+class AmiRefused(OmnivigilError):
+    """Asterisk refused an action."""
+
+
+class AmiValueError(OmnivigilError):
+    """A value cannot be sent to Asterisk safely."""
+
+
+class State(enum.Enum):
+    """Of the connection."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    CLOSED = "closed"
+
+
+#: An event or a reply: field names in lower case.
+Fields = Mapping[str, str]
+NO_FIELDS: Fields = MappingProxyType({})
+
+#: Told to the reader of events after each new login, since some may have been missed before it.
+RECONNECTED: Fields = {"event": "Reconnected"}
+
+
+class ManagerInterface(Protocol):
+    """What the service needs of Asterisk's manager; the real one and the fake of the tests both have it."""
+
+    @property
+    def state(self) -> State: ...
+
+    async def action(self, name: str, fields: Fields = ..., *, timeout_s: float = ...) -> Fields: ...
+
+    async def collect(self, name: str, fields: Fields = ..., *, timeout_s: float = ...) -> list[Fields]: ...
+
+    def events(self) -> AsyncIterator[Fields]: ...
+
+
+class _Everything(tuple[str, ...]):
+    """Contains every action: none is ever sent a second time."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+
+class _Action(panoramisk_actions.Action):  # type: ignore[misc]
+    """An action that is complete at its response, or for a list at the event that says so."""
+
+    def __init__(self, fields: dict[str, str], *, listing: bool) -> None:
+        super().__init__(fields)
+        self.listing = listing
+
+    def add_message(self, message: Any) -> bool:
+        self.responses.append(message)
+        if "response" in message:
+            complete = not self.listing or message.response != "Success"
+        else:
+            complete = message.eventlist == "Complete" or str(message.event).endswith("Complete")
+        if complete and not self.future.done():
+            self.future.set_result(self.responses)
+        return complete
+
+
+class _Protocol(AMIProtocol):  # type: ignore[misc]
+    """Decodes over packet borders."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def data_received(self, data: bytes) -> None:
+        whole = self._decoder.decode(data)
+        if whole:
+            super().data_received(whole.encode())
+
+
+class _Manager(Manager):  # type: ignore[misc]
+    """Never reconnects by itself."""
+
+    def __init__(self, on_lost: Callable[[], None], **config: Any) -> None:
+        super().__init__(**config)
+        self._on_lost = on_lost
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._on_lost()
+
+
+class Ami:
+    """One account's connection, kept up until `close`."""
+
+    def __init__(self, host: str, port: int, username: str, secret: str) -> None:
+        self._host, self._port = host, port
+        self._username, self._secret = username, secret
+        self._events: asyncio.Queue[Fields | None] = asyncio.Queue()
+        self._state = State.CONNECTING
+        self._manager: _Manager | None = None
+        self._lost = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._dropped = 0
+
+    @property
+    def state(self) -> State:
+        """Whether actions can be sent now."""
+        return self._state
+
+    async def connect(self) -> None:
+        """Log in and stay logged in. Raises Unavailable when nothing answers, AmiRefused for a wrong secret."""
+        await self._login()
+        self._keeper = asyncio.create_task(self._keep(), name="ami-keeper")
+
+    async def _login(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._lost = asyncio.Event()
+        manager = _Manager(self._lost.set, loop=loop, forgetable_actions=_Everything(), ping_delay=10**9)
+        manager.register_event("*", self._on_event)
+        try:
+            async with asyncio.timeout(5):
+                connected = await loop.create_connection(_Protocol, self._host, self._port)
+        except (OSError, TimeoutError) as error:
+            raise Unavailable(component="Asterisk's manager", port=self._port, error=str(error)) from error
+        made: asyncio.Future[Any] = loop.create_future()
+        made.set_result(connected)
+        manager.connection_made(made)
+        self._manager = manager
+        self._state = State.CONNECTED
+        try:
+            await self.action("Login", {"Username": self._username, "Secret": self._secret})
+        except (AmiRefused, Unavailable):
+            self._state = State.CONNECTING
+            manager.close()
+            raise
+
+    async def _keep(self) -> None:
+        """Notice a dead connection, by its end or by an unanswered ping, and log in again."""
+        pause = 0.2
+        while True:
+            try:
+                await asyncio.wait_for(self._lost.wait(), _PING_S)
+            except TimeoutError:
+                with contextlib.suppress(Unavailable, AmiRefused):
+                    await self.action("Ping", timeout_s=_PING_S)
+                    continue
+            self._state = State.CONNECTING
+            if self._manager is not None:
+                self._manager.close()
+            log.warning("connection to Asterisk's manager lost")
+            while True:
+                try:
+                    await self._login()
+                except (Unavailable, AmiRefused):
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, _LONGEST_PAUSE_S)
+                else:
+                    break
+            pause = 0.2
+            log.warning("connected to Asterisk's manager again")
+            self._put(RECONNECTED)
+
+    def _on_event(self, _: Manager, message: Any) -> None:
+        self._put(_fields(message))
+
+    def _put(self, event: Fields) -> None:
+        if self._events.qsize() >= _BACKLOG:
+            self._dropped += 1
+            if self._dropped & (self._dropped - 1) == 0:
+                log.error("events from Asterisk are lost: the service is too far behind", so_far=self._dropped)
+            return
+        self._events.put_nowait(event)
+
+    async def events(self) -> AsyncIterator[Fields]:
+        """Every event in the order Asterisk sent it, until `close`; RECONNECTED after a gap."""
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    async def action(self, name: str, fields: Fields = NO_FIELDS, *, timeout_s: float = 5.0) -> Fields:
+        """Send one action, once; its response.
+
+        Raises AmiRefused when Asterisk says no, Unavailable when it does not answer in time or the
+        connection is lost: the action may then have been carried out or not, and is not repeated.
+        """
+        return (await self._send(name, fields, timeout_s, listing=False))[0]
+
+    async def collect(self, name: str, fields: Fields = NO_FIELDS, *, timeout_s: float = 5.0) -> list[Fields]:
+        """Send an action that is answered by a list; the list's events. Raises as `action`."""
+        return (await self._send(name, fields, timeout_s, listing=True))[1:-1]
+
+    async def _send(self, name: str, fields: Mapping[str, str], timeout_s: float, *, listing: bool) -> list[Fields]:
+        for field, value in fields.items():
+            if "\r" in value or "\n" in value or "\r" in field or "\n" in field:
+                raise AmiValueError(action=name, field=field, problem="line break")
+        if self._manager is None or self._state is not State.CONNECTED:
+            raise Unavailable(component="Asterisk's manager", action=name)
+        action = _Action({"Action": name, **fields}, listing=listing)
+        lost = asyncio.ensure_future(self._lost.wait())
+        try:
+            self._manager.send_action(action)
+            await asyncio.wait({action.future, lost}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            lost.cancel()
+        if not action.future.done():
+            action.future.cancel()
+            why = "connection lost" if self._lost.is_set() else f"no answer in {timeout_s} s"
+            raise Unavailable(component="Asterisk's manager", action=name, error=why)
+        messages = [_fields(message) for message in action.future.result()]
+        if messages[0].get("response") not in ("Success", "Goodbye"):
+            raise AmiRefused(action=name, said=messages[0].get("message"))
+        return messages
+
+    async def close(self) -> None:
+        """Stop for good: no reconnect, the reader of events comes to its end."""
+        self._state = State.CLOSED
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._manager is not None:
+            self._manager.close()
+        self._events.put_nowait(None)
+
+
+def _fields(message: Any) -> Fields:
+    return {str(name).lower(): str(value) for name, value in message.items() if name != "content"}

@@ -1,0 +1,97 @@
+"""Technicians in queues, as app_queue has them: Asterisk's own state is the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ivr.asterisk.ami import AmiRefused, Fields, ManagerInterface
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One technician in one queue."""
+
+    queue: str
+    endpoint: str
+    name: str
+    paused: bool
+    paused_reason: str
+    in_call: bool
+    #: As app_queue says: idle, in use, ringing, unavailable …
+    status: str
+    calls_taken: int
+    #: Seconds since the epoch of the last call's end; 0 for none.
+    last_call: int
+
+
+#: AST_DEVICE_*, as QueueStatus and QueueMemberStatus give them.
+STATUS = {
+    "0": "unknown",
+    "1": "idle",
+    "2": "in use",
+    "3": "busy",
+    "4": "invalid",
+    "5": "unavailable",
+    "6": "ringing",
+    "7": "ring and in use",
+    "8": "on hold",
+}
+
+
+class AmiQueueMembers:
+    """Adds, removes, pauses and lists members. Doing a thing twice is as doing it once.
+
+    Every method raises Unavailable when Asterisk does not answer and AmiRefused for an unknown queue.
+    """
+
+    def __init__(self, ami: ManagerInterface, interface: Callable[[str], str] = lambda endpoint: f"PJSIP/{endpoint}"):
+        self._ami = ami
+        self._interface = interface
+
+    async def add(self, queue: str, endpoint: str, name: str) -> None:
+        """Log a technician in to a queue."""
+        interface = self._interface(endpoint)
+        try:
+            fields = {"Queue": queue, "Interface": interface, "StateInterface": interface, "MemberName": name}
+            await self._ami.action("QueueAdd", fields)
+        except AmiRefused as error:
+            if "already there" not in str(error.facts.get("said")):
+                raise
+
+    async def remove(self, queue: str, endpoint: str) -> None:
+        """Log a technician out of a queue."""
+        try:
+            await self._ami.action("QueueRemove", {"Queue": queue, "Interface": self._interface(endpoint)})
+        except AmiRefused as error:
+            if "not there" not in str(error.facts.get("said")).lower():
+                raise
+
+    async def pause(self, queue: str | None, endpoint: str, paused: bool, reason: str) -> None:
+        """Pause or resume a technician, in every queue when none is named."""
+        fields = {"Interface": self._interface(endpoint), "Paused": "true" if paused else "false", "Reason": reason}
+        if queue is not None:
+            fields["Queue"] = queue
+        await self._ami.action("QueuePause", fields)
+
+    async def list(self, queue: str | None) -> tuple[Member, ...]:
+        """Every member of one queue or of all."""
+        fields = {"Queue": queue} if queue is not None else {}
+        rows = await self._ami.collect("QueueStatus", fields)
+        return tuple(member_of(row) for row in rows if row.get("event") == "QueueMember")
+
+
+def member_of(row: Fields) -> Member:
+    """A member from QueueMember, QueueMemberStatus, QueueMemberAdded … events."""
+    location = row.get("location") or row.get("interface") or ""
+    return Member(
+        queue=row.get("queue", ""),
+        endpoint=location.partition("/")[2],
+        name=row.get("name") or row.get("membername") or "",
+        paused=row.get("paused") == "1",
+        paused_reason=row.get("pausedreason", ""),
+        in_call=row.get("incall") == "1",
+        status=STATUS.get(row.get("status", ""), ""),
+        calls_taken=int(row.get("callstaken") or 0),
+        last_call=int(row.get("lastcall") or 0),
+    )
