@@ -1,0 +1,1 @@
+"""Who calls: customers, partners, contacts, phones, technicians, and who may use the API."""

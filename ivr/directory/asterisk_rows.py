@@ -1,0 +1,40 @@
+"""The phones as Asterisk's configuration needs them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ivr.directory.book import Book
+
+#: Signs that end or change a value in Asterisk's configuration files.
+_MEANT = re.compile(r'[\x00-\x1f\x7f"<>\[\]\\;]')
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhoneRow:
+    """One SIP account. `ha1` is MD5 of name:omnivigil:password, in hex (RFC 2617 section 3.2.2.2)."""
+
+    name: str
+    ha1: str
+    #: customer, technician or department
+    kind: str
+    language: str
+    caller_id: str
+    #: The name shown to whoever is called; without signs that mean something to Asterisk.
+    display: str
+
+
+def phone_rows(book: Book) -> list[PhoneRow]:
+    """Every phone, by name."""
+    return [
+        PhoneRow(
+            name=phone.name,
+            ha1=phone.ha1,
+            kind=phone.kind,
+            language=phone.language,
+            caller_id=phone.caller_id,
+            display=_MEANT.sub(" ", phone.display).strip(),
+        )
+        for phone in sorted(book.endpoints.values(), key=lambda phone: phone.name)
+    ]

@@ -1,0 +1,74 @@
+"""The directory as calls use it: in memory, complete, and never waiting for the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TypeVar
+
+from ivr.directory.people import NOBODY, Contact, Customer, Endpoint, Identity, Number, Partner, Technician
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _none() -> Mapping[K, V]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Book:
+    """A snapshot of the directory, by id, name or number."""
+
+    partners: Mapping[int, Partner] = field(default_factory=_none)
+    customers: Mapping[int, Customer] = field(default_factory=_none)
+    contacts: Mapping[int, Contact] = field(default_factory=_none)
+    numbers: Mapping[str, Number] = field(default_factory=_none)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=_none)
+    technicians: Mapping[int, Technician] = field(default_factory=_none)
+    #: The language that a caller from this number last chose.
+    languages: Mapping[str, str] = field(default_factory=_none)
+
+    def identify(self, number: str | None, endpoint: str | None) -> Identity:
+        """Who calls: by the registered phone when there is one, else by the number (OV-2, OV-3).
+
+        A registered phone's caller ID is not looked at: it can be set to anything. An unknown caller is
+        an Identity with nothing in it.
+        """
+        if endpoint is not None:
+            phone = self.endpoints.get(endpoint)
+            return self._of_endpoint(phone) if phone is not None else NOBODY
+        if number is None:
+            return NOBODY
+        entry = self.numbers.get(number)
+        known = self._of_account("number", entry.customer_id, entry.contact_id) if entry is not None else NOBODY
+        return replace(known, language=self.languages.get(number, known.language))
+
+    def _of_endpoint(self, phone: Endpoint) -> Identity:
+        known = Identity(by="endpoint")
+        if phone.customer_id is not None:
+            known = self._of_account("endpoint", phone.customer_id, phone.contact_id)
+        technician = self.technicians.get(phone.technician_id) if phone.technician_id is not None else None
+        return replace(known, by="endpoint", technician=technician, language=phone.language)
+
+    def _of_account(self, by: str, customer_id: int, contact_id: int | None) -> Identity:
+        customer = self.customers.get(customer_id)
+        contact = self.contacts.get(contact_id) if contact_id is not None else None
+        partner_id = customer.partner_id if customer is not None else None
+        return Identity(
+            by="endpoint" if by == "endpoint" else "number",
+            customer=customer,
+            contact=contact,
+            partner=self.partners.get(partner_id) if partner_id is not None else None,
+            language=contact.language if contact is not None else None,
+        )
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """The phone with this account name."""
+        return self.endpoints.get(name)
+
+    def technician(self, endpoint: str) -> Technician | None:
+        """Whose phone it is, when it is a technician's."""
+        phone = self.endpoints.get(endpoint)
+        return self.technicians.get(phone.technician_id) if phone and phone.technician_id is not None else None

@@ -1,0 +1,85 @@
+"""The directory's statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Table, select, update
+
+from ivr.directory import tables as t
+from ivr.directory.book import Book
+from ivr.directory.people import Contact, Customer, Endpoint, Number, Partner, Technician
+from ivr.store.engine import Unit
+
+Entry = TypeVar("Entry", Partner, Customer, Contact, Number, Endpoint, Technician)
+
+
+async def load_book(unit: Unit) -> Book:
+    """The whole directory."""
+    return Book(
+        partners={one.id: one for one in await _all(unit, t.partners, Partner)},
+        customers={one.id: one for one in await _all(unit, t.customers, Customer)},
+        contacts={one.id: one for one in await _all(unit, t.contacts, Contact)},
+        numbers={one.e164: one for one in await _all(unit, t.numbers, Number)},
+        endpoints={one.name: one for one in await _all(unit, t.endpoints, Endpoint)},
+        technicians={one.id: one for one in await _all(unit, t.technicians, Technician)},
+        languages={row.number: row.language for row in await unit.execute(select(t.caller_languages))},
+    )
+
+
+async def _all(unit: Unit, table: Table, kind: type[Entry]) -> list[Entry]:
+    entries: list[Entry] = []
+    for row in (await unit.execute(select(table))).mappings():
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
+        entries.append(kind(**values))
+    return entries
+
+
+async def find(unit: Unit, table: Table, key: str, value: str) -> Any:
+    """Primary key of the entry whose `key` is `value`, or None."""
+    primary = next(iter(table.primary_key.columns))
+    return (await unit.execute(select(primary).where(table.c[key] == value))).scalar_one_or_none()
+
+
+async def add(unit: Unit, table: Table, values: Mapping[str, Any]) -> Any:
+    """Write a new entry; its primary key."""
+    primary = next(iter(table.primary_key.columns))
+    return (await unit.execute(unit.insert(table).values(values).returning(primary))).scalar_one()
+
+
+async def put(unit: Unit, table: Table, values: Mapping[str, Any], *, key: str) -> None:
+    """Write an entry that `key` tells apart from the others, new or changed."""
+    statement = unit.insert(table).values(values)
+    changed = {name: statement.excluded[name] for name in values if name != key}
+    await unit.execute(statement.on_conflict_do_update(index_elements=[key], set_=changed))
+
+
+async def put_languages(unit: Unit, languages: Mapping[str, str]) -> None:
+    """Remember the language of each number."""
+    for number, language in languages.items():
+        await put(unit, t.caller_languages, {"number": number, "language": language}, key="number")
+
+
+async def put_token(unit: Unit, *, sha256: str, name: str, scopes: list[str], at: datetime) -> None:
+    """Keep a token's digest; one that is there already gets these scopes."""
+    values = {"sha256": sha256, "name": name, "scopes": scopes, "created_at": at, "revoked_at": None}
+    await put(unit, t.api_tokens, values, key="sha256")
+
+
+async def find_token(unit: Unit, sha256: str) -> tuple[str, str, tuple[str, ...]] | None:
+    """Digest, name and scopes of a token that is not revoked."""
+    table = t.api_tokens
+    query = select(table).where(table.c.sha256 == sha256, table.c.revoked_at.is_(None))
+    row = (await unit.execute(query)).one_or_none()
+    return (row.sha256, row.name, tuple(row.scopes)) if row is not None else None
+
+
+async def revoke_tokens(unit: Unit, name: str, at: datetime) -> int:
+    """Make every token of this name worthless; how many there were."""
+    table = t.api_tokens
+    done = await unit.execute(
+        update(table).where(table.c.name == name, table.c.revoked_at.is_(None)).values(revoked_at=at)
+    )
+    return done.rowcount

@@ -1,0 +1,1 @@
+"""The database: engine, unit of work, migrations. What is stored is each feature's own business."""

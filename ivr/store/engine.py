@@ -1,0 +1,157 @@
+"""The database's engine and its unit of work. Features bring their own statements."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, CursorResult, Executable, Table, event, exc, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from ivr.errors import Unavailable
+
+log = structlog.get_logger()
+
+#: How long a statement waits for another process's transaction, in seconds.
+_BUSY_S = 5.0
+#: Readers that may work side by side; each is a thread under SQLite.
+_CONNECTIONS = 8
+
+
+class StoreUnavailable(Unavailable):
+    """The database does not answer."""
+
+
+class Unit:
+    """One transaction: what features write with, and what is to happen once it is committed."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._afterwards: list[Callable[[], object]] = []
+
+    async def execute(
+        self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Run one statement; with a sequence of values, once for each."""
+        return await self._connection.execute(statement, values)
+
+    def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An INSERT in this database's dialect, which knows ON CONFLICT."""
+        return postgresql.insert(table) if self._connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+    def afterwards(self, act: Callable[[], object]) -> None:
+        """Have `act` called once this transaction is committed, and never when it is not."""
+        self._afterwards.append(act)
+
+    def committed(self) -> None:
+        """Do what was to be done afterwards."""
+        for act in self._afterwards:
+            act()
+
+
+class Store:
+    """A database. Nothing is written outside of `unit`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._engine = _engine(url)
+        # SQLite has one writer at a time; waiting here is fair, and cheaper than its busy loop.
+        self._one_writer = asyncio.Lock() if self._engine.dialect.name == "sqlite" else contextlib.nullcontext()
+
+    @contextlib.asynccontextmanager
+    async def unit(self) -> AsyncIterator[Unit]:
+        """One transaction, committed at the end or, after an exception, undone.
+
+        Raises StoreUnavailable when the database does not answer; then nothing was written, unless it was
+        lost in the very commit: whoever repeats must do so under a key that makes the repetition harmless.
+        """
+        async with self._one_writer, self._connected() as connection:
+            connection = await connection.execution_options(ov_writes=True)
+            async with connection.begin():
+                unit = Unit(connection)
+                yield unit
+        unit.committed()
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[Unit]:
+        """One transaction that only reads, beside any writer. Raises StoreUnavailable."""
+        async with self._connected() as connection, connection.begin():
+            yield Unit(connection)
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+            raise StoreUnavailable(problem=str(getattr(error, "orig", None) or error)) from error
+        except OSError as error:
+            raise StoreUnavailable(problem=str(error)) from error
+
+    async def ping(self) -> None:
+        """Raise StoreUnavailable when the database does not answer."""
+        async with self.reading() as unit:
+            await unit.execute(text("SELECT 1"))
+
+    async def migrate(self, revision: str = "head") -> None:
+        """Bring the tables to `revision`, all or nothing. Raises StoreUnavailable."""
+        from ivr.store.migrate import migrate
+
+        # Moving a table to a new shape would otherwise delete the rows that refer to it (SQLite).
+        engine = _engine(self._url, foreign_keys=False)
+        try:
+            async with engine.connect() as connection:
+                connection = await connection.execution_options(ov_writes=True)
+                async with connection.begin():
+                    await connection.run_sync(migrate, revision)
+        except exc.OperationalError as error:
+            raise StoreUnavailable(problem=str(error.orig)) from error
+        finally:
+            await engine.dispose()
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self._engine.dispose()
+
+
+def open_store(url: str) -> Store:
+    """A store at SQLAlchemy's `url`, as in sqlite+aiosqlite:///state/omnivigil.sqlite3. Connects when first used."""
+    return Store(url)
+
+
+def _engine(url: str, *, foreign_keys: bool = True) -> AsyncEngine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_size=_CONNECTIONS, pool_timeout=_BUSY_S, pool_pre_ping=True)
+    pool: dict[str, Any] = (
+        {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_timeout": _BUSY_S}
+        if foreign_keys
+        else {"poolclass": NullPool}
+    )
+    # The driver's own idea of when a transaction begins leaves schema changes and reads outside of it.
+    engine = create_async_engine(url, connect_args={"isolation_level": None, "timeout": _BUSY_S}, **pool)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        for setting in (
+            "journal_mode = WAL",
+            # A confirmed ticket must survive a power cut, not only a crash.
+            "synchronous = FULL",
+            f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
+        ):
+            cursor.execute(f"PRAGMA {setting}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later would fail if somebody wrote in between.
+        writes = connection.get_execution_options().get("ov_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,28 @@
+"""Runs the migrations over a connection that is there already; no alembic.ini is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+
+_FOLDER = Path(__file__).parent / "migrations"
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration."""
+    made = Config()
+    made.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    made.set_main_option("path_separator", "os")
+    made.attributes["connection"] = connection
+    return made
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Go up or down to `revision` (`head`, `base`, or one's id) within the caller's transaction."""
+    if revision == "base":
+        command.downgrade(config(connection), "base")
+    else:
+        command.upgrade(config(connection), revision)

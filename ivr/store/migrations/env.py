@@ -1,0 +1,17 @@
+"""Alembic runs this; the connection comes from `ivr.store.migrate`."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from ivr.store.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    # SQLite cannot change a column in place; the table is written anew.
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

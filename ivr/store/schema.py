@@ -1,0 +1,11 @@
+"""Every feature's tables, for the migrations."""
+
+from __future__ import annotations
+
+import ivr.calls.tables
+import ivr.directory.tables
+import ivr.notify.tables
+import ivr.tickets.tables  # noqa: F401 - importing them enters them into the metadata
+from ivr.store.metadata import metadata
+
+__all__ = ["metadata"]

@@ -1,0 +1,1 @@
+"""Tickets: what a request holds, and how it becomes a ticket exactly once."""
