@@ -1,0 +1,1 @@
+"""The same menu on other FastAGI libraries, each as its documentation shows."""

@@ -1,0 +1,75 @@
+"""What a caller would hear, without a phone: the same menu, its steps written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ivr.desk import menu
+from ivr.desk.hours import Calendar
+from ivr.desk.schema import Desk
+
+#: The text of a prompt of a desk in a language.
+Render = Callable[[str, menu.Prompt, str], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeardLine:
+    """One line of the account: `kind` is heard, pressed, silence, decided or then."""
+
+    kind: str
+    text: str
+    language: str = ""
+
+
+def hear(
+    desk: Desk,
+    calendars: Mapping[str, Calendar],
+    caller: menu.Caller,
+    dialled: str,
+    at: datetime,
+    presses: Sequence[str],
+    render: Render,
+) -> list[HeardLine]:
+    """The account of a call at `at` by a caller who presses `presses` one after the other, then nothing.
+
+    A press is made as soon as the step's prompts begin, an impatient caller's way; "," is a silence.
+    """
+    return list(_hear(desk, menu.line(desk, calendars, caller, dialled, lambda: at), list(presses), render))
+
+
+def _hear(desk: Desk, steps: menu.Conversation, presses: list[str], render: Render) -> Iterator[HeardLine]:
+    answer: str | None = None
+    try:
+        while True:
+            step = steps.send(answer) if answer is not None else next(steps)
+            answer = None
+            if isinstance(step, menu.Decided):
+                facts = ", ".join(f"{name} {value}" for name, value in step.facts.items() if value)
+                yield HeardLine(kind="decided", text=f"{step.what}: {facts}" if facts else step.what)
+                continue
+            for prompt in step.prompts:
+                yield HeardLine(kind="heard", text=render(desk.id, prompt, step.language), language=step.language)
+            if step.wait_s == 0:
+                # A passing announcement: the presses are for the questions.
+                continue
+            pressed = presses.pop(0) if presses else ","
+            answer = None if pressed == "," else pressed
+            yield HeardLine(kind="silence", text="") if answer is None else HeardLine(kind="pressed", text=answer)
+    except StopIteration as end:
+        yield from _then(desk, end.value, render)
+
+
+def _then(desk: Desk, to: menu.Destination, render: Render) -> Iterator[HeardLine]:
+    if to.kind == "queue":
+        text = f"queue {to.queue}: music, then a technician"
+    elif to.kind == "ring":
+        text = f"phones {', '.join(to.phones)} ring for {to.ring_s} s"
+    else:
+        text = "message box" + (", urgent: a technician takes it within 30 minutes" if to.urgent else "")
+    if to.kind == "message":
+        yield HeardLine(
+            kind="heard", text=render(desk.id, menu.Prompt(id="message-record"), to.language), language=to.language
+        )
+    yield HeardLine(kind="then", text=f"{desk.departments[to.department].name[to.language]}: {text}")
