@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,49 @@ class Event:
     data: Mapping[str, Any]
 
 
+class Listener:
+    """Events for one listener, from the moment it was made: iterate over it, and `close` it.
+
+    The iteration ends when the bus is closed or the listener has fallen too far behind.
+    """
+
+    def __init__(self, bus: EventBus, missed: list[Event]) -> None:
+        self._bus = bus
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._ended = False
+        for event in missed:
+            self._queue.put_nowait(event)
+
+    @property
+    def behind(self) -> int:
+        """Events that wait for this listener."""
+        return self._queue.qsize()
+
+    def tell(self, event: Event | None) -> None:
+        """The bus's side; None ends the iteration."""
+        self._queue.put_nowait(event)
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._bus.forget(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        event = None if self._ended else await self._queue.get()
+        if event is None:
+            self._ended = True
+            raise StopAsyncIteration
+        return event
+
+
 class EventBus:
     """Passes events to any number of listeners; keeps the last ones for those who come back.
 
@@ -28,42 +72,49 @@ class EventBus:
     """
 
     def __init__(self, *, kept: int = 1000, backlog: int = 1000) -> None:
+        #: Tells this run of the service from others: ids start anew in each.
+        self.run = secrets.token_hex(4)
         self._kept: deque[Event] = deque(maxlen=kept)
         self._backlog = backlog
-        self._listeners: set[asyncio.Queue[Event | None]] = set()
+        self._listeners: set[Listener] = set()
         self._last = 0
+        self._closed = False
 
     def publish(self, kind: str, at: datetime, data: Mapping[str, Any]) -> Event:
         """Tell everyone. Never waits."""
         self._last += 1
         event = Event(id=self._last, kind=kind, at=at, data=data)
         self._kept.append(event)
-        for queue in list(self._listeners):
-            if queue.qsize() >= self._backlog:
-                self._listeners.discard(queue)
-                queue.put_nowait(None)
+        for listener in list(self._listeners):
+            if listener.behind >= self._backlog:
+                self._listeners.discard(listener)
+                listener.tell(None)
             else:
-                queue.put_nowait(event)
+                listener.tell(event)
         return event
 
-    async def listen(self, *, after: int | None = None) -> AsyncIterator[Event]:
+    def remembers(self, after: int) -> bool:
+        """Whether every event since `after` is still kept."""
+        first_kept = self._kept[0].id if self._kept else self._last + 1
+        return first_kept - 1 <= after <= self._last
+
+    def listen(self, *, after: int | None = None) -> Listener:
         """Every event from now on; with `after`, first the kept ones with a higher id."""
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._listeners.add(queue)
-        try:
-            if after is not None:
-                for event in list(self._kept):
-                    if event.id > after:
-                        yield event
-            seen = after if after is not None else 0
-            while (event := await queue.get()) is not None:
-                if event.id > seen:
-                    yield event
-        finally:
-            self._listeners.discard(queue)
+        missed = [event for event in self._kept if after is not None and event.id > after]
+        listener = Listener(self, missed)
+        if self._closed:
+            listener.tell(None)
+        else:
+            self._listeners.add(listener)
+        return listener
+
+    def forget(self, listener: Listener) -> None:
+        """Tell this listener no more."""
+        self._listeners.discard(listener)
 
     def close(self) -> None:
-        """End every listener's iteration."""
-        for queue in self._listeners:
-            queue.put_nowait(None)
+        """End every listener's iteration, once it has heard what was published."""
+        self._closed = True
+        for listener in self._listeners:
+            listener.tell(None)
         self._listeners.clear()

@@ -1,0 +1,87 @@
+"""One call as it is known while it lasts. Pure: moments are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+#: Asterisk's hangup cause for a channel that ended as channels should (ITU-T Q.850).
+_NORMAL = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Happening:
+    """One entry of a call's timeline; `seq` counts up from 0 within the call."""
+
+    seq: int
+    at: datetime
+    kind: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(kw_only=True)
+class Leg:
+    """One channel of a call. `role` is caller, member or department; `cause` is Q.850's."""
+
+    uniqueid: str
+    channel: str
+    role: str
+    endpoint: str | None
+    started_at: datetime
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    cause: int | None = None
+
+
+@dataclass(kw_only=True)
+class Call:
+    """A call's facts so far."""
+
+    id: str
+    linkedid: str
+    channel: str
+    desk: str
+    dialled: str
+    ani: str | None
+    endpoint: str | None
+    customer_id: int | None
+    identity: Mapping[str, Any]
+    started_at: datetime
+    department: str | None = None
+    language: str | None = None
+    queue: str | None = None
+    queued_at: datetime | None = None
+    answered_at: datetime | None = None
+    answered_by: str | None = None
+    ended_at: datetime | None = None
+    result: str | None = None
+    reason: str | None = None
+    events_lost: int = 0
+    events: list[Happening] = field(default_factory=list)
+    legs: dict[str, Leg] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """Where the call is: menu, queue, ringing (a department), talking or ended."""
+        if self.ended_at is not None:
+            return "ended"
+        if self.answered_at is not None:
+            return "talking"
+        if self.queued_at is not None:
+            return "queue"
+        return "menu" if self.department is None else "ringing"
+
+
+def outcome(call: Call, cause: int | None) -> tuple[str, str]:
+    """Result and reason of a call whose caller's channel is gone, from how far it came."""
+    if call.answered_at is not None:
+        return "answered", "hung up after talking"
+    if cause not in (None, 0, _NORMAL) and call.department is None:
+        return "failed", f"channel ended with cause {cause}"
+    if call.queued_at is not None:
+        return "abandoned", "hung up in the queue"
+    if call.department is not None:
+        return "abandoned", "hung up before anybody answered"
+    return "hung-up-in-menu", "caller hung up"

@@ -1,0 +1,440 @@
+"""The record of calls: told at once to whoever listens, written to the database in batches.
+
+Nothing here waits for the database, so that a call never does. A call stays in memory until it has
+ended and is written; while the database is away, memory is bounded and what had to be left out is counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from ivr.calls import store as statements
+from ivr.calls.call import Call, Happening, Leg, outcome
+from ivr.calls.plain import plain, plain_text
+from ivr.calls.view import leg_view, summary, view
+from ivr.clock import require_aware
+from ivr.directory.people import Identity
+from ivr.errors import Unavailable
+from ivr.events import EventBus
+from ivr.store.engine import Store
+
+log = structlog.get_logger()
+
+#: A customer's open tickets, to be shown to whoever answers.
+OpenTickets = Callable[[int], Awaitable[list[dict[str, Any]]]]
+
+#: Rows are written this often, in seconds, or as soon as so many wait.
+_INTERVAL_S = 0.2
+_ENOUGH = 200
+#: Calls in one transaction, so that none lasts long.
+_BATCH = 200
+#: After a failure the writer waits this long at most, in seconds, before it tries again.
+_PATIENCE_S = 5.0
+#: Whoever answers is told without the open tickets when the database takes longer, in seconds.
+_CARD_S = 1.0
+#: An ended call waits this long, in seconds, for its channels' last events.
+_GRACE_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """How much is kept in memory."""
+
+    events_per_call: int = 1000
+    events: int = 100_000
+    #: Ended calls that are not written yet.
+    ended: int = 20_000
+
+
+@dataclass(kw_only=True)
+class _Held:
+    """A call in memory, and how much of it is in the database."""
+
+    call: Call
+    row_changed: bool = True
+    legs_changed: set[str] = field(default_factory=set)
+    events_written: int = 0
+    gone: bool = False
+    ended_monotonic: float = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are not written."""
+        return self.row_changed + len(self.legs_changed) + len(self.call.events) - self.events_written
+
+
+class CallLog:
+    """All calls of one service. `run` writes them; `close` writes what is left."""
+
+    def __init__(
+        self, store: Store, bus: EventBus, *, open_tickets: OpenTickets | None = None, bounds: Bounds | None = None
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._open_tickets = open_tickets
+        self._bounds = bounds or Bounds()
+        self._held: dict[str, _Held] = {}
+        self._by_linkedid: dict[str, str] = {}
+        self._changed: dict[str, _Held] = {}
+        self._events = 0
+        self._ended = 0
+        self._waiting = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._telling: set[asyncio.Task[None]] = set()
+
+    # What happens on calls -----------------------------------------------------------------------
+
+    def begin(
+        self,
+        call_id: str,
+        *,
+        linkedid: str,
+        channel: str,
+        desk: str,
+        dialled: str,
+        ani: str | None,
+        endpoint: str | None,
+        identity: Identity,
+        at: datetime,
+    ) -> None:
+        """A call has come in. `ani` is the caller's number as E.164 digits, when it is one."""
+        call = Call(
+            id=call_id,
+            linkedid=plain_text(linkedid, 150),
+            channel=plain_text(channel, 150),
+            desk=desk,
+            dialled=plain_text(dialled, 40),
+            ani=ani,
+            endpoint=plain_text(endpoint, 40) if endpoint is not None else None,
+            customer_id=identity.customer.id if identity.customer is not None else None,
+            identity=identity.facts(),
+            started_at=require_aware(at),
+        )
+        held = _Held(call=call)
+        self._held[call_id] = held
+        self._by_linkedid[call.linkedid] = call_id
+        self._add(held, "started", at, {"dialled": call.dialled, "channel": call.channel})
+        self._bus.publish("call.started", at, summary(call))
+
+    def note(self, call_id: str, kind: str, at: datetime, /, **facts: object) -> None:
+        """Something happened on a call. One that is not known (any more) is passed over."""
+        held = self._held.get(call_id)
+        if held is not None:
+            self._add(held, kind, at, facts)
+
+    def route(self, call_id: str, *, department: str, language: str) -> None:
+        """Where a call goes, and in which language."""
+        held = self._held.get(call_id)
+        if held is not None:
+            held.call.department, held.call.language = department, language
+            self._row(held)
+
+    def queued(self, call_id: str, at: datetime, *, queue: str, **facts: object) -> None:
+        """A caller stands in a queue."""
+        held = self._held.get(call_id)
+        if held is None or held.call.ended_at is not None:
+            return
+        held.call.queue, held.call.queued_at = queue, require_aware(at)
+        self._row(held)
+        self._add(held, "queued", at, {"queue": queue, **facts})
+        self._bus.publish("call.queued", at, summary(held.call) | {"facts": plain(facts)})
+
+    def answered(self, call_id: str, at: datetime, *, endpoint: str, **facts: object) -> None:
+        """Somebody answered; the first one counts. Who calls, and their open tickets, are told with it."""
+        held = self._held.get(call_id)
+        if held is None or held.call.ended_at is not None:
+            return
+        self._add(held, "answered", at, {"endpoint": endpoint, **facts})
+        if held.call.answered_at is not None:
+            return
+        held.call.answered_at, held.call.answered_by = require_aware(at), plain_text(endpoint, 40)
+        self._row(held)
+        telling = asyncio.create_task(self._tell_answered(held.call, at), name=f"card {call_id}")
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    async def _tell_answered(self, call: Call, at: datetime) -> None:
+        """Without the tickets, should the database be slow: the technician must know who calls."""
+        tickets: list[dict[str, Any]] | None = None
+        if call.customer_id is None:
+            tickets = []
+        elif self._open_tickets is not None:
+            try:
+                async with asyncio.timeout(_CARD_S):
+                    tickets = await self._open_tickets(call.customer_id)
+            except (TimeoutError, Unavailable) as error:
+                log.warning("open tickets not told", call=call.id, error=str(error))
+        self._bus.publish("call.answered", at, summary(call) | {"open_tickets": tickets})
+
+    def end(self, call_id: str, at: datetime, *, result: str, reason: str) -> None:
+        """A call is over as far as the line is concerned. The first result stands."""
+        held = self._held.get(call_id)
+        if held is None or held.call.ended_at is not None:
+            return
+        call = held.call
+        call.ended_at, call.result, call.reason = require_aware(at), result, plain_text(reason, 200)
+        held.ended_monotonic = time.monotonic()
+        self._ended += 1
+        self._row(held)
+        self._add(held, "ended", at, {"result": result, "reason": reason})
+        self._bus.publish("call.ended", at, summary(call))
+        if self._ended > self._bounds.ended:
+            self._give_up_oldest()
+
+    def hung_up(self, call_id: str, at: datetime, *, cause: int | None = None) -> None:
+        """The caller's channel is gone. Ends the call when nothing has yet; `cause` is Q.850's."""
+        held = self._held.get(call_id)
+        if held is None:
+            return
+        if held.call.ended_at is None:
+            result, reason = outcome(held.call, cause)
+            self.end(call_id, at, result=result, reason=reason)
+        held.gone = True
+        self._mark(held)
+
+    def leg(
+        self, call_id: str, uniqueid: str, *, channel: str, role: str, at: datetime, endpoint: str | None = None
+    ) -> None:
+        """A channel takes part in a call. `role` is caller, member or department."""
+        held = self._held.get(call_id)
+        if held is not None and uniqueid not in held.call.legs:
+            name = plain_text(endpoint, 40) if endpoint is not None else None
+            uniqueid, channel = plain_text(uniqueid, 150), plain_text(channel, 150)
+            held.call.legs[uniqueid] = Leg(
+                uniqueid=uniqueid, channel=channel, role=role, endpoint=name, started_at=require_aware(at)
+            )
+            held.legs_changed.add(uniqueid)
+            self._mark(held)
+
+    def leg_answered(self, call_id: str, uniqueid: str, at: datetime) -> None:
+        """A channel was answered."""
+        self._change_leg(call_id, uniqueid, answered_at=require_aware(at))
+
+    def leg_ended(self, call_id: str, uniqueid: str, at: datetime, *, cause: int | None = None) -> None:
+        """A channel is gone; `cause` is Q.850's."""
+        self._change_leg(call_id, uniqueid, ended_at=require_aware(at), cause=cause)
+
+    def _change_leg(self, call_id: str, uniqueid: str, **values: object) -> None:
+        held = self._held.get(call_id)
+        leg = held.call.legs.get(uniqueid) if held is not None else None
+        if held is not None and leg is not None:
+            for name, value in values.items():
+                setattr(leg, name, value)
+            held.legs_changed.add(uniqueid)
+            self._mark(held)
+
+    # What is known of calls ----------------------------------------------------------------------
+
+    def id_of(self, linkedid: str) -> str | None:
+        """The call that Asterisk's linkedid belongs to."""
+        return self._by_linkedid.get(linkedid)
+
+    def call_of(self, linkedid: str) -> Call | None:
+        """The same, as it stands now."""
+        held = self._held.get(self._by_linkedid.get(linkedid, ""))
+        return held.call if held is not None else None
+
+    def live(self) -> list[Call]:
+        """Calls that have not ended, the oldest first."""
+        return [held.call for held in self._held.values() if held.call.ended_at is None]
+
+    def current(self, call_id: str) -> Call | None:
+        """A call that is still in memory."""
+        held = self._held.get(call_id)
+        return held.call if held is not None else None
+
+    async def snapshot(self, call_id: str) -> dict[str, Any] | None:
+        """Everything about a call, live or past; None when there is none. Raises StoreUnavailable."""
+        if (call := self.current(call_id)) is not None:
+            return view(call)
+        async with self._store.reading() as unit:
+            found = await statements.read(unit, call_id)
+        if found is None:
+            # It may have begun while the database was asked.
+            return view(call) if (call := self.current(call_id)) is not None else None
+        row, events, legs = found
+        call = Call(
+            **row,
+            events=[Happening(**{name: e[name] for name in ("seq", "at", "kind", "facts")}) for e in events],
+            legs={leg["uniqueid"]: Leg(**{n: v for n, v in leg.items() if n != "call_id"}) for leg in legs},
+        )
+        return view(call)
+
+    # Keeping within bounds -----------------------------------------------------------------------
+
+    def _add(self, held: _Held, kind: str, at: datetime, facts: Mapping[str, object]) -> None:
+        call = held.call
+        if len(call.events) >= self._bounds.events_per_call or self._events >= self._bounds.events:
+            if call.events_lost == 0:
+                log.error("call's timeline is cut: too much to keep in memory", call=call.id, events=self._events)
+            call.events_lost += 1
+            self._row(held)
+            return
+        seq = len(call.events)
+        happening = Happening(seq=seq, at=require_aware(at), kind=plain_text(kind, 40), facts=plain(dict(facts)))
+        call.events.append(happening)
+        self._events += 1
+        self._mark(held)
+
+    def _row(self, held: _Held) -> None:
+        held.row_changed = True
+        self._mark(held)
+
+    def _mark(self, held: _Held) -> None:
+        self._changed[held.call.id] = held
+        self._waiting.set()
+        if len(self._changed) >= _ENOUGH:
+            self._enough.set()
+
+    def _give_up_oldest(self) -> None:
+        oldest = next(held for held in self._held.values() if held.call.ended_at is not None)
+        log.error("call lost: the database is away and memory is full", call=oldest.call.id, result=oldest.call.result)
+        self._forget(oldest)
+
+    def _forget(self, held: _Held) -> None:
+        call = held.call
+        del self._held[call.id]
+        self._changed.pop(call.id, None)
+        if self._by_linkedid.get(call.linkedid) == call.id:
+            del self._by_linkedid[call.linkedid]
+        self._events -= len(call.events)
+        self._ended -= 1
+
+    # Writing -------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Write until cancelled. A database that is away is tried again, ever less often."""
+        patience = _INTERVAL_S
+        while True:
+            await self._waiting.wait()
+            try:
+                async with asyncio.timeout(patience):
+                    await self._enough.wait()
+            except TimeoutError:
+                pass
+            try:
+                await self.flush()
+            except Unavailable as error:
+                self._enough.clear()
+                patience = min(patience * 2, _PATIENCE_S)
+                log.error("calls not written; trying again", calls=len(self._changed), error=str(error))
+            else:
+                if patience != _INTERVAL_S:
+                    log.info("calls are written again")
+                patience = _INTERVAL_S
+
+    async def flush(self) -> None:
+        """Write everything that waits now. Raises StoreUnavailable; what is not written stays."""
+        async with self._writing:
+            self._waiting.clear()
+            self._enough.clear()
+            batch: list[_Held] = []
+            todo = list(self._changed.values())
+            try:
+                while todo:
+                    batch, todo = todo[:_BATCH], todo[_BATCH:]
+                    await self._write(batch)
+            finally:
+                if self._changed:
+                    self._waiting.set()
+
+    async def _write(self, batch: list[_Held]) -> None:
+        taken = [_take(held) for held in batch]
+        for held in batch:
+            self._changed.pop(held.call.id, None)
+        try:
+            async with self._store.unit() as unit:
+                await statements.write(
+                    unit,
+                    calls=[row for one in taken for row in one.calls],
+                    events=[row for one in taken for row in one.events],
+                    legs=[row for one in taken for row in one.legs],
+                )
+        except BaseException as error:
+            for one in taken:
+                one.put_back()
+                if one.held.call.id in self._held:
+                    self._changed[one.held.call.id] = one.held
+            if isinstance(error, Unavailable) or not isinstance(error, Exception):
+                raise
+            if len(batch) == 1:
+                # One call that the database refuses must not keep the others from being written.
+                log.exception("call lost: the database refuses it", call=batch[0].call.id)
+                self._forget_unwritable(batch[0])
+                return
+            for held in batch:
+                await self._write([held])
+            return
+        for held in batch:
+            self._let_go(held)
+
+    def _forget_unwritable(self, held: _Held) -> None:
+        if held.call.ended_at is None:
+            self._ended += 1
+        self._forget(held)
+
+    def _let_go(self, held: _Held) -> None:
+        """Take a call out of memory once it has ended, is written, and nothing more will come."""
+        if held.call.ended_at is None or held.waiting or held.call.id not in self._held:
+            return
+        late = held.ended_monotonic + _GRACE_S - time.monotonic()
+        if held.gone or late <= 0:
+            self._forget(held)
+        else:
+            # Its channels' last events are still to come; should they not, it goes all the same.
+            asyncio.get_running_loop().call_later(late, self._mark, held)
+
+    async def close(self, deadline_s: float = 3.0) -> None:
+        """Write what is left, at most for so long; then say what was not."""
+        if self._telling:
+            await asyncio.wait(self._telling, timeout=deadline_s)
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self.flush()
+        except (TimeoutError, Unavailable) as error:
+            log.error("calls lost at the end: not written in time", calls=len(self._changed), error=str(error))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Taken:
+    """What is being written of a call."""
+
+    held: _Held
+    calls: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+    legs: list[dict[str, Any]]
+
+    def put_back(self) -> None:
+        """It was not written."""
+        self.held.row_changed = self.held.row_changed or bool(self.calls)
+        self.held.legs_changed |= {leg["uniqueid"] for leg in self.legs}
+        self.held.events_written -= len(self.events)
+
+
+def _take(held: _Held) -> _Taken:
+    call = held.call
+    taken = _Taken(
+        held=held,
+        calls=[_row_of(call)] if held.row_changed else [],
+        events=[
+            {"call_id": call.id, "seq": e.seq, "at": e.at, "kind": e.kind, "facts": e.facts}
+            for e in call.events[held.events_written :]
+        ],
+        legs=[{"call_id": call.id, **leg_view(call.legs[uniqueid])} for uniqueid in sorted(held.legs_changed)],
+    )
+    held.row_changed = False
+    held.legs_changed = set()
+    held.events_written = len(call.events)
+    return taken
+
+
+def _row_of(call: Call) -> dict[str, Any]:
+    return {name: value for name, value in vars(call).items() if name not in ("events", "legs")}

@@ -1,0 +1,27 @@
+"""Makes what comes from Asterisk and from callers fit for a database: text that every one takes, and not too long."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+#: Longest text kept in one fact, in characters.
+_LONGEST = 500
+
+
+def plain_text(text: str, longest: int = _LONGEST) -> str:
+    """Without half characters and NUL (PostgreSQL refuses both), cut to `longest`."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")[:longest]
+
+
+def plain(value: object) -> Any:
+    """A value that JSON knows, in the same spirit; what is not one is kept as its text."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {plain_text(str(name), 100): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(one) for one in value]
+    return plain_text(str(value))

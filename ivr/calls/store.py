@@ -1,0 +1,78 @@
+"""The calls' statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, Table, and_, or_, select, update
+
+from ivr.calls import tables as t
+from ivr.store.engine import Unit
+
+#: What a call cannot change once it has begun.
+_FIXED = {"id", "linkedid", "channel", "desk", "dialled", "ani", "endpoint", "customer_id", "identity", "started_at"}
+
+
+async def write(
+    unit: Unit,
+    *,
+    calls: Sequence[Mapping[str, Any]],
+    events: Sequence[Mapping[str, Any]],
+    legs: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write rows; those written before are brought up to date, so that repeating does no harm."""
+    await _upsert(unit, t.calls, calls, fixed=_FIXED)
+    await _upsert(unit, t.call_events, events, fixed=None)
+    await _upsert(unit, t.call_legs, legs, fixed={"call_id", "uniqueid", "started_at"})
+
+
+async def _upsert(unit: Unit, table: Table, rows: Sequence[Mapping[str, Any]], *, fixed: set[str] | None) -> None:
+    if not rows:
+        return
+    insert = unit.insert(table)
+    key = [column.name for column in table.primary_key.columns]
+    if fixed is None:
+        statement = insert.on_conflict_do_nothing(index_elements=key)
+    else:
+        changing = {name: insert.excluded[name] for name in rows[0] if name not in fixed}
+        statement = insert.on_conflict_do_update(index_elements=key, set_=changing)
+    await unit.execute(statement, rows)
+
+
+async def close_left_open(unit: Unit, *, at: datetime) -> int:
+    """End the calls that a crash of the service left open; how many there were."""
+    table = t.calls
+    values = {"ended_at": at, "result": "failed", "reason": "service-restarted"}
+    done = await unit.execute(update(table).where(table.c.ended_at.is_(None)).values(values))
+    return done.rowcount
+
+
+async def read(unit: Unit, call_id: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]] | None:
+    """A call's row, timeline and legs."""
+    row = (await unit.execute(select(t.calls).where(t.calls.c.id == call_id))).mappings().one_or_none()
+    if row is None:
+        return None
+    events = select(t.call_events).where(t.call_events.c.call_id == call_id).order_by(t.call_events.c.seq)
+    legs = select(t.call_legs).where(t.call_legs.c.call_id == call_id).order_by(t.call_legs.c.started_at)
+    return dict(row), await _dicts(unit, events), await _dicts(unit, legs)
+
+
+async def page(
+    unit: Unit, *, filters: Mapping[str, Any], before: tuple[datetime, str] | None, limit: int
+) -> list[dict[str, Any]]:
+    """Calls that match every filter, the newest first, from after `before`."""
+    table = t.calls
+    query = select(table).order_by(table.c.started_at.desc(), table.c.id.desc()).limit(limit)
+    for name, value in filters.items():
+        query = query.where(table.c[name] == value)
+    if before is not None:
+        started_at, call_id = before
+        same = and_(table.c.started_at == started_at, table.c.id < call_id)
+        query = query.where(or_(table.c.started_at < started_at, same))
+    return await _dicts(unit, query)
+
+
+async def _dicts(unit: Unit, query: Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in (await unit.execute(query)).mappings()]
