@@ -71,7 +71,7 @@ class EventBus:
     client can neither hold the service's memory nor silently miss an event.
     """
 
-    def __init__(self, *, kept: int = 1000, backlog: int = 1000) -> None:
+    def __init__(self, *, kept: int = 1000, backlog: int = 2000) -> None:
         #: Tells this run of the service from others: ids start anew in each.
         self.run = secrets.token_hex(4)
         self._kept: deque[Event] = deque(maxlen=kept)

@@ -1,0 +1,44 @@
+"""What has to be told to somebody, written in the transaction of what it tells. Sending is another's part."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from ivr.notify.tables import outbox
+from ivr.store.engine import Unit
+
+#: Would end a header line of the e-mail and begin another one (RFC 5322 section 2.2).
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
+
+
+def header_text(text: str) -> str:
+    """Fit for one header line."""
+    return _CONTROL.sub(" ", text).strip()[:500]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Email:
+    """One e-mail; the subject is made fit for a header line when it is put into the outbox."""
+
+    to: str
+    subject: str
+    body: str
+    language: str
+    ticket_number: int | None = None
+
+
+async def put_email(unit: Unit, email: Email, *, at: datetime) -> None:
+    """Have an e-mail sent once this transaction is committed."""
+    values = {
+        "kind": "email",
+        "recipient": email.to,
+        "subject": header_text(email.subject),
+        "body": email.body,
+        "language": email.language,
+        "ticket_number": email.ticket_number,
+        "state": "pending",
+        "created_at": at,
+    }
+    await unit.execute(unit.insert(outbox).values(values))

@@ -1,0 +1,128 @@
+"""The tickets' statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select, update
+
+from ivr.directory.tables import contacts, customers
+from ivr.store.engine import Unit
+from ivr.tickets import tables as t
+from ivr.tickets.ticket import OPEN, Ticket
+
+_COLUMNS = [column for column in t.tickets.c if column.name != "intake_key"]
+
+
+async def add(unit: Unit, values: Mapping[str, Any]) -> int | None:
+    """A new ticket's number; None when its key or its call has one already."""
+    statement = unit.insert(t.tickets).values(values).on_conflict_do_nothing().returning(t.tickets.c.number)
+    number: int | None = (await unit.execute(statement)).scalar_one_or_none()
+    return number
+
+
+def customer_with_account(account: str | None) -> Any:
+    """For a value: the customer whose account number this is."""
+    return select(customers.c.id).where(customers.c.account == account).scalar_subquery()
+
+
+def existing_customer(customer_id: int | None) -> Any:
+    """For a value: the customer's id while there is such a customer."""
+    return select(customers.c.id).where(customers.c.id == customer_id).scalar_subquery()
+
+
+def existing_contact(contact_id: int | None) -> Any:
+    """For a value: the contact's id while there is such a contact."""
+    return select(contacts.c.id).where(contacts.c.id == contact_id).scalar_subquery()
+
+
+async def find(unit: Unit, *, intake_key: str | None = None, call_id: str | None = None) -> Ticket | None:
+    """The ticket that was entered under this key, or else belongs to this call."""
+    for column, value in ((t.tickets.c.intake_key, intake_key), (t.tickets.c.call_id, call_id)):
+        if value is not None and (found := await _one(unit, select(*_COLUMNS).where(column == value))) is not None:
+            return found
+    return None
+
+
+async def get(unit: Unit, number: int) -> Ticket | None:
+    """A ticket."""
+    return await _one(unit, select(*_COLUMNS).where(t.tickets.c.number == number))
+
+
+async def lock(unit: Unit, number: int) -> Ticket | None:
+    """A ticket that nobody else changes until this transaction ends."""
+    return await _one(unit, select(*_COLUMNS).where(t.tickets.c.number == number).with_for_update())
+
+
+async def change(unit: Unit, number: int, values: Mapping[str, Any]) -> None:
+    """Set columns of a ticket."""
+    await unit.execute(update(t.tickets).where(t.tickets.c.number == number).values(values))
+
+
+async def page(
+    unit: Unit, *, filters: Mapping[str, Any], only_open: bool, before: int | None, limit: int
+) -> list[Ticket]:
+    """Tickets that match every filter, the newest first, with numbers below `before`."""
+    query = select(*_COLUMNS).order_by(t.tickets.c.number.desc()).limit(limit)
+    for name, value in filters.items():
+        query = query.where(t.tickets.c[name] == value)
+    if only_open:
+        query = query.where(t.tickets.c.status.in_(OPEN))
+    if before is not None:
+        query = query.where(t.tickets.c.number < before)
+    return [Ticket(**row) for row in (await unit.execute(query)).mappings()]
+
+
+async def open_tickets(unit: Unit, customer_id: int, limit: int = 20) -> list[Ticket]:
+    """A customer's tickets that are not done, the newest first."""
+    return await page(unit, filters={"customer_id": customer_id}, only_open=True, before=None, limit=limit)
+
+
+async def add_event(
+    unit: Unit, number: int, *, at: datetime, who: str, kind: str, changes: Mapping[str, Any], version: int
+) -> None:
+    """Note what was done to a ticket."""
+    values = {"ticket_number": number, "at": at, "who": who, "kind": kind, "changes": changes, "version": version}
+    await unit.execute(unit.insert(t.ticket_events).values(values))
+
+
+async def events(unit: Unit, number: int) -> list[dict[str, Any]]:
+    """A ticket's history, the oldest first."""
+    table = t.ticket_events
+    query = select(table.c.at, table.c.who, table.c.kind, table.c.changes, table.c.version)
+    return await _dicts(unit, query.where(table.c.ticket_number == number).order_by(table.c.id))
+
+
+async def add_message(unit: Unit, values: Mapping[str, Any]) -> int | None:
+    """A new voice message's id; None when its key has one already."""
+    statement = unit.insert(t.messages).values(values).on_conflict_do_nothing().returning(t.messages.c.id)
+    found: int | None = (await unit.execute(statement)).scalar_one_or_none()
+    return found
+
+
+async def ticket_of_message(unit: Unit, key: str) -> int | None:
+    """The number of the ticket that a message, known by its key, belongs to."""
+    query = select(t.messages.c.ticket_number).where(t.messages.c.key == key)
+    number: int | None = (await unit.execute(query)).scalar_one_or_none()
+    return number
+
+
+async def messages(unit: Unit, *, number: int | None = None, message_id: int | None = None) -> list[dict[str, Any]]:
+    """A ticket's voice messages, the oldest first; or the one with this id."""
+    query = select(t.messages).order_by(t.messages.c.id)
+    if number is not None:
+        query = query.where(t.messages.c.ticket_number == number)
+    if message_id is not None:
+        query = query.where(t.messages.c.id == message_id)
+    return await _dicts(unit, query)
+
+
+async def _one(unit: Unit, query: Select[Any]) -> Ticket | None:
+    row = (await unit.execute(query)).mappings().one_or_none()
+    return Ticket(**row) if row is not None else None
+
+
+async def _dicts(unit: Unit, query: Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in (await unit.execute(query)).mappings()]

@@ -1,0 +1,61 @@
+"""What a ticket is. Every field of OV-12 may be unknown, and is then None: none is guessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+Status = Literal["new", "in-progress", "waiting", "resolved", "closed"]
+Priority = Literal["urgente", "haute", "moyenne", "normale"]
+Impact = Literal["one", "several"]
+
+#: Nobody has to do anything more.
+DONE: tuple[Status, ...] = ("resolved", "closed")
+OPEN: tuple[Status, ...] = tuple(status for status in get_args(Status) if status not in DONE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticket:
+    """One request (OV-11 to OV-13). `examples` holds time, date, extension and number of each."""
+
+    number: int
+    kind: str
+    status: Status
+    priority: Priority | None
+    level: int | None
+    desk: str
+    department: str
+    language: str | None
+    reference: str | None
+    call_id: str | None
+    customer_id: int | None
+    contact_id: int | None
+    requester_name: str | None
+    requester_contact: str | None
+    requester_address: str | None
+    requester_phone: str | None
+    requester_email: str | None
+    account_number: str | None
+    account_name: str | None
+    account_address: str | None
+    account_phone: str | None
+    service: str | None
+    observed: str | None
+    examples: list[dict[str, Any]] | None
+    expected: str | None
+    impact: Impact | None
+    mac: str | None
+    attempted: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    def facts(self) -> dict[str, Any]:
+        """As it is told to others; the number is text, since it is said digit by digit and never counted with."""
+        return vars(self) | {"number": str(self.number)}
+
+    def brief(self) -> dict[str, Any]:
+        """For a list beside something else, and for events."""
+        names = ("kind", "status", "priority", "desk", "department", "call_id", "customer_id", "version", "created_at")
+        return {"number": str(self.number)} | {name: getattr(self, name) for name in names}
