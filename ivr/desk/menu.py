@@ -103,7 +103,7 @@ class _Call:
             yield Decided(what="service-code", facts={"code": dialled, "department": service})
             return (yield from self._department(service, greet=True))
         menu = self._desk.menu
-        prompts: tuple[str, ...] = ("welcome", "menu")
+        prompts: tuple[str, ...] = ("welcome", *(("language-offer",) if menu.languages else ()), "menu")
         for attempt in range(1, menu.attempts + 1):
             key = yield from self._ask(*prompts, wait_s=menu.wait_s)
             if key == menu.operator_key:
@@ -178,10 +178,10 @@ class _Call:
     def _closed(self, name: str, department: Department, *, reason: str) -> Conversation:
         """Out of hours: the hours and the next opening are said, then a message may be left (OV-7, OV-8)."""
         emergency = department.closed == "emergency"
-        prompt = "closed-emergency" if emergency else "closed-department"
+        prompts = ["closed-emergency"] if emergency else ["closed-hours", "closed-department"]
         if self._calendars[name].next_opening(self._now()) is None:
-            prompt += "-no-opening"
-        key = yield from self._ask(prompt, wait_s=self._desk.menu.wait_s if emergency else 0, department=name)
+            prompts[-1] += "-no-opening"
+        key = yield from self._ask(*prompts, wait_s=self._desk.menu.wait_s if emergency else 0, department=name)
         if key == self._desk.menu.operator_key and name != self._desk.menu.operator:
             return (yield from self._operator("asked"))
         # In doubt it is an emergency: the caller who presses nothing may not be able to (OV-7).

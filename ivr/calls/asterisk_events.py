@@ -1,0 +1,100 @@
+"""What Asterisk tells after the menu, entered into the calls' record: queue, phones that ring, answer, end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from ivr.calls.log import CallLog
+
+#: An event's fields, names in lower case.
+Fields = Mapping[str, str]
+
+
+def enter(calls: CallLog, event: Fields, at: datetime) -> None:
+    """Enter one event; those of calls that are not ours, and events that say nothing of a call, are passed over."""
+    handler = _HANDLERS.get(event.get("event", "").lower())
+    call_id = calls.id_of(event.get("linkedid") or event.get("destlinkedid") or "")
+    if handler is not None and call_id is not None:
+        handler(calls, call_id, event, at)
+
+
+def endpoint_of(channel: str) -> str:
+    """The account in a channel's name: PJSIP/7001-0000002a is 7001's."""
+    return channel.partition("/")[2].rpartition("-")[0]
+
+
+def _joined(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
+    calls.queued(call_id, at, queue=event.get("queue", ""), position=_number(event.get("position")))
+
+
+def _left_unserved(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
+    waited = _number(event.get("holdtime"))
+    calls.note(call_id, "left-queue", at, queue=event.get("queue", ""), waited_s=waited)
+
+
+def _rings(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
+    channel = event.get("destchannel", "")
+    role = "member" if event.get("queue") else "department"
+    calls.leg(call_id, event.get("destuniqueid", ""), channel=channel, role=role, at=at, endpoint=endpoint_of(channel))
+    calls.note(call_id, "ringing", at, endpoint=endpoint_of(channel))
+
+
+def _dialling(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
+    # app_queue dials too, and says so in its own words; whoever rings outside of a queue is a department.
+    call = calls.current(call_id)
+    if call is not None and call.queued_at is None:
+        _rings(calls, call_id, event, at)
+
+
+def _member_answered(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
+    calls.leg_answered(call_id, event.get("destuniqueid", ""), at)
+    channel = event.get("destchannel", "")
+    waited = _number(event.get("holdtime"))
+    calls.answered(call_id, at, endpoint=endpoint_of(channel), name=event.get("membername", ""), waited_s=waited)
+
+
+def _dialled(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
+    call = calls.current(call_id)
+    if call is None or call.queued_at is not None:
+        return
+    status, endpoint = event.get("dialstatus", ""), endpoint_of(event.get("destchannel", ""))
+    if status == "ANSWER":
+        calls.leg_answered(call_id, event.get("destuniqueid", ""), at)
+        calls.answered(call_id, at, endpoint=endpoint)
+    else:
+        calls.note(call_id, "not-answered", at, endpoint=endpoint, status=status)
+
+
+def _no_answer(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
+    calls.note(call_id, "not-answered", at, endpoint=endpoint_of(event.get("destchannel", "")))
+
+
+def _talked(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
+    talked = _number(event.get("talktime"))
+    calls.note(call_id, "talked", at, seconds=talked, ended_by=event.get("reason", ""))
+
+
+def _hung_up(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
+    uniqueid, cause = event.get("uniqueid", ""), _number(event.get("cause"))
+    calls.leg_ended(call_id, uniqueid, at, cause=cause)
+    call = calls.current(call_id)
+    if call is not None and uniqueid == call.linkedid:
+        calls.hung_up(call_id, at, cause=cause)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdigit() else None
+
+
+_HANDLERS: Mapping[str, Callable[[CallLog, str, Fields, datetime], None]] = {
+    "queuecallerjoin": _joined,
+    "queuecallerabandon": _left_unserved,
+    "agentcalled": _rings,
+    "agentconnect": _member_answered,
+    "agentringnoanswer": _no_answer,
+    "agentcomplete": _talked,
+    "dialbegin": _dialling,
+    "dialend": _dialled,
+    "hangup": _hung_up,
+}

@@ -1,0 +1,127 @@
+"""From any recording to what Asterisk plays without transcoding: levelled, trimmed, in four formats."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from ivr.errors import OmnivigilError
+
+Samples = npt.NDArray[np.int16]
+
+#: Bytes a second of each format. `.g722` and the G.711 ones are alike by chance: 64 kbit/s (ITU-T G.711, G.722).
+FORMATS = {"ulaw": 8000, "alaw": 8000, "g722": 8000, "sln16": 32000}
+
+#: The loudest sample, in dB of full scale. Speech of a voice engine peaks about 14 dB above its mean, which
+#: then stands near -20 dBm0, the level that networks are planned for (ITU-T G.100.1); and nothing clips.
+PEAK_DBFS = -6.0
+#: What is this much quieter than the peak, in dB, at the ends of a recording is not speech.
+_SILENCE_DB = -40.0
+#: Kept before and after speech, in seconds, so that no consonant is cut.
+_LEAD_S = 0.02
+_TAIL_S = 0.08
+
+
+class NotAudio(OmnivigilError):
+    """A file cannot be read as audio."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pcm:
+    """Mono, 16-bit samples at `rate` a second."""
+
+    samples: Samples
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return len(self.samples) / self.rate
+
+
+def decode(source: Path | bytes) -> Pcm:
+    """Read a file that FFmpeg's libraries know (WAV, MP3, FLAC …) as mono at its own rate. Raises NotAudio."""
+    handle = io.BytesIO(source) if isinstance(source, bytes) else str(source)
+    try:
+        with av.open(handle, mode="r") as container:
+            if not container.streams.audio:
+                raise NotAudio(file=str(source)[:80], problem="holds no audio")
+            rate = int(container.streams.audio[0].rate)
+            resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
+            parts = [
+                resampled.to_ndarray().reshape(-1)
+                for frame in (*container.decode(audio=0), None)
+                for resampled in resampler.resample(frame)
+            ]
+    except (av.FFmpegError, OSError) as error:
+        name = "what was given" if isinstance(source, bytes) else str(source)
+        raise NotAudio(file=name, problem=str(error)) from error
+    if not parts:
+        raise NotAudio(file=str(source)[:80], problem="is empty")
+    return Pcm(samples=np.concatenate(parts).astype(np.int16), rate=rate)
+
+
+def levelled(pcm: Pcm, *, peak_dbfs: float = PEAK_DBFS) -> Pcm:
+    """Trimmed of silence at both ends and brought to one level. Silence stays as it is."""
+    loud = np.abs(pcm.samples.astype(np.int32))
+    peak = int(loud.max(initial=0))
+    if peak == 0:
+        return pcm
+    heard = np.flatnonzero(loud > peak * 10 ** (_SILENCE_DB / 20))
+    first = max(0, int(heard[0]) - int(_LEAD_S * pcm.rate))
+    last = min(len(loud), int(heard[-1]) + int(_TAIL_S * pcm.rate))
+    scale = 32767 * 10 ** (peak_dbfs / 20) / peak
+    return Pcm(samples=np.rint(pcm.samples[first:last] * scale).astype(np.int16), rate=pcm.rate)
+
+
+def resampled(pcm: Pcm, rate: int) -> Pcm:
+    """The same at another rate, filtered against aliasing."""
+    if pcm.rate == rate:
+        return pcm
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
+    parts = [out.to_ndarray().reshape(-1) for frame in (_frame(pcm), None) for out in resampler.resample(frame)]
+    return Pcm(samples=np.concatenate(parts).astype(np.int16), rate=rate)
+
+
+def encoded(pcm: Pcm) -> dict[str, bytes]:
+    """The bytes of each format in FORMATS."""
+    narrow, wide = resampled(pcm, 8000), resampled(pcm, 16000)
+    return {
+        "ulaw": _encode(narrow, "pcm_mulaw"),
+        "alaw": _encode(narrow, "pcm_alaw"),
+        "g722": _encode(_even(wide), "g722"),
+        "sln16": wide.samples.astype("<i2").tobytes(),
+    }
+
+
+def _even(pcm: Pcm) -> Pcm:
+    # G.722 codes pairs of samples.
+    return Pcm(samples=pcm.samples[: len(pcm.samples) // 2 * 2], rate=pcm.rate)
+
+
+def _frame(pcm: Pcm) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(pcm.samples.reshape(1, -1), format="s16", layout="mono")
+    frame.sample_rate = pcm.rate
+    return frame
+
+
+def _encode(pcm: Pcm, codec: str) -> bytes:
+    context = av.CodecContext.create(codec, "w")
+    assert isinstance(context, av.AudioCodecContext)  # noqa: S101 - for the type checker: the codec is audio
+    context.sample_rate = pcm.rate
+    context.layout = "mono"
+    context.format = "s16"
+    return b"".join(bytes(packet) for chunk in _chunks(pcm) for packet in context.encode(chunk))
+
+
+def _chunks(pcm: Pcm) -> Iterator[av.AudioFrame | None]:
+    size = pcm.rate
+    for start in range(0, len(pcm.samples), size):
+        yield _frame(Pcm(samples=np.ascontiguousarray(pcm.samples[start : start + size]), rate=pcm.rate))
+    yield None

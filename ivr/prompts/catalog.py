@@ -1,0 +1,156 @@
+"""Which text a prompt is, per desk and language. Pure, once the texts are read."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import yaml
+
+from ivr.desk.hours import Calendar
+from ivr.desk.schema import Desk
+from ivr.desk.spoken import phrases_ahead
+from ivr.errors import OmnivigilError
+
+TEXTS = Path(__file__).parent / "texts"
+
+#: What the conversations and the dialplan say beside the menu; a desk that lacks one cannot start.
+REQUIRED = (
+    "welcome",
+    "menu",
+    "invalid",
+    "no-answer",
+    "transfer-human",
+    "queue-wait",
+    "ringing-department",
+    "nobody-answers",
+    "closed-hours",
+    "closed-department",
+    "closed-department-no-opening",
+    "message-record",
+    "message-silence",
+    "message-short",
+    "message-received",
+    "ticket-number",
+    "goodbye",
+    "technician-login",
+    "technician-logout",
+    "technician-pause",
+    "technician-unpause",
+    "technician-not-logged-in",
+    "technician-unknown",
+    "not-in-service",
+    "fallback-queue",
+    "fallback-message",
+    "fallback-received",
+)
+#: And where a department takes emergencies.
+REQUIRED_FOR_EMERGENCIES = ("closed-emergency", "closed-emergency-no-opening", "message-received-urgent")
+#: And where there is another language to offer.
+REQUIRED_FOR_LANGUAGES = ("language-offer",)
+
+#: Openings are spoken ready-made for this many days; later ones are spoken when they are needed.
+DAYS_AHEAD = 100
+
+_OTHER_VOICE = re.compile(r"\[([a-z]{2})\] *")
+
+
+class PromptMissing(OmnivigilError):
+    """A prompt has no text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utterance:
+    """One thing to be said: by which prompt, in which conversation's language, in which words, by which voice."""
+
+    desk: str
+    id: str
+    language: str
+    text: str
+    voice: str
+    #: Whether its text has variables, so that the same prompt is said in other words too.
+    varies: bool = False
+
+
+class Catalog:
+    """The texts of every desk."""
+
+    def __init__(self, desks: Mapping[str, Desk], common: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        self._desks = desks
+        self._common = common if common is not None else read_common()
+
+    def _template(self, desk_id: str, prompt: str, language: str) -> str:
+        own = self._desks[desk_id].texts.get(prompt, {}).get(language)
+        text = own if own is not None else self._common.get(language, {}).get(prompt)
+        if text is None:
+            raise PromptMissing(prompt=prompt, desk=desk_id, language=language, mend="add its text")
+        return text
+
+    def variables(self, desk_id: str, prompt: str, language: str) -> frozenset[str]:
+        """The {names} in a prompt's text. Raises PromptMissing."""
+        template = self._template(desk_id, prompt, language)
+        return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
+
+    def utterance(self, desk_id: str, prompt: str, language: str, variables: Mapping[str, str]) -> Utterance:
+        """What to say, the variables filled in. Raises PromptMissing for a text or a variable that is not there."""
+        template = self._template(desk_id, prompt, language)
+        try:
+            text = template.format_map(variables)
+        except (KeyError, ValueError, IndexError) as error:
+            problem = f"{{{error.args[0]}}} is not known here"
+            raise PromptMissing(prompt=prompt, desk=desk_id, language=language, problem=problem) from error
+        other = _OTHER_VOICE.match(text)
+        voice = other[1] if other else language
+        text = text[other.end() :] if other else text
+        return Utterance(
+            desk=desk_id,
+            id=prompt,
+            language=language,
+            text=" ".join(text.split()).replace("..", "."),
+            voice=voice,
+            varies="{" in template,
+        )
+
+    def required(self, desk: Desk) -> Iterator[str]:
+        """The prompts that a desk cannot do without."""
+        yield from REQUIRED
+        if any(department.closed == "emergency" for department in desk.departments.values()):
+            yield from REQUIRED_FOR_EMERGENCIES
+        if desk.menu.languages:
+            yield from REQUIRED_FOR_LANGUAGES
+        yield from (name for name in desk.texts if name not in REQUIRED)
+
+    def everything(self, calendars: Mapping[str, Mapping[str, Calendar]], now: datetime) -> list[Utterance]:
+        """All that may be said during the next DAYS_AHEAD days. Raises PromptMissing, naming every lack at once."""
+        said: dict[Utterance, None] = {}
+        missing: list[str] = []
+        for desk in self._desks.values():
+            phrases = phrases_ahead(calendars[desk.id].values(), desk.languages, now, DAYS_AHEAD)
+            for language in desk.languages:
+                openings = sorted(phrase for one, phrase in phrases if one == language)
+                for prompt in dict.fromkeys(self.required(desk)):
+                    try:
+                        said |= dict.fromkeys(self._variants(desk, prompt, language, openings))
+                    except PromptMissing as error:
+                        missing.append(str(error))
+        if missing:
+            raise PromptMissing(prompt="; ".join(missing))
+        return list(said)
+
+    def _variants(self, desk: Desk, prompt: str, language: str, openings: Iterable[str]) -> Iterator[Utterance]:
+        names = self.variables(desk.id, prompt, language)
+        # Only where departments ring their own phones, or take ordinary messages, are they named.
+        named = [one.name[language] for one in desk.departments.values() if one.phones or one.closed == "message"]
+        departments = named if "department" in names else [""]
+        for department in departments:
+            for opening in openings if "opening" in names else [""]:
+                yield self.utterance(desk.id, prompt, language, {"department": department, "opening": opening})
+
+
+def read_common(folder: Path = TEXTS) -> dict[str, dict[str, str]]:
+    """The common texts by language."""
+    return {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.yaml"))}
