@@ -80,6 +80,11 @@ class EventBus:
         self._last = 0
         self._closed = False
 
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
     def publish(self, kind: str, at: datetime, data: Mapping[str, Any]) -> Event:
         """Tell everyone. Never waits."""
         self._last += 1

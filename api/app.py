@@ -1,0 +1,48 @@
+"""Puts the API together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.security import HTTPBearer
+
+from api import problems
+from api.guard import BodyGuard, TokenGuard
+from api.routers import calls, desks, events, health, messages, queues, tickets
+from api.services import Services
+
+_ABOUT = """
+The support line's calls, queues and tickets.
+
+Every request below `/v1` carries `Authorization: Bearer TOKEN`. Errors are problem details (RFC 9457) that name
+the field and the mend. Lists are given in pages: repeat the request with `cursor` set to the page's `next`.
+"""
+
+
+def create_app(services: Services) -> FastAPI:
+    """The API over these services."""
+    app = FastAPI(title="omnivigil", version="1", description=_ABOUT, redirect_slashes=False, redoc_url=None)
+    app.state.services = services
+    problems.install(app)
+    app.include_router(health.router)
+    # The guard below checks the token; this tells the API's description about it.
+    described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]
+    v1 = APIRouter(prefix="/v1", dependencies=described, responses=problems.DESCRIBED)
+    for resource in (tickets, calls, events, queues, desks, messages):
+        v1.include_router(resource.router)
+    app.include_router(v1)
+    # The last one added is the first one asked.
+    app.add_middleware(BodyGuard)
+    app.add_middleware(TokenGuard, tokens=services.tokens)
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            schema["components"]["schemas"]["Problem"] = problems.schema()
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app

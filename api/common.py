@@ -1,0 +1,96 @@
+"""What routers share: the services, who asks, pages, and texts that a database takes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from api.services import Services
+from ivr.directory.tokens import Bearer
+from ivr.errors import BadInput
+
+Item = TypeVar("Item")
+
+_LINE_CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
+_TEXT_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def _one_line(text: str) -> str:
+    if _LINE_CONTROL.search(text):
+        raise ValueError("holds control characters or line breaks; remove them")
+    return text
+
+
+def _text(text: str) -> str:
+    if _TEXT_CONTROL.search(text):
+        raise ValueError("holds control characters; remove them")
+    return text
+
+
+#: One line; shown, printed and put into headers.
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
+#: Several lines.
+Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000), AfterValidator(_text)]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_one_line)]
+
+
+class Given(BaseModel):
+    """What clients give: nothing but what is known."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class PageQuery(Given):
+    """Which part of a list."""
+
+    limit: int = Field(default=50, ge=1, le=200, description="At most so many.")
+    cursor: Short | None = Field(default=None, max_length=200, description="`next` of the page before.")
+
+
+class Page(BaseModel, Generic[Item]):
+    """Part of a list, the newest first."""
+
+    items: list[Item]
+    next: str | None = Field(description="Give it as `cursor` for what follows; null at the end.")
+
+
+def make_cursor(*parts: str) -> str:
+    """Says where a page ended."""
+    return base64.urlsafe_b64encode("|".join(parts).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None, count: int) -> list[str] | None:
+    """The parts that `make_cursor` was given. Raises BadInput."""
+    if cursor is None:
+        return None
+    try:
+        parts = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode().split("|")
+    except (binascii.Error, ValueError):
+        raise bad_cursor() from None
+    if len(parts) != count:
+        raise bad_cursor()
+    return parts
+
+
+def bad_cursor() -> BadInput:
+    """It is not one of ours."""
+    return BadInput(field="cursor", problem="this is not a cursor", mend="give `next` of the page before, unchanged")
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _bearer(request: Request) -> Bearer:
+    bearer: Bearer = request.state.bearer
+    return bearer
+
+
+Has = Annotated[Services, Depends(_services)]
+Who = Annotated[Bearer, Depends(_bearer)]

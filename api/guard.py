@@ -1,0 +1,168 @@
+"""What stands before every request: the token, and a look at the body before anything is made of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import ProblemResponse, problem
+from ivr.directory.tokens import Bearer, Tokens
+from ivr.errors import Unavailable
+
+#: The largest body, in bytes.
+LARGEST = 1024 * 1024
+#: A body that is too large is read and thrown away up to here, in bytes, so that the client gets to read why.
+_PATIENCE_BYTES = 32 * LARGEST
+#: A body must be complete after this long, in seconds.
+_BODY_S = 10.0
+
+_JSON = ("application/json", "application/merge-patch+json")
+_READING = ("GET", "HEAD", "OPTIONS")
+
+
+class TokenGuard:
+    """Lets nothing below /v1 through without a token that allows it (RFC 6750)."""
+
+    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+        self._app = app
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not f"{scope['path']}/".startswith("/v1/"):
+            await self._app(scope, receive, send)
+            return
+        found = await self._bearer(Headers(scope=scope).getlist("authorization"))
+        if isinstance(found, ProblemResponse):
+            await found(scope, receive, send)
+            return
+        needed = "read" if scope["method"] in _READING else "write"
+        if needed not in found.scopes:
+            challenge = f'Bearer error="insufficient_scope", scope="{needed}"'
+            refusal = problem(
+                403,
+                "forbidden",
+                "Not allowed",
+                f"This token may not {needed}.",
+                field="Authorization",
+                mend=f"use a token with the scope {needed}",
+                headers={"WWW-Authenticate": challenge},
+            )
+            await refusal(scope, receive, send)
+            return
+        scope.setdefault("state", {})["bearer"] = found
+        await self._app(scope, receive, send)
+
+    async def _bearer(self, headers: list[str]) -> Bearer | ProblemResponse:
+        scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
+        if scheme.lower() == "bearer" and token.strip():
+            try:
+                bearer = await self._tokens.bearer(token.strip())
+            except Unavailable:
+                mend = "try again soon"
+                headers_ = {"Retry-After": "2"}
+                detail = "The database does not answer, so tokens cannot be checked."
+                return problem(503, "unavailable", "A component is away", detail, mend=mend, headers=headers_)
+            if bearer is not None:
+                return bearer
+        return problem(
+            401,
+            "unauthorized",
+            "No valid token",
+            "The request carries no token that is known here.",
+            field="Authorization",
+            mend="send the header Authorization: Bearer TOKEN",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+class BodyGuard:
+    """Takes in a request's body whole, if it is small, complete in time, JSON and UTF-8."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in _READING:
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(_BODY_S):
+                body = await _read(Headers(scope=scope), receive)
+        except TimeoutError:
+            body = _refusal(
+                408, "too-slow", "The body did not come in time.", "send it at once", {"Connection": "close"}
+            )
+        if body is None:
+            return
+        refusal = body if isinstance(body, ProblemResponse) else _check(Headers(scope=scope), body)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, _replay(body if isinstance(body, bytes) else b"", receive), send)
+
+
+async def _read(headers: Headers, receive: Receive) -> bytes | ProblemResponse | None:
+    """The body; a refusal when it is too large; None when the client is gone."""
+    parts: list[bytes] = []
+    size = 0
+    declared = headers.get("content-length", "")
+    too_large = declared.isdecimal() and int(declared) > LARGEST
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        part = message.get("body", b"")
+        size += len(part)
+        too_large = too_large or size > LARGEST
+        if too_large:
+            parts.clear()
+        else:
+            parts.append(part)
+        if not message.get("more_body", False) or size > _PATIENCE_BYTES:
+            break
+    if too_large:
+        return _refusal(413, "too-large", f"The body is larger than {LARGEST} bytes.", "send less", None)
+    return b"".join(parts)
+
+
+def _check(headers: Headers, body: bytes) -> ProblemResponse | None:
+    if not body:
+        return None
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        return _refusal(415, "wrong-encoding", "The body is compressed.", "send it as it is", None, "Content-Encoding")
+    media_type, _, parameters = headers.get("content-type", "").partition(";")
+    charset = parameters.partition("charset=")[2].split(";")[0].strip().strip('"').lower()
+    if media_type.strip().lower() not in _JSON or charset not in ("", "utf-8", "utf8"):
+        mend = "send JSON in UTF-8, and say so: Content-Type: application/json"
+        return _refusal(415, "wrong-type", "The body is not said to be JSON in UTF-8.", mend, None, "Content-Type")
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        detail = f"The body is not UTF-8, from byte {error.start} on."
+        return _refusal(400, "wrong-encoding", detail, "send it in UTF-8", None)
+    if b"\x00" in body:
+        return _refusal(400, "wrong-encoding", "The body is not UTF-8, or not JSON.", "send JSON in UTF-8", None)
+    return None
+
+
+def _refusal(
+    status: int, name: str, detail: str, mend: str, headers: Mapping[str, str] | None, field: str = "body"
+) -> ProblemResponse:
+    return problem(status, name, "The body cannot be used", detail, field=field, mend=mend, headers=headers)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Give the body that was read already, then whatever comes."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

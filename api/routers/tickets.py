@@ -1,0 +1,306 @@
+"""Tickets: open, read, change."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, field_validator
+
+from api.common import Given, Has, Line, Page, PageQuery, Short, Text, Who, bad_cursor, make_cursor, read_cursor
+from api.services import Services
+from ivr.errors import BadInput
+from ivr.tickets import editing, store
+from ivr.tickets.ticket import Impact, Priority, Status, Ticket
+
+router = APIRouter(tags=["tickets"])
+
+_MAC = re.compile(r"([0-9a-f]{2})[:.-]?" * 5 + r"([0-9a-f]{2})")
+#: Larger than any ticket's number, and what the databases' integers still hold.
+_HIGHEST = 2**31 - 1
+
+
+def _mac(text: str) -> str:
+    found = _MAC.fullmatch(text.lower())
+    if found is None:
+        raise ValueError("this is not a MAC address; write it as 00:15:65:a1:b2:c3")
+    return ":".join(found.groups())
+
+
+def _email(text: str) -> str:
+    if not re.fullmatch(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+\.[^@\s<>,;:\"]+", text):
+        raise ValueError("this is not an e-mail address; write it as name@example.com")
+    return text
+
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+Address = Annotated[Text, Field(max_length=500)]
+Number = Annotated[str, Path(pattern=r"^[0-9]{1,10}$", description="The ticket's number.", examples=["100001"])]
+
+
+class Example(Given):
+    """One time that it happened (OV-12)."""
+
+    date: dt.date | None = None
+    time: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None
+    extension: Short | None = None
+    number: Short | None = None
+
+
+class Fields(Given):
+    """What OV-12 asks for. Null means unknown."""
+
+    requester_name: Line | None = None
+    requester_contact: Line | None = Field(default=None, description="How to reach the requester best.")
+    requester_address: Address | None = None
+    requester_phone: Short | None = None
+    requester_email: Email | None = None
+    account_number: Short | None = None
+    account_name: Line | None = None
+    account_address: Address | None = None
+    account_phone: Short | None = None
+    service: Line | None = Field(default=None, description="The service or feature.")
+    observed: Text | None = Field(default=None, description="What is observed.")
+    examples: Annotated[list[Example], Field(max_length=20)] | None = Field(
+        default=None, description="Two or three specific examples."
+    )
+    expected: Text | None = Field(default=None, description="What is expected instead.")
+    impact: Impact | None = Field(default=None, description="One employee or several.")
+    mac: Annotated[str, AfterValidator(_mac)] | None = Field(
+        default=None, description="Of the device.", examples=["00:15:65:a1:b2:c3"]
+    )
+    attempted: Text | None = Field(default=None, description="Solutions attempted.")
+    priority: Priority | None = None
+    level: Annotated[int, Field(ge=1, le=4)] | None = None
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] | None = None
+
+
+class NewTicket(Fields):
+    """A ticket to open."""
+
+    kind: Slug = "request"
+    desk: Slug | None = Field(default=None, description="Without it, the main desk.")
+    department: Slug | None = Field(default=None, description="Without it, the desk's operator.")
+    call_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-z-]{1,40}$")] | None = None
+
+
+class TicketChange(Fields):
+    """What is to be different. A field that is not given stays; null makes it unknown."""
+
+    version: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Refuse when the ticket is not this version any more; or send If-Match."
+    )
+    status: Status | None = None
+    kind: Slug | None = None
+    desk: Slug | None = None
+    department: Slug | None = None
+
+    @field_validator("status", "kind", "desk", "department")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is None:
+            raise ValueError("this cannot be unknown; leave it out to keep it")
+        return value
+
+
+class TicketView(BaseModel):
+    """A ticket. What is null is not known."""
+
+    number: str
+    kind: str
+    status: Status
+    priority: Priority | None
+    level: int | None
+    desk: str
+    department: str
+    language: str | None
+    reference: str | None
+    call_id: str | None
+    customer_id: int | None
+    contact_id: int | None
+    requester_name: str | None
+    requester_contact: str | None
+    requester_address: str | None
+    requester_phone: str | None
+    requester_email: str | None
+    account_number: str | None
+    account_name: str | None
+    account_address: str | None
+    account_phone: str | None
+    service: str | None
+    observed: str | None
+    examples: list[dict[str, Any]] | None
+    expected: str | None
+    impact: Impact | None
+    mac: str | None
+    attempted: str | None
+    version: int
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class TicketEvent(BaseModel):
+    """One entry of a ticket's history."""
+
+    at: AwareDatetime
+    who: str
+    kind: str
+    changes: dict[str, Any]
+    version: int
+
+
+class VoiceMessageView(BaseModel):
+    """A recording that belongs to a ticket."""
+
+    id: int
+    ticket: str
+    call_id: str | None
+    desk: str
+    department: str
+    language: str
+    number: str | None
+    endpoint: str | None
+    seconds: float
+    urgent: bool
+    created_at: AwareDatetime
+    audio: str = Field(description="Where to listen to it.")
+
+
+class TicketDetail(TicketView):
+    """A ticket with its history and voice messages, the oldest first."""
+
+    history: list[TicketEvent]
+    messages: list[VoiceMessageView]
+
+
+class TicketQuery(PageQuery):
+    """Which tickets."""
+
+    status: Status | None = None
+    priority: Priority | None = None
+    desk: Slug | None = None
+    department: Slug | None = None
+    account_number: Short | None = None
+    customer_id: Annotated[int, Field(ge=1, le=_HIGHEST)] | None = None
+    call_id: Short | None = None
+    open: bool = Field(default=False, description="Only those that are not resolved or closed.")
+
+
+def message_view(row: dict[str, Any]) -> dict[str, Any]:
+    """A message's row as it is told."""
+    number = str(row["ticket_number"])
+    return row | {"ticket": number, "audio": f"/v1/messages/{row['id']}/audio"}
+
+
+@router.post("/tickets", status_code=201, responses={200: {"description": "It was opened before, under this key."}})
+async def open_ticket(
+    given: NewTicket,
+    response: Response,
+    has: Has,
+    who: Who,
+    idempotency_key: Annotated[
+        str | None, Header(max_length=100, pattern=r"^[!-~]+$", description="Repeating it opens no second ticket.")
+    ] = None,
+) -> TicketView:
+    """Open a ticket. Every field may be left out; none is guessed."""
+    desk = given.desk or next(iter(has.desks))
+    fields = given.model_dump(mode="json") | {"desk": desk}
+    _check_desk(has, desk, given.department)
+    fields["department"] = given.department or has.desks[desk].menu.operator
+    key = f"api:{who.name}:{idempotency_key}" if idempotency_key else None
+    async with has.store.unit() as unit:
+        ticket, new = await editing.create(unit, fields, who=who.name, at=has.clock(), key=key, bus=has.bus)
+    response.status_code = 201 if new else 200
+    response.headers["Location"] = f"/v1/tickets/{ticket.number}"
+    return _told(ticket, response)
+
+
+@router.get("/tickets")
+async def list_tickets(query: Annotated[TicketQuery, Query()], has: Has) -> Page[TicketView]:
+    """Tickets, the newest first."""
+    filters = query.model_dump(exclude={"limit", "cursor", "open"}, exclude_none=True)
+    after = read_cursor(query.cursor, 1)
+    if after is not None and not re.fullmatch(r"[0-9]{1,10}", after[0], re.ASCII):
+        raise bad_cursor()
+    async with has.store.reading() as unit:
+        found = await store.page(
+            unit,
+            filters=filters,
+            only_open=query.open,
+            before=int(after[0]) if after else None,
+            limit=query.limit + 1,
+        )
+    shown = found[: query.limit]
+    following = make_cursor(str(shown[-1].number)) if len(found) > len(shown) else None
+    return Page(items=[TicketView(**ticket.facts()) for ticket in shown], next=following)
+
+
+@router.get("/tickets/{number}")
+async def read_ticket(number: Number, response: Response, has: Has) -> TicketDetail:
+    """A ticket with its history and voice messages. The ETag is its version."""
+    async with has.store.reading() as unit:
+        ticket = await editing.get(unit, _number(number))
+        history = await store.events(unit, ticket.number)
+        messages = await store.messages(unit, number=ticket.number)
+    response.headers["ETag"] = f'"{ticket.version}"'
+    return TicketDetail(
+        **ticket.facts(),
+        history=[TicketEvent(**event) for event in history],
+        messages=[VoiceMessageView(**message_view(row)) for row in messages],
+    )
+
+
+@router.patch("/tickets/{number}", responses={412: {"description": "It is not the version of If-Match any more."}})
+async def change_ticket(
+    number: Number,
+    given: TicketChange,
+    response: Response,
+    has: Has,
+    who: Who,
+    if_match: Annotated[str | None, Header(description='The version you have seen, as in "3".')] = None,
+) -> TicketView:
+    """Change a ticket. Give the version you have seen, so that nobody's change is lost."""
+    fields = given.model_dump(mode="json", exclude_unset=True, exclude={"version"})
+    seen = _version(if_match) if if_match is not None else given.version
+    async with has.store.unit() as unit:
+        if "desk" in fields or "department" in fields:
+            before = await editing.get(unit, _number(number))
+            _check_desk(has, fields.get("desk", before.desk), fields.get("department", before.department))
+        ticket = await editing.change(
+            unit, _number(number), fields, who=who.name, at=has.clock(), seen_version=seen, bus=has.bus
+        )
+    return _told(ticket, response)
+
+
+def _told(ticket: Ticket, response: Response) -> TicketView:
+    response.headers["ETag"] = f'"{ticket.version}"'
+    return TicketView(**ticket.facts())
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number > _HIGHEST:
+        raise editing.TicketNotFound(ticket=number)
+    return number
+
+
+def _version(if_match: str) -> int | None:
+    """The version that a condition names (RFC 9110 section 13.1.1); None when any will do."""
+    if if_match.strip() == "*":
+        return None
+    found = re.fullmatch(r'"([0-9]{1,9})"', if_match.strip(), re.ASCII)
+    if found is None:
+        raise BadInput(field="If-Match", problem="this is not a version", mend='send the ETag you got, as in "3"')
+    return int(found[1])
+
+
+def _check_desk(has: Services, desk: str, department: str | None) -> None:
+    if desk not in has.desks:
+        raise BadInput(field="desk", problem=f"there is no desk {desk}", mend=f"give one of {', '.join(has.desks)}")
+    known = has.desks[desk].departments
+    if department is not None and department not in known:
+        problem = f"desk {desk} has no department {department}"
+        raise BadInput(field="department", problem=problem, mend=f"give one of {', '.join(known)}")

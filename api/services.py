@@ -1,0 +1,80 @@
+"""What the API is given. It makes nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from ivr.calls.log import CallLog
+from ivr.clock import Clock
+from ivr.desk.hours import Calendar
+from ivr.desk.schema import Desk
+from ivr.directory.directory import Directory
+from ivr.directory.tokens import Tokens
+from ivr.events import EventBus
+from ivr.store.engine import Store
+
+
+class Member(Protocol):
+    """A technician's phone in a queue."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def endpoint(self) -> str: ...
+    @property
+    def paused(self) -> bool: ...
+    @property
+    def in_call(self) -> bool: ...
+    @property
+    def calls_taken(self) -> int: ...
+    @property
+    def last_call(self) -> datetime | None:
+        """When their last call ended."""
+
+
+class QueueMembers(Protocol):
+    """Who is in the queues. Everything raises Unavailable while Asterisk does not answer."""
+
+    async def add(self, queue: str, endpoint: str, name: str) -> None:
+        """Log in; does nothing when that is so already."""
+
+    async def remove(self, queue: str, endpoint: str) -> None:
+        """Log out; does nothing when that is so already."""
+
+    async def pause(self, queue: str | None, endpoint: str, paused: bool, reason: str) -> None:
+        """Pause or resume, in one queue or in all."""
+
+    async def list(self, queue: str | None) -> Sequence[Member]:
+        """Everyone in one queue, or in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Whether calls are taken, and how each component is: `ok`, or what is wrong."""
+
+    taking_calls: bool
+    components: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything the routers need."""
+
+    store: Store
+    directory: Directory
+    tokens: Tokens
+    calls: CallLog
+    bus: EventBus
+    members: QueueMembers
+    #: The main desk first.
+    desks: Mapping[str, Desk]
+    #: By desk, then by department.
+    calendars: Mapping[str, Mapping[str, Calendar]]
+    health: Callable[[], Awaitable[Health]]
+    clock: Clock
+    #: Folder of the voice messages' recordings.
+    messages: Path
