@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 
@@ -155,10 +156,10 @@ class _Connection(asyncio.Protocol):
         self._opening: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what asyncio gives for a socket
-        self._transport = transport
+        # A cast and not a check: uvloop's transports are not asyncio.Transport's subclasses.
+        self._transport = cast(asyncio.Transport, transport)
         if not self._server.admit(self):
-            transport.abort()
+            self._transport.abort()
             return
         loop = asyncio.get_running_loop()
         self._opening = loop.call_later(self._server.limits.opening_s, self._give_up, "nothing came")
