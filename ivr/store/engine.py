@@ -18,7 +18,7 @@ from ivr.errors import Unavailable
 
 log = structlog.get_logger()
 
-#: How long a statement waits for another process's transaction, in seconds.
+#: How long a statement waits for another process's transaction, or for a connection, in seconds.
 _BUSY_S = 5.0
 #: Readers that may work side by side; each is a thread under SQLite.
 _CONNECTIONS = 8
@@ -58,9 +58,10 @@ class Unit:
 class Store:
     """A database. Nothing is written outside of `unit`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience_s: float) -> None:
         self._url = url
-        self._engine = _engine(url)
+        self._patience_s = patience_s
+        self._engine = _engine(url, patience_s)
         # SQLite has one writer at a time; waiting here is fair, and cheaper than its busy loop.
         self._one_writer = asyncio.Lock() if self._engine.dialect.name == "sqlite" else contextlib.nullcontext()
 
@@ -104,7 +105,7 @@ class Store:
         from ivr.store.migrate import migrate
 
         # Moving a table to a new shape would otherwise delete the rows that refer to it (SQLite).
-        engine = _engine(self._url, foreign_keys=False)
+        engine = _engine(self._url, self._patience_s, foreign_keys=False)
         try:
             async with engine.connect() as connection:
                 connection = await connection.execution_options(ov_writes=True)
@@ -120,21 +121,24 @@ class Store:
         await self._engine.dispose()
 
 
-def open_store(url: str) -> Store:
-    """A store at SQLAlchemy's `url`, as in sqlite+aiosqlite:///state/omnivigil.sqlite3. Connects when first used."""
-    return Store(url)
+def open_store(url: str, *, patience_s: float = _BUSY_S) -> Store:
+    """A store at SQLAlchemy's `url`, as in sqlite+aiosqlite:///state/omnivigil.sqlite3. Connects when first used.
+
+    Waits at most `patience_s` seconds for somebody else's transaction or for a free connection.
+    """
+    return Store(url, patience_s)
 
 
-def _engine(url: str, *, foreign_keys: bool = True) -> AsyncEngine:
+def _engine(url: str, patience_s: float, *, foreign_keys: bool = True) -> AsyncEngine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_size=_CONNECTIONS, pool_timeout=_BUSY_S, pool_pre_ping=True)
+        return create_async_engine(url, pool_size=_CONNECTIONS, pool_timeout=patience_s, pool_pre_ping=True)
     pool: dict[str, Any] = (
-        {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_timeout": _BUSY_S}
+        {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_timeout": patience_s}
         if foreign_keys
         else {"poolclass": NullPool}
     )
     # The driver's own idea of when a transaction begins leaves schema changes and reads outside of it.
-    engine = create_async_engine(url, connect_args={"isolation_level": None, "timeout": _BUSY_S}, **pool)
+    engine = create_async_engine(url, connect_args={"isolation_level": None, "timeout": patience_s}, **pool)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _: Any) -> None:

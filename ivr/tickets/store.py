@@ -109,6 +109,11 @@ async def ticket_of_message(unit: Unit, key: str) -> int | None:
     return number
 
 
+async def message_keys(unit: Unit) -> set[str]:
+    """The keys of every voice message that has a ticket."""
+    return set((await unit.execute(select(t.messages.c.key))).scalars())
+
+
 async def messages(unit: Unit, *, number: int | None = None, message_id: int | None = None) -> list[dict[str, Any]]:
     """A ticket's voice messages, the oldest first; or the one with this id."""
     query = select(t.messages).order_by(t.messages.c.id)
