@@ -23,8 +23,8 @@ async def line(session: AgiSession, context: LineContext) -> None:
     """
     desk = context.desks[session.args[0]]
     dialled = session.args[1]
-    number, endpoint = caller_number(session), endpoint_of(session)
-    identity = context.book.identify(number, endpoint)
+    number, endpoint = caller_number(session, desk), endpoint_of(session)
+    identity = context.directory.identify(number, endpoint)
     call_id = uuid.uuid4().hex
     structlog.contextvars.bind_contextvars(call=call_id)
     context.calls.begin(
@@ -82,9 +82,7 @@ async def _converse(
         steps.close()
 
 
-async def _decide(
-    session: AgiSession, context: LineContext, desk: Desk, to: menu.Destination, call_id: str
-) -> None:
+async def _decide(session: AgiSession, context: LineContext, desk: Desk, to: menu.Destination, call_id: str) -> None:
     target = to.queue if to.kind == "queue" else "&".join(f"PJSIP/{phone}" for phone in to.phones)
     seconds = desk.queues[to.queue].max_wait_s if to.queue else to.ring_s
     urgency = "urgent" if to.urgent else "ordinary"
@@ -93,6 +91,6 @@ async def _decide(
     context.calls.route(call_id, department=to.department, language=to.language)
     fields = (to.kind, to.language, to.department, target or "", str(int(seconds or 0)), urgency, call_id)
     if to.kind in ("queue", "ring"):
-        context.open_ticket(call_id, desk.id, to.department)
+        context.open_ticket(call_id, desk, to.department, to.language)
     context.remember_language(call_id, to.language)
     await session.set_variable("OV_NEXT", ",".join(fields))

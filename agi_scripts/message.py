@@ -68,7 +68,7 @@ async def _say(
     session: AgiSession, context: LineContext, desk: Desk, language: str, prompt: str, call_id: str
 ) -> str | None:
     context.calls.note(call_id, "played", context.clock(), prompts=prompt, language=language)
-    return await session.stream_file(await context.sound(desk.id, prompt, language, {}), "#")
+    return await session.stream_file(await context.sounds.of(desk.id, prompt, language, {}), "#")
 
 
 async def _record(
@@ -111,11 +111,9 @@ async def _enter(
         language=language,
         urgent=urgent,
         call_id=call_id or None,
-        key=recording.path.stem,
-        number=caller_number(session),
+        number=caller_number(session, desk),
         endpoint=endpoint_of(session),
-        recording=recording.path,
-        seconds=recording.seconds,
+        recording=recording,
     )
     context.calls.note(call_id, "message", context.clock(), ticket=receipt.ticket_number, reference=receipt.reference)
     return receipt.ticket_number

@@ -16,7 +16,7 @@ async def ask(session: AgiSession, context: LineContext, desk: Desk, step: menu.
     Every prompt can be cut short by a key. The last one and the wait after it are one command.
     """
     sounds = [
-        await context.sound(desk.id, prompt.id, step.language, dict(prompt.variables)) for prompt in step.prompts
+        await context.sounds.of(desk.id, prompt.id, step.language, dict(prompt.variables)) for prompt in step.prompts
     ]
     names = ", ".join(prompt.id for prompt in step.prompts)
     context.calls.note(call_id, "played", context.clock(), prompts=names, language=step.language)

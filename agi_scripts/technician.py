@@ -14,17 +14,17 @@ async def technician(session: AgiSession, context: LineContext) -> None:
     """Carry out `login` or `pause` for the technician whose registered phone this is."""
     wish = session.args[0]
     endpoint = endpoint_of(session)
-    known = context.book.technician(endpoint) if endpoint is not None else None
+    known = context.directory.technician(endpoint) if endpoint is not None else None
     try:
         if known is None or endpoint is None:
-            spoken, language = "technician-unknown", context.default_language
+            spoken, language = "technician-unknown", context.main_desk.languages[0]
         else:
             language = known.language
             spoken = await _toggle(context, wish, endpoint, known.name, known.queues)
         desk = context.main_desk
         if language not in desk.languages:
             language = desk.languages[0]
-        await session.stream_file(await context.sound(desk.id, spoken, language, {}), "")
+        await session.stream_file(await context.sounds.of(desk.id, spoken, language, {}), "")
         await session.set_variable("OV_NEXT", "done")
     except CallHungUp:
         # What was asked is done; only the confirmation was not heard.

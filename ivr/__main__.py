@@ -30,7 +30,9 @@ AmiOption = Annotated[str, typer.Option("--ami", metavar="HOST:PORT", help="Inte
 RtpOption = Annotated[str, typer.Option("--rtp", metavar="FIRST-LAST", help="UDP ports for media.")]
 
 
-def settings_of(state: Path, sip: str, http: str, agi: str, ami: str, rtp: str, now: str | None, demo: bool) -> Settings:
+def settings_of(
+    state: Path, sip: str, http: str, agi: str, ami: str, rtp: str, now: str | None, demo: bool
+) -> Settings:
     """The settings that the options say; raises BadInput that names the option."""
     return Settings(
         state=state.resolve(),
@@ -137,8 +139,8 @@ def doctor(
     raise typer.Exit(0 if all(one.well for one in found) else 1)
 
 
-@app.command()
-def test(
+@app.command("test")
+def run_all_tests(
     only: Annotated[list[str] | None, typer.Argument(help="Test files or folders instead of all.")] = None,
     lint: Annotated[bool, typer.Option(help="Also run ruff, mypy and the import rules.")] = True,
 ) -> None:

@@ -66,6 +66,8 @@ class Settings:
     recordings: Path | None = None
     #: A Piper voice model per language, as in {"fr": "voice.onnx"}.
     piper_models: tuple[tuple[str, str], ...] = ()
+    #: Only the load generator, whose sequence numbers skip, needs this off.
+    strict_rtp: bool = True
 
     def write(self, path: Path) -> None:
         """Hand these settings to another process of the line."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import signal
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from rich.table import Table
 from ivr import logs, preflight
 from ivr.asterisk import process, rescue, runtime
 from ivr.asterisk.runtime import Runtime
+from ivr.directory.demo import demo_password
 from ivr.errors import OmnivigilError
 from ivr.prepare import Prepared, prepare
 from ivr.selfcall import Report, call_ourselves
@@ -97,8 +98,9 @@ async def run(settings: Settings, console: Console) -> int:
         with step(console, "the service"):
             await _until_healthy(settings, {stopped, asterisk_ended, watching})
         if not stop.is_set():
-            report = await call_ourselves(settings, asterisk, prepared)
-            _tell(console, settings, prepared, report)
+            _tell(console, settings, prepared)
+            report = await call_ourselves(settings, prepared.main_desk.numbers[0])
+            _tell_heard(console, settings, prepared, report)
             while not stop.is_set():
                 await asyncio.wait({stopped, asterisk_ended, watching}, return_when=asyncio.FIRST_COMPLETED)
                 if watching.done():
@@ -143,27 +145,31 @@ async def _until_healthy(settings: Settings, give_up: set[asyncio.Task[Any]]) ->
 
 
 def _healthy(settings: Settings) -> bool:
+    connection = http.client.HTTPConnection(settings.http.host, settings.http.port, timeout=2)
     try:
-        with urllib.request.urlopen(f"http://{settings.http}/healthz", timeout=2) as answer:  # noqa: S310 - our own
-            return bool(answer.status == 200)
-    except OSError:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
-def _tell(console: Console, settings: Settings, prepared: Prepared, report: Report) -> None:
-    """The table a newcomer needs: what to dial, from which phone, and where the API is."""
+def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:
+    """The tables a newcomer needs: what to dial, from which phone, and where the API is."""
     numbers = Table("dial", "reaches", title="Numbers", title_justify="left")
-    for desk in prepared.desks:
+    for desk in prepared.desks.values():
         for number in desk.numbers:
             numbers.add_row(number, desk.name)
         for code, department in desk.service_codes.items():
-            numbers.add_row(code, f"{desk.name}, {department} (from a registered phone)")
+            name = desk.departments[department].name[desk.languages[0]]
+            numbers.add_row(code, f"{desk.name}, {name} (from a registered phone)")
     numbers.add_row("*22  *23", "technicians: log in or out; pause or resume")
     console.print(numbers)
     if settings.demo:
         accounts = Table("account", "password", "who", title=f"SIP accounts at {settings.sip}", title_justify="left")
         for phone in prepared.phones:
-            accounts.add_row(phone.name, f"demo-{phone.name}", f"{phone.kind}: {phone.display}")
+            accounts.add_row(phone.name, demo_password(phone.name), f"{phone.kind}: {phone.display}")
         console.print(accounts)
     urls = Table("URL", "what", title="API", title_justify="left")
     urls.add_row(f"http://{settings.http}/docs", "the API, to try")
@@ -172,7 +178,10 @@ def _tell(console: Console, settings: Settings, prepared: Prepared, report: Repo
     if settings.demo:
         urls.add_row(str(settings.state / "demo-token"), "the API's token (Authorization: Bearer …)")
     console.print(urls)
-    console.print(f"The line called itself at {prepared.desks[0].numbers[0]} and heard:")
+
+
+def _tell_heard(console: Console, settings: Settings, prepared: Prepared, report: Report) -> None:
+    console.print(f"The line called itself at {prepared.main_desk.numbers[0]} through its trunk, and heard:")
     for line in report.lines():
         console.print(f"  {line}", style=None if report.heard else "red")
     console.print(f"Logs: {settings.state / 'log'}. Ctrl-C ends it.")

@@ -35,7 +35,6 @@ MODULES = (
     "res_rtp_asterisk",
     "res_pjsip_sdp_rtp",
     "res_pjsip_authenticator_digest",
-    "res_pjsip_outbound_authenticator_digest",
     "res_pjsip_endpoint_identifier_user",
     "res_pjsip_endpoint_identifier_ip",
     "res_pjsip_registrar",
@@ -79,7 +78,6 @@ MODULES = (
     "func_strings",
     "func_timeout",
     "pbx_config",
-    "pbx_spool",
     "res_cdrel_custom",
     "cdr_custom",
 )
@@ -254,8 +252,6 @@ def render(
         "agi": settings.agi,
         "sip": settings.sip,
         "trunk_hosts": trunk_hosts,
-        "selfcall_number": SELFCALL_NUMBER,
-        "selfcall_file": folders.run / "selfcall.wav",
         "endpoints": phones,
         "queues": queues,
         "desks": desks,
@@ -278,10 +274,6 @@ def render(
     for template in sorted(TEMPLATES.glob("*.conf.j2")):
         target = folders.etc / template.name.removesuffix(".j2")
         _write_private(target, environment.get_template(template.name).render(values))
-
-
-#: The number that the line gives when it calls itself; not one that a customer can have.
-SELFCALL_NUMBER = "5145550199"
 
 
 def _accounts(secrets: Mapping[str, str]) -> list[dict[str, Any]]:

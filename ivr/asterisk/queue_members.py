@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from ivr.asterisk.ami import AmiRefused, Fields, ManagerInterface
 
@@ -21,8 +22,8 @@ class Member:
     #: As app_queue says: idle, in use, ringing, unavailable …
     status: str
     calls_taken: int
-    #: Seconds since the epoch of the last call's end; 0 for none.
-    last_call: int
+    #: When their last call ended, by Asterisk's clock.
+    last_call: datetime | None
 
 
 #: AST_DEVICE_*, as QueueStatus and QueueMemberStatus give them.
@@ -93,5 +94,5 @@ def member_of(row: Fields) -> Member:
         in_call=row.get("incall") == "1",
         status=STATUS.get(row.get("status", ""), ""),
         calls_taken=int(row.get("callstaken") or 0),
-        last_call=int(row.get("lastcall") or 0),
+        last_call=datetime.fromtimestamp(last, UTC) if (last := int(row.get("lastcall") or 0)) else None,
     )

@@ -173,6 +173,8 @@ class Desk(_Part):
     id: Identifier
     name: Annotated[str, StringConstraints(min_length=1, max_length=60)]
     timezone: str
+    #: Country (ISO 3166) whose habits apply to a caller's number without country code.
+    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "CA"
     #: As the network delivers them, E.164 without the plus sign.
     numbers: Annotated[tuple[Dialled, ...], Field(min_length=1)]
     #: Other ways to dial them, such as without the country code.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -87,13 +87,14 @@ class Store:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            async with self._engine.connect() as connection:
+        with _told_as_away():
+            try:
+                connection = await self._engine.connect()
+            except OSError as error:
+                # From the driver, and not from what is done with the connection below.
+                raise StoreUnavailable(problem=str(error)) from error
+            async with connection:
                 yield connection
-        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-            raise StoreUnavailable(problem=str(getattr(error, "orig", None) or error)) from error
-        except OSError as error:
-            raise StoreUnavailable(problem=str(error)) from error
 
     async def ping(self) -> None:
         """Raise StoreUnavailable when the database does not answer."""
@@ -107,18 +108,31 @@ class Store:
         # Moving a table to a new shape would otherwise delete the rows that refer to it (SQLite).
         engine = _engine(self._url, self._patience_s, foreign_keys=False)
         try:
-            async with engine.connect() as connection:
-                connection = await connection.execution_options(ov_writes=True)
-                async with connection.begin():
-                    await connection.run_sync(migrate, revision)
-        except exc.OperationalError as error:
-            raise StoreUnavailable(problem=str(error.orig)) from error
+            with _told_as_away():
+                async with engine.connect() as connection:
+                    connection = await connection.execution_options(ov_writes=True)
+                    async with connection.begin():
+                        await connection.run_sync(migrate, revision)
         finally:
             await engine.dispose()
 
     async def close(self) -> None:
         """Give every connection back."""
         await self._engine.dispose()
+
+
+@contextlib.contextmanager
+def _told_as_away() -> Iterator[None]:
+    """Turn what drivers raise when the database cannot work into StoreUnavailable; a broken rule stays what it is."""
+    try:
+        yield
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+        raise StoreUnavailable(problem=str(getattr(error, "orig", None) or error)) from error
+    except exc.DatabaseError as error:
+        # SQLite has no finer word for a damaged file; the finer ones tell of a statement.
+        if type(error) is not exc.DatabaseError:
+            raise
+        raise StoreUnavailable(problem=str(error.orig)) from error
 
 
 def open_store(url: str, *, patience_s: float = _BUSY_S) -> Store:

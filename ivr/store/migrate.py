@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -22,7 +24,10 @@ def config(connection: Connection | None = None) -> Config:
 
 def migrate(connection: Connection, revision: str) -> None:
     """Go up or down to `revision` (`head`, `base`, or one's id) within the caller's transaction."""
-    if revision == "base":
-        command.downgrade(config(connection), "base")
+    settings = config(connection)
+    current = MigrationContext.configure(connection).get_current_revision()
+    behind = {one.revision for one in ScriptDirectory.from_config(settings).iterate_revisions(current, "base")}
+    if revision == "base" or (revision in behind and revision != current):
+        command.downgrade(settings, revision)
     else:
-        command.upgrade(config(connection), revision)
+        command.upgrade(settings, revision)

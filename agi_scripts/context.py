@@ -1,0 +1,154 @@
+"""What every conversation is given: the desks, the directory, the sounds, and the ways to make things durable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from agi_scripts.recording import Recording
+from ivr.asterisk.fastagi import AgiSession
+from ivr.asterisk.queue_members import AmiQueueMembers
+from ivr.calls.log import CallLog
+from ivr.clock import Clock
+from ivr.desk.hours import Calendar
+from ivr.desk.load import Desks
+from ivr.desk.schema import Desk
+from ivr.directory.directory import Directory
+from ivr.directory.numbers import normalise
+from ivr.events import EventBus
+from ivr.prompts.build import Sounds
+from ivr.store.engine import Store
+from ivr.tickets import messages
+from ivr.tickets.intake import Notice, VoiceMessage
+from ivr.tickets.messages import Receipt
+from ivr.tickets.spool import Spool
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineContext:
+    """Shared by all calls of one service; holds nothing of a single call."""
+
+    desks: Desks
+    calendars: Mapping[str, Mapping[str, Calendar]]
+    directory: Directory
+    calls: CallLog
+    members: AmiQueueMembers
+    store: Store
+    spool: Spool
+    sounds: Sounds
+    bus: EventBus
+    clock: Clock
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    @property
+    def main_desk(self) -> Desk:
+        """The desk that technicians work for, and that phones without another one call."""
+        return next(iter(self.desks.values()))
+
+    def aside(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        """Do something that the caller need not wait for; a failure is logged under `name`."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("work beside a call failed", work=task.get_name(), exc_info=error)
+
+    async def finish(self, deadline_s: float) -> None:
+        """Let what is under way come to its end."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=deadline_s)
+
+    def open_ticket(self, call_id: str, desk: Desk, department: str, language: str) -> None:
+        """A call goes to a department: it gets a ticket (OV-11), while it goes."""
+        call = self.calls.current(call_id)
+        if call is None:
+            return
+        work = messages.open_for_call(
+            self.store,
+            self.spool,
+            at=self.clock(),
+            desk=desk.id,
+            department=department,
+            language=language,
+            call_id=call_id,
+            identity=self.directory.identify(call.ani, call.endpoint),
+            number=call.ani,
+            bus=self.bus,
+        )
+        self.aside(work, f"ticket for call {call_id}")
+
+    def remember_language(self, call_id: str, language: str) -> None:
+        """The caller's next call begins in this language (OV-4); a phone has its owner's."""
+        call = self.calls.current(call_id)
+        if call is None or call.ani is None or call.endpoint is not None:
+            return
+        known = self.directory.identify(call.ani, None).language
+        if known != language and not (known is None and language == self.desks[call.desk].languages[0]):
+            self.aside(self.directory.remember_language(call.ani, language), f"language of call {call_id}")
+
+    async def leave_message(
+        self,
+        *,
+        desk: Desk,
+        department: str,
+        language: str,
+        urgent: bool,
+        call_id: str | None,
+        number: str | None,
+        endpoint: str | None,
+        recording: Recording,
+    ) -> Receipt:
+        """Return once the message's ticket is committed, or its request is on disk. Raises OSError for neither."""
+        return await messages.leave_message(
+            self.store,
+            self.spool,
+            key=recording.path.stem,
+            at=self.clock(),
+            desk=desk.id,
+            department=department,
+            language=language,
+            call_id=call_id,
+            identity=self.directory.identify(number, endpoint),
+            message=VoiceMessage(
+                file=recording.path.name, seconds=recording.seconds, urgent=urgent, number=number, endpoint=endpoint
+            ),
+            notice=notice_of(desk, department),
+            bus=self.bus,
+        )
+
+
+def notice_of(desk: Desk, department: str) -> Notice:
+    """Whom a department's e-mail goes to; staff read it in the desk's first language."""
+    language = desk.languages[0]
+    one = desk.departments[department]
+    return Notice(
+        recipient=one.email,
+        desk_name=desk.name,
+        department_name=one.name[language],
+        language=language,
+        timezone=desk.timezone,
+    )
+
+
+def caller_number(session: AgiSession, desk: Desk) -> str | None:
+    """The caller's number as E.164 digits, when what the network says is one."""
+    return normalise(session.env.get("callerid"), desk.region)
+
+
+def endpoint_of(session: AgiSession) -> str | None:
+    """The account of the registered phone that calls (OV-2); None for the trunk.
+
+    From the channel's name, which Asterisk makes of the authenticated endpoint, never from caller ID.
+    """
+    technology, _, rest = session.env.get("channel", "").partition("/")
+    name = rest.rpartition("-")[0]
+    return name if technology == "PJSIP" and name not in ("trunk", "") else None

@@ -1,0 +1,175 @@
+"""Calls that were taken while the service was away, from the lines Asterisk itself writes.
+
+Asterisk appends one line per leg to `cdr-custom/calls.csv` (see dialplan/cdr_custom.conf.j2). What the
+service saw is richer and stands; only calls it knows nothing of, or lost sight of, are entered from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from ivr.calls import recovery_store
+from ivr.calls.log import CallLog
+from ivr.directory.people import Identity
+from ivr.errors import Unavailable
+from ivr.store.engine import Store
+
+log = structlog.get_logger()
+
+_COLUMNS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallLine:
+    """One line: a leg of a call. `userfield` is desk/department/call id, as far as it was known."""
+
+    linkedid: str
+    uniqueid: str
+    channel: str
+    number: str
+    userfield: str
+    start: datetime
+    end: datetime
+    answered_channel: str
+    last_application: str
+
+    @property
+    def desk(self) -> str:
+        return self.userfield.split("/")[0]
+
+    @property
+    def department(self) -> str | None:
+        parts = self.userfield.split("/")
+        return parts[1] if len(parts) > 1 and parts[1] else None
+
+    @property
+    def outcome(self) -> tuple[str, str]:
+        """Result and reason, as far as the line tells."""
+        if self.answered_channel:
+            return "answered", "recovered: the service was away"
+        if self.last_application == "Record":
+            return "message", "recovered: the service was away"
+        return "abandoned", "recovered: the service was away"
+
+
+def parse(text: str, shift: timedelta) -> list[CallLine]:
+    """The lines of the callers' own legs; others, and what is no line of ours, are passed over.
+
+    `shift` is how far the service's clock is from Asterisk's.
+    """
+    lines = []
+    for row in csv.reader(text.splitlines()):
+        if len(row) != _COLUMNS or row[0] != row[1]:
+            continue
+        try:
+            start, end = (datetime.fromisoformat(moment).astimezone() + shift for moment in (row[5], row[6]))
+        except ValueError:
+            continue
+        lines.append(
+            CallLine(
+                linkedid=row[0],
+                uniqueid=row[1],
+                channel=row[2],
+                number=row[3],
+                userfield=row[4],
+                start=start,
+                end=end,
+                answered_channel=row[8],
+                last_application=row[9],
+            )
+        )
+    return lines
+
+
+class Recovery:
+    """Reads what Asterisk has appended since the last time; the place reached is kept beside the file."""
+
+    def __init__(
+        self,
+        file: Path,
+        store: Store,
+        calls: CallLog,
+        *,
+        shift: timedelta,
+        identify: Callable[[str, str | None], tuple[str | None, Identity]],
+        desks: Iterable[str],
+    ) -> None:
+        self._file = file
+        self._reached = file.with_suffix(".reached")
+        self._store = store
+        self._calls = calls
+        self._shift = shift
+        self._identify = identify
+        self._desks = frozenset(desks)
+
+    async def run(self, every_s: float = 5.0) -> None:
+        """Recover, again and again, until cancelled."""
+        while True:
+            try:
+                await self.once()
+            except (Unavailable, OSError) as error:
+                log.warning("calls are recovered later", error=str(error))
+            await asyncio.sleep(every_s)
+
+    async def once(self) -> int:
+        """Enter what the service has not seen; how many calls. Raises StoreUnavailable, OSError."""
+        text, reached = await asyncio.to_thread(self._read)
+        lines = {line.linkedid: line for line in parse(text, self._shift) if line.desk in self._desks}
+        lines = {linkedid: line for linkedid, line in lines.items() if self._calls.id_of(linkedid) is None}
+        recovered = 0
+        if lines:
+            async with self._store.unit() as unit:
+                known = await recovery_store.known(unit, lines)
+                for linkedid, line in lines.items():
+                    if linkedid not in known:
+                        await recovery_store.add(unit, self._row(line))
+                    elif known[linkedid]:
+                        result, reason = line.outcome
+                        await recovery_store.correct(unit, linkedid, line.end, result, reason)
+                    else:
+                        continue
+                    recovered += 1
+        if recovered:
+            log.warning("calls taken while the service was away are on record", calls=recovered)
+        await asyncio.to_thread(self._reached.write_text, str(reached))
+        return recovered
+
+    def _read(self) -> tuple[str, int]:
+        """Whole lines that are new, and the place after them; a file that shrank was rotated."""
+        start = int(self._reached.read_text() or 0) if self._reached.exists() else 0
+        if not self._file.exists():
+            return "", 0
+        with self._file.open("rb") as handle:
+            size = handle.seek(0, 2)
+            handle.seek(start if start <= size else 0)
+            base = handle.tell()
+            data = handle.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        return whole.decode(errors="replace"), base + len(whole)
+
+    def _row(self, line: CallLine) -> dict[str, object]:
+        ani, identity = self._identify(line.number, None)
+        result, reason = line.outcome
+        return {
+            "id": uuid.uuid4().hex,
+            "linkedid": line.linkedid,
+            "channel": line.channel,
+            "desk": line.desk,
+            "dialled": "",
+            "ani": ani,
+            "customer_id": identity.customer.id if identity.customer is not None else None,
+            "identity": identity.facts(),
+            "department": line.department,
+            "started_at": line.start,
+            "ended_at": line.end,
+            "result": result,
+            "reason": reason,
+        }

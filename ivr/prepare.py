@@ -1,0 +1,159 @@
+"""Makes everything ready that the service and Asterisk need: desks, sounds, database, directory, configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
+from ivr.asterisk.runtime import Runtime
+from ivr.desk.hours import Calendar, calendars_of
+from ivr.desk.load import BUILT_IN, Desks, load_desks
+from ivr.desk.schema import Desk
+from ivr.directory.asterisk_rows import phone_rows
+from ivr.directory.demo import load_demo
+from ivr.directory.directory import Directory
+from ivr.directory.tokens import keep_token
+from ivr.prompts.build import Sounds
+from ivr.settings import Settings
+from ivr.store.engine import Store, open_store
+from ivr.voices import sounds_of
+
+#: Without the service a caller waits in the queue this long, in seconds, before the message box.
+_FALLBACK_WAIT_S = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What `up` tells about, and hands on."""
+
+    desks: Desks
+    phones: tuple[PhoneAccount, ...]
+    secrets: Mapping[str, str]
+
+    @property
+    def main_desk(self) -> Desk:
+        """The first desk."""
+        return next(iter(self.desks.values()))
+
+
+def load(settings: Settings) -> tuple[Desks, dict[str, dict[str, Calendar]]]:
+    """The desks, and each one's calendars by department. Raises DeskError."""
+    folder = settings.desks or BUILT_IN
+    desks = load_desks(folder)
+    return desks, {desk.id: calendars_of(desk, folder) for desk in desks.values()}
+
+
+async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str], None]) -> Prepared:
+    """Do what has not been done yet. Raises DeskError, PromptMissing, BuildError, BadInput, StoreUnavailable."""
+    desks, calendars = load(settings)
+    Folders.below(settings).make(runtime)
+    sounds = sounds_of(settings, runtime, desks)
+    await asyncio.to_thread(sounds.build, calendars, settings.clock(), progress)
+    progress("the database")
+    store = open_store(settings.database_url)
+    try:
+        await store.migrate()
+        if settings.demo:
+            await _load_demo(settings, store)
+        directory = Directory(store)
+        await directory.reload()
+    finally:
+        await store.close()
+    progress("Asterisk's configuration")
+    known = _secrets(settings.state)
+    phones = tuple(
+        PhoneAccount(
+            name=row.name,
+            ha1=row.ha1,
+            kind=row.kind,
+            language=row.language,
+            display=row.display,
+            caller_id=row.caller_id,
+        )
+        for row in phone_rows(directory.book)
+    )
+    render(
+        settings=settings,
+        runtime=runtime,
+        secrets=known,
+        desks=[_routing(desk) for desk in desks.values()],
+        queues=[
+            QueueConfig(
+                id=name, strategy=queue.strategy, ring_s=queue.ring_s, retry_s=queue.retry_s, wrapup_s=queue.wrapup_s
+            )
+            for desk in desks.values()
+            for name, queue in desk.queues.items()
+        ],
+        phones=phones,
+        prompts=_fixed_prompts(desks, sounds),
+        trunk_hosts=["127.0.0.0/8", *settings.trunk_hosts],
+        strict_rtp=settings.strict_rtp,
+    )
+    return Prepared(desks=desks, phones=phones, secrets=known)
+
+
+async def _load_demo(settings: Settings, store: Store) -> None:
+    path = settings.state / "demo-token"
+    token = _kept(path) or f"ovt_{secrets.token_urlsafe(32)}"
+    async with store.unit() as unit:
+        await load_demo(unit)
+        await keep_token(unit, token, "demo", ("read", "write"), settings.clock())
+    _keep(path, token)
+
+
+def _routing(desk: Desk) -> DeskRouting:
+    operator = desk.departments[desk.menu.operator]
+    return DeskRouting(
+        id=desk.id,
+        dialled=desk.dialled,
+        service_codes=tuple(desk.service_codes),
+        language=desk.languages[0],
+        operator=desk.menu.operator,
+        operator_queue=str(operator.queue),
+        operator_wait_s=_FALLBACK_WAIT_S,
+    )
+
+
+def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
+    main = next(iter(desks.values()))
+    return FixedPrompts(
+        not_in_service=sounds.fixed(main.id, "not-in-service", main.languages[0]),
+        technician_login=sounds.fixed(main.id, "technician-login", main.languages[0]),
+        fallback={
+            (desk.id, what, language): sounds.fixed(desk.id, f"fallback-{what}", language)
+            for desk in desks.values()
+            for what in ("queue", "message", "received")
+            for language in desk.languages
+        },
+    )
+
+
+def _secrets(state: Path) -> dict[str, str]:
+    """The passwords between our own processes: made once, readable by the owner only."""
+    path = state / "secrets.json"
+    if (kept := _kept(path)) is not None:
+        known: dict[str, str] = json.loads(kept)
+        return known
+    made = {name: secrets.token_urlsafe(24) for name in ("ami_service", "ami_supervisor", "ami_witness")}
+    _keep(path, json.dumps(made))
+    return made
+
+
+def read_secrets(state: Path) -> dict[str, str]:
+    """As `prepare` made them."""
+    return _secrets(state)
+
+
+def _kept(path: Path) -> str | None:
+    return path.read_text().strip() if path.exists() else None
+
+
+def _keep(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text + "\n")

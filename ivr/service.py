@@ -1,0 +1,299 @@
+"""The service: wires everything together, runs until told to stop, and dies loudly when a part of it does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+import uvicorn
+
+from agi_scripts.context import LineContext, notice_of
+from agi_scripts.line import line
+from agi_scripts.message import message
+from agi_scripts.recording import inspect
+from agi_scripts.technician import technician
+from api.app import create_app
+from api.services import Health, Services
+from ivr.asterisk import runtime
+from ivr.asterisk.ami import Ami, Fields, State
+from ivr.asterisk.config import Folders
+from ivr.asterisk.fastagi import AgiSession, FastAgiServer
+from ivr.asterisk.queue_members import AmiQueueMembers, member_of
+from ivr.calls import asterisk_events
+from ivr.calls import store as call_statements
+from ivr.calls.log import CallLog
+from ivr.calls.recovery import Recovery
+from ivr.directory.directory import Directory
+from ivr.directory.numbers import normalise
+from ivr.directory.people import Identity
+from ivr.directory.tokens import Tokens
+from ivr.errors import Unavailable
+from ivr.events import EventBus
+from ivr.prepare import load, read_secrets
+from ivr.settings import Settings
+from ivr.store.engine import Store, open_store
+from ivr.supervisor import beat
+from ivr.tickets import messages as ticket_messages
+from ivr.tickets import store as ticket_statements
+from ivr.tickets.intake import VoiceMessage
+from ivr.tickets.spool import Spool, keep_draining
+from ivr.tickets.unclaimed import Claims, Unclaimed
+from ivr.up import runtime_folders
+from ivr.voices import sounds_of
+
+log = structlog.get_logger()
+
+#: Conversations in progress may go on this long, in seconds, after the service is told to stop.
+_DRAIN_S = 4.0
+#: The directory is read again this often, in seconds, so that what an administrator changed is known to calls.
+_DIRECTORY_S = 30.0
+
+
+@dataclass(kw_only=True)
+class _Ready:
+    """What is up already."""
+
+    agi: bool = False
+
+
+async def serve(settings: Settings, heartbeat_fd: int) -> None:
+    """Run until SIGTERM or until the supervisor is gone."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    beating = asyncio.create_task(beat(heartbeat_fd, stop), name="heartbeat")
+    store = open_store(settings.database_url)
+    try:
+        await _serve(settings, store, stop)
+    finally:
+        beating.cancel()
+        await store.close()
+
+
+async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
+    clock = settings.clock
+    desks, calendars = load(settings)
+    sounds = sounds_of(settings, runtime.find(runtime_folders(settings)), desks)
+    await asyncio.to_thread(sounds.build, calendars, clock())
+    bus = EventBus()
+    directory = Directory(store)
+    calls = CallLog(store, bus, open_tickets=lambda customer_id: _open_tickets(store, customer_id))
+    spool = Spool(settings.spool / "intake")
+    ami = Ami(settings.ami.host, settings.ami.port, "service", read_secrets(settings.state)["ami_service"])
+    ready = _Ready()
+    context = LineContext(
+        desks=desks,
+        calendars=calendars,
+        directory=directory,
+        calls=calls,
+        members=AmiQueueMembers(ami),
+        store=store,
+        spool=spool,
+        sounds=sounds,
+        bus=bus,
+        clock=clock,
+    )
+    agi = FastAgiServer(settings.agi.host, settings.agi.port, lambda session: _converse(session, context))
+    api = _api(
+        settings,
+        Services(
+            store=store,
+            directory=directory,
+            tokens=Tokens(store),
+            calls=calls,
+            bus=bus,
+            members=context.members,
+            desks=desks,
+            calendars=calendars,
+            health=lambda: _health(store, ami, ready),
+            clock=clock,
+            messages=Folders.below(settings).messages,
+        ),
+    )
+    with contextlib.suppress(Unavailable):
+        # Callers are served without their names until the database is back.
+        await directory.reload()
+        async with store.unit() as unit:
+            await call_statements.close_left_open(unit, at=clock())
+    await ami.connect()
+    await agi.start()
+    ready.agi = True
+    log.info("calls are taken", sip=str(settings.sip), http=str(settings.http))
+    parts: dict[str, Coroutine[Any, Any, Any]] = {
+        "stop signal": stop.wait(),
+        "call writer": calls.run(),
+        "spool": keep_draining(spool, store, bus=bus),
+        "events": _follow(ami, calls, context),
+        "directory": _renew(directory),
+        "claims": _claims(settings, context).run(),
+        "recovery": _recovery(settings, context).run(),
+        "api": api.serve(),
+    }
+    tasks = {asyncio.create_task(part, name=name) for name, part in parts.items()}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        # New callers go to the dialplan's own way; those in conversation may finish theirs.
+        ready.agi = False
+        await agi.stop(_DRAIN_S)
+        await context.finish(2)
+        bus.close()
+        api.should_exit = True
+        await asyncio.sleep(0.1)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=2)
+        await calls.close()
+        await spool.close()
+        await ami.close()
+    for task in done:
+        if task.get_name() != "stop signal":
+            # The supervisor starts us again; what is half dead must not go on taking calls.
+            raise RuntimeError(f"{task.get_name()} ended") from task.exception()
+    log.info("service stopped")
+
+
+async def _converse(session: AgiSession, context: LineContext) -> None:
+    with structlog.contextvars.bound_contextvars(channel=session.env.get("channel")):
+        match session.path:
+            case "line":
+                await line(session, context)
+            case "message":
+                await message(session, context)
+            case "technician":
+                await technician(session, context)
+            case other:
+                log.error("no such conversation; the dialplan takes the caller", path=other)
+
+
+def _api(settings: Settings, services: Services) -> uvicorn.Server:
+    config = uvicorn.Config(
+        create_app(services),
+        host=settings.http.host,
+        port=settings.http.port,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    # Signals are this service's own business.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]
+    return server
+
+
+async def _health(store: Store, ami: Ami, ready: _Ready) -> Health:
+    try:
+        async with asyncio.timeout(1):
+            await store.ping()
+        database = "ok"
+    except (Unavailable, TimeoutError) as error:
+        database = f"away: {error}"
+    asterisk = "ok" if ami.state is State.CONNECTED else ami.state.value
+    conversations = "ok" if ready.agi else "starting"
+    # Without the database calls are taken all the same, and requests go to the spool.
+    taking = ready.agi and ami.state is State.CONNECTED
+    return Health(
+        taking_calls=taking, components={"asterisk": asterisk, "conversations": conversations, "database": database}
+    )
+
+
+async def _open_tickets(store: Store, customer_id: int) -> list[dict[str, Any]]:
+    async with store.reading() as unit:
+        return [ticket.brief() for ticket in await ticket_statements.open_tickets(unit, customer_id)]
+
+
+async def _follow(ami: Ami, calls: CallLog, context: LineContext) -> None:
+    """Enter what Asterisk tells, in order; one event that cannot be entered does not stop the others."""
+    async for event in ami.events():
+        try:
+            asterisk_events.enter(calls, event, context.clock())
+            if event.get("event", "").startswith("QueueMember"):
+                context.bus.publish("member.changed", context.clock(), _member(event))
+        except Exception:
+            log.exception("event from Asterisk not entered", event_name=event.get("event"))
+
+
+def _member(event: Fields) -> dict[str, Any]:
+    member = member_of(event)
+    kind = event.get("event", "").removeprefix("QueueMember").lower()
+    return {
+        "change": kind,
+        "queue": member.queue,
+        "endpoint": member.endpoint,
+        "name": member.name,
+        "paused": member.paused,
+        "in_call": member.in_call,
+        "status": member.status,
+    }
+
+
+async def _renew(directory: Directory) -> None:
+    while True:
+        await asyncio.sleep(_DIRECTORY_S)
+        try:
+            await directory.reload()
+        except Unavailable as error:
+            log.warning("directory not renewed; calls use the one in memory", error=str(error))
+
+
+def _claims(settings: Settings, context: LineContext) -> Claims:
+    """Messages that the dialplan took alone."""
+
+    async def enter(found: Unclaimed) -> bool:
+        desk = context.desks.get(found.desk)
+        if desk is None or found.department not in desk.departments:
+            log.error("message for a desk or department that is no more", file=found.path.name)
+            return False
+        async with context.store.reading() as unit:
+            if await ticket_statements.ticket_of_message(unit, found.path.stem) is not None:
+                return False
+        recording = await asyncio.to_thread(inspect, found.path)
+        if recording.silent:
+            return False
+        number = normalise(found.number, desk.region)
+        call = context.calls.call_of(found.uniqueid)
+        await ticket_messages.leave_message(
+            context.store,
+            context.spool,
+            key=found.path.stem,
+            at=context.clock(),
+            desk=desk.id,
+            department=found.department,
+            language=found.language,
+            call_id=call.id if call is not None else None,
+            identity=context.directory.identify(number, None),
+            message=VoiceMessage(
+                file=found.path.name, seconds=recording.seconds, urgent=found.urgent, number=number, endpoint=None
+            ),
+            notice=notice_of(desk, found.department),
+            bus=context.bus,
+        )
+        return True
+
+    return Claims(Folders.below(settings).messages, enter, set())
+
+
+def _recovery(settings: Settings, context: LineContext) -> Recovery:
+    """Calls that were taken without us."""
+
+    def identify(number: str, endpoint: str | None) -> tuple[str | None, Identity]:
+        known = normalise(number, context.main_desk.region)
+        return known, context.directory.identify(known, endpoint)
+
+    return Recovery(
+        Folders.below(settings).log / "cdr-custom" / "calls.csv",
+        context.store,
+        context.calls,
+        shift=timedelta(seconds=settings.clock_shift_s),
+        identify=identify,
+        desks=context.desks,
+    )

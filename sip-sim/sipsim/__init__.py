@@ -1,0 +1,1 @@
+"""Phones that dial, press, listen and judge: the line's callers, technicians and witnesses in tests."""
