@@ -1,0 +1,98 @@
+"""Migrations, on a real file with data in it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from ivr.directory.demo import load_demo
+from ivr.store.engine import Store, open_store
+from ivr.store.schema import metadata
+
+
+def tables(database: Path) -> set[str]:
+    with sqlite3.connect(database) as connection:
+        found = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.close()
+    return {name for name in found if not name.startswith("sqlite_")}
+
+
+def not_of_identities(_: Any, __: Any, column: Any, *___: Any) -> bool | None:
+    """SQLite knows no identity columns, so it can have no opinion on where theirs start."""
+    return False if column.identity is not None else None
+
+
+def test_the_models_and_the_migrations_agree(store: Store, database: Path) -> None:
+    engine = create_engine(f"sqlite:///{database}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": not_of_identities}
+        )
+        differences = compare_metadata(context, metadata)
+    engine.dispose()
+    assert differences == []
+    assert tables(database) == set(metadata.tables) | {"alembic_version"}
+
+
+async def test_down_and_up_again_with_data_in_it(store: Store, database: Path) -> None:
+    async with store.unit() as unit:
+        await load_demo(unit)
+    with sqlite3.connect(database) as connection:
+        connection.executescript(
+            """
+            INSERT INTO calls (id, linkedid, channel, desk, dialled, identity, started_at)
+                VALUES ('a', '1.1', 'PJSIP/trunk-1', 'omnivigil', '611', '{}', '2026-01-01 00:00:00');
+            INSERT INTO call_events VALUES ('a', 0, '2026-01-01 00:00:00', 'started', '{}');
+            INSERT INTO tickets (kind, status, desk, department, version, created_at, updated_at)
+                VALUES ('request', 'new', 'omnivigil', 'support', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
+            """
+        )
+    connection.close()
+    for revision, left in (
+        ("0002", {"calls", "endpoints"}),
+        ("0001", {"endpoints"}),
+        ("base", set[str]()),
+    ):
+        await store.migrate(revision)
+        assert tables(database) & {"tickets", "calls", "endpoints"} == left
+        if "endpoints" in left:
+            with sqlite3.connect(database) as connection:
+                assert connection.execute("SELECT count(*) FROM endpoints").fetchone() == (12,)
+            connection.close()
+    await store.migrate()
+    assert tables(database) == set(metadata.tables) | {"alembic_version"}
+
+
+async def test_migrating_what_is_migrated_changes_nothing(store: Store) -> None:
+    async with store.unit() as unit:
+        await load_demo(unit)
+    await store.migrate()
+    await store.ping()
+
+
+async def test_two_at_once_do_not_get_in_each_others_way(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/x.sqlite3"
+    first, second = open_store(url), open_store(url)
+    await asyncio.gather(first.migrate(), second.migrate())
+    assert tables(tmp_path / "x.sqlite3") == set(metadata.tables) | {"alembic_version"}
+    await first.close()
+    await second.close()
+
+
+async def test_a_migration_that_fails_leaves_everything_as_it_was(store: Store, database: Path) -> None:
+    await store.migrate("0002")
+    with sqlite3.connect(database) as connection:
+        # In the way of the third one, after it has made other tables.
+        connection.execute("CREATE TABLE outbox (id INTEGER)")
+    connection.close()
+    before = tables(database)
+    with pytest.raises(Exception, match="outbox"):
+        await store.migrate()
+    assert tables(database) == before
