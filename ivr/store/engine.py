@@ -88,12 +88,12 @@ class Store:
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
         with _told_as_away():
-            try:
-                connection = await self._engine.connect()
-            except OSError as error:
-                # From the driver, and not from what is done with the connection below.
-                raise StoreUnavailable(problem=str(error)) from error
-            async with connection:
+            async with contextlib.AsyncExitStack() as stack:
+                try:
+                    connection = await stack.enter_async_context(self._engine.connect())
+                except OSError as error:
+                    # From the driver, and not from what is done with the connection below.
+                    raise StoreUnavailable(problem=str(error)) from error
                 yield connection
 
     async def ping(self) -> None:
