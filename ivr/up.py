@@ -183,5 +183,5 @@ def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:
 def _tell_heard(console: Console, settings: Settings, prepared: Prepared, report: Report) -> None:
     console.print(f"The line called itself at {prepared.main_desk.numbers[0]} through its trunk, and heard:")
     for line in report.lines():
-        console.print(f"  {line}", style=None if report.heard else "red")
+        console.print(f"  {line}", style=None if report.heard else "red", markup=False)
     console.print(f"Logs: {settings.state / 'log'}. Ctrl-C ends it.")

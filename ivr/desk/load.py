@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from ivr.desk.schema import Desk
+from ivr.desk import schema
+from ivr.desk.schema import MENDS, Desk, Incoherent
 from ivr.errors import OmnivigilError
 
 BUILT_IN = Path(__file__).parent / "desks"
+
+#: A desk is a few kilobytes; a larger file is something else.
+_MOST_BYTES = 1 << 20
+#: Parts within parts; a desk has five.
+_DEEPEST = 20
+
+_FIELDS = sorted(
+    {name for part in vars(schema).values() if isinstance(part, type) for name in getattr(part, "model_fields", ())}
+)
 
 
 class DeskError(OmnivigilError):
@@ -28,6 +40,7 @@ class Desks(Mapping[str, Desk]):
 
     def __init__(self, desks: list[Desk]) -> None:
         self._by_id = {desk.id: desk for desk in desks}
+        self._by_number = {number: desk for desk in desks for number in (*desk.dialled, *desk.service_codes)}
 
     def __getitem__(self, desk_id: str) -> Desk:
         return self._by_id[desk_id]
@@ -39,12 +52,8 @@ class Desks(Mapping[str, Desk]):
         return len(self._by_id)
 
     def by_number(self, dialled: str) -> Desk | None:
-        """The desk that answers this number, however it was dialled, or this service code."""
-        digits = dialled.removeprefix("+")
-        for desk in self.values():
-            if digits in desk.dialled or digits in desk.service_codes:
-                return desk
-        return None
+        """The desk that answers this number or service code; +, spaces and punctuation of numbers do not matter."""
+        return self._by_number.get(re.sub(r"[+\s().-]", "", dialled))
 
 
 def load_desks(folder: Path = BUILT_IN) -> Desks:
@@ -52,103 +61,164 @@ def load_desks(folder: Path = BUILT_IN) -> Desks:
     files = sorted(folder.glob("*.yaml"))
     if not files:
         raise DeskError(file=folder, line=1, field="", problem="no desk file", mend="put a NAME.yaml there")
-    loaded = [(file, load_desk(file)) for file in files]
+    loaded = [(file, *_load(file)) for file in files]
     # The main desk is the one with service codes for phones; it comes first, whatever the files are called.
-    loaded.sort(key=lambda pair: (not pair[1].service_codes, pair[1].id))
-    owners: dict[str, Path] = {}
-    for file, desk in loaded:
-        claims = [f"id {desk.id}", *(f"number {n}" for n in desk.dialled), *(f"queue {q}" for q in desk.queues)]
-        claims += [f"service code {code}" for code in desk.service_codes]
-        for claim in claims:
-            other = owners.setdefault(claim, file)
+    loaded.sort(key=lambda one: (not one[1].service_codes, one[1].id))
+    owners: dict[tuple[str, str], Path] = {}
+    for file, desk, node in loaded:
+        for field, value in _claims(desk):
+            other = owners.setdefault((_ONE_SPACE.get(field, field), value), file)
             if other != file:
+                line = _line(node, (field, value))
                 mend = f"change it here or in {other.name}"
-                field = claim.split()[0]
-                raise DeskError(file=file, line=1, field=field, problem=f"{claim} is another desk's", mend=mend)
-    return Desks([desk for _, desk in loaded])
+                raise DeskError(file=file, line=line, field=field, problem=f"{value} is another desk's", mend=mend)
+    return Desks([desk for _, desk, _ in loaded])
+
+
+#: Fields whose values may not be alike among desks either: whatever is dialled has one meaning.
+_ONE_SPACE = {"aliases": "numbers", "service_codes": "numbers"}
+
+
+def _claims(desk: Desk) -> Iterator[tuple[str, str]]:
+    """What only one desk may have: (field, value)."""
+    yield "id", desk.id
+    for field, values in (
+        ("numbers", desk.numbers),
+        ("aliases", desk.aliases),
+        ("service_codes", desk.service_codes),
+        ("queues", desk.queues),
+    ):
+        yield from ((field, value) for value in values)
 
 
 def load_desk(file: Path) -> Desk:
     """One desk file. Raises DeskError."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        mend = "save it as UTF-8 where it can be read"
-        raise DeskError(file=file, line=1, field="", problem=str(error), mend=mend) from error
+    return _load(file)[0]
+
+
+def _load(file: Path) -> tuple[Desk, yaml.Node]:
+    text = _text(file)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        _refuse_duplicates(file, node)
-        values = yaml.load(text, Loader=_StringKeys)  # noqa: S506 - a SafeLoader with fewer types
+        if not isinstance(node, yaml.MappingNode):
+            raise DeskError(file=file, line=1, field="", problem="holds no desk", mend="write it as field: value")
+        _refuse_confusing(file, node)
+        values = yaml.load(text, Loader=_AsWritten)  # noqa: S506 - a SafeLoader with fewer types
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = str(error.problem or error.context)
         raise DeskError(file=file, line=line, field="", problem=problem, mend="correct the YAML there") from error
-    except yaml.YAMLError as error:
-        raise DeskError(file=file, line=1, field="", problem=str(error), mend="correct the YAML") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problem = f"character U+{error.character:04X} is not allowed"
+        raise DeskError(file=file, line=line, field="", problem=problem, mend="remove it") from error
+    except RecursionError as error:
+        raise DeskError(
+            file=file, line=1, field="", problem="is too deep", mend="take the outer levels away"
+        ) from error
     try:
         desk = Desk.model_validate(values)
     except ValidationError as error:
         raise _explain(file, node, error) from error
-    for name in desk.ical:
+    for index, name in enumerate(desk.ical):
         if not (file.parent / name).is_file():
-            line = _line(node, ("ical",))
+            line = _line(node, ("ical", str(index)))
             raise DeskError(file=file, line=line, field="ical", problem=f"there is no {name}", mend="correct the name")
-    return desk
+    return desk, node
 
 
-class _StringKeys(yaml.SafeLoader):
-    """Digits and times stay as they are written: 611 is a code and 08:00 no number."""
+def _text(file: Path) -> str:
+    mend = "save it as UTF-8 where it can be read"
+    try:
+        content = file.read_bytes()
+        if len(content) > _MOST_BYTES:
+            raise DeskError(file=file, line=1, field="", problem="is larger than a desk", mend="give a desk file")
+        return content.decode("utf-8")
+    except OSError as error:
+        raise DeskError(file=file, line=1, field="", problem=error.strerror or str(error), mend=mend) from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DeskError(file=file, line=line, field="", problem="is not UTF-8", mend=mend) from error
 
 
-_StringKeys.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:bool")]
+class _AsWritten(yaml.SafeLoader):
+    """Everything stays as it is written: 611 is a code, 08:00 no number, and `yes` a word that may be spoken."""
+
+
+_AsWritten.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:null"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
 
-def _refuse_duplicates(file: Path, node: yaml.Node | None, field: str = "") -> None:
-    """YAML would silently keep the last of two like keys."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            name = f"{field}.{key.value}".lstrip(".")
-            if key.value in seen:
-                line = key.start_mark.line + 1
-                raise DeskError(file=file, line=line, field=name, problem="given twice", mend="keep one of them")
-            seen.add(key.value)
-            _refuse_duplicates(file, value, name)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _refuse_duplicates(file, value, f"{field}.{index}")
+def _refuse_confusing(file: Path, root: yaml.Node) -> None:
+    """Refuse what YAML allows and a desk cannot mean: keys given twice (the last would win), keys that are lists,
+    and parts that hold themselves. Anchors are followed once, so they cannot multiply.
+    """
+
+    def walk(node: yaml.Node, field: str, above: tuple[yaml.Node, ...]) -> None:
+        def refuse(at: yaml.Node, name: str, problem: str, mend: str) -> DeskError:
+            return DeskError(file=file, line=at.start_mark.line + 1, field=name, problem=problem, mend=mend)
+
+        if node in above:
+            raise refuse(node, field, "holds itself", "write it out")
+        if len(above) > _DEEPEST:
+            raise refuse(node, field, "is too deep", "take the outer levels away")
+        if id(node) in seen:
+            return
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            names: set[str] = set()
+            for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise refuse(key, field, "a key is not a word or number", "put it between quotes")
+                name = f"{field}.{key.value}".lstrip(".")
+                if key.value in names:
+                    raise refuse(key, name, "given twice", "keep one of them")
+                names.add(key.value)
+                walk(value, name, (*above, node))
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                walk(value, f"{field}.{index}", (*above, node))
+
+    seen: set[int] = set()
+    walk(root, "", ())
 
 
-def _explain(file: Path, node: yaml.Node | None, error: ValidationError) -> DeskError:
-    first: Any = error.errors()[0]
-    location = tuple(str(part) for part in first["loc"] if part != "[key]")
-    problem = str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] == "value_error" and not location and ": " in problem:
-        # A rule over several fields names its field itself.
-        name, _, problem = problem.partition(": ")
-        location = tuple(name.split("."))
-        problem = problem.split("; ")[0]
-    field = ".".join(location)
-    mends = {"extra_forbidden": "remove it or correct its name", "missing": "add it"}
-    mend = mends.get(first["type"], "correct the value")
-    return DeskError(file=file, line=_line(node, location), field=field, problem=problem, mend=mend)
+def _explain(file: Path, node: yaml.Node, error: ValidationError) -> DeskError:
+    # A misspelt field is both unknown and missing; the first of these helps more.
+    first: Any = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    location = [str(part) for part in first["loc"] if part != "[key]"]
+    problem = str(first["msg"])
+    mend = {"missing": "add it", "extra_forbidden": "remove it"}.get(first["type"], "correct the value")
+    broken = first.get("ctx", {}).get("error")
+    if isinstance(broken, Incoherent):
+        location += [part for part in broken.field.split(".") if part]
+        problem, mend = broken.problem, broken.mend
+    elif first["type"] == "string_pattern_mismatch":
+        problem, mend = f"{str(first['input'])[:40]!r} does not fit", MENDS[first["ctx"]["pattern"]]
+    elif first["type"] == "extra_forbidden":
+        problem = "there is no such field"
+        if near := difflib.get_close_matches(location[-1], _FIELDS, n=1):
+            mend = f"remove it, or did you mean {near[0]}?"
+    return DeskError(file=file, line=_line(node, location), field=".".join(location), problem=problem, mend=mend)
 
 
-def _line(node: yaml.Node | None, location: tuple[str, ...]) -> int:
-    """The line of the deepest part of `location` that the file has."""
-    line = node.start_mark.line + 1 if node is not None else 1
+def _line(node: yaml.Node, location: Sequence[str]) -> int:
+    """The line of the deepest part of `location` that the file has; an item of a list is found by its value too."""
+    line = node.start_mark.line + 1
     for part in location:
         found: yaml.Node | None = None
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 if key.value == part:
                     found, line = value, key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
-            found = node.value[int(part)]
-            line = found.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode):
+            found = next((item for item in node.value if item.value == part), None)
+            if found is None and part.isdigit() and int(part) < len(node.value):
+                found = node.value[int(part)]
+            if found is not None:
+                line = found.start_mark.line + 1
         if found is None:
             break
         node = found

@@ -1,30 +1,71 @@
-"""What a desk file may say. `desk.schema.json` beside this file is published from here, for editors."""
+"""What a desk file may say. `desks/desk.schema.json` is published from here for editors, by `ivr.desk.publish`."""
 
 from __future__ import annotations
 
 import itertools
 import re
+import string
 from collections.abc import Iterator
 from datetime import date, time
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-#: Two-letter language (ISO 639-1).
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+#: What to write instead, per pattern below.
+MENDS: dict[str, str] = {}
+
+
+def _written(pattern: str, mend: str, **limits: int) -> Any:
+    """A text of this form; `mend` tells how to write it."""
+    MENDS[pattern] = mend
+    return StringConstraints(pattern=pattern, **limits)
+
+
+Identifier = Annotated[
+    str, _written(r"^[a-z][a-z0-9-]{0,39}$", "use lower-case letters, digits and hyphens, as in hl-cloud")
+]
+#: Two-letter language (ISO 639-1), among those in which moments can be spoken.
+Language = Annotated[str, _written(r"^(fr|en)$", "use fr or en")]
 #: What is dialled, without plus sign or spaces (E.164 digits, or a national form).
-Dialled = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,15}$")]
-Key = Annotated[str, StringConstraints(pattern=r"^[0-9*#]$")]
-Phone = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,10}$")]
+Dialled = Annotated[str, _written(r"^[0-9]{3,15}$", "write 3 to 15 digits without spaces, as in 18446664844")]
+ServiceCode = Annotated[str, _written(r"^\*?[0-9]{2,4}$", "write 2 to 4 digits, as in 611, with or without * before")]
+Key = Annotated[str, _written(r"^[0-9*#]$", "give one key of a telephone: 0 to 9, * or #")]
+Phone = Annotated[str, _written(r"^[0-9]{2,10}$", "give the account of a phone, 2 to 10 digits, as in 7101")]
+Country = Annotated[str, _written(r"^[A-Z]{2}$", "use two capital letters (ISO 3166), as in CA")]
+Email = Annotated[str, _written(r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[a-z]+$", "write it as service@example.com")]
+#: What is also shown and put into headings of e-mails, so on one line.
+Name = Annotated[str, _written(r"^[^\x00-\x1f\x7f]{1,60}$", "write 1 to 60 characters on one line")]
+#: A name per language.
+Names = dict[Language, Name]
 #: A text per language.
 Texts = dict[Language, Annotated[str, StringConstraints(min_length=1, max_length=1500)]]
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
-_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
+#: What a prompt's text may contain between braces; in every other prompt, nothing.
+VARIABLES: Final = {
+    "closed-hours": {"department"},
+    "closed-department": {"department", "opening"},
+    "closed-department-no-opening": {"department"},
+    "closed-emergency": {"department", "opening"},
+    "closed-emergency-no-opening": {"department"},
+    "ringing-department": {"department"},
+}
+
+#: Names that Asterisk's configuration has for something else.
+_TAKEN_IDS = frozenset({"next", "queue", "ring", "message", "done", "general", "globals"})
+
+_HOURS = r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)"
+
+
+class Incoherent(ValueError):
+    """One rule of a desk file is broken: where (within the part that raises it), how, and what to do."""
+
+    def __init__(self, field: str, problem: str, mend: str) -> None:
+        self.field, self.problem, self.mend = field, problem, mend
+        super().__init__(f"{field}: {problem}; {mend}" if field else f"{problem}; {mend}")
 
 
 class _Part(BaseModel):
@@ -41,34 +82,49 @@ class Interval(_Part):
         return f"{self.start:%H:%M}-{self.end:%H:%M}" if self.end else f"{self.start:%H:%M}-24:00"
 
 
-def _interval(value: Any) -> Any:
-    if not isinstance(value, str):
+def _interval(value: Any) -> Interval:
+    if isinstance(value, Interval):
         return value
-    found = _HOURS.fullmatch(value.replace(" ", ""))
+    found = re.fullmatch(_HOURS, value.replace(" ", "")) if isinstance(value, str) else None
     if found is None:
-        raise ValueError(f"{value!r} is not a time range; write it as 08:00-12:00")
+        raise Incoherent("", f"{str(value)[:40]!r} is not a time range", "write it as 08:00-12:00")
     start = time(int(found[1]), int(found[2]))
     if found[3] == "24":
         if found[4] != "00":
-            raise ValueError(f"{value!r} ends after midnight; end it at 24:00 and go on the next day")
+            raise Incoherent("", f"{value!r} ends after midnight", "end it at 24:00 and go on the next day")
         return Interval(start=start, end=None)
     end = time(int(found[3]), int(found[4]))
     if end <= start:
-        raise ValueError(f"{value!r} ends before it starts; split it at 24:00")
+        raise Incoherent("", f"{value!r} ends before it starts", "split it at 24:00")
     return Interval(start=start, end=end)
 
 
-Range = Annotated[Interval, BeforeValidator(_interval, json_schema_input_type=str)]
+Range = Annotated[
+    Interval,
+    BeforeValidator(
+        _interval, json_schema_input_type=Annotated[str, Field(pattern=f"^{_HOURS}$", examples=["08:00-12:00"])]
+    ),
+]
 
 
 def _in_order(ranges: tuple[Interval, ...]) -> tuple[Interval, ...]:
     for earlier, later in itertools.pairwise(ranges):
         if earlier.end is None or later.start < earlier.end:
-            raise ValueError(f"{earlier} and {later} overlap or are out of order")
+            raise Incoherent("", f"{earlier} and {later} overlap or are out of order", "put them in order, apart")
     return ranges
 
 
 Ranges = Annotated[tuple[Range, ...], AfterValidator(_in_order)]
+
+
+def _iso(value: Any) -> Any:
+    """Else digits alone would be taken for seconds since 1970."""
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise Incoherent("", f"{value[:40]!r} is not a date", "write it as 2026-12-24")
+    return value
+
+
+IsoDate = Annotated[date, BeforeValidator(_iso)]
 
 
 class Week(_Part):
@@ -91,23 +147,24 @@ class Week(_Part):
 class Holidays(_Part):
     """Public holidays, by country and subdivision (ISO 3166)."""
 
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    country: Country
     subdivision: str | None = None
 
     @model_validator(mode="after")
     def _known(self) -> Self:
         known = holidays.list_supported_countries()
         if self.country not in known:
-            raise ValueError(f"no holidays are known for country {self.country}")
+            raise Incoherent("country", f"no holidays are known for {self.country}", "give another, or none")
         if self.subdivision is not None and self.subdivision not in known[self.country]:
-            raise ValueError(f"{self.country} has no subdivision {self.subdivision}")
+            problem = f"{self.country} has no subdivision {self.subdivision!r}"
+            raise Incoherent("subdivision", problem, f"give one of: {', '.join(known[self.country]) or 'none'}")
         return self
 
 
 class SpecialDay(_Part):
-    """A date that differs from its weekday; without hours it is closed. It wins over holidays."""
+    """A date that differs from its weekday; closed without hours. It wins over holidays and imported calendars."""
 
-    date: date
+    date: IsoDate
     hours: Ranges = ()
     reason: Texts | None = None
 
@@ -115,8 +172,8 @@ class SpecialDay(_Part):
 class Department(_Part):
     """One choice of the menu."""
 
-    name: Texts
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[a-z]+$")]
+    name: Names
+    email: Email
     #: Where its calls wait for a technician, or
     queue: Identifier | None = None
     #: the phones that ring together.
@@ -131,7 +188,7 @@ class Department(_Part):
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         if (self.queue is None) == (not self.phones):
-            raise ValueError("give either a queue or phones")
+            raise Incoherent("", "has both a queue and phones, or neither", "give it either a queue or phones")
         return self
 
 
@@ -153,7 +210,7 @@ class Menu(_Part):
     """What the keys do."""
 
     #: Key to department.
-    keys: dict[Key, Identifier]
+    keys: Annotated[dict[Key, Identifier], Field(min_length=1)]
     repeat: Key = "*"
     #: A human, at any moment.
     operator_key: Key = "0"
@@ -164,23 +221,23 @@ class Menu(_Part):
     #: Wrong or missing answers before the caller is given a person.
     attempts: Annotated[int, Field(ge=1, le=5)] = 2
     #: Seconds of silence after the menu that count as a missing answer.
-    wait_s: Annotated[float, Field(ge=2, le=20)] = 5.0
+    wait_s: Annotated[float, Field(ge=2, le=20, allow_inf_nan=False)] = 5.0
 
 
 class Desk(_Part):
     """One support desk on its own numbers."""
 
     id: Identifier
-    name: Annotated[str, StringConstraints(min_length=1, max_length=60)]
-    timezone: str
+    name: Name
+    timezone: Annotated[str, Field(examples=["America/Toronto"])]
     #: Country (ISO 3166) whose habits apply to a caller's number without country code.
-    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "CA"
+    region: Country = "CA"
     #: As the network delivers them, E.164 without the plus sign.
     numbers: Annotated[tuple[Dialled, ...], Field(min_length=1)]
     #: Other ways to dial them, such as without the country code.
     aliases: tuple[Dialled, ...] = ()
     #: Short codes for registered phones, each leading straight to a department.
-    service_codes: dict[Annotated[str, StringConstraints(pattern=r"^\*?[0-9]{2,4}$")], Identifier] = {}
+    service_codes: dict[ServiceCode, Identifier] = {}
     #: The first is spoken unless the caller is known to prefer another.
     languages: Annotated[tuple[Language, ...], Field(min_length=1)]
     menu: Menu
@@ -206,38 +263,82 @@ class Desk(_Part):
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        problems = list(self._incoherences())
-        if problems:
-            raise ValueError("; ".join(problems))
+        for problem in itertools.chain(self._clashes(), self._unknown_names(), self._text_problems()):
+            raise problem
         return self
 
-    def _incoherences(self) -> Iterator[str]:
+    def _clashes(self) -> Iterator[Incoherent]:
+        if self.id in _TAKEN_IDS or self.id.startswith(("message-", "thanks-")):
+            yield Incoherent("id", f"{self.id!r} has another meaning in Asterisk's configuration", "choose another")
+        for queue in self.queues:
+            if queue in _TAKEN_IDS:
+                problem = f"{queue!r} has another meaning in Asterisk's configuration"
+                yield Incoherent(f"queues.{queue}", problem, "choose another")
+        lists: dict[str, tuple[Any, ...]] = {
+            "languages": self.languages,
+            "numbers": (*self.numbers, *self.aliases, *self.service_codes),
+            "exceptions": tuple(day.date for day in self.exceptions),
+        }
+        for field, values in lists.items():
+            for value in values:
+                if values.count(value) > 1:
+                    yield Incoherent(field, f"{value} is given twice", "keep one of them")
+        special = [self.menu.repeat, self.menu.operator_key, *self.menu.languages]
+        for key in special:
+            if key in self.menu.keys:
+                yield Incoherent(f"menu.keys.{key}", "the key has another meaning already", "choose another key")
+            if special.count(key) > 1:
+                yield Incoherent("menu", f"{key} repeats, finds a human or changes language", "give it one meaning")
+
+    def _unknown_names(self) -> Iterator[Incoherent]:
         if self.timezone not in available_timezones():
-            yield f"timezone: {self.timezone!r} is not an IANA time zone such as America/Toronto"
+            problem = f"{self.timezone!r} is not an IANA time zone"
+            yield Incoherent("timezone", problem, "write it as America/Toronto")
         named = [("menu.operator", self.menu.operator)]
         named += [(f"menu.keys.{key}", department) for key, department in self.menu.keys.items()]
         named += [(f"service_codes.{code}", department) for code, department in self.service_codes.items()]
         for field, department in named:
             if department not in self.departments:
-                yield f"{field}: there is no department {department!r}"
+                mend = f"use one of: {', '.join(self.departments)}"
+                yield Incoherent(field, f"there is no department {department!r}", mend)
         for name, one in self.departments.items():
             if one.queue is not None and one.queue not in self.queues:
-                yield f"departments.{name}.queue: there is no queue {one.queue!r}"
-        special = [self.menu.repeat, self.menu.operator_key, *self.menu.languages]
-        for key in special:
-            if key in self.menu.keys or special.count(key) > 1:
-                yield f"menu.keys.{key}: the key has another meaning already"
+                problem = f"there is no queue {one.queue!r}"
+                yield Incoherent(f"departments.{name}.queue", problem, "add it under queues, or correct the name")
         for key, language in self.menu.languages.items():
             if language not in self.languages:
-                yield f"menu.languages.{key}: {language!r} is not among the desk's languages"
-        if (operator := self.departments.get(self.menu.operator)) and operator.queue is None:
-            yield "menu.operator: must be a department with a queue, since a human is always found there"
-        yield from self._missing_texts()
+                problem = f"{language!r} is not among the desk's languages"
+                yield Incoherent(f"menu.languages.{key}", problem, "add it to languages, or remove the key")
+        if self.departments[self.menu.operator].queue is None:
+            # Where phones ring there may be nobody; in a queue a technician always comes.
+            yield Incoherent("menu.operator", "the department has no queue", "name one whose calls wait in a queue")
 
-    def _missing_texts(self) -> Iterator[str]:
+    def _text_problems(self) -> Iterator[Incoherent]:
         spoken = [(f"texts.{name}", texts) for name, texts in self.texts.items()]
         spoken += [(f"departments.{name}.name", one.name) for name, one in self.departments.items()]
         for field, texts in spoken:
             for language in self.languages:
                 if language not in texts:
-                    yield f"{field}: no text in {language!r}"
+                    yield Incoherent(field, f"no text in {language!r}", "add it")
+        for name, texts in self.texts.items():
+            allowed = VARIABLES.get("closed-hours" if name.startswith("closed-hours-") else name, set())
+            for language, text in texts.items():
+                if problem := _unfillable(text, allowed):
+                    braces = " and ".join(f"{{{one}}}" for one in sorted(allowed)) or "no braces"
+                    yield Incoherent(f"texts.{name}.{language}", problem, f"use {braces} there")
+        for name, one in self.departments.items():
+            if one.hours is not None and f"closed-hours-{name}" not in self.texts:
+                problem = f"there is no text closed-hours-{name} that tells these hours"
+                yield Incoherent(f"departments.{name}.hours", problem, "add it under texts")
+
+
+def _unfillable(text: str, allowed: set[str]) -> str | None:
+    """What keeps a text's {variables} from being filled in, if anything."""
+    try:
+        parts = list(string.Formatter().parse(text))
+    except ValueError as error:
+        return f"braces do not match ({error})"
+    for _, name, form, conversion in parts:
+        if name is not None and (name not in allowed or form or conversion):
+            return f"{{{name}}} is not known there"
+    return None

@@ -1,1 +1,1 @@
-"""Phones that dial, press, listen and judge: the line's callers, technicians and witnesses in tests."""
+"""Simulated phones that dial, press, answer, listen and recognise; and load, and a witness of Asterisk's state."""

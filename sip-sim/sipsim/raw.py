@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -56,8 +57,7 @@ class _Signalling(asyncio.DatagramProtocol):
         self.bye = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.DatagramTransport):
-            self.transport = transport
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         text = data.decode(errors="replace")
@@ -145,7 +145,7 @@ class RawCall:
         raise CallFailed(408, "no answer")
 
     def _request(self, method: str, sequence: int, body: bytes = b"") -> bytes:
-        assert self._sip.transport is not None  # noqa: S101 - the socket is open from __aenter__ on
+        assert self._sip.transport is not None  # noqa: S101 - open from __aenter__ on
         host, port = self._sip.transport.get_extra_info("sockname")[:2]
         target = f"sip:{self._number}@{self._server[0]}:{self._server[1]}"
         branch = f"z9hG4bK{self._token}{method if method != 'ACK' else 'INVITE'}{sequence}"
