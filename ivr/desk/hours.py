@@ -1,7 +1,8 @@
 """Open or closed, and until when. Pure: no clock, aware moments only, half-open intervals.
 
 Source: OV-5 (12:00:00 is closed), HL-2. Wall-clock times are turned into moments by the desk's time zone,
-so both daylight-saving days come out as people there live them.
+so both daylight-saving days come out as people there live them: a time that spring skips is the moment of the
+skip, and of a time that autumn repeats the first is meant.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import holidays as public_holidays
-import icalendar
-import recurring_ical_events
 
 from ivr.clock import require_aware
-from ivr.desk.load import BUILT_IN, DeskError
+from ivr.desk.ical import Closures
+from ivr.desk.load import BUILT_IN
 from ivr.desk.schema import Desk, Interval, Week
 
 #: A desk that does not open within this many days is held never to open.
@@ -43,7 +43,7 @@ class Calendar:
         week: Week,
         holidays: Mapping[date, str],
         exceptions: Mapping[date, tuple[Interval, ...]],
-        closures: tuple[icalendar.Calendar, ...] = (),
+        closures: tuple[Closures, ...] = (),
     ) -> None:
         self.zone = zone
         self._week = week
@@ -55,27 +55,39 @@ class Calendar:
     def _day(self, day: date) -> tuple[Opening, ...]:
         """The openings of a local date, in order."""
         if day in self._exceptions:
-            ranges = self._exceptions[day]
-        elif day in self._holidays:
-            ranges = ()
-        else:
-            ranges = self._week.of(day.weekday())
-        openings = [Opening(start=self._moment(day, one.start), end=self._moment(day, one.end)) for one in ranges]
-        for closed in self._closed(day):
-            openings = [part for opening in openings for part in _without(opening, closed)]
+            # Somebody wrote down this very date: that wins.
+            return self._openings(day, self._exceptions[day])
+        if day in self._holidays:
+            return ()
+        openings = self._openings(day, self._week.of(day.weekday()))
+        for closed in self._closed(day) if openings else ():
+            openings = tuple(part for opening in openings for part in _without(opening, closed))
+        return openings
+
+    def _openings(self, day: date, ranges: tuple[Interval, ...]) -> tuple[Opening, ...]:
+        openings = (Opening(start=self._moment(day, one.start), end=self._moment(day, one.end)) for one in ranges)
         # A range inside the hour that daylight saving skips has no length.
         return tuple(opening for opening in openings if opening.start < opening.end)
 
     def _moment(self, day: date, at: time | None) -> datetime:
+        """A local wall-clock time (None: the midnight that ends the day) in UTC."""
         local = datetime.combine(day if at is not None else day + timedelta(days=1), at or time(0))
-        return local.replace(tzinfo=self.zone).astimezone(UTC)
+        moment = local.replace(tzinfo=self.zone).astimezone(UTC)
+        if moment.astimezone(self.zone).replace(tzinfo=None) == local:
+            return moment
+        # Skipped by spring: the clock jumps over it somewhere between its two readings (PEP 495).
+        low, high = local.replace(tzinfo=self.zone, fold=1).astimezone(UTC), moment
+        while high - low > timedelta(seconds=1):
+            middle = low + (high - low) // 2
+            jumped = middle.astimezone(self.zone).replace(tzinfo=None) > local
+            low, high = (low, middle) if jumped else (middle, high)
+        return high.replace(microsecond=0)
 
     def _closed(self, day: date) -> Iterator[Opening]:
         """What the imported calendars take from a day."""
-        first, last = self._moment(day, time(0)), self._moment(day, None)
-        for calendar in self._closures:
-            for event in recurring_ical_events.of(calendar).between(first, last):
-                start, end = event["DTSTART"].dt, event["DTEND"].dt
+        midnight = datetime.combine(day, time(0), tzinfo=self.zone)
+        for closures in self._closures:
+            for start, end in closures.around(midnight):
                 yield Opening(start=self._edge(start), end=self._edge(end))
 
     def _edge(self, edge: date) -> datetime:
@@ -123,7 +135,7 @@ class Calendar:
 
 
 def _without(opening: Opening, closed: Opening) -> Iterator[Opening]:
-    if closed.end <= opening.start or closed.start >= opening.end:
+    if closed.end <= opening.start or closed.start >= opening.end or closed.start >= closed.end:
         yield opening
         return
     if opening.start < closed.start:
@@ -134,7 +146,7 @@ def _without(opening: Opening, closed: Opening) -> Iterator[Opening]:
 
 def calendars_of(desk: Desk, folder: Path = BUILT_IN) -> dict[str, Calendar]:
     """One calendar per department; iCalendar files are relative to `folder`. Raises DeskError."""
-    closures = tuple(_read_ical(folder / name) for name in desk.ical)
+    closures = tuple(Closures.read(folder / name) for name in desk.ical)
     holidays: Mapping[date, str] = {}
     if desk.holidays is not None:
         # Years are added by the library as they are asked for.
@@ -149,14 +161,3 @@ def calendars_of(desk: Desk, folder: Path = BUILT_IN) -> dict[str, Calendar]:
         name: common if department.hours is None else calendar(department.hours)
         for name, department in desk.departments.items()
     }
-
-
-def _read_ical(file: Path) -> icalendar.Calendar:
-    try:
-        parsed = icalendar.Calendar.from_ical(file.read_bytes())
-    except (OSError, ValueError) as error:
-        mend = "give an iCalendar file (RFC 5545)"
-        raise DeskError(file=file, line=1, field="ical", problem=str(error), mend=mend) from error
-    if not isinstance(parsed, icalendar.Calendar):
-        raise DeskError(file=file, line=1, field="ical", problem="holds no calendar", mend="give one VCALENDAR")
-    return parsed

@@ -214,9 +214,10 @@ def _line(node: yaml.Node, location: Sequence[str]) -> int:
                 if key.value == part:
                     found, line = value, key.start_mark.line + 1
         elif isinstance(node, yaml.SequenceNode):
-            found = next((item for item in node.value if item.value == part), None)
-            if found is None and part.isdigit() and int(part) < len(node.value):
+            if part.isdigit() and int(part) < len(node.value):
                 found = node.value[int(part)]
+            else:
+                found = next((item for item in node.value if item.value == part), None)
             if found is not None:
                 line = found.start_mark.line + 1
         if found is None:

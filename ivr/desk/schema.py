@@ -17,10 +17,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 MENDS: dict[str, str] = {}
 
 
-def _written(pattern: str, mend: str, **limits: int) -> Any:
+def _written(pattern: str, mend: str) -> Any:
     """A text of this form; `mend` tells how to write it."""
     MENDS[pattern] = mend
-    return StringConstraints(pattern=pattern, **limits)
+    return StringConstraints(pattern=pattern)
 
 
 Identifier = Annotated[
