@@ -155,13 +155,15 @@ def hear(
     dial: Annotated[str, typer.Option(help="The number dialled.")] = "18446664844",
     from_: Annotated[str, typer.Option("--from", help="Caller ID, or a registered phone such as 6001.")] = "4185550100",
     at: Annotated[str | None, typer.Option(help="When, in the desk's time zone or with an offset.")] = None,
-    press: Annotated[list[str] | None, typer.Option(help="Keys, in order; a comma is a silence.")] = None,
+    press: Annotated[list[str] | None, typer.Option(help="Keys, as 9,2; nothing between commas is a silence.")] = None,
     state: StateOption = Path("var"),
+    desks: Annotated[Path | None, typer.Option(help="Folder of desk files instead of the built-in ones.")] = None,
 ) -> None:
     """Tell, without a phone, what a caller would hear, step by step."""
     from ivr.hearing import hear_call
 
-    hear_call(console, dial=dial, caller=from_, at=at, presses=press or [], state=state.resolve())
+    settings = Settings(state=state.resolve(), desks=desks.resolve() if desks else None)
+    hear_call(console, dial=dial, caller=from_, at=at, presses=press or [], settings=settings)
 
 
 @app.command(
