@@ -157,8 +157,10 @@ def _engine(url: str, patience_s: float, *, foreign_keys: bool = True) -> AsyncE
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
         cursor = connection.cursor()
+        # Of a new file it can fail while another connection does the same; the file keeps it for all of them.
+        with contextlib.suppress(exc.OperationalError):
+            cursor.execute("PRAGMA journal_mode = WAL")
         for setting in (
-            "journal_mode = WAL",
             # A confirmed ticket must survive a power cut, not only a crash.
             "synchronous = FULL",
             f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
