@@ -9,6 +9,10 @@ from datetime import datetime
 from ivr.desk import menu
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
+from ivr.errors import BadInput
+
+#: How "nothing" is written among the presses.
+SILENCE = ","
 
 #: The text of a prompt of a desk in a language.
 Render = Callable[[str, menu.Prompt, str], str]
@@ -34,12 +38,18 @@ def hear(
 ) -> list[HeardLine]:
     """The account of a call at `at` by a caller who presses `presses` one after the other, then nothing.
 
-    A press is made as soon as the step's prompts begin, an impatient caller's way; "," is a silence.
+    A press is made as soon as the step's prompts begin, an impatient caller's way; "," is a silence. Presses are
+    for questions; an announcement takes the keys that work anywhere: again, other language, a human.
+    `at` is aware. Raises BadInput for a press that is no key.
     """
+    for press in presses:
+        if press not in (*menu.KEYS, SILENCE):
+            raise BadInput(field="press", problem=f"{press!r} is not a key", mend="press one of 0-9, *, # at a time")
     return list(_hear(desk, menu.line(desk, calendars, caller, dialled, lambda: at), list(presses), render))
 
 
 def _hear(desk: Desk, steps: menu.Conversation, presses: list[str], render: Render) -> Iterator[HeardLine]:
+    anywhere = (desk.menu.repeat, desk.menu.operator_key, *desk.menu.languages)
     answer: str | None = None
     try:
         while True:
@@ -51,12 +61,13 @@ def _hear(desk: Desk, steps: menu.Conversation, presses: list[str], render: Rend
                 continue
             for prompt in step.prompts:
                 yield HeardLine(kind="heard", text=render(desk.id, prompt, step.language), language=step.language)
-            if step.wait_s == 0:
-                # A passing announcement: the presses are for the questions.
-                continue
-            pressed = presses.pop(0) if presses else ","
-            answer = None if pressed == "," else pressed
-            yield HeardLine(kind="silence", text="") if answer is None else HeardLine(kind="pressed", text=answer)
+            if presses and (step.wait_s > 0 or presses[0] in anywhere):
+                pressed = presses.pop(0)
+                answer = None if pressed == SILENCE else pressed
+            if answer is not None:
+                yield HeardLine(kind="pressed", text=answer)
+            elif step.wait_s > 0:
+                yield HeardLine(kind="silence", text=f"{step.wait_s:g} s")
     except StopIteration as end:
         yield from _then(desk, end.value, render)
 
@@ -65,11 +76,9 @@ def _then(desk: Desk, to: menu.Destination, render: Render) -> Iterator[HeardLin
     if to.kind == "queue":
         text = f"queue {to.queue}: music, then a technician"
     elif to.kind == "ring":
-        text = f"phones {', '.join(to.phones)} ring for {to.ring_s} s"
+        text = f"phones {', '.join(to.phones)}, ringing for up to {to.ring_s} s, then the message box"
     else:
+        record = menu.Prompt(id="message-record")
+        yield HeardLine(kind="heard", text=render(desk.id, record, to.language), language=to.language)
         text = "message box" + (", urgent: a technician takes it within 30 minutes" if to.urgent else "")
-    if to.kind == "message":
-        yield HeardLine(
-            kind="heard", text=render(desk.id, menu.Prompt(id="message-record"), to.language), language=to.language
-        )
     yield HeardLine(kind="then", text=f"{desk.departments[to.department].name[to.language]}: {text}")

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from ivr.desk.hours import Calendar
-from ivr.desk.schema import Department, Desk
+from ivr.desk.schema import Desk
 from ivr.desk.spoken import opening_phrase
 
 
@@ -73,8 +73,16 @@ class Destination:
 
 Conversation = Generator[Step, str | None, Destination]
 
-#: More keys than this in one menu are a machine's or a child's; a person sorts it out.
-_MOST_STEPS = 40
+#: What a telephone has.
+KEYS = "0123456789*#"
+
+#: A text's variables in a language.
+Variables = Callable[[str], tuple[tuple[str, str], ...]]
+
+#: More questions than this in one call are a machine's or a child's doing; a person sorts it out.
+_MOST_ASKED = 40
+
+_RINGING = "ringing-department"
 
 
 def line(
@@ -85,7 +93,7 @@ def line(
 
 
 class _Call:
-    """The state of one conversation: its language, and how often it was not understood."""
+    """The state of one conversation: its language, and how often something was asked."""
 
     def __init__(
         self, desk: Desk, calendars: Mapping[str, Calendar], caller: Caller, now: Callable[[], datetime]
@@ -95,75 +103,96 @@ class _Call:
         self._caller = caller
         self._now = now
         self._language = caller.language if caller.language in desk.languages else desk.languages[0]
-        self._steps = 0
+        self._asked = 0
 
     def run(self, dialled: str) -> Conversation:
         service = self._desk.service_codes.get(dialled)
         if service is not None and self._caller.registered_phone is not None:
             yield Decided(what="service-code", facts={"code": dialled, "department": service})
-            return (yield from self._department(service, greet=True))
+            return (yield from self._department(service, reason="service-code", lead=("welcome",)))
         menu = self._desk.menu
-        prompts: tuple[str, ...] = ("welcome", *(("language-offer",) if menu.languages else ()), "menu")
+        offer = ("language-offer",) if menu.languages else ()
+        lead: tuple[str, ...] = ("welcome", *offer)
         for attempt in range(1, menu.attempts + 1):
-            key = yield from self._ask(*prompts, wait_s=menu.wait_s)
+            key = yield from self._ask("menu", lead=lead, way_back=offer, wait_s=menu.wait_s)
             if key == menu.operator_key:
                 return (yield from self._operator("asked"))
             if key is not None and key in menu.keys:
                 yield Decided(what="department", facts={"department": menu.keys[key], "key": key})
                 return (yield from self._department(menu.keys[key]))
-            prompts = ("no-answer" if key is None else "invalid", "menu")
-            yield Decided(what="not-understood", facts={"key": key or "", "attempt": str(attempt)})
+            lead = yield from self._not_understood(key, attempt)
         return (yield from self._operator("not-understood"))
 
-    def _ask(self, *prompts: str, wait_s: float, **variables: str) -> Generator[Step, str | None, str | None]:
-        """Say and wait; the repeat and language keys are dealt with here, at any moment (OV-4)."""
+    def _not_understood(self, key: str | None, attempt: int) -> Generator[Step, str | None, tuple[str, ...]]:
+        """What to say before the question is asked again."""
+        yield Decided(what="not-understood", facts={"key": key or "", "attempt": str(attempt)})
+        return ("no-answer" if key is None else "invalid",)
+
+    def _ask(
+        self,
+        *question: str,
+        lead: tuple[str, ...] = (),
+        way_back: tuple[str, ...] = (),
+        wait_s: float,
+        variables: Variables | None = None,
+    ) -> Generator[Step, str | None, str | None]:
+        """Say and wait; the repeat and language keys are dealt with here, at any moment (OV-4).
+
+        `lead` is said once only: it has been heard when the question is asked again. `way_back` follows the
+        question when the language was changed, for those who did so by mistake.
+        """
         menu = self._desk.menu
-        said = prompts
-        while self._steps < _MOST_STEPS:
-            self._steps += 1
-            spoken = tuple(self._prompt(prompt, **variables) for prompt in said)
-            key = yield Ask(prompts=spoken, language=self._language, wait_s=wait_s)
+        said = (*lead, *question)
+        while self._asked < _MOST_ASKED:
+            self._asked += 1
+            filled = variables(self._language) if variables is not None else ()
+            prompts = tuple(Prompt(id=prompt, variables=_of(prompt, filled)) for prompt in said)
+            key = yield Ask(prompts=prompts, language=self._language, wait_s=wait_s)
             if key is not None and key in menu.languages:
                 self._language = self._other(menu.languages[key])
                 yield Decided(what="language", facts={"language": self._language})
-            elif key != menu.repeat:
+                said = (*question, *way_back)
+            elif key == menu.repeat:
+                said = question
+            else:
                 return key
-            # Said again: without the greeting and without the complaint, which were heard.
-            said = prompts[-1:]
         return None
 
     def _other(self, language: str) -> str:
         """The language its key leads to; pressed once more, it leads back."""
         return self._desk.languages[0] if self._language == language else language
 
-    def _prompt(self, prompt: str, **variables: str) -> Prompt:
-        values = dict(variables)
-        department = values.pop("department", None)
-        if department is not None:
-            values["department"] = self._desk.departments[department].name[self._language]
-            opening = self._calendars[department].next_opening(self._now())
-            if opening is not None:
-                values["opening"] = opening_phrase(opening, self._now(), self._language)
-        return Prompt(id=prompt, variables=tuple(sorted(values.items())))
-
     def _operator(self, why: str) -> Conversation:
-        operator = self._desk.menu.operator
         yield Decided(what="operator", facts={"why": why})
-        return (yield from self._department(operator, reason=f"operator-{why}", to_human=True))
+        return (yield from self._department(self._desk.menu.operator, reason=f"operator-{why}", to_human=True))
 
     def _department(
-        self, name: str, *, reason: str = "chosen", greet: bool = False, to_human: bool = False
+        self, name: str, *, reason: str = "chosen", lead: tuple[str, ...] = (), to_human: bool = False
     ) -> Conversation:
-        department = self._desk.departments[name]
-        if self._calendars[name].is_open(self._now()):
-            return (yield from self._open(name, department, reason=reason, to_human=to_human))
-        yield Decided(what="closed", facts={"department": name})
-        return (yield from self._closed(name, department, reason=reason))
+        # One moment for the whole decision: the desk may open while its being closed is said.
+        at = self._now()
+        calendar = self._calendars[name]
+        if calendar.is_open(at):
+            prompt = "transfer-human" if to_human else "queue-wait" if self._desk.departments[name].queue else _RINGING
+            return (yield from self._open(name, prompt, lead=lead, reason=reason))
+        opening = calendar.next_opening(at)
+        yield Decided(what="closed", facts={"department": name, "opening": opening.isoformat() if opening else ""})
 
-    def _open(self, name: str, department: Department, *, reason: str, to_human: bool) -> Conversation:
-        prompt = "transfer-human" if to_human else "queue-wait" if department.queue else "ringing-department"
-        key = yield from self._ask(prompt, wait_s=0, **({} if department.queue else {"department": name}))
-        if key == self._desk.menu.operator_key and name != self._desk.menu.operator:
+        def variables(language: str) -> tuple[tuple[str, str], ...]:
+            named = ("department", self._desk.departments[name].name[language])
+            return (named, ("opening", opening_phrase(opening, at, language))) if opening else (named,)
+
+        suffix = "" if opening is not None else "-no-opening"
+        if self._desk.departments[name].closed == "emergency":
+            return (yield from self._closed_but_for_emergencies(name, suffix, variables, lead=lead, reason=reason))
+        return (yield from self._closed(name, suffix, variables, lead=lead, reason=reason))
+
+    def _open(self, name: str, prompt: str, *, lead: tuple[str, ...], reason: str) -> Conversation:
+        department = self._desk.departments[name]
+        key = yield from self._ask(
+            prompt, lead=lead, wait_s=0, variables=lambda language: (("department", department.name[language]),)
+        )
+        if self._wants_human(key, name):
             return (yield from self._operator("asked"))
         return Destination(
             kind="queue" if department.queue else "ring",
@@ -175,21 +204,40 @@ class _Call:
             reason=reason,
         )
 
-    def _closed(self, name: str, department: Department, *, reason: str) -> Conversation:
-        """Out of hours: the hours and the next opening are said, then a message may be left (OV-7, OV-8)."""
-        emergency = department.closed == "emergency"
-        prompts = ["closed-emergency"] if emergency else ["closed-hours", "closed-department"]
-        if self._calendars[name].next_opening(self._now()) is None:
-            prompts[-1] += "-no-opening"
-        key = yield from self._ask(*prompts, wait_s=self._desk.menu.wait_s if emergency else 0, department=name)
-        if key == self._desk.menu.operator_key and name != self._desk.menu.operator:
+    def _closed(
+        self, name: str, suffix: str, variables: Variables, *, lead: tuple[str, ...], reason: str
+    ) -> Conversation:
+        """The hours and the next opening, then a message may be left (OV-8)."""
+        hours = "closed-hours" if self._desk.departments[name].hours is None else f"closed-hours-{name}"
+        key = yield from self._ask(hours, f"closed-department{suffix}", lead=lead, wait_s=0, variables=variables)
+        if self._wants_human(key, name):
             return (yield from self._operator("asked"))
-        # In doubt it is an emergency: the caller who presses nothing may not be able to (OV-7).
-        urgent = emergency and key != "2"
-        return Destination(
-            kind="message",
-            department=name,
-            language=self._language,
-            urgent=urgent,
-            reason=f"closed-{reason}" if not emergency else f"closed-{'emergency' if urgent else 'ordinary'}-{reason}",
-        )
+        return Destination(kind="message", department=name, language=self._language, reason=f"closed-{reason}")
+
+    def _closed_but_for_emergencies(
+        self, name: str, suffix: str, variables: Variables, *, lead: tuple[str, ...], reason: str
+    ) -> Conversation:
+        """1: an emergency, taken within 30 minutes; 2: anything else, at the next opening (OV-7)."""
+        menu = self._desk.menu
+        # In doubt it is an emergency: who presses nothing may not be able to.
+        urgent = True
+        for attempt in range(1, menu.attempts + 1):
+            key = yield from self._ask(f"closed-emergency{suffix}", lead=lead, wait_s=menu.wait_s, variables=variables)
+            if self._wants_human(key, name):
+                return (yield from self._operator("asked"))
+            urgent = key != "2"
+            if key in (None, "1", "2", menu.operator_key):
+                break
+            lead = yield from self._not_understood(key, attempt)
+        yield Decided(what="message", facts={"urgency": "urgent" if urgent else "ordinary"})
+        reason = f"closed-{'emergency' if urgent else 'ordinary'}-{reason}"
+        return Destination(kind="message", department=name, language=self._language, urgent=urgent, reason=reason)
+
+    def _wants_human(self, key: str | None, department: str) -> bool:
+        """Whether `key` asks for a person who is somewhere else than in `department`."""
+        return key == self._desk.menu.operator_key and department != self._desk.menu.operator
+
+
+def _of(prompt: str, filled: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """What of `filled` the prompt may say; a sound is looked up by these."""
+    return filled if prompt.startswith("closed-") or prompt == _RINGING else ()

@@ -174,9 +174,9 @@ class Department(_Part):
 
     name: Names
     email: Email
-    #: Where its calls wait for a technician, or
+    #: Where its calls wait for a technician; a department has this or phones.
     queue: Identifier | None = None
-    #: the phones that ring together.
+    #: The phones that ring together.
     phones: tuple[Phone, ...] = ()
     #: How long they ring, in seconds, before the caller may leave a message.
     ring_s: Annotated[int, Field(ge=5, le=120)] = 25
