@@ -127,11 +127,11 @@ def doctor(
     rtp: RtpOption = "10000-12000",
 ) -> None:
     """Say what is missing, and how to mend it."""
+    from ivr.asterisk import runtime
     from ivr.preflight import findings
-    from ivr.up import runtime_folders
 
     settings = settings_of(state, sip, http, agi, ami, rtp, None, True)
-    found = findings(settings, runtime_folders(settings))
+    found = findings(settings, runtime.folders(settings.state))
     table = Table("", "what", "state", "mend")
     for one in found:
         table.add_row("[green]✓[/]" if one.well else "[red]✗[/]", one.what, one.state, "" if one.well else one.mend)

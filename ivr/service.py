@@ -44,7 +44,6 @@ from ivr.tickets import store as ticket_statements
 from ivr.tickets.intake import VoiceMessage
 from ivr.tickets.spool import Spool, keep_draining
 from ivr.tickets.unclaimed import Claims, Unclaimed
-from ivr.up import runtime_folders
 from ivr.voices import sounds_of
 
 log = structlog.get_logger()
@@ -80,8 +79,8 @@ async def serve(settings: Settings, heartbeat_fd: int) -> None:
 async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     clock = settings.clock
     desks, calendars = load(settings)
-    sounds = sounds_of(settings, runtime.find(runtime_folders(settings)), desks)
-    await asyncio.to_thread(sounds.build, calendars, clock())
+    sounds = sounds_of(settings, runtime.find(runtime.folders(settings.state)), desks)
+    await asyncio.to_thread(sounds.open)
     bus = EventBus()
     directory = Directory(store)
     calls = CallLog(store, bus, open_tickets=lambda customer_id: _open_tickets(store, customer_id))

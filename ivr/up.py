@@ -8,7 +8,6 @@ import http.client
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -25,7 +24,6 @@ from ivr.selfcall import Report, call_ourselves
 from ivr.settings import Settings
 from ivr.supervisor import Service
 
-REPOSITORY = Path(__file__).parents[1]
 _HEALTHY_S = 60.0
 
 log = structlog.get_logger()
@@ -35,15 +33,10 @@ class NotHealthy(OmnivigilError):
     """The service did not come up."""
 
 
-def runtime_folders(settings: Settings) -> list[Path]:
-    """Where an embedded Asterisk may be: this line's own state folder, else the repository's."""
-    return [settings.state / "runtime", REPOSITORY / "var" / "runtime"]
-
-
 async def ensure_runtime(settings: Settings, console: Console) -> Runtime:
     """Asterisk and the voices, unpacked first where the machine has none."""
     try:
-        return runtime.find(runtime_folders(settings))
+        return runtime.find(runtime.folders(settings.state))
     except runtime.RuntimeMissing:
         with step(console, "Asterisk and the voices (first time only)") as say:
             return await asyncio.to_thread(runtime.install, settings.state / "runtime", say)

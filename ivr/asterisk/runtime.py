@@ -65,6 +65,11 @@ def machine() -> str:
     return f"{platform.machine()}-linux-gnu"
 
 
+def folders(state: Path) -> list[Path]:
+    """Where an embedded set may be: in this line's own state folder, else in the repository's."""
+    return [state / "runtime", Path(__file__).parents[2] / "var" / "runtime"]
+
+
 def find(folders: Sequence[Path]) -> Runtime:
     """The machine's own Asterisk if new enough and complete, else the first complete embedded set in `folders`.
 

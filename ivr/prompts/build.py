@@ -110,6 +110,13 @@ class Sounds:
         content = "\0".join((_PIPELINE, identity, utterance.text))
         return f"ov/{utterance.language}/{utterance.id}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
 
+    def open(self) -> None:
+        """Make the recorded digits known. Prompts are found by their content when they are first asked for.
+
+        Raises BuildError for a digit that is missing.
+        """
+        self._digits()
+
     # Building, at start ------------------------------------------------------------------------------
 
     def build(
