@@ -8,6 +8,7 @@ import http.client
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import structlog
