@@ -61,12 +61,19 @@ def cause_of(message: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def _whole(recording: Path) -> bool:
+    """Whether the length is in the header: it is 0 while a recording grows."""
+    with recording.open("rb") as handle:
+        return handle.read(8)[4:] not in (b"", bytes(4))
+
+
 class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
     """One call of one phone."""
 
     def __init__(self, farm: Farm, phone: Phone, number: int, call_id: int | None = None) -> None:
         super().__init__(phone, pj.PJSUA_INVALID_ID if call_id is None else call_id)
         self.farm, self.phone, self.number = farm, phone, number
+        self.recording: Path | None = None
         self.recorder: Any = None
         self.player: Any = None
         self.cause: int | None = None
@@ -117,10 +124,10 @@ class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
 
     def _connect(self, audio: Any) -> None:
         if self.recorder is None:
-            path = self.farm.folder / f"{self.phone.name}-{self.number}.wav"
+            self.recording = self.farm.folder / f"{self.phone.name}-{self.number}.wav"
             self.recorder = pj.AudioMediaRecorder()
-            self.recorder.createRecorder(str(path))
-            self.note("recording", path=str(path))
+            self.recorder.createRecorder(str(self.recording))
+            self.note("recording", path=str(self.recording))
         audio.startTransmit(self.recorder)
         if self.player is not None:
             self.player.startTransmit(audio)
@@ -192,20 +199,23 @@ class Farm:
         self.phones: dict[str, Phone] = {}
         self.calls: dict[int, Call] = {}
         self._numbers = 0
+        self._closing: list[tuple[float, Call]] = []
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._commands: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._endpoint = pj.Endpoint()
+        # PJSIP writes to standard output until it has read its configuration.
+        self._out = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
 
     # Telling -----------------------------------------------------------------------------------------
 
     def note(self, kind: str, phone: str, call: int | None, **facts: Any) -> None:
         self._write({"event": kind, "phone": phone, "call": call, "at": time.monotonic(), "facts": facts})
 
-    @staticmethod
-    def _write(message: dict[str, Any]) -> None:
+    def _write(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError):
-            sys.stdout.write(json.dumps(message) + "\n")
-            sys.stdout.flush()
+            self._out.write(json.dumps(message) + "\n")
+            self._out.flush()
 
     # Living ------------------------------------------------------------------------------------------
 
@@ -258,11 +268,20 @@ class Farm:
         while self._timers and self._timers[0][0] <= time.monotonic():
             with contextlib.suppress(pj.Error):
                 heapq.heappop(self._timers)[2]()
-        for number in [number for number, call in self.calls.items() if call.gone]:
-            # Dropping the recorder writes the length into its file.
-            call = self.calls.pop(number)
+        for call in [call for call in self.calls.values() if call.gone]:
+            del self.calls[call.number]
             call.recorder = call.player = None
+            self._closing.append((time.monotonic() + _FAREWELL_S, call))
+        self._closing = [(limit, call) for limit, call in self._closing if not self._closed(limit, call)]
+
+    @staticmethod
+    def _closed(limit: float, call: Call) -> bool:
+        """Whether the recording is whole: PJSIP's mixer writes the header some ticks after its recorder is dropped."""
+        whole = call.recording is None or _whole(call.recording)
+        if whole or time.monotonic() > limit:
             call.note("closed")
+            return True
+        return False
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         self._numbers += 1
@@ -272,7 +291,7 @@ class Farm:
         deadline = time.monotonic() + _FAREWELL_S
         self._endpoint.hangupAllCalls()
         registered = [phone for phone in self.phones.values() if phone.wants_registration]
-        while self.calls and time.monotonic() < deadline:
+        while (self.calls or self._closing) and time.monotonic() < deadline:
             self._pump()
         for phone in registered:
             with contextlib.suppress(pj.Error):
@@ -281,7 +300,6 @@ class Farm:
             self._pump()
         for call in self.calls.values():
             call.recorder = call.player = None
-        sys.stdout.flush()
         # PJSIP's objects and Python's collector disagree on who goes first; all files are closed by now.
         os._exit(0)
 

@@ -1,15 +1,16 @@
 """Phones for tests and the command line: real PJSIP in its own process, driven by plain calls.
 
-    with PhoneFarm(folder, server="127.0.0.1:5060") as farm:
-        phone = farm.phone("6001", password="demo-6001").register()
-        call = phone.dial("611")
-        call.wait_answered()
-        call.press("1")
-        print(call.wait_ended().reason)
+with PhoneFarm(folder, server="127.0.0.1:5060") as farm:
+    phone = farm.phone("6001", password="demo-6001").register()
+    call = phone.dial("611")
+    call.wait_answered()
+    call.press("1")
+    print(call.wait_ended().reason)
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import subprocess
@@ -72,7 +73,7 @@ class PhoneFarm:
         self._reader.start()
         try:
             self._wait(lambda: self._replies.get(0), _START_S, "a phone process")
-        except PhoneTimeout as error:
+        except (PhoneTimeout, FarmFailed) as error:
             self.close()
             raise FarmFailed(str(error)) from error
 
@@ -100,10 +101,8 @@ class PhoneFarm:
     def close(self) -> None:
         """Hang up, unregister and end the process."""
         if self._process.stdin is not None and not self._process.stdin.closed:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
-            except BrokenPipeError:
-                pass
         try:
             self._process.wait(_CLOSE_S)
         except subprocess.TimeoutExpired:
