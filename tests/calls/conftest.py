@@ -1,0 +1,114 @@
+"""One open line and one closed one, shared by all test processes; phones of each process's own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from sipsim.phones import Phone, PhoneFarm
+from sipsim.recognise import Recogniser
+from sipsim.records import Answering
+
+from tests.calls import line as lines
+from tests.calls.line import Line
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all test processes of this run have."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@contextmanager
+def _shared_line(shared: Path, name: str, now: str) -> Iterator[Line]:
+    """The first to ask starts it, the last to leave ends it."""
+    known, users, lock = shared / f"{name}.json", shared / f"{name}.users", FileLock(shared / f"{name}.lock")
+    with lock:
+        count = int(users.read_text()) if users.exists() else 0
+        if count == 0:
+            generation = len(list(shared.glob(f"{name}-state-*")))
+            lines.write(lines.start_line(shared / f"{name}-state-{generation}", now=now), known)
+        users.write_text(str(count + 1))
+        line = lines.read(known)
+    try:
+        yield line
+    finally:
+        with lock:
+            count = int(users.read_text()) - 1
+            users.write_text(str(count))
+            if count == 0:
+                lines.stop_line(line)
+
+
+@pytest.fixture(scope="session")
+def open_line(shared: Path) -> Iterator[Line]:
+    """A line on a working morning."""
+    with _shared_line(shared, "open", lines.OPEN) as line:
+        yield line
+
+
+@pytest.fixture(scope="session")
+def closed_line(shared: Path) -> Iterator[Line]:
+    """A line on a Saturday."""
+    with _shared_line(shared, "closed", lines.CLOSED) as line:
+        yield line
+
+
+@pytest.fixture(scope="session")
+def known_prompts(open_line: Line) -> Recogniser:
+    """Recognises what any line says: sounds are named by content, and all lines have the same."""
+    return Recogniser.load(Path(open_line.state) / "sounds")
+
+
+@pytest.fixture(scope="session")
+def closed_prompts(closed_line: Line) -> Recogniser:
+    """The same, with the openings that a closed line speaks of."""
+    return Recogniser.load(Path(closed_line.state) / "sounds")
+
+
+@pytest.fixture
+def farm(open_line: Line, tmp_path: Path) -> Iterator[PhoneFarm]:
+    """Phones on the open line."""
+    with PhoneFarm(tmp_path / "phones", server=open_line.address) as phones:
+        yield phones
+
+
+@pytest.fixture
+def closed_farm(closed_line: Line, tmp_path: Path) -> Iterator[PhoneFarm]:
+    """Phones on the closed line."""
+    with PhoneFarm(tmp_path / "phones", server=closed_line.address) as phones:
+        yield phones
+
+
+@pytest.fixture
+def ani(worker_id: str) -> Callable[[], str]:
+    """A caller's number that no other test uses: its calls are found by it. As the API tells it, with country code."""
+    worker = int(worker_id.removeprefix("gw")) if worker_id.startswith("gw") else 0
+    return lambda: f"1514{200 + worker}{next(_numbers) + 1000:04}"
+
+
+@pytest.fixture
+def technicians(shared: Path, open_line: Line) -> Iterator[None]:
+    """The technicians for this test alone, logged out before and after."""
+    with FileLock(shared / "technicians.lock"):
+        _log_out_all(open_line)
+        yield
+        _log_out_all(open_line)
+
+
+def _log_out_all(line: Line) -> None:
+    for queue in line.api("GET", "/v1/queues"):
+        for member in queue["members"]:
+            line.api("DELETE", f"/v1/queues/{queue['id']}/members/{member['endpoint']}")
+
+
+def registered(farm: PhoneFarm, name: str, how: Answering | None = None) -> Phone:
+    """A phone of the demo directory, registered."""
+    return farm.phone(name, password=f"demo-{name}", answering=how).register()

@@ -1,0 +1,246 @@
+"""A whole line for call tests: `./omnivigil up` with ports of its own, and eyes on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from sipsim.recognise import Heard, Recogniser
+from sipsim.sounds import Signal
+
+REPOSITORY = Path(__file__).parents[2]
+T = TypeVar("T")
+
+#: A Wednesday morning in Toronto, an afternoon in Paris: every desk is open.
+OPEN = "2026-11-25T10:00:00-05:00"
+#: A Saturday: every desk is closed until Monday.
+CLOSED = "2026-11-28T10:00:00-05:00"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Where a running line answers. Plain data, so that test processes can share one."""
+
+    state: str
+    sip: int
+    http: int
+    agi: int
+    ami: int
+    pid: int
+
+    @property
+    def server(self) -> tuple[str, int]:
+        """For RawCall."""
+        return "127.0.0.1", self.sip
+
+    @property
+    def address(self) -> str:
+        """For PhoneFarm."""
+        return f"127.0.0.1:{self.sip}"
+
+    def api(self, method: str, path: str, **options: Any) -> Any:
+        """One request with the demo's token; its JSON."""
+        answer = self.raw_api(method, path, **options)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def raw_api(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request with the demo's token."""
+        token = (Path(self.state) / "demo-token").read_text().strip()
+        headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
+        return httpx.request(method, f"http://127.0.0.1:{self.http}{path}", headers=headers, timeout=10, **options)
+
+    def call_from(self, ani: str, *, after: float = 0) -> dict[str, Any]:
+        """The latest call from this number, with its timeline, once there is one."""
+
+        def look() -> dict[str, Any] | None:
+            items = self.api("GET", "/v1/calls", params={"ani": ani, "limit": 1})["items"]
+            return self.api("GET", f"/v1/calls/{items[0]['id']}") if items else None
+
+        return wait_for(look, f"a call from {ani}")
+
+    def ended_call_from(self, ani: str) -> dict[str, Any]:
+        """The same, once it has ended and is whole."""
+
+        def look() -> dict[str, Any] | None:
+            call = self.call_from(ani)
+            return call if call["ended_at"] is not None else None
+
+        return wait_for(look, f"the end of the call from {ani}")
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Look into the database."""
+        uri = f"file:{self.state}/omnivigil.sqlite3?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=5)) as database:
+            return database.execute(query, values).fetchall()
+
+    def service_pid(self) -> int:
+        """The process of the service, found below the supervisor's."""
+
+        def look() -> int | None:
+            for folder in Path("/proc").glob("[0-9]*"):
+                try:
+                    words = (folder / "cmdline").read_bytes().split(b"\0")
+                except OSError:
+                    continue
+                if b"serve" in words and any(word.startswith(self.state.encode()) for word in words):
+                    return int(folder.name)
+            return None
+
+        return wait_for(look, "the service's process")
+
+    def healthy(self) -> bool:
+        """Whether calls are taken."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.http}/healthz", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def log(self, name: str = "service.log") -> str:
+        """A log of the line's."""
+        return (Path(self.state) / "log" / name).read_text(errors="replace")
+
+
+def wait_for(look: Callable[[], T | None], what: str, within_s: float = 15.0) -> T:
+    """What `look` finds; fails the test when it finds nothing in time."""
+    deadline = time.monotonic() + within_s
+    while True:
+        found = look()
+        if found is not None and found is not False:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {within_s} s for {what}")
+        time.sleep(0.1)
+
+
+def prompts(heard: list[Heard]) -> list[str]:
+    """The ids of what was heard, in order."""
+    return [one.prompt for one in heard]
+
+
+def hear(recogniser: Recogniser, signal: Callable[[], Signal], prompt: str, within_s: float = 30.0) -> Heard:
+    """Listen until a prompt has begun; fails with what was heard instead."""
+    heard: list[Heard] = []
+
+    def look() -> Heard | None:
+        heard[:] = recogniser.recognise(signal())
+        return next((one for one in heard if one.prompt == prompt), None)
+
+    try:
+        return wait_for(look, f"the prompt {prompt}", within_s)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; heard {[(h.start_s, h.prompt, h.language) for h in heard]}") from None
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody has now, UDP and TCP; kept apart from those that other lines are given."""
+    found: list[int] = []
+    with closing(socket.socket()) as first:
+        first.bind(("127.0.0.1", 0))
+    while len(found) < count:
+        with closing(socket.socket()) as tcp, closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            if port not in found:
+                found.append(port)
+    return found
+
+
+def start_line(state: Path, *, now: str, options: tuple[str, ...] = (), wait: bool = True) -> Line:
+    """Start a line and wait until calls are taken. End it with `stop_line`."""
+    state.mkdir(parents=True, exist_ok=True)
+    sip, http, agi, ami = free_ports(4)
+    # Each line has its own stretch of media ports, found by its SIP port.
+    first = 20000 + (sip * 7) % 400 * 100
+    command = [
+        str(REPOSITORY / "omnivigil"),
+        "up",
+        *("--state", str(state)),
+        *("--sip", f"127.0.0.1:{sip}"),
+        *("--http", f"127.0.0.1:{http}"),
+        *("--agi", f"127.0.0.1:{agi}"),
+        *("--ami", f"127.0.0.1:{ami}"),
+        *("--rtp", f"{first}-{first + 98}"),
+        *("--now", now),
+        *options,
+    ]
+    with (state / "up.log").open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    line = Line(state=str(state), sip=sip, http=http, agi=agi, ami=ami, pid=process.pid)
+
+    def up() -> bool:
+        if process.poll() is not None:
+            raise AssertionError(f"the line ended: {(state / 'up.log').read_text()[-3000:]}")
+        return line.healthy()
+
+    if wait:
+        try:
+            wait_for(up, f"the line; see {state / 'up.log'}", 180)
+        except AssertionError:
+            stop_line(line)
+            raise
+    return line
+
+
+def stop_line(line: Line) -> None:
+    """End a line as Ctrl-C does, and what it started by force should that not do."""
+    try:
+        os.kill(line.pid, signal.SIGINT)
+    except ProcessLookupError:
+        return
+    deadline = time.monotonic() + 25
+    while time.monotonic() < deadline:
+        if not _running(line.pid):
+            return
+        time.sleep(0.1)
+    os.killpg(line.pid, signal.SIGKILL)
+
+
+def _running(pid: int) -> bool:
+    try:
+        # Reaps it when it is this process's own child.
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return False
+    except ChildProcessError:
+        pass
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+@contextmanager
+def running_line(state: Path, *, now: str, options: tuple[str, ...] = ()) -> Iterator[Line]:
+    """A line of one test's own."""
+    line = start_line(state, now=now, options=options)
+    try:
+        yield line
+    finally:
+        stop_line(line)
+
+
+def write(line: Line, path: Path) -> None:
+    """For other test processes."""
+    path.write_text(json.dumps(asdict(line)))
+
+
+def read(path: Path) -> Line:
+    """What `write` wrote."""
+    return Line(**json.loads(path.read_text()))

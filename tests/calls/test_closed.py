@@ -1,0 +1,162 @@
+"""Out of hours, by real calls on a line whose clock says Saturday."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sipsim.raw import RawCall
+from sipsim.recognise import Recogniser
+from sipsim.sounds import RATE
+
+from tests.calls.line import Line, hear, prompts, running_line, wait_for
+
+NUMBER = "18446664844"
+
+
+def speech(line: Line, seconds: float) -> bytes:
+    """Something to say: a prompt's own sound, as G.711 bytes."""
+    menu = next((Path(line.state) / "sounds" / "ov" / "fr").glob("menu-*.ulaw"))
+    return menu.read_bytes()[: int(seconds * RATE)]
+
+
+def _ticket(line: Line, number: str) -> dict:
+    found = line.api("GET", "/v1/calls", params={"ani": number, "limit": 1})["items"]
+    detail = line.api("GET", f"/v1/calls/{found[0]['id']}")
+    return line.api("GET", f"/v1/tickets/{detail['ticket']['number']}")
+
+
+async def _leave_message(line: Line, known: Recogniser, number: str, presses: dict[str, str]) -> RawCall:
+    """Press keys as their prompts come, speak after the beep, and wait for the line to hang up."""
+    async with RawCall(line.server, NUMBER, number) as call:
+        for prompt, key in presses.items():
+            await asyncio.to_thread(hear, known, call.heard, prompt)
+            await call.press(key)
+        begun = await asyncio.to_thread(hear, known, call.heard, "message-record")
+        await asyncio.sleep(max(0.0, begun.start_s + begun.length_s + 0.8 - len(call.heard()) / RATE))
+        await call.speak(speech(line, 4))
+        await call.press("#")
+        assert await call.ended_by_line(30)
+    return call
+
+
+async def test_emergency_message_becomes_an_urgent_ticket(
+    closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]
+) -> None:
+    """OV-7: for emergencies only, with the next opening; urgent, confirmed with its number, e-mail in the outbox."""
+    number = ani()
+    call = await _leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "1"})
+    heard = closed_prompts.recognise(call.heard())
+    names = prompts(heard)
+    assert "lundi à 8 heures" in next(one.text for one in heard if one.prompt == "closed-emergency")
+    assert names.index("message-received-urgent") < names.index("ticket-number") < names.index("goodbye")
+    ticket = await asyncio.to_thread(_ticket, closed_line, number)
+    assert (ticket["priority"], ticket["department"]) == ("urgente", "support")
+    spoken = [name.removeprefix("digit-") for name in names if name.startswith("digit-")]
+    assert "".join(spoken) == ticket["number"]
+    mails = closed_line.rows("select recipient, state from outbox where ticket_number = ?", int(ticket["number"]))
+    assert mails == [("support@omnivigil.com", "pending")]
+    # None of OV-12's fields is guessed.
+    assert [ticket[field] for field in ("observed", "expected", "impact", "mac", "attempted", "service")] == [None] * 6
+
+
+async def test_other_requests_wait_for_the_opening(
+    closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]
+) -> None:
+    """OV-7: 2 leaves an ordinary message, which is not urgent."""
+    number = ani()
+    call = await _leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "2"})
+    assert "message-received" in prompts(closed_prompts.recognise(call.heard()))
+    ticket = await asyncio.to_thread(_ticket, closed_line, number)
+    assert ticket["priority"] is None
+
+
+async def test_closed_department_takes_a_message(
+    closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]
+) -> None:
+    """OV-8: the hours, the next opening, a message, its ticket, and an e-mail to the department."""
+    number = ani()
+    call = await _leave_message(closed_line, closed_prompts, number, {"menu": "1"})
+    names = prompts(closed_prompts.recognise(call.heard()))
+    assert names[names.index("closed-hours") :][:3] == ["closed-hours", "closed-department", "message-record"]
+    ticket = await asyncio.to_thread(_ticket, closed_line, number)
+    assert ticket["department"] == "ventes"
+    mails = closed_line.rows("select recipient from outbox where ticket_number = ?", int(ticket["number"]))
+    assert mails == [("ventes@omnivigil.com",)]
+
+
+async def test_hanging_up_after_speaking_keeps_the_message(
+    closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]
+) -> None:
+    """A caller who hangs up instead of pressing # has left their message."""
+    number = ani()
+    async with RawCall(closed_line.server, NUMBER, number) as call:
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "menu")
+        await call.press("3")
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "message-record")
+        await asyncio.sleep(8)
+        await call.speak(speech(closed_line, 4))
+    record = await asyncio.to_thread(closed_line.ended_call_from, number)
+    assert record["result"] == "message"
+    assert (await asyncio.to_thread(_ticket, closed_line, number))["department"] == "comptabilite"
+
+
+async def test_silence_is_asked_again(closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]) -> None:
+    """A caller who says nothing is told so, and may speak again."""
+    async with RawCall(closed_line.server, NUMBER, ani()) as call:
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "menu")
+        await call.press("4")
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "message-record")
+        await asyncio.sleep(8)
+        await call.press("#")
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "message-silence")
+
+
+async def test_english_while_closed(closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]) -> None:
+    """OV-4: 9 works in the closed message too, which is said again in English."""
+    async with RawCall(closed_line.server, NUMBER, ani()) as call:
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "menu")
+        await call.press("2")
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "closed-emergency")
+        await call.press("9")
+        await asyncio.sleep(4)
+        heard = closed_prompts.recognise(call.heard())
+        assert (heard[-1].prompt, heard[-1].language) == ("closed-emergency", "en")
+
+
+async def test_hotline_2024_is_closed_on_saturday(
+    closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]
+) -> None:
+    """HL-2: closed; the hours are told, and when it opens."""
+    async with RawCall(closed_line.server, "33972596990", ani()) as call:
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "menu")
+        await call.press("1")
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "closed-department")
+        heard = closed_prompts.recognise(call.heard())
+    assert "closed-hours" in prompts(heard)
+    assert "lundi à 9 heures" in heard[-1].text
+
+
+@pytest.mark.timeout(180)
+async def test_noon_closes_to_the_second(tmp_path: Path, known_prompts: Recogniser, ani: Callable[[], str]) -> None:
+    """OV-5: before 12:00:00 a technician is looked for; from 12:00:00 on it is closed until 13:00."""
+    with running_line(tmp_path / "noon", now="2026-11-25T11:59:15-05:00") as line:
+        known = Recogniser.load(Path(line.state) / "sounds")
+
+        async def dials_2() -> list[str]:
+            async with RawCall(line.server, NUMBER, ani()) as call:
+                await asyncio.to_thread(hear, known, call.heard, "welcome")
+                await call.press("2")
+                await asyncio.sleep(4)
+                return [one.text for one in known.recognise(call.heard())]
+
+        assert "Un technicien vous répondra" in (await dials_2())[-1]
+
+        def noon() -> bool:
+            at = line.api("GET", "/v1/desks/omnivigil/hours")["at"]
+            return at >= "2026-11-25T12:00:00"
+
+        await asyncio.to_thread(wait_for, noon, "noon", 60)
+        assert "aujourd’hui à 13 heures" in " ".join(await dials_2())
