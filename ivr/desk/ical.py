@@ -50,12 +50,12 @@ class Closures:
 
 def _problem(event: icalendar.Event) -> str | None:
     """Why an event cannot be used."""
-    rules = event.get("RRULE", [])
-    for rule in rules if isinstance(rules, list) else [rules]:
-        often = [str(word) for word in rule.get("FREQ", []) if word in _TOO_OFTEN]
-        if often:
-            return f"repeats {often[0]}; DAILY is the most"
     try:
+        rules = event.get("RRULE", [])
+        for rule in rules if isinstance(rules, list) else [rules]:
+            often = [str(word) for word in rule.get("FREQ", []) if word in _TOO_OFTEN]
+            if often:
+                return f"repeats {often[0]}; DAILY is the most"
         start = event.start
         moment = datetime(start.year, start.month, start.day, tzinfo=UTC)
         alone = icalendar.Calendar()

@@ -106,7 +106,7 @@ def _load(file: Path) -> tuple[Desk, yaml.Node]:
         values = yaml.load(text, Loader=_AsWritten)  # noqa: S506 - a SafeLoader with fewer types
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        problem = str(error.problem or error.context)
+        problem = ", ".join(part for part in (error.context, error.problem) if part)
         raise DeskError(file=file, line=line, field="", problem=problem, mend="correct the YAML there") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
