@@ -99,11 +99,12 @@ def load_desk(file: Path) -> Desk:
 def _load(file: Path) -> tuple[Desk, yaml.Node]:
     text = _text(file)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = _AsWritten(text)
+        node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise DeskError(file=file, line=1, field="", problem="holds no desk", mend="write it as field: value")
         _refuse_confusing(file, node)
-        values = yaml.load(text, Loader=_AsWritten)  # noqa: S506 - a SafeLoader with fewer types
+        values = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = ", ".join(part for part in (error.context, error.problem) if part)

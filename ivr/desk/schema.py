@@ -8,7 +8,7 @@ import string
 from collections.abc import Iterator
 from datetime import date, time
 from typing import Annotated, Any, Final, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import holidays
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -291,7 +291,7 @@ class Desk(_Part):
                 yield Incoherent("menu", f"{key} repeats, finds a human or changes language", "give it one meaning")
 
     def _unknown_names(self) -> Iterator[Incoherent]:
-        if self.timezone not in available_timezones():
+        if not _is_zone(self.timezone):
             problem = f"{self.timezone!r} is not an IANA time zone"
             yield Incoherent("timezone", problem, "write it as America/Toronto")
         named = [("menu.operator", self.menu.operator)]
@@ -330,6 +330,14 @@ class Desk(_Part):
             if one.hours is not None and f"closed-hours-{name}" not in self.texts:
                 problem = f"there is no text closed-hours-{name} that tells these hours"
                 yield Incoherent(f"departments.{name}.hours", problem, "add it under texts")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def _unfillable(text: str, allowed: set[str]) -> str | None:

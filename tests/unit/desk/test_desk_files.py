@@ -152,6 +152,8 @@ WRONG = [
     ("id of asterisk's", "id: small", "id: queue", 1, "id", "another meaning", "another"),
     ("name on two lines", "name: Small", r'name: "a\r\nBcc: b"', 2, "name", "does not fit", "one line"),
     ("time zone", "America/Toronto", "America/Montréal", 3, "timezone", "time zone", "America/Toronto"),
+    ("folder of zones", "America/Toronto", "America", 3, "timezone", "time zone", "America/Toronto"),
+    ("zone outside", "America/Toronto", "../../etc/passwd", 3, "timezone", "time zone", "America/Toronto"),
     ("region", "languages: [fr]", "languages: [fr]\nregion: can", 6, "region", "does not fit", "two capital"),
     ("number", "15145550100", "1-514-555-0100", 4, "numbers.0", "does not fit", "digits"),
     ("number twice", '"15145550100"', '"15145550100", "15145550100"', 4, "numbers", "twice", "one of them"),
