@@ -10,7 +10,7 @@ from fastapi.security import HTTPBearer
 
 from api import problems
 from api.guard import BodyGuard, TokenGuard
-from api.routers import calls, desks, events, health, messages, queues, tickets
+from api.routers import calls, description, desks, events, health, messages, queues, tickets
 from api.services import Services
 
 _ABOUT = """
@@ -23,9 +23,10 @@ the field and the mend. Lists are given in pages: repeat the request with `curso
 
 def create_app(services: Services) -> FastAPI:
     """The API over these services."""
-    app = FastAPI(title="omnivigil", version="1", description=_ABOUT, redirect_slashes=False, redoc_url=None)
+    app = FastAPI(title="omnivigil", version="1", description=_ABOUT, redirect_slashes=False, openapi_url=None)
     app.state.services = services
     problems.install(app)
+    app.include_router(description.router)
     app.include_router(health.router)
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]

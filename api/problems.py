@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from ivr.errors import BadInput, Conflict, NotFound, OmnivigilError, Unavailable
 
@@ -166,7 +167,18 @@ def _mend(kind: str, context: Mapping[str, Any]) -> str:
             return "correct its type or form as described in /docs"
 
 
-def _of_http(error: HTTPException) -> ProblemResponse:
+def _allowed(request: Request) -> str:
+    """Every method that the address knows (RFC 9110 section 15.5.6)."""
+    routes = request.app.routes
+    known = []
+    for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"):
+        asked = {**request.scope, "method": method}
+        if any(route.matches(asked)[0] is Match.FULL for route in routes):
+            known.append(method)
+    return ", ".join(known)
+
+
+def _of_http(request: Request, error: HTTPException) -> ProblemResponse:
     mends = {404: "check the address; it is described in /docs", 405: "use another method", 400: "send JSON in UTF-8"}
     names = {404: "not-found", 405: "method-not-allowed", 400: "bad-json"}
     name, mend = names.get(error.status_code, "http"), mends.get(error.status_code)
@@ -189,8 +201,8 @@ def install(app: FastAPI) -> None:
         return _of_validation(error)
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> ProblemResponse:
-        return _of_http(error)
+    async def http(request: Request, error: HTTPException) -> ProblemResponse:
+        return _of_http(request, error)
 
     @app.exception_handler(Exception)
     async def other(request: Request, error: Exception) -> ProblemResponse:

@@ -26,9 +26,9 @@ def _logs() -> None:
 async def _threads_end() -> AsyncIterator[None]:
     """The driver's thread for a database that could not be opened ends by itself, a little later; the loop waits."""
     yield
-    async with asyncio.timeout(5):
-        while any("_connection_worker_thread" in thread.name for thread in threading.enumerate()):
-            await asyncio.sleep(0.005)
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 5)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,177 @@
+"""The API on a real socket, over a real database; only Asterisk's queues are a fake."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.services import Health, Services
+from ivr.calls.log import CallLog
+from ivr.desk.hours import calendars_of
+from ivr.desk.load import Desks, load_desks
+from ivr.directory.demo import load_demo
+from ivr.directory.directory import Directory
+from ivr.directory.tokens import Tokens, keep_token
+from ivr.errors import Unavailable
+from ivr.events import EventBus
+from ivr.store.engine import Store, open_store
+from ivr.tickets.store import open_tickets
+from tests.integration.store.conftest import _logs, _threads_end, database, database_away, store
+
+__all__ = ["_logs", "_threads_end", "database", "database_away", "store"]
+
+NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
+
+
+class AsteriskAway(Unavailable):
+    """Asterisk does not answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeMember:
+    queue: str
+    endpoint: str
+    paused: bool = False
+    in_call: bool = False
+    calls_taken: int = 0
+    last_call: datetime | None = None
+
+
+@dataclass
+class FakeMembers:
+    """The queues of an Asterisk that does what it is told."""
+
+    members: dict[tuple[str, str], FakeMember] = field(default_factory=dict)
+    away: bool = False
+
+    def _asked(self) -> None:
+        if self.away:
+            raise AsteriskAway
+
+    async def add(self, queue: str, endpoint: str, name: str) -> None:
+        self._asked()
+        self.members.setdefault((queue, endpoint), FakeMember(queue=queue, endpoint=endpoint))
+
+    async def remove(self, queue: str, endpoint: str) -> None:
+        self._asked()
+        self.members.pop((queue, endpoint), None)
+
+    async def pause(self, queue: str | None, endpoint: str, paused: bool, reason: str) -> None:
+        self._asked()
+        for key, member in self.members.items():
+            if member.endpoint == endpoint and queue in (None, member.queue):
+                self.members[key] = replace(member, paused=paused)
+
+    async def list(self, queue: str | None) -> Sequence[FakeMember]:
+        self._asked()
+        return [member for member in self.members.values() if queue in (None, member.queue)]
+
+
+@dataclass
+class Line:
+    """What a test reaches behind the API."""
+
+    services: Services
+    members: FakeMembers
+    health: Health = field(default_factory=lambda: Health(taking_calls=True, components={"asterisk": "ok"}))
+    app: FastAPI | None = None
+    url: str = ""
+
+
+@pytest.fixture(scope="session")
+def desks() -> Desks:
+    return load_desks()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A database with the demo directory and two tokens."""
+    database = tmp_path_factory.mktemp("demo") / "x.sqlite3"
+
+    async def make() -> None:
+        store = open_store(f"sqlite+aiosqlite:///{database}")
+        await store.migrate()
+        async with store.unit() as unit:
+            await load_demo(unit)
+            await keep_token(unit, "writer", "console", ["read", "write"], NOW)
+            await keep_token(unit, "reader", "wallboard", ["read"], NOW)
+        await store.close()
+
+    asyncio.run(make())
+    return database.read_bytes()
+
+
+@pytest.fixture
+async def line(store: Store, tmp_path: Path, desks: Desks) -> AsyncIterator[Line]:
+    directory = Directory(store)
+    await directory.reload()
+    bus = EventBus()
+
+    async def tickets_of(customer_id: int) -> list[dict[str, object]]:
+        async with store.reading() as unit:
+            return [ticket.brief() for ticket in await open_tickets(unit, customer_id)]
+
+    async def health() -> Health:
+        return made.health
+
+    members = FakeMembers()
+    folder = tmp_path / "messages"
+    folder.mkdir()
+    services = Services(
+        store=store,
+        directory=directory,
+        tokens=Tokens(store),
+        calls=CallLog(store, bus, open_tickets=tickets_of),
+        bus=bus,
+        members=members,
+        desks=desks,
+        calendars={name: calendars_of(desk) for name, desk in desks.items()},
+        health=health,
+        clock=lambda: NOW,
+        messages=folder,
+    )
+    made = Line(services=services, members=members)
+    made.app = create_app(services)
+    async with serving(made.app, bus) as made.url:
+        yield made
+    await services.calls.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(app: FastAPI, bus: EventBus) -> AsyncIterator[str]:
+    """The API's address while it is served."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        bus.close()
+        server.should_exit = True
+        await task
+        listening.close()
+
+
+@pytest.fixture
+async def client(line: Line) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=line.url, headers={"Authorization": "Bearer writer"}, timeout=10) as made:
+        yield made
+
+
+@pytest.fixture
+async def stranger(line: Line) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=line.url, timeout=10) as made:
+        yield made
