@@ -18,13 +18,13 @@ MAX_ENVIRONMENT_BYTES = 65_536
 MAX_ENVIRONMENT_LINES = 100
 #: A reply carries at most one variable's value.
 MAX_REPLY_BYTES = 65_536
-#: Asterisk takes the rest of a longer line for further commands and answers each: every later reply would be
-#: taken for another command's.
-MAX_COMMAND_BYTES = 8_000
+#: Asterisk cuts variables at 4096 bytes without a word. Of a line beyond 8192 it takes the rest for further
+#: commands and answers each: every later reply would be taken for another command's.
+MAX_COMMAND_BYTES = 4_000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-_REPLY = re.compile(r"(\d{3}) result=([^ ]*)(?: \((.*)\))?(?: endpos=-?\d+)?$", re.DOTALL)
+_REPLY = re.compile(r"([1-5]\d\d) result=([^ ]*)(?: \((.*)\))?(?: endpos=-?\d+)?$", re.DOTALL)
 _USAGE = re.compile(r"(5\d\d) (.*)$")
 
 #: Told before anything that a caller has a say in, so that the first of two such lines is Asterisk's own.
@@ -133,13 +133,12 @@ class ReplyReader:
         if self._unfinished:
             line = self._unfinished + b"\n" + line
             self._unfinished = b""
+        elif self._usage or line.startswith(b"520-"):
+            self._usage = not line.startswith(b"520 ")
+            if self._usage:
+                return None
         elif line == b"HANGUP":
             return HANGUP
-        elif line.startswith(b"520-"):
-            self._usage = True
-        if self._usage and not line.startswith(b"520 "):
-            return None
-        self._usage = False
         if line.startswith(b"200 ") and b" (" in line and not line.endswith(b")") and b") endpos=" not in line:
             # A variable's value with a line break in it: the bracket is closed on a later line.
             self._unfinished = line

@@ -1,0 +1,258 @@
+"""The FastAGI server and a real Asterisk: what the scripted peer of the unit tests says, Asterisk says too."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import wave
+from collections.abc import Awaitable, Callable, Mapping
+
+import pytest
+
+from ivr.asterisk.fastagi import AgiFailed, AgiSession, CallHungUp, FastAgiServer, Limits
+from tests.integration.asterisk.real import RealAsterisk
+
+ALL_KEYS = "0123456789*#"
+#: Asterisk's Answer lets half a second pass when no audio comes, while the caller's side runs already.
+HEAD_START_S = 0.5
+
+
+async def converse(
+    asterisk: RealAsterisk,
+    conversation: Callable[[AgiSession], Awaitable[object]],
+    caller: str = "0000@stays",
+    variables: Mapping[str, str] | None = None,
+) -> object:
+    """What a conversation returned or raised, held with a caller who does what `caller` says."""
+    outcome: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+    async def handler(session: AgiSession) -> None:
+        try:
+            outcome.set_result(await conversation(session))
+        except Exception as error:
+            outcome.set_result(error)
+
+    server = FastAgiServer("127.0.0.1", 0, handler)
+    await server.start()
+    try:
+        asterisk.call(f"{server.port}@agi", caller, variables)
+        async with asyncio.timeout(15):
+            result = await outcome
+        # Nothing that Asterisk says in any of these conversations is beyond the parser.
+        assert server.garbage_count == 0
+        return result
+    finally:
+        await server.stop(1)
+        asterisk.cli("channel request hangup all")
+
+
+class TestKeys:
+    async def test_get_option_is_cut_short_by_a_key(self, asterisk: RealAsterisk) -> None:
+        outcome = await converse(
+            asterisk, lambda s: s.get_option(asterisk.sound("long"), ALL_KEYS, 1000), "08005@presses"
+        )
+        assert outcome == "5"
+
+    async def test_get_option_waits_after_the_prompt(self, asterisk: RealAsterisk) -> None:
+        outcome = await converse(
+            asterisk, lambda s: s.get_option(asterisk.sound("short"), ALL_KEYS, 3000), "1500*@presses"
+        )
+        assert outcome == "*"
+
+    async def test_get_option_ends_with_silence(self, asterisk: RealAsterisk) -> None:
+        async def conversation(session: AgiSession) -> object:
+            began = time.monotonic()
+            key = await session.get_option(asterisk.sound("short"), ALL_KEYS, 300)
+            return key, time.monotonic() - began
+
+        outcome = await converse(asterisk, conversation)
+        assert isinstance(outcome, tuple)
+        assert outcome[0] is None
+        assert outcome[1] == pytest.approx(0.8, abs=0.3)
+
+    async def test_stream_file(self, asterisk: RealAsterisk) -> None:
+        async def conversation(session: AgiSession) -> object:
+            return [
+                await session.stream_file(asterisk.sound("short"), ""),
+                await session.stream_file(asterisk.sound("long"), "12"),
+            ]
+
+        assert await converse(asterisk, conversation, "150032@presses") == [None, "2"]
+
+    async def test_wait_for_digit(self, asterisk: RealAsterisk) -> None:
+        async def conversation(session: AgiSession) -> object:
+            return [await session.wait_for_digit(2000), await session.wait_for_digit(100)]
+
+        assert await converse(asterisk, conversation, "0700#@presses") == ["#", None]
+
+    @pytest.mark.parametrize(
+        ("pressed", "digits", "timed_out"), [("12", "12", False), ("1", "1", True), ("1#", "1", False), ("", "", True)]
+    )
+    async def test_get_data(self, asterisk: RealAsterisk, pressed: str, digits: str, timed_out: bool) -> None:
+        outcome = await converse(
+            asterisk, lambda s: s.get_data(asterisk.sound("short"), 700, 2), f"0700{pressed}@presses"
+        )
+        assert outcome == (digits, timed_out)
+
+
+class TestValues:
+    @pytest.mark.parametrize("value", ["plain", "", 'say "a\\b", c', "é ù — 中", "a" * 3970, "25 $ (x) [y]", "  two  "])
+    async def test_arrive_as_they_are(self, asterisk: RealAsterisk, value: str) -> None:
+        async def conversation(session: AgiSession) -> object:
+            await session.set_variable("A", value)
+            return await session.get_variable("A"), await session.get_variable("SECRET")
+
+        assert await converse(asterisk, conversation) == (value, "expanded")
+
+    async def test_unset_is_none(self, asterisk: RealAsterisk) -> None:
+        assert await converse(asterisk, lambda s: s.get_variable("NONE")) is None
+
+    async def test_functions(self, asterisk: RealAsterisk) -> None:
+        async def conversation(session: AgiSession) -> object:
+            await session.set_variable("CHANNEL(language)", "fr")
+            return await session.get_variable("CHANNEL(language)")
+
+        assert await converse(asterisk, conversation) == "fr"
+
+    async def test_line_breaks_in_a_value_do_not_shift_the_answers(self, asterisk: RealAsterisk) -> None:
+        async def conversation(session: AgiSession) -> object:
+            return [await session.get_variable(name) for name in ("SEVERAL", "SECRET")]
+
+        assert await converse(asterisk, conversation) == ["firstsecond", "expanded"]
+
+    async def test_arguments_and_path(self, asterisk: RealAsterisk) -> None:
+        async def conversation(session: AgiSession) -> object:
+            return session.path, session.args
+
+        assert await converse(asterisk, conversation) == ("line", ("one", "two words"))
+
+    @pytest.mark.parametrize(
+        ("encoded", "name"),
+        [
+            pytest.param('a"b', 'a"b', id="quote"),
+            pytest.param("x%0D%0Ay", "x", id="line break"),
+            pytest.param("x%0A%0Aagi_arg_1: forged%0Aagi_arg_3: forged", "x", id="forged arguments"),
+            pytest.param("Jos%C3%A9", "José", id="UTF-8"),
+            pytest.param("Jos%E9", "José", id="Latin-1"),
+            pytest.param("%24{SECRET}", "${SECRET}", id="variable"),
+            pytest.param("4" * 40, "4" * 40, id="long"),
+        ],
+    )
+    async def test_a_callers_name_may_hold_anything(self, asterisk: RealAsterisk, encoded: str, name: str) -> None:
+        async def conversation(session: AgiSession) -> object:
+            return session.env["calleridname"], session.args, await session.get_variable("SECRET")
+
+        outcome = await converse(asterisk, conversation, variables={"CALLER": encoded})
+        assert outcome == (name, ("one", "two words"), "expanded")
+
+
+class TestExec:
+    async def test_runs_an_application(self, asterisk: RealAsterisk) -> None:
+        async def conversation(session: AgiSession) -> object:
+            result = await session.execute("Set", 'A=x, "y"')
+            return result, await session.get_variable("A")
+
+        assert await converse(asterisk, conversation) == ("0", 'x, "y"')
+
+    async def test_unknown_application(self, asterisk: RealAsterisk) -> None:
+        outcome = await converse(asterisk, lambda s: s.execute("NoSuchThing"))
+        assert isinstance(outcome, AgiFailed)
+        assert outcome.facts["problem"] == "no such application"
+
+    async def test_a_recording_is_kept_when_the_caller_hangs_up(self, asterisk: RealAsterisk) -> None:
+        file = asterisk.folder / "message.wav"
+        outcome = await converse(asterisk, lambda s: s.execute("Record", str(file), "0", "20", "kq"), "1500@leaves")
+        assert isinstance(outcome, CallHungUp)
+        with wave.open(str(file)) as recording:
+            assert recording.getframerate() == 8000
+
+
+class TestHangUp:
+    """The caller goes half a second into the command."""
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            pytest.param(lambda s, a: s.stream_file(a.sound("long"), ""), id="STREAM FILE"),
+            pytest.param(lambda s, a: s.get_option(a.sound("long"), "1", 1), id="GET OPTION in the prompt"),
+            pytest.param(lambda s, a: s.get_option(a.sound("short"), "1", 5000), id="GET OPTION after the prompt"),
+            pytest.param(lambda s, a: s.get_data(a.sound("long"), 100, 2), id="GET DATA in the prompt"),
+            pytest.param(lambda s, a: s.get_data(a.sound("short"), 5000, 2), id="GET DATA after the prompt"),
+            pytest.param(lambda s, a: s.wait_for_digit(5000), id="WAIT FOR DIGIT"),
+            pytest.param(lambda s, a: s.execute("Wait", "5"), id="EXEC"),
+        ],
+    )
+    async def test_inside_a_command(
+        self, asterisk: RealAsterisk, command: Callable[[AgiSession, RealAsterisk], Awaitable[object]]
+    ) -> None:
+        async def conversation(session: AgiSession) -> object:
+            began = time.monotonic()
+            with pytest.raises(CallHungUp):
+                await command(session, asterisk)
+            with pytest.raises(CallHungUp):
+                await session.get_variable("SECRET")
+            return time.monotonic() - began
+
+        elapsed = await converse(asterisk, conversation, "1300@leaves")
+        assert elapsed == pytest.approx(1.3 - HEAD_START_S, abs=0.4)
+
+    async def test_between_commands(self, asterisk: RealAsterisk) -> None:
+        async def conversation(session: AgiSession) -> object:
+            while not session.hung_up:  # noqa: ASYNC110 - the session tells its commands, and none is sent here
+                await asyncio.sleep(0.02)
+            return await session.get_variable("SECRET")
+
+        assert isinstance(await converse(asterisk, conversation, "0800@leaves"), CallHungUp)
+
+    async def test_a_missing_sound_is_none(self, asterisk: RealAsterisk) -> None:
+        """The caller is still there, and so are the answers."""
+
+        async def conversation(session: AgiSession) -> object:
+            for attempt in (
+                session.stream_file(asterisk.sound("none"), ""),
+                session.get_option(asterisk.sound("none"), "1", 100),
+                session.get_data(asterisk.sound("none"), 100, 1),
+            ):
+                with pytest.raises(AgiFailed, match="failed"):
+                    await attempt
+            return await session.get_variable("SECRET")
+
+        assert await converse(asterisk, conversation) == "expanded"
+
+
+class TestWhenTheConversationEnds:
+    """The dialplan goes on, and what was decided tells whether the service did its part."""
+
+    async def after(
+        self, asterisk: RealAsterisk, handler: Callable[[AgiSession], Awaitable[None]], limits: Limits | None = None
+    ) -> str:
+        """AGISTATUS and the decision, as the dialplan's next step saw them."""
+        asterisk.cli("dialplan set global after -")
+        server = FastAgiServer("127.0.0.1", 0, handler, limits=limits)
+        await server.start()
+        try:
+            asterisk.call(f"{server.port}@agi", "0000@stays")
+            async with asyncio.timeout(5):
+                while (value := asterisk.global_variable("after")) in (None, "-"):  # noqa: ASYNC110 - only asking tells
+                    await asyncio.sleep(0.05)
+            return value or ""
+        finally:
+            await server.stop(1)
+            asterisk.cli("channel request hangup all")
+
+    async def test_with_a_decision(self, asterisk: RealAsterisk) -> None:
+        async def handler(session: AgiSession) -> None:
+            await session.set_variable("DECIDED", "queue")
+
+        assert await self.after(asterisk, handler) == "SUCCESS/queue"
+
+    async def test_without_one_when_the_service_fails(self, asterisk: RealAsterisk) -> None:
+        async def handler(_: AgiSession) -> None:
+            raise ZeroDivisionError
+
+        assert await self.after(asterisk, handler) == "SUCCESS/"
+
+    async def test_without_one_when_there_is_no_room(self, asterisk: RealAsterisk) -> None:
+        async def handler(_: AgiSession) -> None: ...
+
+        assert (await self.after(asterisk, handler, Limits(sessions=0))).endswith("/")
