@@ -28,4 +28,5 @@ def menu(
     """The same menu and prompts on four back ends in turn: pure dialplan, ours, panoramisk's fast_agi, pystrix."""
     from bench.menu import run
 
-    asyncio.run(run(Console(highlight=False, width=120), rate=rate, seconds=seconds, rounds=rounds, ramp=ramp, output=output))
+    console = Console(highlight=False, width=140)
+    asyncio.run(run(console, rate=rate, seconds=seconds, rounds=rounds, ramp=ramp, output=output))

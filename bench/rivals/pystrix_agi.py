@@ -25,7 +25,8 @@ def _menu(agi: Any, steps: list[Step]) -> None:
 
 def _serve(port: int, steps: list[Step]) -> None:
     def menu(agi: Any, args: Any, kwargs: Any, match: Any, path: str) -> None:
-        with contextlib.suppress(pystrix.agi.AGIHangup, pystrix.agi.AGISIGPIPEHangup):
+        # A caller who hangs up inside a command comes as any of its errors.
+        with contextlib.suppress(pystrix.agi.AGIException):
             _menu(agi, steps)
 
     server = pystrix.agi.FastAGIServer(interface="127.0.0.1", port=port, daemon_threads=True)
