@@ -18,9 +18,9 @@ MAX_ENVIRONMENT_BYTES = 65_536
 MAX_ENVIRONMENT_LINES = 100
 #: A reply carries at most one variable's value.
 MAX_REPLY_BYTES = 65_536
-#: Asterisk cuts variables at 4096 bytes without a word. Of a line beyond 8192 it takes the rest for further
-#: commands and answers each: every later reply would be taken for another command's.
-MAX_COMMAND_BYTES = 4_000
+#: Asterisk takes the rest of a longer line for further commands and answers each: every later reply would be
+#: taken for another command's.
+MAX_COMMAND_BYTES = 8_000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")

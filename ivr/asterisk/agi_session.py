@@ -148,7 +148,10 @@ class AgiSession:
         await self._command("SET VARIABLE", name, value)
 
     async def get_variable(self, name: str) -> str | None:
-        """A channel variable's value without control characters, or None when it is not set."""
+        """A channel variable's value without control characters, or None when it is not set.
+
+        Asterisk gives 1023 bytes at most, and does not say when it has cut the rest.
+        """
         reply = await self._command("GET VARIABLE", name)
         return reply.data if reply.result == "1" else None
 

@@ -96,13 +96,20 @@ class TestKeys:
 
 
 class TestValues:
-    @pytest.mark.parametrize("value", ["plain", "", 'say "a\\b", c', "é ù — 中", "a" * 3970, "25 $ (x) [y]", "  two  "])
+    @pytest.mark.parametrize("value", ["plain", "", 'say "a\\b", c', "é ù — 中", "a" * 1023, "25 $ (x) [y]", "  two  "])
     async def test_arrive_as_they_are(self, asterisk: RealAsterisk, value: str) -> None:
         async def conversation(session: AgiSession) -> object:
             await session.set_variable("A", value)
             return await session.get_variable("A"), await session.get_variable("SECRET")
 
         assert await converse(asterisk, conversation) == (value, "expanded")
+
+    async def test_a_long_value_is_read_in_part_and_shifts_no_answer(self, asterisk: RealAsterisk) -> None:
+        async def conversation(session: AgiSession) -> object:
+            await session.set_variable("A", "a" * 7900)
+            return await session.get_variable("A"), await session.get_variable("SECRET")
+
+        assert await converse(asterisk, conversation) == ("a" * 1023, "expanded")
 
     async def test_unset_is_none(self, asterisk: RealAsterisk) -> None:
         assert await converse(asterisk, lambda s: s.get_variable("NONE")) is None
