@@ -183,7 +183,7 @@ def _of_http(request: Request, error: HTTPException) -> ProblemResponse:
     names = {404: "not-found", 405: "method-not-allowed", 400: "bad-json"}
     name, mend = names.get(error.status_code, "http"), mends.get(error.status_code)
     field = "body" if error.status_code == 400 else None
-    headers = error.headers
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
     return problem(
         error.status_code, name, str(error.detail), str(error.detail), field=field, mend=mend, headers=headers
     )

@@ -61,7 +61,8 @@ def _after(last_event_id: str, bus: EventBus) -> int | None:
 
 async def _stream(listener: Listener, run: str, *, lost: bool) -> AsyncIterator[bytes]:
     with listener:
-        yield b"retry: 2000\n\n"
+        # Sends the headers, so that the client knows that it is heard.
+        yield b": listening\n\n"
         if lost:
             yield b'event: reset\ndata: {"reason":"missed events are no longer kept"}\n\n'
         while True:
