@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import contextlib
 import enum
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import MappingProxyType
@@ -24,9 +23,12 @@ from ivr.errors import OmnivigilError, Unavailable
 
 log = structlog.get_logger()
 
-#: Events wait here for the service; more than this behind, it is told that some were lost.
+#: Events wait here for the service; of those beyond it is told that there is a gap.
 _BACKLOG = 20_000
-_PING_S = 5.0
+#: Seconds for a connection and its login.
+_LOGIN_S = 5.0
+#: Seconds before the first attempt to reconnect is repeated, and at most.
+_FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 
 
@@ -50,7 +52,7 @@ class State(enum.Enum):
 Fields = Mapping[str, str]
 NO_FIELDS: Fields = MappingProxyType({})
 
-#: Told to the reader of events after each new login, since some may have been missed before it.
+#: Told to the reader of events where some are missing: after each new login, and after an overflow.
 RECONNECTED: Fields = {"event": "Reconnected"}
 
 
@@ -104,6 +106,11 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
         if whole:
             super().data_received(whole.encode())
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        # Until the manager has taken the connection over there is nobody to tell.
+        if self.factory is not None:
+            super().connection_lost(exc)
+
 
 class _Manager(Manager):  # type: ignore[misc]
     """Never reconnects by itself."""
@@ -119,15 +126,18 @@ class _Manager(Manager):  # type: ignore[misc]
 class Ami:
     """One account's connection, kept up until `close`."""
 
-    def __init__(self, host: str, port: int, username: str, secret: str) -> None:
+    def __init__(self, host: str, port: int, username: str, secret: str, *, ping_s: float = 5.0) -> None:
         self._host, self._port = host, port
         self._username, self._secret = username, secret
+        #: A connection is given up when it has been silent for this long and then does not answer in as long again.
+        self._ping_s = ping_s
         self._events: asyncio.Queue[Fields | None] = asyncio.Queue()
         self._state = State.CONNECTING
         self._manager: _Manager | None = None
         self._lost = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._dropped = 0
+        self._gap = False
 
     @property
     def state(self) -> State:
@@ -138,6 +148,7 @@ class Ami:
         """Log in and stay logged in. Raises Unavailable when nothing answers, AmiRefused for a wrong secret."""
         await self._login()
         self._keeper = asyncio.create_task(self._keep(), name="ami-keeper")
+        self._keeper.add_done_callback(lambda _: self._events.put_nowait(None))
 
     async def _login(self) -> None:
         loop = asyncio.get_running_loop()
@@ -145,63 +156,88 @@ class Ami:
         manager = _Manager(self._lost.set, loop=loop, forgetable_actions=_Everything(), ping_delay=10**9)
         manager.register_event("*", self._on_event)
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(_LOGIN_S):
                 connected = await loop.create_connection(_Protocol, self._host, self._port)
         except (OSError, TimeoutError) as error:
             raise Unavailable(component="Asterisk's manager", port=self._port, error=str(error)) from error
         made: asyncio.Future[Any] = loop.create_future()
         made.set_result(connected)
         manager.connection_made(made)
+        if connected[0].is_closing():
+            self._lost.set()
         self._manager = manager
-        self._state = State.CONNECTED
         try:
-            await self.action("Login", {"Username": self._username, "Secret": self._secret})
-        except (AmiRefused, Unavailable):
-            self._state = State.CONNECTING
+            login = {"Username": self._username, "Secret": self._secret}
+            await self._exchange(manager, "Login", login, _LOGIN_S, listing=False)
+        except BaseException:
             manager.close()
             raise
+        self._state = State.CONNECTED
 
     async def _keep(self) -> None:
         """Notice a dead connection, by its end or by an unanswered ping, and log in again."""
-        pause = 0.2
         while True:
-            try:
-                await asyncio.wait_for(self._lost.wait(), _PING_S)
-            except TimeoutError:
-                with contextlib.suppress(Unavailable, AmiRefused):
-                    await self.action("Ping", timeout_s=_PING_S)
-                    continue
+            await self._until_lost()
             self._state = State.CONNECTING
             if self._manager is not None:
                 self._manager.close()
             log.warning("connection to Asterisk's manager lost")
-            while True:
-                try:
-                    await self._login()
-                except (Unavailable, AmiRefused):
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, _LONGEST_PAUSE_S)
-                else:
-                    break
-            pause = 0.2
+            await self._login_again()
             log.warning("connected to Asterisk's manager again")
-            self._put(RECONNECTED)
+            self._gap = True
+            self._put(None)
+
+    async def _until_lost(self) -> None:
+        while not self._lost.is_set():
+            try:
+                await asyncio.wait_for(self._lost.wait(), self._ping_s)
+            except TimeoutError:
+                try:
+                    await self.action("Ping", timeout_s=self._ping_s)
+                except (Unavailable, AmiRefused):
+                    return
+
+    async def _login_again(self) -> None:
+        pause = _FIRST_PAUSE_S
+        refused = False
+        while True:
+            try:
+                return await self._login()
+            except Unavailable:
+                # Asterisk restarts; `state` tells meanwhile.
+                pass
+            except AmiRefused as error:
+                if not refused:
+                    log.error("Asterisk's manager refuses the login", said=error.facts.get("said"))
+                refused = True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
 
     def _on_event(self, _: Manager, message: Any) -> None:
         self._put(_fields(message))
 
-    def _put(self, event: Fields) -> None:
+    def _put(self, event: Fields | None) -> None:
         if self._events.qsize() >= _BACKLOG:
+            self._gap = True
             self._dropped += 1
             if self._dropped & (self._dropped - 1) == 0:
                 log.error("events from Asterisk are lost: the service is too far behind", so_far=self._dropped)
             return
-        self._events.put_nowait(event)
+        if self._gap:
+            self._gap = False
+            self._events.put_nowait(RECONNECTED)
+        if event is not None:
+            self._events.put_nowait(event)
 
     async def events(self) -> AsyncIterator[Fields]:
-        """Every event in the order Asterisk sent it, until `close`; RECONNECTED after a gap."""
+        """Every event in the order Asterisk sent it, until `close`; RECONNECTED after a gap. For one reader.
+
+        Raises what ended the upkeep of the connection, should that ever fail: its reader must not wait for ever.
+        """
         while (event := await self._events.get()) is not None:
             yield event
+        if self._keeper is not None and not self._keeper.cancelled():
+            self._keeper.result()
 
     async def action(self, name: str, fields: Fields = NO_FIELDS, *, timeout_s: float = 5.0) -> Fields:
         """Send one action, once; its response.
@@ -216,15 +252,18 @@ class Ami:
         return (await self._send(name, fields, timeout_s, listing=True))[1:-1]
 
     async def _send(self, name: str, fields: Mapping[str, str], timeout_s: float, *, listing: bool) -> list[Fields]:
-        for field, value in fields.items():
-            if "\r" in value or "\n" in value or "\r" in field or "\n" in field:
-                raise AmiValueError(action=name, field=field, problem="line break")
         if self._manager is None or self._state is not State.CONNECTED:
             raise Unavailable(component="Asterisk's manager", action=name)
+        return await self._exchange(self._manager, name, fields, timeout_s, listing=listing)
+
+    async def _exchange(
+        self, manager: _Manager, name: str, fields: Fields, timeout_s: float, *, listing: bool
+    ) -> list[Fields]:
+        refuse_line_breaks(name, fields)
         action = _Action({"Action": name, **fields}, listing=listing)
         lost = asyncio.ensure_future(self._lost.wait())
         try:
-            self._manager.send_action(action)
+            manager.send_action(action)
             await asyncio.wait({action.future, lost}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             lost.cancel()
@@ -242,11 +281,18 @@ class Ami:
         self._state = State.CLOSED
         if self._keeper is not None:
             self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+            await asyncio.wait({self._keeper})
+        else:
+            self._events.put_nowait(None)
         if self._manager is not None:
             self._manager.close()
-        self._events.put_nowait(None)
+
+
+def refuse_line_breaks(name: str, fields: Fields) -> None:
+    """Raise AmiValueError where a line break would begin another field, or another action."""
+    for text in (name, *fields, *fields.values()):
+        if "\r" in text or "\n" in text:
+            raise AmiValueError(action=repr(name), value=repr(text[:80]), problem="line break")
 
 
 def _fields(message: Any) -> Fields:

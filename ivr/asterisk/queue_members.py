@@ -57,7 +57,7 @@ class AmiQueueMembers:
             fields = {"Queue": queue, "Interface": interface, "StateInterface": interface, "MemberName": name}
             await self._ami.action("QueueAdd", fields)
         except AmiRefused as error:
-            if "already there" not in str(error.facts.get("said")):
+            if "already there" not in str(error.facts.get("said")).lower():
                 raise
 
     async def remove(self, queue: str, endpoint: str) -> None:
