@@ -16,7 +16,7 @@ from typing import cast
 
 import numpy as np
 
-from sipsim.sounds import RATE, Signal, from_ulaw, write_wav
+from sipsim.audio import RATE, Samples, from_ulaw, write_wav
 
 FRAME = 160  # bytes and samples of 20 ms of G.711
 _DIGITS = "0123456789*#"
@@ -48,7 +48,7 @@ class _Media(asyncio.DatagramProtocol):
             self.seen.set_result(now - index * 0.020)
 
 
-class _Signalling(asyncio.DatagramProtocol):
+class _Samplesling(asyncio.DatagramProtocol):
     """Queues responses; answers the other side's BYE."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class RawCall:
         self._token = f"{random.getrandbits(64):x}"
         self._from = from_header or f"<sip:{caller}@{server[0]}>".encode()
         self._extra = dict(extra or {})
-        self._sip = _Signalling()
+        self._sip = _Samplesling()
         self.media = _Media()
         self._rtp: asyncio.DatagramTransport | None = None
         self._remote: tuple[str, int] | None = None
@@ -208,11 +208,11 @@ class RawCall:
         self.media.seen = asyncio.get_running_loop().create_future()
         return self.media.seen
 
-    def heard(self) -> Signal:
+    def heard(self) -> Samples:
         """Everything heard so far, from the answer on; what was not sent is silence."""
         if not self.media.frames:
             return np.zeros(0, np.float32)
-        parts: list[Signal] = []
+        parts: list[Samples] = []
         place = self.answered_at
         for at, frame in list(self.media.frames):
             if at - place > 0.2:

@@ -1,230 +1,245 @@
-"""Which prompts are in a recording, when, and how much of each: by matching the audio with the built sounds.
-
-First the outlines (energy per band, every 20 ms) of all prompts' beginnings are compared with the recording's;
-then, where they agree, the waveforms are, block by block, so that a lost packet, a jitter buffer's slip or a
-caller's barge-in is told from another prompt. Where prompts share a beginning, the one that matches longest is it.
-"""
+"""Recognises the line's prompts in a recording of a call, by comparing it with the sounds that the line was given."""
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from sipsim.sounds import RATE, Signal, from_ulaw, read_wav
+from sipsim.audio import RATE, Samples, read_ulaw, read_wav
+from sipsim.errors import SoundsUnusable
+from sipsim.features import BANDS, HOP, SPAN, WIDTH, Indices, Matrix, descriptions, frames
+from sipsim.matching import BLOCK, HEARD, Sound, Track, Waves, anchor, follow
 
-_HOP = 160  # 20 ms
-_BANDS = 12
-#: Beginnings of this many hops are compared; what was heard of a prompt must be longer.
-_HEAD = 30
-#: Outlines of the same speech agree above this, of different speech below 0.6; measured on the built prompts.
-_OUTLINE = 0.72
-#: Waveforms of the same speech correlate above this even after G.722 and A-law one after the other.
-_WAVE = 0.75
-_BLOCK = 1600  # 200 ms
-#: A jitter buffer slips whole packets; blocks are looked for this far around, in samples.
-_SLIP = 400
-#: Blocks quieter than this (root mean square) say nothing either way.
-_QUIET = 0.004
-#: So many blocks in a row may be damaged before the prompt is taken to have stopped.
-_DAMAGED = 2
-
-Floats = npt.NDArray[np.float32]
+#: Descriptions that agree this well may be of the same sound.
+SIMILAR = 0.85
+#: A recording is described every so many frames; every one where short sounds are looked for.
+_STEP = 4
+_SHORT_STEP = 1
+#: Sounds shorter than this, in frames, are short.
+_SHORT = 40
+#: Prompts are played from their beginning: only that is looked for, 1.2 s in frames, and the rest is followed.
+_BEGINNING = 60
+#: Descriptions that must agree on where a sound begins before it is compared sample by sample.
+_VOTES = 3
+#: Blocks of speech that must be heard: 0.2 s. Shorter than that, two words can sound alike.
+_LEAST_HEARD = 2
+#: While a sound is heard that has matched this many blocks, no other begins.
+_SURE = 8
+#: A sound is complete when no more than this many blocks of its speech are missing at its end.
+_END = 1
+#: Two sounds that begin this close together, in samples, are heard as one.
+_TOGETHER = RATE // 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heard:
-    """One prompt in a recording; times in seconds from its beginning."""
+    """A prompt in a recording."""
 
-    prompt: str
-    desk: str
+    prompt_id: str
     language: str
     text: str
+    #: The desk whose text it is; "" for what all desks share.
+    desk: str
+    #: Where it begins in the recording, in seconds; negative when it began before the recording.
     start_s: float
+    #: How much of it was heard, in seconds from its beginning.
     matched_s: float
-    length_s: float
-    #: How well it matched, 0 to 1.
+    #: Whether it was heard to its end.
+    complete: bool
+    #: Mean correlation of what was heard, 0 to 1.
     score: float
+    #: Other prompts that it may be as well: they begin alike, and no more than that was heard.
+    also: tuple[str, ...] = ()
 
     @property
     def end_s(self) -> float:
-        """Where it stopped."""
+        """Where it ends in the recording, or was cut."""
         return self.start_s + self.matched_s
 
-    @property
-    def complete(self) -> bool:
-        """Whether it was played to its end."""
-        return self.matched_s > self.length_s - 0.45
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Template:
-    prompt: str
-    desk: str
-    language: str
-    text: str
-    signal: Signal
-    #: Normalised outline of its beginning.
-    head: Floats
+    def may_be(self, prompt_id: str) -> bool:
+        """Whether it is this prompt, or cannot be told from it yet."""
+        return prompt_id == self.prompt_id or prompt_id in self.also
 
 
 class Recogniser:
-    """Knows a line's sounds."""
+    """Knows a set of sounds. Costs about a megabyte for 10 s of them; recognising costs no more than a few hundredths
+    of the recording's length."""
 
-    def __init__(self) -> None:
-        self._templates: list[_Template] = []
+    def __init__(self, sounds: Iterable[Sound]) -> None:
+        self._sounds = tuple(sounds)
+        described = [frames(sound.samples[: _BEGINNING * HOP]) for sound in self._sounds]
+        voiced = [bands[loud] for bands, loud in described]
+        count = sum(len(bands) for bands in voiced)
+        self._average: Matrix = (
+            np.concatenate(voiced).mean(axis=0) if count else np.zeros(BANDS, np.float32)
+        )
+        long = [n for n, (bands, _) in enumerate(described) if len(bands) >= _SHORT]
+        short = [n for n, (bands, _) in enumerate(described) if len(bands) < _SHORT]
+        self._banks = (_Bank(described, long, self._average, _STEP), _Bank(described, short, self._average, _SHORT_STEP))
 
     @classmethod
     def load(cls, sounds: Path) -> Recogniser:
-        """The sounds that a line has built: `ov/manifest.json` below the folder says what each file is."""
-        recogniser = cls()
-        manifest = json.loads((sounds / "ov" / "manifest.json").read_text())
-        for name, about in manifest.items():
-            signal = from_ulaw((sounds / f"{name}.ulaw").read_bytes())
-            recogniser.add(about["id"], signal, desk=about["desk"], language=about["language"], text=about["text"])
-        return recogniser
+        """Of a line's sounds folder, by its `ov/manifest.json`. Raises SoundsUnusable."""
+        manifest = sounds / "ov" / "manifest.json"
+        try:
+            entries = json.loads(manifest.read_text(encoding="utf-8"))
+            return cls(
+                Sound(
+                    prompt_id=entry["id"],
+                    language=entry["language"],
+                    text=entry["text"],
+                    desk=entry["desk"],
+                    samples=read_ulaw(sounds / f"{name}.ulaw"),
+                )
+                for name, entry in entries.items()
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise SoundsUnusable(f"{manifest}: {error!r}; the line builds it when it starts") from error
 
-    def add(self, prompt: str, signal: Signal, *, desk: str = "", language: str = "", text: str = "") -> None:
-        """Know one more sound, such as what a technician says."""
-        outline = _outline(signal)[:_HEAD]
-        head = _normalised(np.pad(outline, ((0, max(0, _HEAD - len(outline))), (0, 0))))
-        self._templates.append(
-            _Template(prompt=prompt, desk=desk, language=language, text=text, signal=signal, head=head)
+    def recognise(self, recording: Path | Samples) -> list[Heard]:
+        """The prompts in a WAV file (or its samples), in order. Raises RecordingUnusable, OSError."""
+        samples = read_wav(recording) if isinstance(recording, Path) else recording
+        return _Listening(self._sounds, samples, self._hits(samples)).heard()
+
+    def _hits(self, samples: Samples) -> _Hits:
+        bands, loud = frames(samples)
+        return _Hits.join([bank.hits(bands, loud, self._average) for bank in self._banks])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Hits:
+    """Moments of the recording that resemble moments of sounds, one row each."""
+
+    sound: Indices
+    #: Frame of the recording, and of the sound.
+    at: Indices
+    of: Indices
+    likeness: npt.NDArray[np.float32]
+
+    @classmethod
+    def join(cls, parts: list[_Hits]) -> _Hits:
+        return cls(
+            sound=np.concatenate([one.sound for one in parts]),
+            at=np.concatenate([one.at for one in parts]),
+            of=np.concatenate([one.of for one in parts]),
+            likeness=np.concatenate([one.likeness for one in parts]),
         )
 
-    def recognise(self, recording: Path | Signal) -> list[Heard]:
-        """The prompts heard, in order of time."""
-        signal = read_wav(recording) if isinstance(recording, Path) else recording
-        if len(signal) < _HEAD * _HOP:
-            return []
-        candidates = sorted(self._candidates(signal), key=lambda one: -one.matched_s * one.score)
-        chosen: list[Heard] = []
-        for candidate in candidates:
-            if all(candidate.start_s >= one.end_s - 0.1 or candidate.end_s <= one.start_s + 0.1 for one in chosen):
-                chosen.append(candidate)
-        return sorted(chosen, key=lambda one: one.start_s)
-
-    def _candidates(self, signal: Signal) -> Iterator[Heard]:
-        for template, starts in zip(self._templates, self._starts(_outline(signal)), strict=True):
-            for start in starts:
-                if (heard := _follow(template, signal, int(start) * _HOP)) is not None:
-                    yield heard
-
-    def _starts(self, outline: Floats) -> Iterator[npt.NDArray[np.int64]]:
-        """For each template the hops where its beginning may be."""
-        size = 1 << int(np.ceil(np.log2(len(outline) + _HEAD)))
-        places = len(outline) - _HEAD + 1
-        # Sums over a sliding window give its mean and length, band by band.
-        padded = np.vstack([np.zeros((1, outline.shape[1]), np.float32), np.cumsum(outline, axis=0)])
-        squares = np.vstack([np.zeros((1, outline.shape[1]), np.float32), np.cumsum(outline**2, axis=0)])
-        mean = (padded[_HEAD:] - padded[:-_HEAD]).sum(axis=1) / (_HEAD * outline.shape[1])
-        power = (squares[_HEAD:] - squares[:-_HEAD]).sum(axis=1) - _HEAD * outline.shape[1] * mean**2
-        length = np.sqrt(np.maximum(power, 1e-9))
-        spectrum = np.fft.rfft(outline, size, axis=0)
-        for template in self._templates:
-            product = np.fft.irfft(spectrum * np.conj(np.fft.rfft(template.head, size, axis=0)), size, axis=0)
-            agreement = product.sum(axis=1)[:places] / length
-            yield _peaks(agreement)
+    def beginnings(self) -> list[tuple[int, int, int]]:
+        """Sound, sample of the recording where it would begin, and its most alike frame; most hits first."""
+        begin = self.at - self.of
+        key = self.sound * (1 << 32) + begin + (1 << 16)
+        order = np.lexsort((-self.likeness, key))
+        keys, first, votes = np.unique(key[order], return_index=True, return_counts=True)
+        # Frames of the recording fall between the sound's own: the hits are shared out to two neighbours.
+        twins = np.flatnonzero(np.diff(keys) == 1)
+        both = votes.copy()
+        both[twins] += votes[twins + 1]
+        both[twins + 1] += votes[twins]
+        enough = np.flatnonzero(both >= _VOTES)
+        best = order[first[enough[np.argsort(-both[enough], kind="stable")]]]
+        return [(int(self.sound[n]), int(begin[n]) * HOP, int(self.of[n])) for n in best]
 
 
-def _peaks(agreement: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    good = np.flatnonzero(agreement > _OUTLINE)
-    return np.array(
-        [n for n in good if agreement[n] == agreement[max(0, n - 5) : n + 6].max()],
-        dtype=np.int64,
-    )
+class _Bank:
+    """Descriptions of some sounds."""
+
+    def __init__(
+        self,
+        described: list[tuple[Matrix, npt.NDArray[np.bool_]]],
+        which: list[int],
+        average: Matrix,
+        step: int,
+    ) -> None:
+        parts = [(number, *descriptions(*described[number], average)) for number in which]
+        self._step = step
+        self._rows = np.concatenate([np.zeros((0, WIDTH), np.float32), *(rows for _, rows, _ in parts)])
+        self._sound = np.concatenate([np.zeros(0, np.int64), *(np.full(len(first), n) for n, _, first in parts)])
+        self._frame = np.concatenate([np.zeros(0, np.int64), *(first for _, _, first in parts)])
+
+    def hits(self, bands: Matrix, loud: npt.NDArray[np.bool_], average: Matrix) -> _Hits:
+        rows, first = descriptions(bands, loud, average, self._step)
+        likeness = rows @ self._rows.T
+        row, column = np.divmod(np.flatnonzero(likeness > SIMILAR), max(1, likeness.shape[1]))
+        return _Hits(
+            sound=self._sound[column], at=first[row], of=self._frame[column], likeness=likeness[row, column]
+        )
 
 
-def _follow(template: _Template, signal: Signal, around: int) -> Heard | None:
-    """Match the template's waveform from about `around`, as far as it goes."""
-    lag: int | None = None
-    matched = damaged = 0
-    scores: list[float] = []
-    for offset in range(0, len(template.signal) - _BLOCK // 2, _BLOCK):
-        block = template.signal[offset : offset + _BLOCK]
-        if _loudness(block) < _QUIET:
-            if (
-                lag is not None
-                and damaged == 0
-                and _loudness(signal[max(0, lag + offset) :][: len(block)]) < 3 * _QUIET
-            ):
-                matched = offset + len(block)
-            continue
-        expected = around + offset if lag is None else lag + offset
-        reach = 2 * _SLIP if lag is None else _SLIP
-        found = _best(block, signal, expected, reach)
-        if found is None:
-            break
-        place, score = found
-        if score >= _WAVE:
-            lag, matched, damaged = place - offset, offset + len(block), 0
-            scores.append(score)
-        else:
-            damaged += 1
-            if lag is None or damaged > _DAMAGED:
-                break
-    if lag is None or not scores or matched < min(_HEAD * _HOP, len(template.signal)) * 0.6:
-        return None
-    return Heard(
-        prompt=template.prompt,
-        desk=template.desk,
-        language=template.language,
-        text=template.text,
-        start_s=round(max(0, lag) / RATE, 2),
-        matched_s=round(min(matched, len(template.signal)) / RATE, 2),
-        length_s=round(len(template.signal) / RATE, 2),
-        score=round(float(np.mean(scores)), 3),
-    )
+class _Listening:
+    """One recording being recognised: what every hit leads to, the longest first, each moment claimed once."""
+
+    def __init__(self, sounds: tuple[Sound, ...], samples: Samples, hits: _Hits) -> None:
+        self._sounds = sounds
+        self._waves = Waves(samples)
+        self._tracks = sorted(self._follow(hits), key=lambda one: (one[1].missed - one[1].heard, -one[1].score))
+
+    def heard(self) -> list[Heard]:
+        """In order of time."""
+        chosen: list[tuple[Sound, Track]] = []
+        also: list[list[str]] = []
+        for sound, track in self._tracks:
+            rivals = [n for n, (_, other) in enumerate(chosen) if _overlap(track, other) > track.heard * BLOCK // 2]
+            if not rivals:
+                chosen.append((sound, track))
+                also.append([])
+            elif _as_well(track, chosen[rivals[0]][1]):
+                also[rivals[0]].append(sound.prompt_id)
+        found = [self._heard(*one, others) for one, others in zip(chosen, also, strict=True)]
+        return sorted(found, key=lambda one: one.start_s)
+
+    def _follow(self, hits: _Hits) -> list[tuple[Sound, Track]]:
+        tracks: list[tuple[Sound, Track]] = []
+        sure: list[tuple[int, Track]] = []
+        for number, start, of in hits.beginnings():
+            if any(_decided(one, start, number == other) for other, one in sure):
+                continue
+            track = self._track(self._sounds[number], start, of)
+            if track is None or track.heard < _LEAST_HEARD or not track.from_the_beginning:
+                continue
+            tracks.append((self._sounds[number], track))
+            if track.heard >= _SURE:
+                sure.append((number, track))
+        return tracks
+
+    def _track(self, sound: Sound, start: int, of: int) -> Track | None:
+        offset = of * HOP
+        value, exact = anchor(self._waves, sound.samples, offset, start, length=SPAN * HOP, reach=HOP)
+        return follow(self._waves, sound.samples, exact, offset // BLOCK) if value >= HEARD else None
+
+    @staticmethod
+    def _heard(sound: Sound, track: Track, also: list[str]) -> Heard:
+        complete = track.unheard <= _END
+        end = len(sound.samples) + track.start if complete else track.end
+        return Heard(
+            prompt_id=sound.prompt_id,
+            language=sound.language,
+            text=sound.text,
+            desk=sound.desk,
+            start_s=track.start / RATE,
+            matched_s=(end - track.start) / RATE,
+            complete=complete,
+            score=round(track.score, 3),
+            also=tuple(sorted({one for one in also if one != sound.prompt_id})),
+        )
 
 
-def _best(block: Signal, signal: Signal, expected: int, reach: int) -> tuple[int, float] | None:
-    """Where around `expected` the block correlates best, and how well."""
-    first = max(0, expected - reach)
-    window = signal[first : expected + reach + len(block)]
-    if len(window) < len(block):
-        return None
-    product = np.correlate(window, block, mode="valid")
-    squares = np.concatenate([[0.0], np.cumsum(window.astype(np.float64) ** 2)])
-    power = np.sqrt(np.maximum(squares[len(block) :] - squares[: -len(block)], 1e-9))
-    agreement = product / (power * np.linalg.norm(block))
-    best = int(np.argmax(agreement))
-    return first + best, float(agreement[best])
+def _decided(track: Track, start: int, same_sound: bool) -> bool:
+    """Whether a sound need not be looked for at `start`, because of one that was followed."""
+    if abs(track.start - start) < _TOGETHER:
+        return same_sound
+    return track.start < start < track.end - _TOGETHER
 
 
-def _loudness(signal: Signal) -> float:
-    return float(np.sqrt(np.mean(signal.astype(np.float64) ** 2))) if len(signal) else 0.0
+def _overlap(one: Track, other: Track) -> int:
+    return min(one.end, other.end) - max(one.start, other.start)
 
 
-def _outline(signal: Signal) -> Floats:
-    """Energy in bands from 200 to 3400 Hz, every hop, compressed as ears do."""
-    count = max(0, (len(signal) - 2 * _HOP) // _HOP + 1)
-    if count == 0:
-        return np.zeros((0, _BANDS), np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(signal, 2 * _HOP)[::_HOP][:count]
-    spectrum = np.abs(np.fft.rfft(frames * np.hanning(2 * _HOP).astype(np.float32), axis=1)) ** 2
-    edges = np.geomspace(200, 3400, _BANDS + 1) / RATE * 2 * _HOP
-    bands = [spectrum[:, int(a) : max(int(a) + 1, int(b))].sum(axis=1) for a, b in itertools.pairwise(edges)]
-    return np.log10(np.stack(bands, axis=1) + 1e-4).astype(np.float32)
-
-
-def _normalised(outline: Floats) -> Floats:
-    centred = outline - outline.mean()
-    return np.asarray(centred / max(float(np.linalg.norm(centred)), 1e-9))
-
-
-def silences(recording: Path | Signal, *, longer_than_s: float = 2.0) -> list[tuple[float, float]]:
-    """Stretches (start, end in seconds) in which nothing at all was heard, music included."""
-    signal = read_wav(recording) if isinstance(recording, Path) else recording
-    hops = len(signal) // _HOP
-    frames = signal[: hops * _HOP].reshape(hops, _HOP)
-    loud = np.flatnonzero(np.sqrt((frames.astype(np.float64) ** 2).mean(axis=1)) > 0.0015)
-    edges: Iterable[tuple[int, int]] = zip(np.concatenate([[-1], loud]), np.concatenate([loud, [hops]]), strict=True)
-    step = _HOP / RATE
-    return [
-        (round((int(a) + 1) * step, 2), round(int(b) * step, 2)) for a, b in edges if (b - a - 1) * step > longer_than_s
-    ]
+def _as_well(track: Track, best: Track) -> bool:
+    """Whether as much was heard of one sound as of the best: nobody can tell which it was."""
+    return abs(track.start - best.start) < _TOGETHER and track.heard >= best.heard - 1

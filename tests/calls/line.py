@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -16,8 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import numpy as np
+from sipsim.audio import RATE, Samples
 from sipsim.recognise import Heard, Recogniser
-from sipsim.sounds import Signal
 
 REPOSITORY = Path(__file__).parents[2]
 T = TypeVar("T")
@@ -126,21 +128,30 @@ def wait_for(look: Callable[[], T | None], what: str, within_s: float = 15.0) ->
 
 def prompts(heard: list[Heard]) -> list[str]:
     """The ids of what was heard, in order."""
-    return [one.prompt for one in heard]
+    return [one.prompt_id for one in heard]
 
 
-def hear(recogniser: Recogniser, signal: Callable[[], Signal], prompt: str, within_s: float = 30.0) -> Heard:
+def silences(signal: Samples, longer_than_s: float = 2.0) -> list[tuple[float, float]]:
+    """Stretches, from second to second, in which nothing at all was heard, music included."""
+    frames = signal[: len(signal) // 160 * 160].reshape(-1, 160)
+    loud = np.flatnonzero(np.sqrt((frames.astype(np.float64) ** 2).mean(axis=1)) > 50)
+    edges = itertools.pairwise([-1, *loud.tolist(), len(frames)])
+    step = 160 / RATE
+    return [((a + 1) * step, b * step) for a, b in edges if (b - a - 1) * step > longer_than_s]
+
+
+def hear(recogniser: Recogniser, signal: Callable[[], Samples], prompt: str, within_s: float = 30.0) -> Heard:
     """Listen until a prompt has begun; fails with what was heard instead."""
     heard: list[Heard] = []
 
     def look() -> Heard | None:
         heard[:] = recogniser.recognise(signal())
-        return next((one for one in heard if one.prompt == prompt), None)
+        return next((one for one in heard if one.may_be(prompt)), None)
 
     try:
         return wait_for(look, f"the prompt {prompt}", within_s)
     except AssertionError as error:
-        raise AssertionError(f"{error}; heard {[(h.start_s, h.prompt, h.language) for h in heard]}") from None
+        raise AssertionError(f"{error}; heard {[(h.start_s, h.prompt_id, h.language) for h in heard]}") from None
 
 
 def free_ports(count: int) -> list[int]:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sipsim.audio import RATE
 from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
-from sipsim.sounds import RATE
 
 from tests.calls.line import Line, hear, prompts, running_line, wait_for
 
@@ -50,7 +50,7 @@ async def test_emergency_message_becomes_an_urgent_ticket(
     call = await _leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "1"})
     heard = closed_prompts.recognise(call.heard())
     names = prompts(heard)
-    assert "lundi à 8 heures" in next(one.text for one in heard if one.prompt == "closed-emergency")
+    assert "lundi à 8 heures" in next(one.text for one in heard if one.prompt_id == "closed-emergency")
     assert names.index("message-received-urgent") < names.index("ticket-number") < names.index("goodbye")
     ticket = await asyncio.to_thread(_ticket, closed_line, number)
     assert (ticket["priority"], ticket["department"]) == ("urgente", "support")
@@ -123,7 +123,7 @@ async def test_english_while_closed(closed_line: Line, closed_prompts: Recognise
         await call.press("9")
         await asyncio.sleep(4)
         heard = closed_prompts.recognise(call.heard())
-        assert (heard[-1].prompt, heard[-1].language) == ("closed-emergency", "en")
+        assert (heard[-1].prompt_id, heard[-1].language) == ("closed-emergency", "en")
 
 
 async def test_hotline_2024_is_closed_on_saturday(

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 from sipsim.phones import PhoneFarm
 from sipsim.raw import CallFailed, RawCall
-from sipsim.recognise import Recogniser, silences
+from sipsim.recognise import Recogniser
 from sipsim.records import Answering
 
 from tests.calls.conftest import registered
-from tests.calls.line import Line, hear, prompts, wait_for
+from tests.calls.line import Line, hear, prompts, silences, wait_for
 
 NUMBER = "18446664844"
 FIRST = ["welcome", "language-offer", "menu"]
@@ -31,7 +31,7 @@ class Caller:
 
     def heard(self) -> list[tuple[str, str]]:
         """Prompt and language of everything so far."""
-        return [(one.prompt, one.language) for one in self.known.recognise(self.call.heard())]
+        return [(one.prompt_id, one.language) for one in self.known.recognise(self.call.heard())]
 
 
 def _events(call: dict, kind: str) -> list[dict]:
@@ -171,7 +171,7 @@ async def test_star_says_it_again_and_zero_reaches_a_human(
         await asyncio.sleep(3)
         await call.press("*")
         await asyncio.sleep(3)
-        again = [one for one in known_prompts.recognise(call.heard()) if one.prompt == "menu"]
+        again = [one for one in known_prompts.recognise(call.heard()) if one.prompt_id == "menu"]
         assert len(again) == 2
         assert not again[0].complete
         await call.press("0")
@@ -224,7 +224,7 @@ HOSTILE = {
     "forty digits": b"<sip:" + b"4" * 40 + b"@127.0.0.1>",
     "quotes": b'"x\\"; drop \\" table" <sip:5145550000@127.0.0.1>',
     "escaped line breaks": b"<sip:514%0d%0aX-Evil%3a%20yes@127.0.0.1>",
-    "expansion": b'"${SHELL(id)}" <sip:${EXTEN}@127.0.0.1>',
+    "expansion": b'"${SHELL(id)} $[1+1]" <sip:$EXTEN@127.0.0.1>',
     "UTF-8": '"Éloïse Bélanger-Ñ" <sip:5145550000@127.0.0.1>'.encode(),
     "Latin-1": '"Éloïse" <sip:5145550000@127.0.0.1>'.encode("latin-1"),
     "commas": b"<sip:1,2,3,queue@127.0.0.1>",
