@@ -1,9 +1,9 @@
-"""From any recording to what Asterisk plays without transcoding: levelled, trimmed, in four formats."""
+"""From any recording to what Asterisk plays without transcoding: trimmed, levelled, in four formats."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,18 @@ Samples = npt.NDArray[np.int16]
 
 #: Bytes a second of each format. `.g722` and the G.711 ones are alike by chance: 64 kbit/s (ITU-T G.711, G.722).
 FORMATS = {"ulaw": 8000, "alaw": 8000, "g722": 8000, "sln16": 32000}
+#: Everything is worked on at the rate of the widest format, in Hz.
+RATE = 16000
 
 #: The loudest sample, in dB of full scale. Speech of a voice engine peaks about 14 dB above its mean, which
 #: then stands near -20 dBm0, the level that networks are planned for (ITU-T G.100.1); and nothing clips.
 PEAK_DBFS = -6.0
-#: What is this much quieter than the peak, in dB, at the ends of a recording is not speech.
-_SILENCE_DB = -40.0
+#: A sound whose loudest sample is below this, in dB of full scale, before it is levelled, says nothing.
+SILENT_DBFS = -50.0
+#: What is this much quieter than the loudest moment, in dB, at the ends of a recording is not speech.
+_SILENCE_DB = -42.0
+#: How long a moment is, in seconds: a click is shorter, a consonant is not.
+_MOMENT_S = 0.01
 #: Kept before and after speech, in seconds, so that no consonant is cut.
 _LEAD_S = 0.02
 _TAIL_S = 0.08
@@ -44,14 +50,21 @@ class Pcm:
         """Its length."""
         return len(self.samples) / self.rate
 
+    @property
+    def peak_dbfs(self) -> float:
+        """Its loudest sample, in dB of full scale; minus infinity for silence."""
+        peak = int(np.abs(self.samples.astype(np.int32)).max(initial=0))
+        return float(20 * np.log10(peak / 32768)) if peak else float("-inf")
+
 
 def decode(source: Path | bytes) -> Pcm:
     """Read a file that FFmpeg's libraries know (WAV, MP3, FLAC …) as mono at its own rate. Raises NotAudio."""
+    name = "what was given" if isinstance(source, bytes) else str(source)
     handle = io.BytesIO(source) if isinstance(source, bytes) else str(source)
     try:
         with av.open(handle, mode="r") as container:
             if not container.streams.audio:
-                raise NotAudio(file=str(source)[:80], problem="holds no audio")
+                raise NotAudio(file=name, problem="holds no audio")
             rate = int(container.streams.audio[0].rate)
             resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
             parts = [
@@ -60,30 +73,57 @@ def decode(source: Path | bytes) -> Pcm:
                 for resampled in resampler.resample(frame)
             ]
     except (av.FFmpegError, OSError) as error:
-        name = "what was given" if isinstance(source, bytes) else str(source)
-        raise NotAudio(file=name, problem=str(error)) from error
+        raise NotAudio(file=name, problem=getattr(error, "strerror", None) or str(error)) from error
     if not parts:
-        raise NotAudio(file=str(source)[:80], problem="is empty")
+        raise NotAudio(file=name, problem="is empty")
     return Pcm(samples=np.concatenate(parts).astype(np.int16), rate=rate)
 
 
-def levelled(pcm: Pcm, *, peak_dbfs: float = PEAK_DBFS) -> Pcm:
-    """Trimmed of silence at both ends and brought to one level. Silence stays as it is."""
-    loud = np.abs(pcm.samples.astype(np.int32))
-    peak = int(loud.max(initial=0))
+def trimmed(pcm: Pcm) -> Pcm:
+    """Without the silence at its ends, but for what keeps the first and the last consonant whole."""
+    size = max(1, int(_MOMENT_S * pcm.rate))
+    moments = np.pad(pcm.samples.astype(np.float64), (0, -len(pcm.samples) % size)).reshape(-1, size)
+    loudness = np.sqrt((moments**2).mean(axis=1))
+    heard = np.flatnonzero(loudness > loudness.max(initial=0) * 10 ** (_SILENCE_DB / 20))
+    if not len(heard):
+        return pcm
+    first = max(0, int(heard[0]) * size - int(_LEAD_S * pcm.rate))
+    last = (int(heard[-1]) + 1) * size + int(_TAIL_S * pcm.rate)
+    return Pcm(samples=pcm.samples[first:last], rate=pcm.rate)
+
+
+def levelled(pcm: Pcm, peak_dbfs: float = PEAK_DBFS) -> Pcm:
+    """As loud as every other sound, by its loudest sample. Silence stays as it is."""
+    peak = int(np.abs(pcm.samples.astype(np.int32)).max(initial=0))
     if peak == 0:
         return pcm
-    heard = np.flatnonzero(loud > peak * 10 ** (_SILENCE_DB / 20))
-    first = max(0, int(heard[0]) - int(_LEAD_S * pcm.rate))
-    last = min(len(loud), int(heard[-1]) + int(_TAIL_S * pcm.rate))
-    scale = 32767 * 10 ** (peak_dbfs / 20) / peak
-    return Pcm(samples=np.rint(pcm.samples[first:last] * scale).astype(np.int16), rate=pcm.rate)
+    scale = 32768 * 10 ** (peak_dbfs / 20) / peak
+    return Pcm(samples=np.rint(pcm.samples * scale).astype(np.int16), rate=pcm.rate)
+
+
+def telephone(pcm: Pcm) -> Pcm:
+    """A recording as callers shall hear it, at RATE. Raises NotAudio for one that nothing is heard in."""
+    if pcm.peak_dbfs < SILENT_DBFS:
+        raise NotAudio(problem="nothing is heard in it")
+    return levelled(trimmed(resampled(pcm, RATE)))
+
+
+def joined(parts: Iterable[Pcm], pause_s: float) -> Pcm:
+    """One after the other, `pause_s` apart; there is at least one, and all have the same rate."""
+    pieces: list[Samples] = []
+    rate = 0
+    for part in parts:
+        rate = part.rate
+        if pieces:
+            pieces.append(np.zeros(int(pause_s * rate), dtype=np.int16))
+        pieces.append(part.samples)
+    return Pcm(samples=np.concatenate(pieces), rate=rate)
 
 
 def resampled(pcm: Pcm, rate: int) -> Pcm:
     """The same at another rate, filtered against aliasing."""
-    if pcm.rate == rate:
-        return pcm
+    if pcm.rate == rate or not len(pcm.samples):
+        return Pcm(samples=pcm.samples, rate=rate)
     resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
     parts = [out.to_ndarray().reshape(-1) for frame in (_frame(pcm), None) for out in resampler.resample(frame)]
     return Pcm(samples=np.concatenate(parts).astype(np.int16), rate=rate)
@@ -91,11 +131,11 @@ def resampled(pcm: Pcm, rate: int) -> Pcm:
 
 def encoded(pcm: Pcm) -> dict[str, bytes]:
     """The bytes of each format in FORMATS."""
-    narrow, wide = resampled(pcm, 8000), resampled(pcm, 16000)
+    narrow, wide = resampled(pcm, 8000), _even(resampled(pcm, 16000))
     return {
         "ulaw": _encode(narrow, "pcm_mulaw"),
         "alaw": _encode(narrow, "pcm_alaw"),
-        "g722": _encode(_even(wide), "g722"),
+        "g722": _encode(wide, "g722"),
         "sln16": wide.samples.astype("<i2").tobytes(),
     }
 

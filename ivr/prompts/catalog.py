@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from ivr.desk.hours import Calendar
-from ivr.desk.schema import Desk
+from ivr.desk.schema import Department, Desk
 from ivr.desk.spoken import phrases_ahead
 from ivr.errors import OmnivigilError
 
@@ -110,7 +110,8 @@ class Catalog:
             desk=desk_id,
             id=prompt,
             language=language,
-            text=" ".join(text.split()).replace("..", "."),
+            # "… at 1 p.m." at the end of a sentence brings its own stop.
+            text=re.sub(r"(?<!\.)\.\.(?!\.)", ".", " ".join(text.split())),
             voice=voice,
             varies="{" in template,
         )
@@ -124,31 +125,58 @@ class Catalog:
             yield from REQUIRED_FOR_LANGUAGES
         yield from (name for name in desk.texts if name not in REQUIRED)
 
-    def everything(self, calendars: Mapping[str, Mapping[str, Calendar]], now: datetime) -> list[Utterance]:
-        """All that may be said during the next DAYS_AHEAD days. Raises PromptMissing, naming every lack at once."""
+    def everything(
+        self, calendars: Mapping[str, Mapping[str, Calendar]], now: datetime
+    ) -> tuple[list[Utterance], list[PromptMissing]]:
+        """All that may be said during the next DAYS_AHEAD days, and what has no text."""
         said: dict[Utterance, None] = {}
-        missing: list[str] = []
+        missing: list[PromptMissing] = []
         for desk in self._desks.values():
-            phrases = phrases_ahead(calendars[desk.id].values(), desk.languages, now, DAYS_AHEAD)
+            openings = _openings(desk, calendars[desk.id], now)
             for language in desk.languages:
-                openings = sorted(phrase for one, phrase in phrases if one == language)
                 for prompt in dict.fromkeys(self.required(desk)):
                     try:
                         said |= dict.fromkeys(self._variants(desk, prompt, language, openings))
                     except PromptMissing as error:
-                        missing.append(str(error))
-        if missing:
-            raise PromptMissing(prompt="; ".join(missing))
-        return list(said)
+                        missing.append(error)
+        return list(said), missing
 
-    def _variants(self, desk: Desk, prompt: str, language: str, openings: Iterable[str]) -> Iterator[Utterance]:
-        names = self.variables(desk.id, prompt, language)
-        # Only where departments ring their own phones, or take ordinary messages, are they named.
-        named = [one.name[language] for one in desk.departments.values() if one.phones or one.closed == "message"]
-        departments = named if "department" in names else [""]
-        for department in departments:
-            for opening in openings if "opening" in names else [""]:
-                yield self.utterance(desk.id, prompt, language, {"department": department, "opening": opening})
+    def _variants(self, desk: Desk, prompt: str, language: str, openings: _Openings) -> Iterator[Utterance]:
+        variables = self.variables(desk.id, prompt, language)
+        if not variables:
+            yield self.utterance(desk.id, prompt, language, {})
+            return
+        for name, department in desk.departments.items():
+            if _concerns(prompt, name, department):
+                for opening in openings[name, language] if "opening" in variables else [""]:
+                    filled = {"department": department.name[language], "opening": opening}
+                    yield self.utterance(desk.id, prompt, language, filled)
+
+
+#: What is said for when, by department and language.
+_Openings = Mapping[tuple[str, str], list[str]]
+
+
+def _openings(desk: Desk, calendars: Mapping[str, Calendar], now: datetime) -> _Openings:
+    # Most departments share the desk's calendar, which is walked through once.
+    shared = {id(calendar): calendar for calendar in calendars.values()}
+    ahead = {key: phrases_ahead([one], desk.languages, now, DAYS_AHEAD) for key, one in shared.items()}
+    return {
+        (name, language): sorted(phrase for one, phrase in ahead[id(calendars[name])] if one == language)
+        for name in desk.departments
+        for language in desk.languages
+    }
+
+
+def _concerns(prompt: str, name: str, department: Department) -> bool:
+    """Whether a caller of the department may hear the prompt."""
+    if prompt == "ringing-department":
+        return bool(department.phones)
+    if prompt.startswith("closed-emergency"):
+        return department.closed == "emergency"
+    if prompt.startswith("closed-hours-"):
+        return prompt == f"closed-hours-{name}"
+    return department.closed == "message"
 
 
 def read_common(folder: Path = TEXTS) -> dict[str, dict[str, str]]:

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from ivr.prompts.audio import Pcm, levelled
 
+#: Raised when the music changes, so that it is made anew.
+NAME = "calm-1"
 RATE = 16000
 #: Well below speech, in dB of full scale at its peak: what is said over the line must be heard first.
 _PEAK_DBFS = -24.0
@@ -32,7 +34,7 @@ def hold_music(rounds: int = 2) -> Pcm:
             total[positions] += note
     loud = np.abs(total).max()
     samples = np.rint(total / loud * 32767).astype(np.int16)
-    return levelled(Pcm(samples=samples, rate=RATE), peak_dbfs=_PEAK_DBFS)
+    return levelled(Pcm(samples=samples, rate=RATE), _PEAK_DBFS)
 
 
 def _note(midi: int, seconds: float) -> npt.NDArray[np.float64]:

@@ -1,6 +1,6 @@
-"""The Pico voice in a process of its own: python -m ivr.prompts.pico LIBRARY LANGUAGES.
+"""The Pico voice in a process of its own: python pico.py LIBRARY LANGUAGES.
 
-Reads one JSON object a line, {"text": ..., "language": "fr", "out": FILE}, writes 16 kHz WAV files, and
+Reads one JSON object a line, {"text": ..., "language": "fr", "out": FILE}, writes 16-bit samples at RATE, and
 answers each with a line. The library is called directly, since its own program looks for its languages in
 one fixed folder; in its own process, since it is C and keeps what it allocates.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import json
 import sys
-import wave
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ class _Voice:
             raise RuntimeError(f"Pico answers {status}")
 
     def speak(self, text: str) -> bytes:
-        """16-bit samples at RATE."""
+        """16-bit samples at RATE, in this machine's byte order."""
         data = text.encode() + b"\0"
         buffer = ctypes.create_string_buffer(256)
         taken, got, kind = ctypes.c_int16(), ctypes.c_int16(), ctypes.c_int16()
@@ -98,11 +97,7 @@ def main(library_path: str, languages: str) -> None:
         language = wish["language"]
         if language not in voices:
             voices[language] = _Voice(library, Path(languages), language)
-        with wave.open(wish["out"], "wb") as out:
-            out.setnchannels(1)
-            out.setsampwidth(2)
-            out.setframerate(RATE)
-            out.writeframes(voices[language].speak(wish["text"]))
+        Path(wish["out"]).write_bytes(voices[language].speak(wish["text"]))
         sys.stdout.write("spoken\n")
         sys.stdout.flush()
 
