@@ -179,8 +179,7 @@ class Ami:
         while True:
             await self._until_lost()
             self._state = State.CONNECTING
-            if self._manager is not None:
-                self._manager.close()
+            self._leave()
             log.warning("connection to Asterisk's manager lost")
             await self._login_again()
             log.warning("connected to Asterisk's manager again")
@@ -261,7 +260,9 @@ class Ami:
     ) -> list[Fields]:
         refuse_line_breaks(name, fields)
         action = _Action({"Action": name, **fields}, listing=listing)
-        lost = asyncio.ensure_future(self._lost.wait())
+        # Its own connection's: a new one may stand before this task runs again.
+        connection_lost = self._lost
+        lost = asyncio.ensure_future(connection_lost.wait())
         try:
             manager.send_action(action)
             await asyncio.wait({action.future, lost}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
@@ -269,7 +270,7 @@ class Ami:
             lost.cancel()
         if not action.future.done():
             action.future.cancel()
-            why = "connection lost" if self._lost.is_set() else f"no answer in {timeout_s} s"
+            why = "connection lost" if connection_lost.is_set() else f"no answer in {timeout_s} s"
             raise Unavailable(component="Asterisk's manager", action=name, error=why)
         messages = [_fields(message) for message in action.future.result()]
         if messages[0].get("response") not in ("Success", "Goodbye"):
@@ -284,6 +285,11 @@ class Ami:
             await asyncio.wait({self._keeper})
         else:
             self._events.put_nowait(None)
+        self._leave()
+
+    def _leave(self) -> None:
+        """End the connection. Panoramisk does not tell of an end that it was asked for, so who waits is told here."""
+        self._lost.set()
         if self._manager is not None:
             self._manager.close()
 
@@ -296,4 +302,9 @@ def refuse_line_breaks(name: str, fields: Fields) -> None:
 
 
 def _fields(message: Any) -> Fields:
-    return {str(name).lower(): str(value) for name, value in message.items() if name != "content"}
+    """A message's fields; one that comes several times is joined by line breaks."""
+    return {
+        name.lower(): "\n".join(value) if isinstance(value, list) else str(value)
+        for name, value in message.items()
+        if name != "content"
+    }

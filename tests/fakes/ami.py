@@ -171,6 +171,7 @@ class AmiPeer:
         self.port = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._all: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         """Listen; a second time on the same port."""
@@ -182,6 +183,11 @@ class AmiPeer:
         if self._server is not None:
             self._server.close()
         self.drop()
+        # Connections that have not logged in, or are in the middle of it.
+        while self._all:
+            for writer in self._all:
+                writer.close()
+            await asyncio.sleep(0.005)
 
     def drop(self) -> None:
         """End every connection."""
@@ -200,6 +206,7 @@ class AmiPeer:
             writer.write(raw)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._all.add(writer)
         writer.write(b"Asterisk Call Manager/11.0.0\r\n")
         try:
             while block := await self._block(reader):
@@ -210,6 +217,7 @@ class AmiPeer:
         finally:
             self._writers.discard(writer)
             writer.close()
+            self._all.discard(writer)
 
     async def _respond(self, writer: asyncio.StreamWriter, block: dict[str, str]) -> None:
         name = block.pop("action").lower()

@@ -46,9 +46,10 @@ exten => _X.,1,Wait($[${EXTEN:0:4} / 1000])
  same => n,Hangup()
 [waits]
 exten => _X.,1,Answer()
+ same => n,ExecIf($["${CALLER}" != ""]?Set(CALLERID(name)=${URIDECODE(${CALLER})}))
  same => n,Queue(${EXTEN:1},,,,60)
 [technicians]
-exten => _X.,1,Answer()
+exten => _X!,1,Answer()
  same => n,Wait(${TALK})
 [stays]
 exten => _X.,1,Wait(60)
