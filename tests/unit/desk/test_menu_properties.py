@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.desk import menu
@@ -44,6 +44,7 @@ def follow(
     raise AssertionError("the menu does not end")
 
 
+@settings(deadline=None)  # a busy machine is slow, and not wrong
 @given(
     number=st.sampled_from(["18446664844", "611", "33972596990"]),
     caller=callers,
@@ -80,6 +81,7 @@ def test_ov4_the_menu_ends_at_a_destination_whatever_is_pressed(
         assert to.department == desk.menu.operator
 
 
+@settings(deadline=None)  # a busy machine is slow, and not wrong
 @given(at=moments, key=st.sampled_from("7839#"), caller=callers)
 def test_two_unknown_answers_always_reach_the_operator(
     desks: Desks, calendars: Mapping[str, Mapping[str, Calendar]], at: datetime, key: str, caller: menu.Caller
