@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 #: How long a statement waits for another process's transaction, or for a connection, in seconds.
 _BUSY_S = 5.0
+#: How long a transaction waits for those of this service before it, in seconds.
+_TURN_S = 10.0
 #: Readers that may work side by side; each is a thread under SQLite.
 _CONNECTIONS = 8
 
@@ -63,7 +65,7 @@ class Store:
         self._patience_s = patience_s
         self._engine = _engine(url, patience_s)
         # SQLite has one writer at a time; waiting here is fair, and cheaper than its busy loop.
-        self._one_writer = asyncio.Lock() if self._engine.dialect.name == "sqlite" else contextlib.nullcontext()
+        self._turn = asyncio.Lock() if self._engine.dialect.name == "sqlite" else None
 
     @contextlib.asynccontextmanager
     async def unit(self) -> AsyncIterator[Unit]:
@@ -72,12 +74,27 @@ class Store:
         Raises StoreUnavailable when the database does not answer; then nothing was written, unless it was
         lost in the very commit: whoever repeats must do so under a key that makes the repetition harmless.
         """
-        async with self._one_writer, self._connected() as connection:
+        async with self._my_turn(), self._connected() as connection:
             connection = await connection.execution_options(ov_writes=True)
             async with connection.begin():
                 unit = Unit(connection)
                 yield unit
         unit.committed()
+
+    @contextlib.asynccontextmanager
+    async def _my_turn(self) -> AsyncIterator[None]:
+        if self._turn is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(_TURN_S):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise StoreUnavailable(problem="other transactions of this service take too long") from None
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Unit]:

@@ -13,7 +13,7 @@ from api.app import create_app
 from ivr.directory.tokens import Tokens
 from ivr.store.engine import open_store
 from tests.integration.api.asserting import refused
-from tests.integration.api.conftest import Line, serving
+from tests.integration.api.conftest import NO_TLS, Line, serving
 
 Away = Callable[[], AbstractContextManager[None]]
 
@@ -81,7 +81,10 @@ async def test_a_token_that_may_read_may_not_write(line: Line, stranger: httpx.A
 async def test_an_unknown_token_while_the_database_is_away_is_not_called_wrong(line: Line) -> None:
     away = open_store("sqlite+aiosqlite:////nonexistent/x.sqlite3")
     services = replace(line.services, store=away, tokens=Tokens(away))
-    async with serving(create_app(services), services.bus) as url, httpx.AsyncClient(base_url=url) as client:
+    async with (
+        serving(create_app(services), services.bus) as url,
+        httpx.AsyncClient(base_url=url, verify=NO_TLS) as client,
+    ):
         response = await client.get("/v1/tickets", headers={"Authorization": "Bearer writer"})
         refused(response, 503)
         assert response.headers["retry-after"] == "2"

@@ -20,7 +20,7 @@ from ivr.tickets.intake import Notice, VoiceMessage
 from ivr.tickets.messages import leave_message, open_for_call
 from ivr.tickets.spool import Spool
 from tests.integration.api.asserting import refused
-from tests.integration.api.conftest import NOW, Line, serving
+from tests.integration.api.conftest import NO_TLS, NOW, Line, serving
 
 Away = Callable[[], AbstractContextManager[None]]
 
@@ -102,7 +102,7 @@ class TestOne:
         services = replace(line.services, store=away)
         async with (
             serving(create_app(services), services.bus) as url,
-            httpx.AsyncClient(base_url=url, headers={"Authorization": "Bearer reader"}) as client,
+            httpx.AsyncClient(base_url=url, headers={"Authorization": "Bearer reader"}, verify=NO_TLS) as client,
         ):
             found = (await client.get("/v1/calls/a")).json()
             assert found["identity"]["customer"]["account"] == "C-1001"

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from ivr.directory.tables import api_tokens, partners
+from ivr.store import engine
 from ivr.store.engine import Store, StoreUnavailable, open_store
 
 
@@ -51,6 +52,16 @@ async def test_a_broken_rule_is_not_taken_for_an_outage(store: Store) -> None:
 async def test_many_writers_take_turns(store: Store) -> None:
     await asyncio.gather(*(add(store, f"p{n}") for n in range(50)))
     assert await count(store) == 50
+
+
+async def test_a_writer_within_a_writer_is_told_and_does_not_wait_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_TURN_S", 0.05)
+    async with store.unit():
+        with pytest.raises(StoreUnavailable, match="too long"):
+            await add(store, "a")
+    await add(store, "a")
 
 
 async def test_readers_do_not_wait_for_a_writer(store: Store) -> None:
