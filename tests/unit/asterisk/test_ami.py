@@ -34,6 +34,30 @@ async def connected(peer: AmiPeer, ping_s: float = 5.0) -> AsyncIterator[Ami]:
         await ami.close()
 
 
+@asynccontextmanager
+async def listener(*greetings: bytes | None) -> AsyncIterator[int]:
+    """A port where each connection in turn gets its greeting and is closed; None says and does nothing."""
+    ended: asyncio.Queue[None] = asyncio.Queue()
+    left = list(greetings)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeting = left.pop(0)
+        if greeting is None:
+            await reader.read()
+        else:
+            writer.write(greeting)
+        writer.close()
+        await writer.wait_closed()
+        ended.put_nowait(None)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    async with asyncio.timeout(5):
+        for _ in greetings:
+            await ended.get()
+
+
 async def next_event(ami: Ami) -> Fields:
     async with asyncio.timeout(5):
         async for event in ami.events():
@@ -70,32 +94,18 @@ class TestConnect:
     async def test_somebody_else_listens(self) -> None:
         """A server that closes at once, and one that talks something else and closes."""
 
-        greetings = iter((b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"Asterisk Call Man"))
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(next(greetings))
-            writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        for _ in range(3):
-            ami = Ami("127.0.0.1", port, "service", "x")
-            with pytest.raises(Unavailable, match="connection lost"):
-                await ami.connect()
-            await ami.close()
-        server.close()
+        async with listener(b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"Asterisk Call Man") as port:
+            for _ in range(3):
+                ami = Ami("127.0.0.1", port, "service", "x")
+                with pytest.raises(Unavailable, match="connection lost"):
+                    await ami.connect()
+                await ami.close()
 
     async def test_somebody_listens_and_says_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(ami_module, "_LOGIN_S", 0.05)
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.read()
-            writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        with pytest.raises(Unavailable, match="no answer"):
-            await Ami("127.0.0.1", server.sockets[0].getsockname()[1], "service", "x").connect()
-        server.close()
+        async with listener(None) as port:
+            with pytest.raises(Unavailable, match="no answer"):
+                await Ami("127.0.0.1", port, "service", "x").connect()
 
     async def test_actions_before_are_unavailable(self, peer: AmiPeer) -> None:
         with pytest.raises(Unavailable):
