@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,9 @@ import httpx
 import numpy as np
 from sipsim.audio import RATE, Samples
 from sipsim.recognise import Heard, Recogniser
+
+#: Lines that this process started, by pid.
+_started: dict[int, subprocess.Popen[bytes]] = {}
 
 REPOSITORY = Path(__file__).parents[2]
 T = TypeVar("T")
@@ -140,13 +143,22 @@ def silences(signal: Samples, longer_than_s: float = 2.0) -> list[tuple[float, f
     return [((a + 1) * step, b * step) for a, b in edges if (b - a - 1) * step > longer_than_s]
 
 
-def hear(recogniser: Recogniser, signal: Callable[[], Samples], prompt: str, within_s: float = 30.0) -> Heard:
-    """Listen until a prompt has begun; fails with what was heard instead."""
+def hear(
+    recogniser: Recogniser,
+    signal: Callable[[], Samples],
+    prompt: str,
+    within_s: float = 45.0,
+    *,
+    whole: bool = False,
+    times: int = 1,
+) -> Heard:
+    """Listen until a prompt has begun, so many times, or is over; fails with what was heard instead."""
     heard: list[Heard] = []
 
     def look() -> Heard | None:
         heard[:] = recogniser.recognise(signal())
-        return next((one for one in heard if one.may_be(prompt)), None)
+        found = [one for one in heard if one.may_be(prompt) and (one.complete or not whole)]
+        return found[times - 1] if len(found) >= times else None
 
     try:
         return wait_for(look, f"the prompt {prompt}", within_s)
@@ -194,6 +206,7 @@ def start_line(state: Path, *, now: str, options: tuple[str, ...] = (), wait: bo
         process = subprocess.Popen(
             command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
         )
+    _started[process.pid] = process
     line = Line(state=str(state), sip=sip, http=http, agi=agi, ami=ami, pid=process.pid)
 
     def up() -> bool:
@@ -212,27 +225,22 @@ def start_line(state: Path, *, now: str, options: tuple[str, ...] = (), wait: bo
 
 def stop_line(line: Line) -> None:
     """End a line as Ctrl-C does, and what it started by force should that not do."""
-    try:
+    with suppress(ProcessLookupError):
         os.kill(line.pid, signal.SIGINT)
-    except ProcessLookupError:
-        return
-    deadline = time.monotonic() + 25
-    while time.monotonic() < deadline:
-        if not _running(line.pid):
-            return
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and _running(line.pid):
         time.sleep(0.1)
-    os.killpg(line.pid, signal.SIGKILL)
+    if _running(line.pid):
+        os.killpg(line.pid, signal.SIGKILL)
+    if (process := _started.pop(line.pid, None)) is not None:
+        process.wait(5)
 
 
 def _running(pid: int) -> bool:
+    if (process := _started.get(pid)) is not None:
+        return process.poll() is None
     try:
-        # Reaps it when it is this process's own child.
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            return False
-    except ChildProcessError:
-        pass
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
 

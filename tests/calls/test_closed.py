@@ -34,8 +34,8 @@ async def _leave_message(line: Line, known: Recogniser, number: str, presses: di
         for prompt, key in presses.items():
             await asyncio.to_thread(hear, known, call.heard, prompt)
             await call.press(key)
-        begun = await asyncio.to_thread(hear, known, call.heard, "message-record")
-        await asyncio.sleep(max(0.0, begun.start_s + begun.length_s + 0.8 - len(call.heard()) / RATE))
+        await asyncio.to_thread(hear, known, call.heard, "message-record", whole=True)
+        await asyncio.sleep(1)  # the beep
         await call.speak(speech(line, 4))
         await call.press("#")
         assert await call.ended_by_line(30)
@@ -95,8 +95,8 @@ async def test_hanging_up_after_speaking_keeps_the_message(
     async with RawCall(closed_line.server, NUMBER, number) as call:
         await asyncio.to_thread(hear, closed_prompts, call.heard, "menu")
         await call.press("3")
-        await asyncio.to_thread(hear, closed_prompts, call.heard, "message-record")
-        await asyncio.sleep(8)
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "message-record", whole=True)
+        await asyncio.sleep(1)
         await call.speak(speech(closed_line, 4))
     record = await asyncio.to_thread(closed_line.ended_call_from, number)
     assert record["result"] == "message"
@@ -108,8 +108,8 @@ async def test_silence_is_asked_again(closed_line: Line, closed_prompts: Recogni
     async with RawCall(closed_line.server, NUMBER, ani()) as call:
         await asyncio.to_thread(hear, closed_prompts, call.heard, "menu")
         await call.press("4")
-        await asyncio.to_thread(hear, closed_prompts, call.heard, "message-record")
-        await asyncio.sleep(8)
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "message-record", whole=True)
+        await asyncio.sleep(1)
         await call.press("#")
         await asyncio.to_thread(hear, closed_prompts, call.heard, "message-silence")
 
@@ -121,9 +121,8 @@ async def test_english_while_closed(closed_line: Line, closed_prompts: Recognise
         await call.press("2")
         await asyncio.to_thread(hear, closed_prompts, call.heard, "closed-emergency")
         await call.press("9")
-        await asyncio.sleep(4)
-        heard = closed_prompts.recognise(call.heard())
-        assert (heard[-1].prompt_id, heard[-1].language) == ("closed-emergency", "en")
+        again = await asyncio.to_thread(hear, closed_prompts, call.heard, "closed-emergency", times=2)
+        assert again.language == "en"
 
 
 async def test_hotline_2024_is_closed_on_saturday(
@@ -142,21 +141,21 @@ async def test_hotline_2024_is_closed_on_saturday(
 @pytest.mark.timeout(180)
 async def test_noon_closes_to_the_second(tmp_path: Path, known_prompts: Recogniser, ani: Callable[[], str]) -> None:
     """OV-5: before 12:00:00 a technician is looked for; from 12:00:00 on it is closed until 13:00."""
-    with running_line(tmp_path / "noon", now="2026-11-25T11:59:15-05:00") as line:
+    with running_line(tmp_path / "noon", now="2026-11-25T11:58:50-05:00") as line:
         known = Recogniser.load(Path(line.state) / "sounds")
 
         async def dials_2() -> list[str]:
             async with RawCall(line.server, NUMBER, ani()) as call:
                 await asyncio.to_thread(hear, known, call.heard, "welcome")
                 await call.press("2")
-                await asyncio.sleep(4)
+                await asyncio.sleep(6)
                 return [one.text for one in known.recognise(call.heard())]
 
-        assert "Un technicien vous répondra" in (await dials_2())[-1]
+        assert "Un technicien vous répondra" in " ".join(await dials_2())
 
         def noon() -> bool:
             at = line.api("GET", "/v1/desks/omnivigil/hours")["at"]
             return at >= "2026-11-25T12:00:00"
 
-        await asyncio.to_thread(wait_for, noon, "noon", 60)
+        await asyncio.to_thread(wait_for, noon, "noon", 90)
         assert "aujourd’hui à 13 heures" in " ".join(await dials_2())
