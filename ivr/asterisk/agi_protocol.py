@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ivr.errors import OmnivigilError
@@ -25,6 +26,8 @@ MAX_COMMAND_BYTES = 8_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _REPLY = re.compile(r"([1-5]\d\d) result=([^ ]*)(?: \((.*)\))?(?: endpos=-?\d+)?$", re.DOTALL)
+#: Nearly every reply, and nearly always alone in its packet.
+_PLAIN = re.compile(rb"200 result=(-?\d{1,3})(?: endpos=\d+)?\n")
 _USAGE = re.compile(r"(5\d\d) (.*)$")
 
 #: Told before anything that a caller has a say in, so that the first of two such lines is Asterisk's own.
@@ -123,6 +126,9 @@ class ReplyReader:
 
     def feed(self, data: bytes) -> list[Reply]:
         """The replies that are complete now, HANGUP among them. Raises AgiGarbage."""
+        plain = _PLAIN.fullmatch(data)
+        if plain is not None and not (self._rest or self._unfinished or self._usage):
+            return [_plain_reply(plain[1])]
         *lines, self._rest = (self._rest + data if self._rest else data).split(b"\n")
         replies = [reply for line in lines if (reply := self._line(line)) is not None]
         if len(self._rest) + len(self._unfinished) > MAX_REPLY_BYTES:
@@ -144,6 +150,11 @@ class ReplyReader:
             self._unfinished = line
             return None
         return parse_reply(_decoded(line)) if line.strip() else None
+
+
+@lru_cache(maxsize=256)
+def _plain_reply(result: bytes) -> Reply:
+    return Reply(code=200, result=result.decode())
 
 
 def parse_reply(line: str) -> Reply:
