@@ -11,12 +11,16 @@ _LONGEST = 500
 
 def plain_text(text: str, longest: int = _LONGEST) -> str:
     """Without half characters and NUL (PostgreSQL refuses both), cut to `longest`."""
+    if text.isascii() and "\x00" not in text:
+        return text[:longest]
     return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")[:longest]
 
 
 def plain(value: object) -> Any:
     """A value that JSON knows, in the same spirit; what is not one is kept as its text."""
-    if value is None or isinstance(value, bool | int):
+    if isinstance(value, str):
+        return plain_text(value)
+    if value is None or isinstance(value, int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None

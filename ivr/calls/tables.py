@@ -47,6 +47,8 @@ call_events = Table(
     Column("at", Moment, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("facts", json_type(), nullable=False),
+    # Most of what is written; one tree instead of two.
+    sqlite_with_rowid=False,
 )
 
 call_legs = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any, Literal
 
 ContactKind = Literal["administrateur", "facturation", "utilisateur"]
@@ -93,7 +93,10 @@ class Identity:
 
     def facts(self) -> dict[str, Any]:
         """As it is kept with the call and shown to whoever answers."""
-        return asdict(self)
+        parts = {name: dict(vars(part)) if is_dataclass(part) else part for name, part in vars(self).items()}
+        if self.technician is not None:
+            parts["technician"] = vars(self.technician) | {"queues": list(self.technician.queues)}
+        return parts
 
 
 NOBODY = Identity()

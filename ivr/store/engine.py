@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
+from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, CursorResult, Executable, Table, event, exc, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -160,16 +161,22 @@ def open_store(url: str, *, patience_s: float = _BUSY_S) -> Store:
     return Store(url, patience_s)
 
 
+def _to_json(value: Any) -> str:
+    # Several times quicker than the standard library's, and it is done for every happening on every call.
+    return to_json(value).decode()
+
+
 def _engine(url: str, patience_s: float, *, foreign_keys: bool = True) -> AsyncEngine:
+    json: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": from_json}
     if make_url(url).get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_size=_CONNECTIONS, pool_timeout=patience_s, pool_pre_ping=True)
+        return create_async_engine(url, **json, pool_size=_CONNECTIONS, pool_timeout=patience_s, pool_pre_ping=True)
     pool: dict[str, Any] = (
         {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_timeout": patience_s}
         if foreign_keys
         else {"poolclass": NullPool}
     )
     # The driver's own idea of when a transaction begins leaves schema changes and reads outside of it.
-    engine = create_async_engine(url, connect_args={"isolation_level": None, "timeout": patience_s}, **pool)
+    engine = create_async_engine(url, connect_args={"isolation_level": None, "timeout": patience_s}, **json, **pool)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _: Any) -> None:

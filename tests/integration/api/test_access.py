@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -122,3 +124,31 @@ class TestAddresses:
         refusals = described["paths"]["/v1/tickets"]["post"]["responses"]["422"]["content"]
         assert refusals == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         assert "mend" in described["components"]["schemas"]["Problem"]["properties"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x00\xff\x16\x03\x01garbage\r\n\r\n",
+        b"GET /healthz HTTP/9.9\r\n\r\n",
+        b"GET /" + b"x" * 1_000_000,
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 1_000_000,
+        b"POST /v1/tickets HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/tickets HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"",
+    ],
+)
+async def test_what_is_no_http_is_answered_or_cut_off_and_disturbs_nobody(
+    line: Line, stranger: httpx.AsyncClient, sent: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(line.url.rpartition(":")[2]))
+    with contextlib.suppress(ConnectionError):
+        writer.write(sent)
+        writer.write_eof()
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    assert (await stranger.get("/healthz")).status_code == 200

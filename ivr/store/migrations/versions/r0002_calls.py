@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.Column("facts", JSONS, nullable=False),
         sa.ForeignKeyConstraint(["call_id"], ["calls.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("call_id", "seq"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "call_legs",
