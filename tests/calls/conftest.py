@@ -19,6 +19,13 @@ from tests.calls.line import Line
 _numbers = itertools.count()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Calls last as long as people talk; the first one also waits for its line to start."""
+    for item in items:
+        if "tests/calls" in item.nodeid:
+            item.add_marker(pytest.mark.timeout(300))
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder that all test processes of this run have."""

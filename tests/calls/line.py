@@ -121,12 +121,14 @@ def wait_for(look: Callable[[], T | None], what: str, within_s: float = 15.0) ->
     """What `look` finds; fails the test when it finds nothing in time."""
     deadline = time.monotonic() + within_s
     while True:
+        began = time.monotonic()
         found = look()
         if found is not None and found is not False:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {within_s} s for {what}")
-        time.sleep(0.1)
+        # A look that costs much, such as listening to a minute of audio, leaves most of the time to others.
+        time.sleep(max(0.1, 2 * (time.monotonic() - began)))
 
 
 def prompts(heard: list[Heard]) -> list[str]:

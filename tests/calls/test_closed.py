@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sipsim.audio import RATE
@@ -22,7 +23,7 @@ def speech(line: Line, seconds: float) -> bytes:
     return menu.read_bytes()[: int(seconds * RATE)]
 
 
-def _ticket(line: Line, number: str) -> dict:
+def _ticket(line: Line, number: str) -> Any:
     found = line.api("GET", "/v1/calls", params={"ani": number, "limit": 1})["items"]
     detail = line.api("GET", f"/v1/calls/{found[0]['id']}")
     return line.api("GET", f"/v1/tickets/{detail['ticket']['number']}")
@@ -153,7 +154,7 @@ async def test_noon_closes_to_the_second(tmp_path: Path, known_prompts: Recognis
 
         assert "Un technicien vous répondra" in " ".join(await dials_2())
 
-        def noon() -> bool:
+        def noon() -> Any:
             at = line.api("GET", "/v1/desks/omnivigil/hours")["at"]
             return at >= "2026-11-25T12:00:00"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sipsim.phones import PhoneFarm
@@ -34,7 +35,7 @@ class Caller:
         return [(one.prompt_id, one.language) for one in self.known.recognise(self.call.heard())]
 
 
-def _events(call: dict, kind: str) -> list[dict]:
+def _events(call: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [entry["facts"] for entry in call["timeline"] if entry["kind"] == kind]
 
 

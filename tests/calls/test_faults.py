@@ -1,0 +1,157 @@
+"""What callers hear when the service is not there: always a way to a person or the message box, within 5 s."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from sipsim.raw import RawCall
+from sipsim.recognise import Recogniser
+
+from tests.calls.line import OPEN, Line, hear, prompts, running_line, wait_for
+
+NUMBER = "18446664844"
+#: What a caller may wait, in seconds.
+LIMIT_S = 5.0
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """A line whose service may be hurt."""
+    with running_line(tmp_path_factory.mktemp("faults") / "line", now=OPEN) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def known(line: Line) -> Recogniser:
+    """Its prompts."""
+    return Recogniser.load(Path(line.state) / "sounds")
+
+
+@contextmanager
+def service_killed(line: Line) -> Iterator[None]:
+    """Kill the service; afterwards wait until it is back."""
+    pid = line.service_pid()
+    os.kill(pid, signal.SIGKILL)
+    yield
+    _wait_until_back(line, pid)
+
+
+@contextmanager
+def service_frozen(line: Line) -> Iterator[None]:
+    """Freeze the service; afterwards wait until another one is there."""
+    pid = line.service_pid()
+    os.kill(pid, signal.SIGSTOP)
+    yield
+    _wait_until_back(line, pid)
+
+
+def _wait_until_back(line: Line, pid: int) -> None:
+    wait_for(lambda: line.service_pid() != pid and line.healthy(), "the service's return", 60)
+
+
+async def _rescued(call: RawCall, known: Recogniser, since_s: float) -> None:
+    found = await asyncio.to_thread(hear, known, call.heard, "fallback-queue")
+    assert found.start_s - since_s < LIMIT_S
+    # Nobody is logged in here, so the queue leads on to the message box.
+    await asyncio.to_thread(hear, known, call.heard, "fallback-message")
+
+
+async def test_killed_in_mid_call(line: Line, known: Recogniser) -> None:
+    """The service dies while it speaks: the caller is taken to the queue."""
+    async with RawCall(line.server, NUMBER, "5145550001") as call:
+        await asyncio.to_thread(hear, known, call.heard, "menu")
+        since_s = len(call.heard()) / 8000
+        with service_killed(line):
+            await _rescued(call, known, since_s)
+
+
+async def test_frozen_in_mid_call(line: Line, known: Recogniser) -> None:
+    """The service stops answering without dying: it is found, killed, and the caller taken to the queue."""
+    async with RawCall(line.server, NUMBER, "5145550002") as call:
+        await asyncio.to_thread(hear, known, call.heard, "welcome")
+        since_s = len(call.heard()) / 8000
+        with service_frozen(line):
+            await _rescued(call, known, since_s)
+    assert "service is frozen and is killed" in line.log("../up.log")
+
+
+async def test_not_listening(line: Line, known: Recogniser) -> None:
+    """A call that comes in while there is no service."""
+    with service_killed(line):
+        async with RawCall(line.server, NUMBER, "5145550003") as call:
+            await _rescued(call, known, 0)
+
+
+async def test_a_message_left_without_the_service_becomes_a_ticket(line: Line, known: Recogniser) -> None:
+    """The dialplan's own message box: the recording enters when the service is back; the call is on record too."""
+    speech = next((Path(line.state) / "sounds" / "ov" / "fr").glob("menu-*.ulaw")).read_bytes()[: 8000 * 4]
+    with service_killed(line):
+        async with RawCall(line.server, NUMBER, "4185550101") as call:
+            await asyncio.to_thread(hear, known, call.heard, "fallback-message", whole=True)
+            await asyncio.sleep(1)
+            await call.speak(speech)
+            await call.press("#")
+            await asyncio.to_thread(hear, known, call.heard, "fallback-received")
+
+    def ticket() -> object:
+        found = line.rows("select ticket_number from messages where number = '14185550101'")
+        return found[0] if found else None
+
+    await asyncio.to_thread(wait_for, ticket, "the message's ticket", 60)
+    record = await asyncio.to_thread(line.call_from, "14185550101")
+    assert record["result"] is not None
+    assert record["identity"]["customer"]["account"] == "C-1001"
+
+
+async def test_killed_while_a_message_is_recorded(line: Line, known: Recogniser) -> None:
+    """What was said before and after the service died is kept, and the caller is thanked, not asked again."""
+    speech = next((Path(line.state) / "sounds" / "ov" / "fr").glob("menu-*.ulaw")).read_bytes()[: 8000 * 6]
+    async with RawCall(line.server, NUMBER, "4185550103") as call:
+        await asyncio.to_thread(hear, known, call.heard, "menu")
+        await call.press("2")
+        await asyncio.to_thread(hear, known, call.heard, "message-record", whole=True)
+        await asyncio.sleep(1)
+        speaking = asyncio.create_task(call.speak(speech))
+        await asyncio.sleep(2)
+        with service_killed(line):
+            await speaking
+            await call.press("#")
+            await asyncio.to_thread(hear, known, call.heard, "fallback-received")
+            assert "fallback-message" not in prompts(known.recognise(call.heard()))
+
+    def ticket() -> object:
+        found = line.rows("select ticket_number from messages where number = '14185550103'")
+        return found[0] if found else None
+
+    await asyncio.to_thread(wait_for, ticket, "the message's ticket", 60)
+
+
+def test_hostile_connections_to_the_conversations_port(line: Line) -> None:
+    """Connections that send nothing, garbage, or a megabyte do not disturb the service."""
+    pid = line.service_pid()
+    for sent in (b"", b"GET / HTTP/1.1\r\n\r\n", b"agi_network: yes\n" * 60_000, b"\xff\x00" * 5000, b"agi_"):
+        with closing(socket.create_connection(("127.0.0.1", line.agi), 5)) as connection:
+            try:
+                connection.sendall(sent)
+            except OSError:
+                continue
+    assert line.healthy()
+    assert line.service_pid() == pid
+
+
+def test_secrets_are_private(line: Line) -> None:
+    """What lets others in is readable by its owner only, and in no log."""
+    state = Path(line.state)
+    token = (state / "demo-token").read_text().strip()
+    for name in ("demo-token", "secrets.json", "asterisk/etc/manager.conf", "asterisk/etc/pjsip.conf"):
+        assert (state / name).stat().st_mode & 0o077 == 0, name
+    for log in state.glob("log/**/*"):
+        if log.is_file():
+            assert token not in log.read_text(errors="replace")
