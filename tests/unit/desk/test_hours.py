@@ -83,6 +83,7 @@ class TestOmnivigil:
         ("now", "opening"),
         [
             ("2026-11-25T07:59:59", "2026-11-25T08:00"),  # in a second
+            ("2026-11-25T08:00:00", "2026-11-25T13:00"),  # the present one is not the next
             ("2026-11-25T12:00:00", "2026-11-25T13:00"),  # over lunch
             ("2026-11-25T17:00:00", "2026-11-26T08:00"),
             ("2026-11-27T17:00:00", "2026-11-30T08:00"),  # Friday evening
@@ -195,6 +196,13 @@ class TestDaysOfChange:
         always = calendar(**dict.fromkeys(DAYS, ("00:00-24:00",)))
         for start in (datetime(2026, 3, 7, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC)):
             assert all(always.is_open(start + timedelta(minutes=15 * step)) for step in range(4 * 72))
+
+    def test_ov5_ranges_that_meet_are_one_opening(self) -> None:
+        """OV-5: no closing is announced at midnight, nor an opening."""
+        night = calendar(monday=("22:00-24:00",), tuesday=("00:00-02:00", "02:00-03:00"))
+        now = local("2026-11-23T23:00:00")
+        assert night.next_closing(now) == local("2026-11-24T03:00:00")
+        assert night.next_opening(now) == local("2026-11-30T22:00:00")
 
 
 class TestExceptions:

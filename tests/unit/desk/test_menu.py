@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -192,6 +192,12 @@ class TestClosed:
         call = dial(NIGHT, keys)
         assert (call.to.kind, call.to.department, call.to.urgent) == ("message", "support", urgent)
 
+    @pytest.mark.parametrize("keys", ["20", "00"])
+    def test_ov7_0_at_the_emergency_question_is_no_mistake(self, dial: Any, keys: str) -> None:
+        call = dial(NIGHT, keys)
+        assert call.said[1:] == [["closed-emergency"]]
+        assert call.to.urgent
+
     def test_ov7_a_wrong_key_is_asked_about_once_more(self, dial: Any) -> None:
         assert dial(NIGHT, "272").said[-1] == ["invalid", "closed-emergency"]
 
@@ -214,25 +220,24 @@ class TestClosed:
         assert dial(at, "1", number="33972596990").to.kind == "queue"
         assert dial(at, "2").to.kind == "queue"
 
-    def test_ov7_a_desk_that_opens_while_being_closed_is_said_is_still_told_right(self, omnivigil: Desk) -> None:
-        """OV-7: one moment counts for the whole decision."""
-        calls = 0
-        last = datetime(2026, 11, 25, 12, 59, 59, 900_000, tzinfo=ZoneInfo("America/Toronto"))
+    @pytest.mark.parametrize(
+        ("asked_at", "said"),
+        [
+            ("2026-11-25T12:59:59.900000", "aujourd’hui à 13 heures"),
+            ("2026-11-25T23:59:59.900000", "demain à 8 heures"),
+        ],
+    )
+    def test_ov7_one_moment_counts_for_the_whole_decision(self, omnivigil: Desk, asked_at: str, said: str) -> None:
+        """OV-7: a second later the desk is open, or tomorrow is today."""
+        moments = itertools.count()
 
         def clock() -> datetime:
-            nonlocal calls
-            calls += 1
-            return last + timedelta(seconds=calls - 1)
+            return datetime.fromisoformat(asked_at).replace(tzinfo=omnivigil.zone) + timedelta(seconds=next(moments))
 
-        steps = menu.line(
-            omnivigil,
-            calendars_of(omnivigil),
-            menu.Caller(number=None, language=None, registered_phone="6001", known=False),
-            "611",
-            clock,
-        )
+        caller = menu.Caller(number=None, language=None, registered_phone="6001", known=False)
+        steps = menu.line(omnivigil, calendars_of(omnivigil), caller, "611", clock)
         asked = [step for step in steps if isinstance(step, menu.Ask)]
-        assert dict(asked[-1].prompts[-1].variables)["opening"] == "aujourd’hui à 13 heures"
+        assert dict(asked[-1].prompts[-1].variables)["opening"] == said
 
     def test_a_desk_without_any_opening_ahead_says_so(self, omnivigil: Desk) -> None:
         """OV-7: no opening is promised that does not come."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,8 +50,8 @@ def follow(
     number=st.sampled_from(["18446664844", "611", "33972596990"]),
     caller=callers,
     at=moments,
-    presses=st.lists(answers, max_size=60),
-    then=answers,
+    presses=st.lists(answers, max_size=60) | st.lists(st.sampled_from("*9"), max_size=60),
+    then=answers | st.sampled_from("*9"),
 )
 def test_ov4_the_menu_ends_at_a_destination_whatever_is_pressed(
     desks: Desks,
@@ -93,3 +94,19 @@ def test_two_unknown_answers_always_reach_the_operator(
     to, seen = follow(menu.line(desk, calendars[desk.id], caller, "33972596990", lambda: at), [key, key], None)
     assert to.department == "logiciel"
     assert sum(isinstance(step, menu.Ask) for step in seen) == 3
+
+
+@pytest.mark.parametrize("at", [datetime(2026, 11, 25, 15, tzinfo=UTC), datetime(2026, 11, 28, 15, tzinfo=UTC)])
+@pytest.mark.parametrize("first", ["", "2", "1", "7"])
+@pytest.mark.parametrize("key", [*menu.KEYS, None])
+def test_ov4_whoever_leans_on_one_key_reaches_somebody(
+    desks: Desks, calendars: Mapping[str, Mapping[str, Calendar]], key: str | None, first: str, at: datetime
+) -> None:
+    caller = menu.Caller(number=None, language=None, registered_phone=None, known=False)
+    for number in ("18446664844", "33972596990"):
+        desk = desks.by_number(number)
+        assert desk is not None
+        steps = menu.line(desk, calendars[desk.id], caller, number, lambda: at)
+        to, seen = follow(steps, list(first), key)
+        assert to.queue or to.phones or to.kind == "message"
+        assert sum(isinstance(step, menu.Ask) for step in seen) <= 40
