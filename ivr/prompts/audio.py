@@ -20,11 +20,13 @@ FORMATS = {"ulaw": 8000, "alaw": 8000, "g722": 8000, "sln16": 32000}
 #: Everything is worked on at the rate of the widest format, in Hz.
 RATE = 16000
 
-#: The loudest sample, in dB of full scale. Speech of a voice engine peaks about 14 dB above its mean, which
-#: then stands near -20 dBm0, the level that networks are planned for (ITU-T G.100.1); and nothing clips.
-PEAK_DBFS = -6.0
+#: The loudest sample, in dB of full scale. Voices peak 10 to 14 dB above their mean, which then stands at -20 to
+#: -24 dB: like the studio prompts that come with Asterisk, a little above the speech that networks are planned
+#: for (-26 dB; ITU-T G.100.1), far from clipping and from what returns as echo.
+PEAK_DBFS = -10.0
 #: A sound whose loudest sample is below this, in dB of full scale, before it is levelled, says nothing.
 SILENT_DBFS = -50.0
+_SHORTEST_S = 0.05
 #: What is this much quieter than the loudest moment, in dB, at the ends of a recording is not speech.
 _SILENCE_DB = -42.0
 #: How long a moment is, in seconds: a click is shorter, a consonant is not.
@@ -102,7 +104,9 @@ def levelled(pcm: Pcm, peak_dbfs: float = PEAK_DBFS) -> Pcm:
 
 
 def telephone(pcm: Pcm) -> Pcm:
-    """A recording as callers shall hear it, at RATE. Raises NotAudio for one that nothing is heard in."""
+    """A recording as callers shall hear it, at RATE. Raises NotAudio for one that says nothing."""
+    if pcm.seconds < _SHORTEST_S:
+        raise NotAudio(problem=f"lasts {pcm.seconds:.3f} s, less than any word")
     if pcm.peak_dbfs < SILENT_DBFS:
         raise NotAudio(problem="nothing is heard in it")
     return levelled(trimmed(resampled(pcm, RATE)))

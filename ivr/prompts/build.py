@@ -24,7 +24,7 @@ from ivr.prompts.files import SoundFiles, write
 log = structlog.get_logger()
 
 #: Raised when levels, trimming or formats change, so that every sound is made anew.
-_PIPELINE = "2"
+_PIPELINE = "3"
 #: A sound that a call waits for must be there within this many seconds.
 _CALL_WAITS_S = 2.0
 
@@ -112,7 +112,8 @@ class Sounds:
     def _make_one(self, name: str, utterance: Utterance) -> None:
         if not self._files.have(name):
             engine, _ = self._choose(utterance)
-            self._files.keep(name, telephone(next(iter(engine.speak([utterance])))))
+            (pcm,) = engine.speak([utterance])
+            self._files.keep(name, telephone(pcm))
 
     def fixed(self, desk: str, prompt: str, language: str) -> str:
         """As `of`, for a built prompt without variables, outside of calls."""

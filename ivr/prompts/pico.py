@@ -62,7 +62,8 @@ class _Voice:
                 status = self._library.pico_getData(
                     self._engine, buffer, len(buffer), ctypes.byref(got), ctypes.byref(kind)
                 )
-                speech += buffer.raw[: got.value]
+                if got.value:
+                    speech += buffer.raw[: got.value]
             if status != _IDLE:
                 raise RuntimeError(f"Pico answers {status}")
         return bytes(speech)
