@@ -159,9 +159,10 @@ class Phone(pj.Account):  # type: ignore[misc]
     def __init__(self, farm: Farm, name: str, codec: str, answering: dict[str, Any]) -> None:
         super().__init__()
         self.farm, self.name, self.codec, self.answering = farm, name, codec, answering
-        self.wants_registration = False
+        self.registered = False
 
     def onRegState(self, prm: Any) -> None:  # noqa: N802
+        self.registered = prm.code == 200 and prm.expiration > 0
         self.farm.note("registration", self.name, None, status=prm.code, reason=prm.reason, seconds=prm.expiration)
 
     def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
@@ -290,18 +291,17 @@ class Farm:
     def _farewell(self) -> None:
         deadline = time.monotonic() + _FAREWELL_S
         self._endpoint.hangupAllCalls()
-        registered = [phone for phone in self.phones.values() if phone.wants_registration]
-        while (self.calls or self._closing) and time.monotonic() < deadline:
+        for phone in self.phones.values():
+            if phone.registered:
+                with contextlib.suppress(pj.Error):
+                    phone.setRegistration(False)
+        while self._busy() and time.monotonic() < deadline:
             self._pump()
-        for phone in registered:
-            with contextlib.suppress(pj.Error):
-                phone.setRegistration(False)
-        while any(phone.getInfo().regIsActive for phone in registered) and time.monotonic() < deadline:
-            self._pump()
-        for call in self.calls.values():
-            call.recorder = call.player = None
         # PJSIP's objects and Python's collector disagree on who goes first; all files are closed by now.
         os._exit(0)
+
+    def _busy(self) -> bool:
+        return bool(self.calls or self._closing or any(phone.registered for phone in self.phones.values()))
 
     # Obeying -----------------------------------------------------------------------------------------
 
@@ -345,7 +345,6 @@ class Farm:
         self.phones[name] = phone
 
     def do_register(self, *, name: str, renew: bool) -> None:
-        self.phones[name].wants_registration = renew
         self.phones[name].setRegistration(renew)
 
     def do_answering(self, *, name: str, answering: dict[str, Any]) -> None:

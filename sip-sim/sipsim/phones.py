@@ -23,7 +23,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from sipsim.ear import Ear
 from sipsim.errors import FarmFailed, PhoneTimeout, RegistrationFailed
+from sipsim.recognise import Heard, Recogniser
 from sipsim.records import Answering, Caller, Codec, Ending, Event
 
 T = TypeVar("T")
@@ -31,6 +33,8 @@ T = TypeVar("T")
 _START_S = 10.0
 _REPLY_S = 5.0
 _CLOSE_S = 6.0
+#: How often a growing recording is listened to, in seconds; PJSIP writes it every quarter of a second.
+_LISTEN_EVERY_S = 0.25
 _PACKAGES = Path(__file__).parents[1]
 
 
@@ -45,10 +49,14 @@ class PhoneFarm:
         tx_drop_pct: int = 0,
         rx_drop_pct: int = 0,
         suppress_silence: bool = False,
+        recogniser: Recogniser | None = None,
     ) -> None:
-        """Start the process. `folder` gets the recordings and `farm.log`; raises FarmFailed."""
+        """Start the process. `folder` gets the recordings and `farm.log`; raises FarmFailed.
+
+        Percentages of RTP packets to lose on the way out and in; `recogniser` lets its calls tell what they hear.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        self.server, self.folder = server, folder
+        self.server, self.folder, self.recogniser = server, folder, recogniser
         self._events: list[Event] = []
         self._replies: dict[int, dict[str, Any]] = {}
         self._ids = itertools.count(1)
@@ -235,6 +243,8 @@ class PhoneCall:
 
     def __init__(self, phone: Phone, number: int) -> None:
         self.phone, self.number = phone, number
+        self._ear: Ear | None = None
+        self._acted_on: float = -1.0
 
     # What happened ---------------------------------------------------------------------------------------
 
@@ -298,6 +308,36 @@ class PhoneCall:
         """The keys that the other side pressed."""
         return "".join(one.facts["digit"] for one in self.events if one.kind == "digit")
 
+    # What was heard ---------------------------------------------------------------------------------------
+
+    def heard(self) -> list[Heard]:
+        """The prompts so far; of a call that ended, all of them. The last may be the beginning of more."""
+        if self._ear is None:
+            if self.phone.farm.recogniser is None:
+                raise FarmFailed("this farm was given no recogniser")
+            self._ear = Ear(self.phone.farm.recogniser, self.recording)
+        return self._ear.listen()
+
+    def wait_heard(self, prompt_id: str | None, *, language: str | None = None, timeout_s: float = 20.0) -> Heard:
+        """The next prompt of this id (None: any) that began after the one returned last, once recognised.
+
+        Raises PhoneTimeout, saying what was heard instead; at once when the call is over.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            over = self.ended or time.monotonic() > deadline
+            heard = self.heard()
+            for one in heard:
+                wanted = (prompt_id is None or one.may_be(prompt_id)) and language in (None, one.language)
+                if wanted and one.start_s > self._acted_on + _LISTEN_EVERY_S:
+                    self._acted_on = one.start_s
+                    return one
+            if over:
+                instead = ", ".join(f"{one.prompt_id} ({one.language}) at {one.start_s:.1f} s" for one in heard)
+                why = "the call ended" if self.ended else f"{timeout_s:g} s passed"
+                raise PhoneTimeout(f"{prompt_id or 'a prompt'} was not heard: {why}; heard {instead or 'no prompt'}")
+            time.sleep(_LISTEN_EVERY_S)
+
     def stats(self) -> Mapping[str, int]:
         """RTP packets `received`, `lost` and `sent` so far."""
         found: Mapping[str, int] = self.phone.farm.command("stats", call=self.number)
@@ -309,6 +349,24 @@ class PhoneCall:
         """Press keys (RFC 4733), one after the other."""
         self.phone.farm.command("press", call=self.number, digits=digits)
         return [one for one in self.events if one.kind == "pressed"][-1]
+
+    def press_when_heard(
+        self,
+        prompt_id: str | None,
+        digits: str,
+        *,
+        language: str | None = None,
+        after_s: float = 0.0,
+        timeout_s: float = 20.0,
+    ) -> Heard:
+        """Press keys `after_s` seconds after a prompt began, or as soon as it is recognised: half a second into it.
+
+        As `wait_heard` otherwise.
+        """
+        heard = self.wait_heard(prompt_id, language=language, timeout_s=timeout_s)
+        time.sleep(max(0.0, self.began + heard.start_s + after_s - time.monotonic()))
+        self.press(digits)
+        return heard
 
     def pick_up(self) -> None:
         """Answer a call that rings."""

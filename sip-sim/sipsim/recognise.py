@@ -15,7 +15,8 @@ from sipsim.errors import SoundsUnusable
 from sipsim.features import BANDS, HOP, SPAN, WIDTH, Indices, Matrix, descriptions, frames
 from sipsim.matching import BLOCK, HEARD, Sound, Track, Waves, anchor, follow
 
-#: Descriptions that agree this well may be of the same sound.
+#: Descriptions that agree this well may be of the same sound. Measured: of 4300 moments of prompts through G.722,
+#: 99.5 % agree to 0.89 or better at the worst alignment, while 50 moments of other prompts reach 0.79 at the median.
 SIMILAR = 0.85
 #: A recording is described every so many frames; every one where short sounds are looked for.
 _STEP = 4
@@ -25,11 +26,21 @@ _SHORT = 40
 #: Prompts are played from their beginning: only that is looked for, 1.2 s in frames, and the rest is followed.
 _BEGINNING = 60
 #: Descriptions that must agree on where a sound begins before it is compared sample by sample.
-_VOTES = 3
-#: Blocks of speech that must be heard: 0.2 s. Shorter than that, two words can sound alike.
-_LEAST_HEARD = 2
+_VOTES = 2
+#: Mean correlation below which nothing is reported. Measured with the 174 sounds of both desks: of 457 prompts,
+#: whole and cut, through A-law, G.722, 2 % loss and slips, none was below 0.926; other recorded voices saying other
+#: things reached 0.77 (10 minutes), and noise, tones and hold music nothing at all.
+CREDIBLE = 0.85
+#: Blocks of speech that must be heard: of a sound that was cut, and of a whole one, which may be a short digit.
+#: Less than that, and two words can sound alike.
+_LEAST_HEARD = 4
+_LEAST_WHOLE = 2
 #: While a sound is heard that has matched this many blocks, no other begins.
 _SURE = 8
+#: Between sounds of which as much was heard, give or take this many blocks, the better correlation decides.
+_ALIKE = 2
+#: Unless the correlations are this close: then it may have been either.
+_SAME_SCORE = 0.01
 #: A sound is complete when no more than this many blocks of its speech are missing at its end.
 _END = 1
 #: Two sounds that begin this close together, in samples, are heard as one.
@@ -75,12 +86,13 @@ class Recogniser:
         described = [frames(sound.samples[: _BEGINNING * HOP]) for sound in self._sounds]
         voiced = [bands[loud] for bands, loud in described]
         count = sum(len(bands) for bands in voiced)
-        self._average: Matrix = (
-            np.concatenate(voiced).mean(axis=0) if count else np.zeros(BANDS, np.float32)
-        )
+        self._average: Matrix = np.concatenate(voiced).mean(axis=0) if count else np.zeros(BANDS, np.float32)
         long = [n for n, (bands, _) in enumerate(described) if len(bands) >= _SHORT]
         short = [n for n, (bands, _) in enumerate(described) if len(bands) < _SHORT]
-        self._banks = (_Bank(described, long, self._average, _STEP), _Bank(described, short, self._average, _SHORT_STEP))
+        self._banks = (
+            _Bank(described, long, self._average, _STEP),
+            _Bank(described, short, self._average, _SHORT_STEP),
+        )
 
     @classmethod
     def load(cls, sounds: Path) -> Recogniser:
@@ -100,6 +112,10 @@ class Recogniser:
             )
         except (OSError, ValueError, KeyError) as error:
             raise SoundsUnusable(f"{manifest}: {error!r}; the line builds it when it starts") from error
+
+    def knowing(self, *sounds: Sound) -> Recogniser:
+        """One that knows these as well: the people of a test, say."""
+        return Recogniser((*self._sounds, *sounds))
 
     def recognise(self, recording: Path | Samples) -> list[Heard]:
         """The prompts in a WAV file (or its samples), in order. Raises RecordingUnusable, OSError."""
@@ -166,9 +182,7 @@ class _Bank:
         rows, first = descriptions(bands, loud, average, self._step)
         likeness = rows @ self._rows.T
         row, column = np.divmod(np.flatnonzero(likeness > SIMILAR), max(1, likeness.shape[1]))
-        return _Hits(
-            sound=self._sound[column], at=first[row], of=self._frame[column], likeness=likeness[row, column]
-        )
+        return _Hits(sound=self._sound[column], at=first[row], of=self._frame[column], likeness=likeness[row, column])
 
 
 class _Listening:
@@ -177,20 +191,19 @@ class _Listening:
     def __init__(self, sounds: tuple[Sound, ...], samples: Samples, hits: _Hits) -> None:
         self._sounds = sounds
         self._waves = Waves(samples)
-        self._tracks = sorted(self._follow(hits), key=lambda one: (one[1].missed - one[1].heard, -one[1].score))
+        self._tracks = sorted(self._follow(hits), key=lambda one: -one[1].net)
 
     def heard(self) -> list[Heard]:
         """In order of time."""
-        chosen: list[tuple[Sound, Track]] = []
-        also: list[list[str]] = []
-        for sound, track in self._tracks:
-            rivals = [n for n, (_, other) in enumerate(chosen) if _overlap(track, other) > track.heard * BLOCK // 2]
-            if not rivals:
-                chosen.append((sound, track))
-                also.append([])
-            elif _as_well(track, chosen[rivals[0]][1]):
-                also[rivals[0]].append(sound.prompt_id)
-        found = [self._heard(*one, others) for one, others in zip(chosen, also, strict=True)]
+        found: list[Heard] = []
+        left = self._tracks
+        while left:
+            rivals = [one for one in left if _overlap(one[1], left[0][1]) > one[1].heard * BLOCK // 2]
+            alike = [one for one in rivals if one[1].net >= left[0][1].net - _ALIKE]
+            sound, track = max(alike, key=lambda one: one[1].score)
+            as_well = {other.prompt_id for other, one in alike if _as_well(one, track)}
+            found.append(self._heard(sound, track, as_well - {sound.prompt_id}))
+            left = [one for one in left if _overlap(one[1], track) <= one[1].heard * BLOCK // 2]
         return sorted(found, key=lambda one: one.start_s)
 
     def _follow(self, hits: _Hits) -> list[tuple[Sound, Track]]:
@@ -200,7 +213,7 @@ class _Listening:
             if any(_decided(one, start, number == other) for other, one in sure):
                 continue
             track = self._track(self._sounds[number], start, of)
-            if track is None or track.heard < _LEAST_HEARD or not track.from_the_beginning:
+            if track is None or not _credible(track):
                 continue
             tracks.append((self._sounds[number], track))
             if track.heard >= _SURE:
@@ -210,10 +223,10 @@ class _Listening:
     def _track(self, sound: Sound, start: int, of: int) -> Track | None:
         offset = of * HOP
         value, exact = anchor(self._waves, sound.samples, offset, start, length=SPAN * HOP, reach=HOP)
-        return follow(self._waves, sound.samples, exact, offset // BLOCK) if value >= HEARD else None
+        return follow(self._waves, sound, exact, offset // BLOCK) if value >= HEARD else None
 
     @staticmethod
-    def _heard(sound: Sound, track: Track, also: list[str]) -> Heard:
+    def _heard(sound: Sound, track: Track, also: set[str]) -> Heard:
         complete = track.unheard <= _END
         end = len(sound.samples) + track.start if complete else track.end
         return Heard(
@@ -225,8 +238,13 @@ class _Listening:
             matched_s=(end - track.start) / RATE,
             complete=complete,
             score=round(track.score, 3),
-            also=tuple(sorted({one for one in also if one != sound.prompt_id})),
+            also=tuple(sorted(also)),
         )
+
+
+def _credible(track: Track) -> bool:
+    least = _LEAST_WHOLE if track.unheard <= _END else _LEAST_HEARD
+    return track.heard >= least and track.score >= CREDIBLE and track.from_the_beginning
 
 
 def _decided(track: Track, start: int, same_sound: bool) -> bool:
@@ -241,5 +259,5 @@ def _overlap(one: Track, other: Track) -> int:
 
 
 def _as_well(track: Track, best: Track) -> bool:
-    """Whether as much was heard of one sound as of the best: nobody can tell which it was."""
-    return abs(track.start - best.start) < _TOGETHER and track.heard >= best.heard - 1
+    """Whether nobody can tell which of two sounds it was."""
+    return abs(track.start - best.start) < _TOGETHER and best.score - track.score < _SAME_SCORE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -10,10 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sipsim.audio import RATE
 from sipsim.phones import PhoneFarm
+from sipsim.recognise import Recogniser
+from sipsim.voices import babble
+from sipsim.witness import Witness
 
 from ivr.asterisk.runtime import Runtime, RuntimeMissing, find
+from ivr.prompts.audio import Pcm, encoded
 
 _REPOSITORY = Path(__file__).parents[3]
 _MODULES = [
@@ -70,6 +77,11 @@ class Bare:
     server: str
     ami_port: int
 
+    @property
+    def sounds(self) -> Path:
+        """Sounds of a made-up line, as the line's own build would leave them."""
+        return self.folder / "sounds"
+
     def command(self, words: str) -> str:
         """What Asterisk's command line answers."""
         program = self.runtime.command(
@@ -104,6 +116,7 @@ def asterisk(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iter
         ami_port=free_port(socket.SOCK_STREAM),
     )
     _write_configuration(bare)
+    _write_sounds(bare.sounds)
     program = runtime.command(runtime.asterisk, "-C", str(bare.folder / "etc/asterisk.conf"), "-f", "-n")
     with (bare.folder / "console").open("wb") as console:
         process = subprocess.Popen(program, stdout=console, stderr=console, stdin=subprocess.DEVNULL)
@@ -122,9 +135,20 @@ def asterisk(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iter
             process.wait()
 
 
+@pytest.fixture(scope="session")
+def recogniser(asterisk: Bare) -> Recogniser:
+    return Recogniser.load(asterisk.sounds)
+
+
 @pytest.fixture
-def farm(asterisk: Bare, tmp_path: Path) -> Iterator[PhoneFarm]:
-    with PhoneFarm(tmp_path / "farm", server=asterisk.server) as one:
+def farm(asterisk: Bare, recogniser: Recogniser, tmp_path: Path) -> Iterator[PhoneFarm]:
+    with PhoneFarm(tmp_path / "farm", server=asterisk.server, recogniser=recogniser) as one:
+        yield one
+
+
+@pytest.fixture
+def witness(asterisk: Bare) -> Iterator[Witness]:
+    with Witness(asterisk.ami_port, secret="seen") as one:
         yield one
 
 
@@ -161,10 +185,26 @@ def _write_configuration(bare: Bare) -> None:
         "manager.conf": f"[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = {bare.ami_port}\n"
         "[witness]\nsecret = seen\nread = call,user\nwrite = reporting\n",
         "pjsip.conf": _PJSIP.replace("SERVER", bare.server) + "".join(_PHONE.replace("NAME", n) for n in _PHONES),
-        "extensions.conf": _EXTENSIONS,
+        "extensions.conf": _EXTENSIONS.replace("SOUNDS", str(bare.sounds)),
     }
     for name, text in files.items():
         (root / "etc" / name).write_text(text)
+
+
+#: Prompts of a made-up line: id, language, seconds.
+PROMPTS = (("menu", "fr", 6.0), ("menu", "en", 5.0), ("goodbye", "fr", 2.0), ("goodbye", "en", 1.5))
+
+
+def _write_sounds(folder: Path) -> None:
+    manifest = {}
+    for seed, (prompt, language, seconds) in enumerate(PROMPTS):
+        name = f"ov/{language}/{prompt}-{seed:010x}"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        pcm = Pcm(samples=babble(seed, seconds).astype(np.int16), rate=RATE)
+        for extension, content in encoded(pcm).items():
+            (folder / f"{name}.{extension}").write_bytes(content)
+        manifest[name] = {"desk": "bare", "id": prompt, "language": language, "text": f"{prompt} {language}"}
+    (folder / "ov/manifest.json").write_text(json.dumps(manifest))
 
 
 _PHONES = ("6001", "6002", "7001", "7002")
@@ -221,6 +261,11 @@ exten => 101,1,Answer()
  same => n,Hangup(16)
 exten => 102,1,Answer()
  same => n,Echo()
+; A menu: a key cuts it; 9 is answered in the other language.
+exten => 110,1,Answer()
+ same => n,Read(KEY,SOUNDS/ov/fr/menu-0000000000,1,,1,1)
+ same => n,Playback(SOUNDS/${IF($["${KEY}" = "9"]?ov/en/goodbye-0000000003:ov/fr/goodbye-0000000002)})
+ same => n,Hangup(16)
 exten => _7XXX,1,Dial(PJSIP/${EXTEN},20)
  same => n,Hangup(${HANGUPCAUSE})
 exten => 104,1,Hangup(17)
