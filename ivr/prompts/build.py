@@ -72,7 +72,7 @@ class Sounds:
         """Absolute file name, without extension, of a prompt's sound; spoken now when it was not built ahead.
 
         When that takes too long, the prompt's variant that names no opening is played. `digit-0` to `digit-9`
-        and `beep` are prompts of every desk. Raises PromptMissing, BuildError, VoiceFailed.
+        and `beep` are prompts of every desk. Raises PromptMissing, BuildError, VoiceFailed, TimeoutError.
         """
         key = (desk, prompt, language, tuple(sorted(variables.items())))
         if (known := self._known.get(key)) is not None:

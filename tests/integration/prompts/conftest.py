@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -49,10 +50,16 @@ class ShippedLine:
     """The desks that come with the product, spoken by the embedded voice."""
 
     def __init__(
-        self, root: Path, found: Runtime, pico: Pico, desks: Desks, calendars: Mapping[str, Mapping[str, Calendar]]
+        self,
+        folder: Path,
+        cache: Path,
+        found: Runtime,
+        pico: Pico,
+        desks: Desks,
+        calendars: Mapping[str, Mapping[str, Calendar]],
     ) -> None:
-        self.folder = root / "sounds"
-        self._cache = root / "cache"
+        self.folder = folder
+        self._cache = cache
         self._found, self._pico, self._desks, self._calendars = found, pico, desks, calendars
 
     def sounds(self) -> Sounds:
@@ -77,7 +84,12 @@ def line(
     desks: Desks,
     calendars: Mapping[str, Mapping[str, Calendar]],
 ) -> ShippedLine:
-    """Built once."""
-    line = ShippedLine(tmp_path_factory.mktemp("shipped"), found, pico, desks, calendars)
-    line.build()
+    """Built once, whichever of the processes that test side by side comes first."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    line = ShippedLine(tmp_path_factory.mktemp("shipped"), shared / "shipped-cache", found, pico, desks, calendars)
+    with (shared / "shipped-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        line.build()
     return line
