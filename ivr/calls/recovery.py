@@ -53,6 +53,9 @@ class CallLine:
     @property
     def outcome(self) -> tuple[str, str]:
         """Result and reason, as far as the line tells."""
+        if self.department is None:
+            # Gone before the first decision, even before the service was asked.
+            return "hung-up-in-menu", "caller hung up"
         if self.answered_channel:
             return "answered", "recovered: the service was away"
         if self.last_application == "Record":
@@ -130,7 +133,7 @@ class Recovery:
                 known = await recovery_store.known(unit, lines)
                 for linkedid, line in lines.items():
                     if linkedid not in known:
-                        await recovery_store.add(unit, self._row(line))
+                        await recovery_store.add(unit, self._row(line), _timeline(line))
                     elif known[linkedid]:
                         result, reason = line.outcome
                         await recovery_store.correct(unit, linkedid, line.end, result, reason)
@@ -138,7 +141,7 @@ class Recovery:
                         continue
                     recovered += 1
         if recovered:
-            log.warning("calls taken while the service was away are on record", calls=recovered)
+            log.info("calls that the service did not see to their end are on record", calls=recovered)
         await asyncio.to_thread(self._reached.write_text, str(reached))
         return recovered
 
@@ -173,3 +176,11 @@ class Recovery:
             "result": result,
             "reason": reason,
         }
+
+
+def _timeline(line: CallLine) -> list[dict[str, object]]:
+    """The little that is known of when."""
+    result, reason = line.outcome
+    started = {"kind": "started", "at": line.start, "facts": {"channel": line.channel}}
+    ended = {"kind": "ended", "at": line.end, "facts": {"result": result, "reason": reason}}
+    return [{"seq": seq, **event} for seq, event in enumerate((started, ended))]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
 
-from ivr.calls.tables import calls
+from ivr.calls.tables import call_events, calls
 from ivr.store.engine import Unit
 
 #: What a call is given that the service lost sight of when it was restarted.
@@ -20,9 +20,10 @@ async def known(unit: Unit, linkedids: Iterable[str]) -> dict[str, bool]:
     return {row.linkedid: row.reason == LOST for row in await unit.execute(query)}
 
 
-async def add(unit: Unit, row: Mapping[str, object]) -> None:
+async def add(unit: Unit, row: Mapping[str, object], timeline: Sequence[Mapping[str, object]]) -> None:
     """A call that nothing was known of."""
     await unit.execute(unit.insert(calls).values(row))
+    await unit.execute(unit.insert(call_events), [{"call_id": row["id"], **event} for event in timeline])
 
 
 async def correct(unit: Unit, linkedid: str, ended_at: datetime, result: str, reason: str) -> None:

@@ -1,0 +1,103 @@
+"""Calls recovered from Asterisk's own lines."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ivr.calls import store as statements
+from ivr.calls.log import CallLog
+from ivr.calls.recovery import Recovery, parse
+from ivr.directory.people import NOBODY
+from ivr.events import EventBus
+from ivr.store.engine import open_store
+
+LINE = (
+    '"ov-1.1","{uniqueid}","PJSIP/trunk-00000001","5145550001","{userfield}",'
+    '"2026-11-25 10:00:00","2026-11-25 10:00:09","ANSWERED","{answered}","{last}"\n'
+)
+
+
+def row(
+    *, uniqueid: str = "ov-1.1", userfield: str = "omnivigil/support/", answered: str = "", last: str = "Queue"
+) -> str:
+    """One line as Asterisk appends it."""
+    return LINE.format(uniqueid=uniqueid, userfield=userfield, answered=answered, last=last)
+
+
+def test_a_line_tells_desk_department_and_outcome() -> None:
+    """What the dialplan put into the line comes out of it."""
+    (line,) = parse(row(), timedelta())
+    assert (line.desk, line.department, line.outcome[0]) == ("omnivigil", "support", "abandoned")
+    assert parse(row(answered="PJSIP/7001-2"), timedelta())[0].outcome[0] == "answered"
+    assert parse(row(last="Record"), timedelta())[0].outcome[0] == "message"
+    assert parse(row(userfield="omnivigil"), timedelta())[0].outcome == ("hung-up-in-menu", "caller hung up")
+
+
+def test_other_legs_and_damaged_lines_are_passed_over() -> None:
+    """Only the caller's own leg is a call; a half-written line is none."""
+    assert parse(row(uniqueid="ov-1.2"), timedelta()) == []
+    assert parse('"ov-1.1","ov-1.1"\n"x', timedelta()) == []
+
+
+def test_times_follow_the_services_clock() -> None:
+    """A line whose service lives in another time is entered in that time."""
+    plain, shifted = parse(row(), timedelta())[0], parse(row(), timedelta(days=3))[0]
+    assert shifted.start - plain.start == timedelta(days=3)
+
+
+async def test_each_call_is_recovered_once(tmp_path: Path) -> None:
+    """What the service knows stands; what it does not is entered once, with a timeline; lost ends are mended."""
+    store = open_store(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
+    await store.migrate()
+    calls = CallLog(store, EventBus())
+    file = tmp_path / "calls.csv"
+    recovery = Recovery(
+        file, store, calls, shift=timedelta(), identify=lambda number, _: ("15145550001", NOBODY), desks=["omnivigil"]
+    )
+    assert await recovery.once() == 0
+    file.write_text(row())
+    assert await recovery.once() == 1
+    assert await recovery.once() == 0
+    async with store.reading() as unit:
+        (found,) = await statements.page(unit, filters={"ani": "15145550001"}, before=None, limit=10)
+        whole = await statements.read(unit, found["id"])
+    assert found["result"] == "abandoned"
+    assert whole is not None
+    assert [event["kind"] for event in whole[1]] == ["started", "ended"]
+    # A service that comes back without its note of where it had read to enters nothing twice.
+    (tmp_path / "calls.reached").unlink()
+    assert await recovery.once() == 0
+    await store.close()
+
+
+async def test_a_call_the_service_lost_sight_of_gets_its_true_end(tmp_path: Path) -> None:
+    """Closed by a restart, corrected by what Asterisk says."""
+    store = open_store(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
+    await store.migrate()
+    at = datetime(2026, 11, 25, 15, tzinfo=UTC)
+    before = CallLog(store, EventBus())
+    before.begin(
+        "c1",
+        linkedid="ov-1.1",
+        channel="PJSIP/trunk-1",
+        desk="omnivigil",
+        dialled="1",
+        ani=None,
+        endpoint=None,
+        identity=NOBODY,
+        at=at,
+    )
+    await before.flush()
+    async with store.unit() as unit:
+        await statements.close_left_open(unit, at=at)
+    (tmp_path / "calls.csv").write_text(row(answered="PJSIP/7001-2"))
+    after = CallLog(store, EventBus())
+    recovery = Recovery(
+        tmp_path / "calls.csv", store, after, shift=timedelta(), identify=lambda n, _: (n, NOBODY), desks=["omnivigil"]
+    )
+    assert await recovery.once() == 1
+    async with store.reading() as unit:
+        (found,) = await statements.page(unit, filters={}, before=None, limit=10)
+    assert (found["id"], found["result"]) == ("c1", "answered")
+    await store.close()
