@@ -54,7 +54,7 @@ _CLIENTS = (
         address="45 Wellington Street, Sherbrooke",
         contact="Sarah Miller",
         email="sarah@outfitters.example",
-        language="en",
+        language="fr",
         partner="Télécom Estrie",
     ),
     _Client(
