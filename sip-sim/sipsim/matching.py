@@ -69,6 +69,11 @@ class Track:
         return (self.end - self.start) // BLOCK - self.missed
 
     @property
+    def fit(self) -> float:
+        """Mean correlation, what was missed on the way counted as none."""
+        return self.score * self.heard / (self.heard + self.missed)
+
+    @property
     def from_the_beginning(self) -> bool:
         """Whether nothing but lost packets is missing before its end."""
         return self.missed <= 1 + self.heard // 8

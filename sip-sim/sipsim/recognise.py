@@ -29,7 +29,7 @@ _BEGINNING = 60
 _VOTES = 2
 #: Mean correlation below which nothing is reported. Measured with the 174 sounds of both desks: of 457 prompts,
 #: whole and cut, through A-law, G.722, 2 % loss and slips, none was below 0.926; other recorded voices saying other
-#: things reached 0.77 (10 minutes), and noise, tones and hold music nothing at all.
+#: things reached 0.77 (8 minutes), and noise, tones and hold music nothing at all.
 CREDIBLE = 0.85
 #: Blocks of speech that must be heard: of a sound that was cut, and of a whole one, which may be a short digit.
 #: Less than that, and two words can sound alike.
@@ -37,10 +37,10 @@ _LEAST_HEARD = 4
 _LEAST_WHOLE = 2
 #: While a sound is heard that has matched this many blocks, no other begins.
 _SURE = 8
-#: Between sounds of which as much was heard, give or take this many blocks, the better correlation decides.
+#: Between sounds of which as much was heard, give or take this many blocks, the better fit decides.
 _ALIKE = 2
-#: Unless the correlations are this close: then it may have been either.
-_SAME_SCORE = 0.01
+#: Unless the fits are this close: then it may have been either.
+_SAME_FIT = 0.01
 #: A sound is complete when no more than this many blocks of its speech are missing at its end.
 _END = 1
 #: Two sounds that begin this close together, in samples, are heard as one.
@@ -200,7 +200,7 @@ class _Listening:
         while left:
             rivals = [one for one in left if _overlap(one[1], left[0][1]) > one[1].heard * BLOCK // 2]
             alike = [one for one in rivals if one[1].net >= left[0][1].net - _ALIKE]
-            sound, track = max(alike, key=lambda one: one[1].score)
+            sound, track = max(alike, key=lambda one: one[1].fit)
             as_well = {other.prompt_id for other, one in alike if _as_well(one, track)}
             found.append(self._heard(sound, track, as_well - {sound.prompt_id}))
             left = [one for one in left if _overlap(one[1], track) <= one[1].heard * BLOCK // 2]
@@ -260,4 +260,4 @@ def _overlap(one: Track, other: Track) -> int:
 
 def _as_well(track: Track, best: Track) -> bool:
     """Whether nobody can tell which of two sounds it was."""
-    return abs(track.start - best.start) < _TOGETHER and best.score - track.score < _SAME_SCORE
+    return abs(track.start - best.start) < _TOGETHER and best.fit - track.fit < _SAME_FIT

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sipsim.errors import LoadFailed
@@ -37,8 +37,11 @@ class Load:
     seconds: int
     scenario: Path = SCENARIOS / "menu.xml"
     caller: str = "4185550100"
+    #: A display name, sent as it is: any bytes, as `os.fsdecode` gives them.
+    display: str = ""
+    digit: str = "2"
     #: Further keywords of the scenario.
-    keys: Mapping[str, str] | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,7 @@ def run(load: Load, folder: Path) -> Outcome:
 
 
 def _command(load: Load, statistics: Path, folder: Path) -> list[str]:
-    keys = {"caller": load.caller, **(load.keys or {})}
+    keys = {"caller": load.caller, "display": load.display, "digit": load.digit, **load.keys}
     return [
         *load.sipp,
         load.server,

@@ -61,6 +61,7 @@ _MODULES = [
     "app_read",
     "app_dial",
     "app_echo",
+    "app_userevent",
     "func_callerid",
     "func_channel",
     "func_logic",
@@ -180,7 +181,7 @@ def _write_configuration(bare: Bare) -> None:
         "asterisk.conf": f"[directories]\n{directories}\n[options]\nnocolor = yes\n",
         "modules.conf": "[modules]\nautoload = no\n" + "".join(f"load = {name}.so\n" for name in _MODULES),
         "logger.conf": "[general]\n[logfiles]\nmessages => notice,warning,error\n",
-        "rtp.conf": f"[general]\nrtpstart = {first_rtp}\nrtpend = {first_rtp + 198}\nicesupport = no\n",
+        "rtp.conf": f"[general]\nrtpstart = {first_rtp}\nrtpend = {first_rtp + 198}\nicesupport = no\nstrictrtp = no\n",
         "musiconhold.conf": f"[default]\nmode = files\ndirectory = {root}/moh\n",
         "manager.conf": f"[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = {bare.ami_port}\n"
         "[witness]\nsecret = seen\nread = call,user\nwrite = reporting\n",
@@ -268,6 +269,11 @@ exten => 110,1,Answer()
  same => n,Hangup(16)
 exten => _7XXX,1,Dial(PJSIP/${EXTEN},20)
  same => n,Hangup(${HANGUPCAUSE})
+; Tells the key pressed.
+exten => 103,1,Answer()
+ same => n,Read(KEY,,1,,1,5)
+ same => n,UserEvent(Key,Key: ${KEY})
+ same => n,Hangup(16)
 exten => 104,1,Hangup(17)
 exten => _X.,1,Answer()
  same => n,Wait(10)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,21 @@ def test_sipp_counts_its_calls(asterisk: Bare, tmp_path: Path) -> None:
     outcome = run(_load(asterisk), tmp_path)
     assert (outcome.calls, outcome.good, outcome.failed) == (4, 4, 0)
     assert 4 < outcome.seconds < 15
+
+
+def test_sipp_presses_a_key(asterisk: Bare, witness: Witness, tmp_path: Path) -> None:
+    """RFC 4733, as payload type 96."""
+    began = time.monotonic()
+    outcome = run(_load(asterisk, number="103", calls=1, digit="7"), tmp_path)
+    assert outcome.calls == 1
+    assert witness.wait_event("UserEvent", since=began, UserEvent="Key")["Key"] == "7"
+
+
+def test_a_caller_may_have_a_name_in_no_encoding(asterisk: Bare, witness: Witness, tmp_path: Path) -> None:
+    began = time.monotonic()
+    display = os.fsdecode('"André" '.encode("latin-1"))
+    assert run(_load(asterisk, calls=1, display=display), tmp_path).good == 1
+    assert witness.wait_event("Newchannel", since=began)["CallerIDName"].startswith("Andr")
 
 
 def test_sipp_counts_refused_calls(asterisk: Bare, tmp_path: Path) -> None:

@@ -158,6 +158,27 @@ def test_loss_is_seen_by_whoever_receives(asterisk: Bare, tmp_path: Path) -> Non
     assert 0.08 < share < 0.35
 
 
+def test_a_phone_that_suppresses_silence_sends_next_to_nothing(asterisk: Bare, tmp_path: Path) -> None:
+    with PhoneFarm(tmp_path / "mute", server=asterisk.server, suppress_silence=True) as mute:
+        call = mute.phone("trunk").dial("105")
+        call.wait_answered()
+        # It takes a while to make out that there is nothing but silence.
+        time.sleep(2)
+        before = call.stats()["sent"]
+        time.sleep(2)
+        assert call.stats()["sent"] - before < 10
+
+
+def test_hold_and_resume(farm: PhoneFarm) -> None:
+    call = farm.phone("trunk").dial("102")
+    call.wait_answered()
+    call.hold()
+    farm.wait(lambda: [one for one in call.events if one.kind == "media"][-1].facts["held"] or None, 5, "the hold")
+    call.resume()
+    farm.wait(lambda: not [one for one in call.events if one.kind == "media"][-1].facts["held"] or None, 5, "the end")
+    assert call.hang_up().by == "us"
+
+
 def test_a_call_the_line_refuses_says_why(farm: PhoneFarm) -> None:
     call = farm.phone("trunk").dial("104")
     with pytest.raises(PhoneTimeout, match="not answered: 486"):
