@@ -15,6 +15,9 @@ from ivr.up import ensure_runtime
 
 console = Console(highlight=False)
 
+#: Calls side by side on one line.
+CALL_WORKERS = os.environ.get("OMNIVIGIL_TEST_WORKERS", "8")
+
 
 def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
     """The exit code of the first thing that fails, or 0. Call tests run side by side: they mostly wait."""
@@ -30,5 +33,12 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
         console.print(f"— {Path(command[0]).name} {' '.join(command[1:])}", style="bold")
         if (code := subprocess.run(command, cwd=repository, check=False).returncode) != 0:
             return code
-    tests = [sys.executable, "-m", "pytest", "-n", os.environ.get("OMNIVIGIL_TEST_WORKERS", "6"), "--dist", "load"]
-    return subprocess.run([*tests, *only], cwd=repository, check=False).returncode
+    pytest = [sys.executable, "-m", "pytest"]
+    if only:
+        return subprocess.run([*pytest, "-n", CALL_WORKERS, *only], cwd=repository, check=False).returncode
+    # What computes runs on as many processors as there are; calls wait for people, so many run at once.
+    for folder, workers in (("tests/unit", "auto"), ("tests/integration", "auto"), ("tests/calls", CALL_WORKERS)):
+        console.print(f"— {folder}", style="bold")
+        if (code := subprocess.run([*pytest, "-n", workers, folder], cwd=repository, check=False).returncode) != 0:
+            return code
+    return 0

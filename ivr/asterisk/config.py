@@ -297,8 +297,8 @@ def _accounts(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
             # Only looks.
             "name": "witness",
             "secret": secrets["ami_witness"],
-            "read": "call,agent,reporting",
-            "write": "reporting,agent",
+            "read": "call,agent,user",
+            "write": "reporting",
             "events": (),
         },
     ]

@@ -16,6 +16,7 @@ from sipsim.phones import Phone, PhoneFarm
 from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
 from sipsim.records import Answering
+from sipsim.witness import Witness
 
 from tests.calls.conftest import registered
 from tests.calls.line import Line, hear, prompts, wait_for
@@ -77,6 +78,32 @@ def test_in_and_out_by_phone(farm: PhoneFarm, open_line: Line, known_prompts: Re
     assert _says(phone, known_prompts, "*23") == ["technician-unpause"]
     assert _says(phone, known_prompts, "*22") == ["technician-logout"]
     assert _member(open_line, "7001") is None
+
+
+async def test_an_independent_witness_sees_the_same(
+    farm: PhoneFarm, open_line: Line, known_prompts: Recogniser, technicians: None, ani: Callable[[], str]
+) -> None:
+    """What the API tells of queue and technicians is what Asterisk itself says to somebody else."""
+    secret = json.loads((Path(open_line.state) / "secrets.json").read_text())["ami_witness"]
+    await asyncio.to_thread(registered, farm, "7001", Answering(how="ring"))
+    open_line.api("PUT", "/v1/queues/support/members/7001")
+    number = ani()
+    with Witness(open_line.ami, secret=secret) as witness:
+        async with RawCall(open_line.server, NUMBER, number) as call:
+            await asyncio.to_thread(hear, known_prompts, call.heard, "menu")
+            await call.press("2")
+            waiting = await asyncio.to_thread(
+                witness.wait_until, lambda: witness.waiting("support") or None, "a caller in the queue", 20
+            )
+            assert [row["CallerIDNum"] for row in waiting] == [number]
+            members = await asyncio.to_thread(witness.members, "support")
+            assert [row["Location"] for row in members] == ["PJSIP/7001"]
+            told = open_line.api("GET", "/v1/queues/support")
+            assert [one["ani"] for one in told["waiting"]] == [number]
+            assert [one["endpoint"] for one in told["members"]] == ["7001"]
+        await asyncio.to_thread(
+            witness.wait_until, lambda: True if not witness.waiting("support") else None, "an empty queue", 20
+        )
 
 
 def test_a_customer_cannot_log_in(farm: PhoneFarm, known_prompts: Recogniser, open_line: Line) -> None:
