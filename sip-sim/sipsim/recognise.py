@@ -251,7 +251,9 @@ def _decided(track: Track, start: int, same_sound: bool) -> bool:
     """Whether a sound need not be looked for at `start`, because of one that was followed."""
     if abs(track.start - start) < _TOGETHER:
         return same_sound
-    return track.start < start < track.end - _TOGETHER
+    # Where a prompt was cut, the first syllables of the next one can be taken for more of it.
+    doubtful = _TOGETHER if track.unheard <= _END else RATE
+    return track.start < start < track.end - doubtful
 
 
 def _overlap(one: Track, other: Track) -> int:

@@ -154,7 +154,8 @@ async def test_both_hear_each_other(
         await call.press("2")
         ringing = await asyncio.to_thread(phone.wait_ringing, 20)
         await asyncio.to_thread(ringing.wait_answered)
-        await call.speak(caller_says)
+        # A moment of silence first: the line learns where the caller's audio comes from.
+        await call.speak(b"\xff" * 8000 + caller_says)
         heard = await asyncio.to_thread(hear, known_prompts, call.heard, "technician-pause")
         assert heard.language == "en"
     await asyncio.to_thread(ringing.wait_ended)
