@@ -173,15 +173,15 @@ class _Bench:
         """The highest rate, in calls a second, at which every call succeeds and digits are answered in time."""
         good = 0.0
         async with self._running(back_end):
-            rate = 8.0
+            rate, seconds = 16.0, 1.6 * CALL_S
             while rate < 200:
                 (made, failed), (delays, lost) = await asyncio.gather(
-                    self._load(back_end, rate, 2 * CALL_S), self._time(back_end, 2 * CALL_S)
+                    self._load(back_end, rate, seconds), self._time(back_end, seconds)
                 )
                 late = sorted(delays)[int(0.99 * len(delays))] if delays else float("inf")
-                if failed or lost or late > _KEEPS_UP_MS or made < 0.9 * rate * 2 * CALL_S:
+                if failed or lost or late > _KEEPS_UP_MS or made < 0.9 * rate * seconds:
                     break
-                good, rate = rate, rate * 1.3
+                good, rate = rate, round(rate * 1.4)
         return good
 
     @contextlib.asynccontextmanager
