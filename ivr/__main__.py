@@ -139,6 +139,28 @@ def doctor(
     raise typer.Exit(0 if all(one.well for one in found) else 1)
 
 
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="Who will use it; shown in tickets' histories.")],
+    state: StateOption = Path("var"),
+    read_only: Annotated[bool, typer.Option("--read-only", help="May look, but change nothing.")] = False,
+) -> None:
+    """Make a token for the API and print it, once: only its digest is kept."""
+    from ivr.directory.tokens import create_token
+    from ivr.store.engine import open_store
+
+    async def make() -> str:
+        store = open_store(Settings(state=state.resolve()).database_url)
+        try:
+            await store.migrate()
+            async with store.unit() as unit:
+                return await create_token(unit, name, ("read",) if read_only else ("read", "write"), system_clock())
+        finally:
+            await store.close()
+
+    print(asyncio.run(make()))  # noqa: T201 - what the command is for
+
+
 @app.command("test")
 def run_all_tests(
     only: Annotated[list[str] | None, typer.Argument(help="Test files or folders instead of all.")] = None,

@@ -1,0 +1,86 @@
+"""What is said before the line starts on a machine that cannot run it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections import namedtuple
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ivr import preflight
+from ivr.errors import BadInput
+from ivr.settings import Address, Settings
+
+
+def settings(tmp_path: Path, **changes: object) -> Settings:
+    """A line that could run."""
+    values: dict[str, object] = {"state": tmp_path, "sip": Address(host="127.0.0.1", port=1)} | changes
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def test_demo_secrets_are_refused_where_others_can_reach(tmp_path: Path) -> None:
+    """Published passwords on a public address are an open door."""
+    public = settings(tmp_path, sip=Address(host="0.0.0.0", port=5060))
+    with pytest.raises(BadInput, match="--sip"):
+        preflight.check_demo_is_private(public)
+    preflight.check_demo_is_private(settings(tmp_path, sip=Address(host="0.0.0.0", port=5060), demo=False))
+    preflight.check_demo_is_private(settings(tmp_path))
+
+
+@pytest.mark.parametrize("field", ["agi", "ami"])
+def test_internal_ports_stay_on_loopback(tmp_path: Path, field: str) -> None:
+    """FastAGI has no authentication and AMI no encryption."""
+    with pytest.raises(BadInput, match=f"--{field}"):
+        preflight.check_internal_addresses(settings(tmp_path, **{field: Address(host="192.0.2.1", port=5000)}))
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_port_in_use_names_its_option(tmp_path: Path, kind: socket.SocketKind) -> None:
+    """SIP is looked at on UDP and TCP."""
+    with closing(socket.socket(socket.AF_INET, kind)) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(BadInput, match=f"--sip.*{port}"):
+            preflight.check_ports(settings(tmp_path, sip=Address(host="127.0.0.1", port=port)))
+
+
+def test_a_state_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """A file where the folder should be, as a read-only disk, is told with the option."""
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="--state") as error:
+        preflight.check_state(tmp_path / "file" / "state")
+    assert "cannot be written" in error.value.problem
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Voice messages would soon be lost."""
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 5_000_000, 5_000_000))
+    with pytest.raises(BadInput, match="only 5 MB are free"):
+        preflight.check_state(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["5060", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:70000", ":5060", "127.0.0.1:x"])
+def test_addresses_that_are_none(text: str) -> None:
+    """The error names the option it came from."""
+    with pytest.raises(BadInput, match="--sip"):
+        Address.parse(text, field="--sip")
+
+
+def test_settings_survive_being_handed_over(tmp_path: Path) -> None:
+    """What the supervisor writes is what the service reads."""
+    given = settings(
+        tmp_path,
+        rtp=(20000, 20100),
+        clock_shift_s=-3600.5,
+        trunk_hosts=("203.0.113.0/28",),
+        desks=tmp_path / "desks",
+        piper_models=(("fr", "voice.onnx"),),
+    )
+    given.write(tmp_path / "settings.json")
+    assert Settings.read(tmp_path / "settings.json") == given
