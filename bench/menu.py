@@ -176,7 +176,7 @@ class _Bench:
             rate, seconds = 20.0, CALL_S
             while rate < 200:
                 (made, failed), (delays, lost) = await asyncio.gather(
-                    self._load(back_end, rate, seconds), self._time(back_end, seconds)
+                    self._load(back_end, rate, seconds), self._time(back_end, seconds + CALL_S)
                 )
                 late = sorted(delays)[int(0.99 * len(delays))] if delays else float("inf")
                 if failed or lost or late > _KEEPS_UP_MS or made < 0.9 * rate * seconds:

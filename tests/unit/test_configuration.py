@@ -17,7 +17,14 @@ DESK: dict[str, Any] = {
     "operator_queue": "support",
     "operator_wait_s": 60,
 }
-PHONE: dict[str, Any] = {"name": "6001", "ha1": "0" * 32, "kind": "customer", "language": "fr", "display": "Julie", "caller_id": "1"}
+PHONE: dict[str, Any] = {
+    "name": "6001",
+    "ha1": "0" * 32,
+    "kind": "customer",
+    "language": "fr",
+    "display": "Julie",
+    "caller_id": "1",
+}
 
 
 def check(desk: dict[str, Any] | None = None, phone: dict[str, Any] | None = None, trunk: str = "127.0.0.0/8") -> None:
