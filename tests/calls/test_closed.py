@@ -34,7 +34,9 @@ async def _leave_message(line: Line, known: Recogniser, number: str, presses: di
     """Press keys as their prompts come, speak after the beep, and wait for the line to hang up."""
     async with RawCall(line.server, NUMBER, number) as call:
         for prompt, key in presses.items():
+            # The closed message is listened to as far as the opening it tells.
             await asyncio.to_thread(hear, known, call.heard, prompt)
+            await asyncio.sleep(5 if prompt == "closed-emergency" else 0)
             await call.press(key)
         await asyncio.to_thread(hear, known, call.heard, "message-record", whole=True)
         await asyncio.sleep(1)  # the beep
