@@ -65,7 +65,7 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
     finally:
         await store.close()
     progress("Asterisk's configuration")
-    known = _secrets(settings.state)
+    known = line_secrets(settings.state)
     phones = tuple(
         PhoneAccount(
             name=row.name,
@@ -133,7 +133,7 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
     )
 
 
-def _secrets(state: Path) -> dict[str, str]:
+def line_secrets(state: Path) -> dict[str, str]:
     """The passwords between our own processes: made once, readable by the owner only."""
     path = state / "secrets.json"
     if (kept := _kept(path)) is not None:
@@ -142,11 +142,6 @@ def _secrets(state: Path) -> dict[str, str]:
     made = {name: secrets.token_urlsafe(24) for name in ("ami_service", "ami_supervisor", "ami_witness")}
     _keep(path, json.dumps(made))
     return made
-
-
-def read_secrets(state: Path) -> dict[str, str]:
-    """As `prepare` made them."""
-    return _secrets(state)
 
 
 def _kept(path: Path) -> str | None:

@@ -35,7 +35,7 @@ from ivr.directory.people import Identity
 from ivr.directory.tokens import Tokens
 from ivr.errors import Unavailable
 from ivr.events import EventBus
-from ivr.prepare import load, read_secrets
+from ivr.prepare import line_secrets, load
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
 from ivr.supervisor import beat
@@ -85,7 +85,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     directory = Directory(store)
     calls = CallLog(store, bus, open_tickets=lambda customer_id: _open_tickets(store, customer_id))
     spool = Spool(settings.spool / "intake")
-    ami = Ami(settings.ami.host, settings.ami.port, "service", read_secrets(settings.state)["ami_service"])
+    ami = Ami(settings.ami.host, settings.ami.port, "service", line_secrets(settings.state)["ami_service"])
     ready = _Ready()
     context = LineContext(
         desks=desks,
