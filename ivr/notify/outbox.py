@@ -31,13 +31,42 @@ class Email:
 
 async def put_email(unit: Unit, email: Email, *, at: datetime) -> None:
     """Have an e-mail sent once this transaction is committed."""
+    subject = header_text(email.subject)
+    await _put(unit, "email", email.to, subject, email.body, email.language, email.ticket_number, at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sms:
+    """One text message. `to` is E.164 digits without the plus sign."""
+
+    to: str
+    body: str
+    language: str
+    ticket_number: int | None = None
+
+
+async def put_sms(unit: Unit, sms: Sms, *, at: datetime) -> None:
+    """Have a text message sent once this transaction is committed."""
+    await _put(unit, "sms", sms.to, "", sms.body, sms.language, sms.ticket_number, at)
+
+
+async def _put(
+    unit: Unit,
+    kind: str,
+    recipient: str,
+    subject: str,
+    body: str,
+    language: str,
+    ticket_number: int | None,
+    at: datetime,
+) -> None:
     values = {
-        "kind": "email",
-        "recipient": email.to,
-        "subject": header_text(email.subject),
-        "body": email.body,
-        "language": email.language,
-        "ticket_number": email.ticket_number,
+        "kind": kind,
+        "recipient": recipient,
+        "subject": subject,
+        "body": body,
+        "language": language,
+        "ticket_number": ticket_number,
         "state": "pending",
         "created_at": at,
     }

@@ -10,7 +10,7 @@ outbox = Table(
     "outbox",
     metadata,
     Column("id", Integer, primary_key=True),
-    #: email
+    #: email, sms
     Column("kind", String(20), nullable=False),
     Column("recipient", String(254), nullable=False),
     Column("subject", String(500), nullable=False),
