@@ -15,9 +15,8 @@ async def ask(session: AgiSession, context: LineContext, desk: Desk, step: menu.
 
     Every prompt can be cut short by a key. The last one and the wait after it are one command.
     """
-    sounds = [
-        await context.sounds.of(desk.id, prompt.id, step.language, dict(prompt.variables)) for prompt in step.prompts
-    ]
+    prompts = [(prompt.id, dict(prompt.variables)) for prompt in step.prompts]
+    sounds = await context.sounds.in_a_row(desk.id, prompts, step.language)
     names = ", ".join(prompt.id for prompt in step.prompts)
     context.calls.note(call_id, "played", context.clock(), prompts=names, language=step.language)
     key: str | None = None

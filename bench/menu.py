@@ -36,6 +36,7 @@ from ivr.asterisk.process import AsteriskProcess
 from ivr.asterisk.runtime import Runtime
 from ivr.desk import menu as desk_menu
 from ivr.prepare import Prepared, load, prepare
+from ivr.prompts.build import Sounds
 from ivr.settings import Address, Settings
 from ivr.supervisor import Service
 from ivr.up import ensure_runtime
@@ -288,12 +289,23 @@ async def _menu_steps(settings: Settings, found: Runtime) -> list[Step]:
         if isinstance(asked, desk_menu.Decided):
             asked = next(conversation)
             continue
-        names = [await sounds.of(desk.id, one.id, asked.language, dict(one.variables)) for one in asked.prompts]
+        names = await _joined(sounds, desk.id, asked)
         steps.append(Step(sounds=tuple(names), wait_ms=round(asked.wait_s * 1000)))
         if not keys:
             break
         asked = conversation.send(keys.pop(0))
     return steps
+
+
+async def _joined(sounds: Sounds, desk: str, asked: desk_menu.Ask) -> list[str]:
+    """The step's sounds as calls get them once they have been asked for: as one, in all back ends alike."""
+    prompts = [(one.id, dict(one.variables)) for one in asked.prompts]
+    for _ in range(100):
+        names = await sounds.in_a_row(desk, prompts, asked.language)
+        if len(names) == 1:
+            return names
+        await asyncio.sleep(0.05)
+    raise RuntimeError(f"the sounds of a step were not joined: {names}")
 
 
 async def _listening(port: int) -> None:

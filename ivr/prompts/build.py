@@ -6,7 +6,7 @@ import asyncio
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,9 @@ log = structlog.get_logger()
 _PIPELINE = "3"
 #: A sound that a call waits for must be there within this many seconds.
 _CALL_WAITS_S = 2.0
+#: Where sounds made of others are, and how many there may be: openings come and go, menus are few.
+_JOINED = "ov/joined"
+_MOST_JOINED = 500
 
 
 class BuildError(OmnivigilError):
@@ -65,6 +68,9 @@ class Sounds:
         self._known: dict[tuple[str, str, str, tuple[tuple[str, str], ...]], str] = {}
         #: Sounds being made for calls, by name.
         self._making: dict[str, asyncio.Task[None]] = {}
+        #: Sounds that are played one after the other, to the one sound that all of them make; None until it is made.
+        self._joined: dict[tuple[str, ...], str | None] = {}
+        self._joining: set[asyncio.Task[None]] = set()
 
     # Looking up, on calls --------------------------------------------------------------------------
 
@@ -93,6 +99,35 @@ class Sounds:
                 return self._files.path(self.name(plain))
         self._known[key] = self._files.path(name)
         return self._known[key]
+
+    async def in_a_row(self, desk: str, prompts: Sequence[tuple[str, Mapping[str, str]]], language: str) -> list[str]:
+        """As `of`, for prompts (id, variables) that follow each other: one sound, which is one command on a call.
+
+        The first time it is asked for, and when it cannot be made, the single sounds.
+        """
+        single = [await self.of(desk, prompt, language, variables) for prompt, variables in prompts]
+        if len(single) == 1:
+            return single
+        key = tuple(single)
+        if key not in self._joined and len(self._joined) < _MOST_JOINED:
+            self._joined[key] = None
+            self._background(asyncio.to_thread(self._join, key))
+        joined = self._joined.get(key)
+        return single if joined is None else [joined]
+
+    def _background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name="join sounds")
+        self._joining.add(task)
+        task.add_done_callback(self._joining.discard)
+
+    def _join(self, parts: tuple[str, ...]) -> None:
+        name = f"{_JOINED}/{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
+        try:
+            self._files.join(name, parts)
+        except (OmnivigilError, OSError) as error:
+            log.warning("sounds stay single", error=str(error))
+        else:
+            self._joined[parts] = self._files.path(name)
 
     async def _in_time(self, name: str, utterance: Utterance) -> None:
         """Speak it once, whoever else waits for it, and go on speaking when a call cannot wait longer."""
@@ -136,6 +171,7 @@ class Sounds:
 
     def open(self) -> None:
         """Know what was built, without looking at each file. What is not known is looked for when it is asked for."""
+        self._files.clear(_JOINED)
         try:
             self._there = set(json.loads(self._manifest.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from ivr.errors import BadInput
@@ -47,6 +49,21 @@ class SoundFiles:
             write(file, content)
         write(checks, json.dumps(checksums).encode())
         self.have(name)
+
+    def join(self, name: str, parts: Sequence[str]) -> None:
+        """Make one sound of several that are there, format by format. Raises BadInput, and OSError for a part."""
+        stem = self._folder / name
+        *sounds, checks = _files(stem)
+        checksums: dict[str, int] = {}
+        for extension, file in zip(FORMATS, sounds, strict=True):
+            content = b"".join(self._folder.joinpath(f"{part}.{extension}").read_bytes() for part in parts)
+            write(file, content)
+            checksums[extension] = zlib.crc32(content)
+        write(checks, json.dumps(checksums).encode())
+
+    def clear(self, kind: str) -> None:
+        """Remove all of `kind` from the folder; whoever plays one of them hears it to its end."""
+        shutil.rmtree(self._folder / kind, ignore_errors=True)
 
     def only(self, kind: str, name: str) -> None:
         """Remove from the folder all of `kind` but `name`: Asterisk plays whatever is there."""

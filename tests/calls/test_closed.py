@@ -38,8 +38,7 @@ async def _leave_message(line: Line, known: Recogniser, number: str, presses: di
             await asyncio.to_thread(hear, known, call.heard, prompt)
             await asyncio.sleep(5 if prompt == "closed-emergency" else 0)
             await call.press(key)
-        await asyncio.to_thread(hear, known, call.heard, "message-record", whole=True)
-        await asyncio.sleep(1)  # the beep
+        await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
         await call.speak(speech(line, 4))
         await call.press("#")
         assert await call.ended_by_line(30)
@@ -103,8 +102,7 @@ async def test_hanging_up_after_speaking_keeps_the_message(
     async with RawCall(closed_line.server, NUMBER, number) as call:
         await asyncio.to_thread(hear, closed_prompts, call.heard, "menu")
         await call.press("3")
-        await asyncio.to_thread(hear, closed_prompts, call.heard, "message-record", whole=True)
-        await asyncio.sleep(1)
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "beep", whole=True)
         await call.speak(speech(closed_line, 4))
     record = await asyncio.to_thread(closed_line.ended_call_from, number)
     assert record["result"] == "message"
@@ -116,8 +114,7 @@ async def test_silence_is_asked_again(closed_line: Line, closed_prompts: Recogni
     async with RawCall(closed_line.server, NUMBER, ani()) as call:
         await asyncio.to_thread(hear, closed_prompts, call.heard, "menu")
         await call.press("4")
-        await asyncio.to_thread(hear, closed_prompts, call.heard, "message-record", whole=True)
-        await asyncio.sleep(1)
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "beep", whole=True)
         await call.press("#")
         await asyncio.to_thread(hear, closed_prompts, call.heard, "message-silence")
 

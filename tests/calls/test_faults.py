@@ -94,8 +94,7 @@ async def test_a_message_left_without_the_service_becomes_a_ticket(line: Line, k
     speech = next((Path(line.state) / "sounds" / "ov" / "fr").glob("menu-*.ulaw")).read_bytes()[: 8000 * 4]
     with service_killed(line):
         async with RawCall(line.server, NUMBER, "4185550101") as call:
-            await asyncio.to_thread(hear, known, call.heard, "fallback-message", whole=True)
-            await asyncio.sleep(1)
+            await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
             await call.speak(speech)
             await call.press("#")
             await asyncio.to_thread(hear, known, call.heard, "fallback-received")
@@ -116,8 +115,7 @@ async def test_killed_while_a_message_is_recorded(line: Line, known: Recogniser)
     async with RawCall(line.server, NUMBER, "4185550103") as call:
         await asyncio.to_thread(hear, known, call.heard, "menu")
         await call.press("2")
-        await asyncio.to_thread(hear, known, call.heard, "message-record", whole=True)
-        await asyncio.sleep(1)
+        await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
         speaking = asyncio.create_task(call.speak(speech))
         await asyncio.sleep(2)
         with service_killed(line):
