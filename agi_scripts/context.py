@@ -12,6 +12,8 @@ import structlog
 from agi_scripts.recording import Recording
 from ivr.asterisk.fastagi import AgiSession
 from ivr.asterisk.queue_members import AmiQueueMembers
+from ivr.callbacks.keeper import Keeper
+from ivr.callbacks.offers import Offers
 from ivr.calls.log import CallLog
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
@@ -21,6 +23,7 @@ from ivr.directory.directory import Directory
 from ivr.directory.numbers import normalise
 from ivr.events import EventBus
 from ivr.prompts.build import Sounds
+from ivr.queueing.watch import QueueWatch
 from ivr.store.engine import Store
 from ivr.tickets import messages
 from ivr.tickets.intake import Notice, VoiceMessage
@@ -39,11 +42,15 @@ class LineContext:
     directory: Directory
     calls: CallLog
     members: AmiQueueMembers
+    watch: QueueWatch
+    keeper: Keeper
     store: Store
     spool: Spool
     sounds: Sounds
     bus: EventBus
     clock: Clock
+    #: Calls to which a callback was offered.
+    offers: Offers
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     @property
@@ -66,6 +73,10 @@ class LineContext:
         """Let what is under way come to its end."""
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=deadline_s)
+
+    def offered(self, call_id: str) -> bool:
+        """Whether this caller was told of the callback: pressing 1 means nothing before."""
+        return call_id in self.offers
 
     def open_ticket(self, call_id: str, desk: Desk, department: str, language: str) -> None:
         """A call goes to a department: it gets a ticket (OV-11), while it goes."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from ivr.callbacks.callback import Callback
 from ivr.calls.log import CallLog
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
@@ -15,6 +16,7 @@ from ivr.desk.schema import Desk
 from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens
 from ivr.events import EventBus
+from ivr.queueing.places import Places
 from ivr.store.engine import Store
 
 
@@ -52,6 +54,26 @@ class QueueMembers(Protocol):
         """Everyone in one queue, or in all."""
 
 
+class CallbackKeeper(Protocol):
+    """Whoever keeps the places of callbacks."""
+
+    async def cancel(self, callback: str, reason: str) -> Callback | None:
+        """End it unless it is being carried out or over. Raises Unavailable."""
+
+    def position(self, one: Callback) -> int:
+        """Its place in line now, counted from 1."""
+
+
+class Waiting(Protocol):
+    """Who stands in the queues."""
+
+    def places(self, queue: str) -> Places:
+        """Everyone, the next to be served first."""
+
+    def wait_s(self, queue: str, position: int) -> float | None:
+        """The estimate for a position, in seconds; None when nobody is there to answer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Health:
     """Whether calls are taken, and how each component is: `ok`, or what is wrong."""
@@ -70,6 +92,8 @@ class Services:
     calls: CallLog
     bus: EventBus
     members: QueueMembers
+    keeper: CallbackKeeper
+    watch: Waiting
     #: The main desk first.
     desks: Mapping[str, Desk]
     #: By desk, then by department.

@@ -104,6 +104,7 @@ async def run(console: Console, *, rate: float, seconds: float, rounds: int, ram
                 for back_end in BACK_ENDS:
                     console.print(f"round {round_number} of {rounds}: {back_end.name}")
                     await bench.measure(back_end, results[back_end.name], rate, seconds)
+            _print(console, results)
             for back_end in BACK_ENDS if ramp else ():
                 console.print(f"saturation: {back_end.name}")
                 results[back_end.name].saturation = await bench.saturate(back_end)

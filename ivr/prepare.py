@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount
 from ivr.asterisk.runtime import Runtime
 from ivr.desk.hours import Calendar, calendars_of
 from ivr.desk.load import BUILT_IN, Desks, load_desks
-from ivr.desk.schema import Desk
+from ivr.desk.schema import CALLBACK_KEY, CallbackRules, Desk, Queue
 from ivr.directory.asterisk_rows import phone_rows
 from ivr.directory.demo import load_demo
 from ivr.directory.directory import Directory
@@ -84,7 +84,13 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
         desks=[_routing(desk) for desk in desks.values()],
         queues=[
             QueueConfig(
-                id=name, strategy=queue.strategy, ring_s=queue.ring_s, retry_s=queue.retry_s, wrapup_s=queue.wrapup_s
+                id=name,
+                strategy=queue.strategy,
+                ring_s=queue.ring_s,
+                retry_s=queue.retry_s,
+                wrapup_s=queue.wrapup_s,
+                announce_s=queue.announce_s,
+                keys=queue_keys(desk, queue),
             )
             for desk in desks.values()
             for name, queue in desk.queues.items()
@@ -92,6 +98,7 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
         phones=phones,
         prompts=_fixed_prompts(desks, sounds),
         trunk_hosts=["127.0.0.0/8", *settings.trunk_hosts],
+        callback_ring_s=max((rules.ring_s for rules in _callback_rules(desks)), default=30),
         strict_rtp=settings.strict_rtp,
     )
     return Prepared(desks=desks, phones=phones, secrets=known)
@@ -119,11 +126,28 @@ def _routing(desk: Desk) -> DeskRouting:
     )
 
 
+def queue_keys(desk: Desk, queue: Queue) -> tuple[str, ...]:
+    """The keys that mean something to who waits in a queue of the desk."""
+    return (*((CALLBACK_KEY,) if queue.callback is not None else ()), *desk.menu.languages)
+
+
+def _callback_rules(desks: Desks) -> Iterator[CallbackRules]:
+    for desk in desks.values():
+        for queue in desk.queues.values():
+            if queue.callback is not None:
+                yield queue.callback
+
+
 def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
     main = next(iter(desks.values()))
     return FixedPrompts(
         not_in_service=sounds.fixed(main.id, "not-in-service", main.languages[0]),
         technician_login=sounds.fixed(main.id, "technician-login", main.languages[0]),
+        waiting={
+            language: sounds.fixed(desk.id, "queue-patience", language)
+            for desk in reversed(list(desks.values()))
+            for language in desk.languages
+        },
         fallback={
             (desk.id, what, language): sounds.fixed(desk.id, f"fallback-{what}", language)
             for desk in desks.values()

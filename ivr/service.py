@@ -7,17 +7,19 @@ import contextlib
 import signal
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 import uvicorn
 
+from agi_scripts.callback import callback
 from agi_scripts.context import LineContext, notice_of
 from agi_scripts.line import line
 from agi_scripts.message import message
 from agi_scripts.recording import inspect
 from agi_scripts.technician import technician
+from agi_scripts.waiting import waiting
 from api.app import create_app
 from api.services import Health, Services
 from ivr.asterisk import runtime
@@ -25,6 +27,11 @@ from ivr.asterisk.ami import Ami, Fields, State
 from ivr.asterisk.config import Folders
 from ivr.asterisk.fastagi import AgiSession, FastAgiServer
 from ivr.asterisk.queue_members import AmiQueueMembers, member_of
+from ivr.callbacks import store as callback_statements
+from ivr.callbacks.channels import Channels, Prompts
+from ivr.callbacks.keeper import Keeper
+from ivr.callbacks.lapsed import Lapse
+from ivr.callbacks.offers import Offers
 from ivr.calls import asterisk_events
 from ivr.calls import store as call_statements
 from ivr.calls.log import CallLog
@@ -36,6 +43,9 @@ from ivr.directory.tokens import Tokens
 from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.prepare import line_secrets, load
+from ivr.prompts.build import Sounds
+from ivr.queueing.news import News
+from ivr.queueing.watch import QueueWatch
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
 from ivr.supervisor import beat
@@ -87,12 +97,35 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     spool = Spool(settings.spool / "intake")
     ami = Ami(settings.ami.host, settings.ami.port, "service", line_secrets(settings.state)["ami_service"])
     ready = _Ready()
+    watch = QueueWatch({name: queue for desk in desks.values() for name, queue in desk.queues.items()}, clock)
+    keeper = Keeper(
+        store=store,
+        channels=Channels(ami, trunk=settings.trunk is not None),
+        watch=watch,
+        desks=desks,
+        calendars=calendars,
+        prompts=lambda desk, language: _callback_prompts(sounds, desk, language),
+        bus=bus,
+        clock=clock,
+        lapsed=Lapse(desks, directory.identify, clock),
+    )
+    # The context is made of the offers, and what they tell is noted beside a call in it.
+    offers = Offers(
+        watch=watch,
+        keeper=keeper,
+        calls=calls,
+        clock=clock,
+        told=lambda call_id, desk, at: context.aside(_note_offer(context, call_id, desk, at), f"offer {call_id}"),
+    )
     context = LineContext(
         desks=desks,
         calendars=calendars,
         directory=directory,
         calls=calls,
         members=AmiQueueMembers(ami),
+        watch=watch,
+        keeper=keeper,
+        offers=offers,
         store=store,
         spool=spool,
         sounds=sounds,
@@ -109,6 +142,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             calls=calls,
             bus=bus,
             members=context.members,
+            keeper=keeper,
+            watch=watch,
             desks=desks,
             calendars=calendars,
             health=lambda: _health(store, ami, ready),
@@ -130,6 +165,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "call writer": calls.run(),
         "spool": keep_draining(spool, store, bus=bus),
         "events": _follow(ami, calls, context),
+        "callbacks": keeper.run(),
+        "news": News(settings.sounds, watch.queues, watch, offers.listener, sounds.fixed).run(),
         "directory": _renew(directory),
         "claims": _claims(settings, context).run(),
         "recovery": _recovery(settings, context).run(),
@@ -166,10 +203,28 @@ async def _converse(session: AgiSession, context: LineContext) -> None:
                 await line(session, context)
             case "message":
                 await message(session, context)
+            case "waiting":
+                await waiting(session, context)
+            case "callback":
+                await callback(session, context)
             case "technician":
                 await technician(session, context)
             case other:
                 log.error("no such conversation; the dialplan takes the caller", path=other)
+
+
+def _callback_prompts(sounds: Sounds, desk: str, language: str) -> Prompts:
+    return Prompts(
+        greeting=sounds.fixed(desk, "callback-greeting", language),
+        no_answer=sounds.fixed(desk, "callback-no-answer", language),
+    )
+
+
+async def _note_offer(context: LineContext, call_id: str, desk: str, at: datetime) -> None:
+    """The wide end of the funnel."""
+    context.calls.note(call_id, "callback-offered", at)
+    async with context.store.unit() as unit:
+        await callback_statements.offered(unit, call_id=call_id, desk=desk, at=at)
 
 
 def _api(settings: Settings, services: Services) -> uvicorn.Server:
@@ -214,7 +269,9 @@ async def _follow(ami: Ami, calls: CallLog, context: LineContext) -> None:
     """Enter what Asterisk tells, in order; one event that cannot be entered does not stop the others."""
     async for event in ami.events():
         try:
+            context.watch.enter(event)
             asterisk_events.enter(calls, event, context.clock())
+            await context.keeper.enter(event)
             if event.get("event", "").startswith("QueueMember"):
                 context.bus.publish("member.changed", context.clock(), _member(event))
         except Exception:

@@ -60,6 +60,8 @@ class Settings:
     demo: bool = True
     #: Networks whose calls come in by the trunk, as in 203.0.113.0/28; loopback always does.
     trunk_hosts: tuple[str, ...] = ()
+    #: Where calls go out; without it, only registered phones can be called.
+    trunk: Address | None = None
     #: A folder of desk files instead of the ones that come with the product.
     desks: Path | None = None
     #: A folder of recorded prompts that win over the voice engines.
@@ -80,6 +82,7 @@ class Settings:
         values = json.loads(path.read_text())
         for name in ("sip", "http", "agi", "ami"):
             values[name] = Address(**values[name])
+        values["trunk"] = Address(**values["trunk"]) if values["trunk"] is not None else None
         for name in ("state", "desks", "recordings"):
             values[name] = Path(values[name]) if values[name] is not None else None
         for name in ("rtp", "trunk_hosts"):

@@ -41,6 +41,16 @@ class MemberView(BaseModel):
     last_call: AwareDatetime | None = Field(description="When their last call ended.")
 
 
+class PlaceView(BaseModel):
+    """One place in line: a live caller's, or one that is held for a callback."""
+
+    position: int = Field(description="Counted from 1.")
+    since: AwareDatetime = Field(description="When whoever it is first stood in the queue.")
+    call_id: str | None
+    callback: str | None = Field(description="The callback that the place is held for.")
+    wait_s: float | None = Field(description="Estimated seconds until it is answered; null with nobody there.")
+
+
 class QueueView(BaseModel):
     """A queue, its members and who waits, the longest first."""
 
@@ -48,6 +58,7 @@ class QueueView(BaseModel):
     desk: str
     members: list[MemberView]
     waiting: list[CallView]
+    places: list[PlaceView] = Field(description="As they will be answered, held places too.")
 
 
 class Pause(Given):
@@ -153,4 +164,14 @@ def _view(has: Services, queue: str, desk: Desk, members: list[Member]) -> Queue
         desk=desk.id,
         members=[_member_view(has, one) for one in members],
         waiting=[CallView(**summary(call)) for call in waiting],
+        places=[
+            PlaceView(
+                position=position,
+                since=place.arrived_at,
+                call_id=has.calls.id_of(place.uniqueid),
+                callback=place.callback,
+                wait_s=has.watch.wait_s(queue, position),
+            )
+            for position, place in enumerate(has.watch.places(queue), 1)
+        ],
     )

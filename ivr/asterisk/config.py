@@ -163,6 +163,10 @@ class QueueConfig:
     ring_s: int
     retry_s: int
     wrapup_s: int
+    #: Between two announcements of the caller's place.
+    announce_s: int
+    #: The keys that lead out of it.
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +219,8 @@ class FixedPrompts:
 
     not_in_service: str
     technician_login: str
+    #: By language, what a queue announces without the service.
+    waiting: Mapping[str, str]
     #: (desk id, `queue` | `message` | `received`, language) -> sound file.
     fallback: Mapping[tuple[str, str, str], str]
 
@@ -229,6 +235,7 @@ def render(
     phones: Sequence[PhoneAccount],
     prompts: FixedPrompts,
     trunk_hosts: Sequence[str],
+    callback_ring_s: int,
     strict_rtp: bool = True,
 ) -> None:
     """Write every configuration file; raises UnsafeConfiguration before writing any."""
@@ -236,6 +243,7 @@ def render(
     folders = Folders.below(settings)
     folders.make(runtime)
     _link_fallback(folders.sounds, prompts)
+    _link_waiting(folders.sounds, prompts)
     values: dict[str, Any] = {
         "runtime": runtime,
         "etc": folders.etc,
@@ -254,6 +262,8 @@ def render(
         "agi": settings.agi,
         "sip": settings.sip,
         "trunk_hosts": trunk_hosts,
+        "trunk": settings.trunk,
+        "callback_ring_s": callback_ring_s,
         "endpoints": phones,
         "queues": queues,
         "desks": desks,
@@ -284,7 +294,7 @@ def _accounts(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
             "name": "service",
             "secret": secrets["ami_service"],
             "read": "call,agent,dialplan,system",
-            "write": "agent,originate,reporting",
+            "write": "agent,call,originate,reporting",
             "events": SERVICE_EVENTS,
         },
         {
@@ -316,7 +326,7 @@ def _check(
     plain = [
         *(text for d in desks for text in (d.id, d.language, d.operator, d.operator_queue)),
         *(text for d in desks for text in (*d.dialled, *d.service_codes)),
-        *(text for q in queues for text in (q.id, q.strategy)),
+        *(text for q in queues for text in (q.id, q.strategy, *q.keys)),
         *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id)),
         *trunk_hosts,
     ]
@@ -335,6 +345,16 @@ def _link_fallback(sounds: Path, prompts: FixedPrompts) -> None:
     for (desk, what, language), sound in prompts.fallback.items():
         for extension in ("ulaw", "alaw", "g722", "sln16"):
             _link(folder / f"{desk}-{what}-{language}.{extension}", Path(f"{sound}.{extension}"))
+
+
+def _link_waiting(sounds: Path, prompts: FixedPrompts) -> None:
+    """What a queue announces where the service has written nothing; and to held places, next to nothing."""
+    for language, sound in prompts.waiting.items():
+        folder = sounds / f"{language}_ov"
+        folder.mkdir(parents=True, exist_ok=True)
+        _link(folder / "ov-wait.ulaw", Path(f"{sound}.ulaw"))
+    (sounds / "none").mkdir(exist_ok=True)
+    (sounds / "none" / "ov-wait.ulaw").write_bytes(b"\xff" * 160)
 
 
 def _write_private(path: Path, text: str) -> None:

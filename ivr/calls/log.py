@@ -143,7 +143,10 @@ class CallLog:
         held = self._held.get(call_id)
         if held is None or held.call.ended_at is not None:
             return
-        held.call.queue, held.call.queued_at = queue, require_aware(at)
+        held.call.queue = queue
+        if held.call.queued_at is None:
+            # Whoever comes back to their place has waited since the first time.
+            held.call.queued_at = require_aware(at)
         self._row(held)
         self._add(held, "queued", at, {"queue": queue, **facts})
         self._bus.publish("call.queued", at, summary(held.call) | {"facts": plain(facts)})

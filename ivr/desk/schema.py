@@ -54,6 +54,9 @@ VARIABLES: Final = {
     "ringing-department": {"department"},
 }
 
+#: What a waiting caller presses to be called back (OV-9).
+CALLBACK_KEY: Final = "1"
+
 #: Names that Asterisk's configuration has for something else.
 _TAKEN_IDS = frozenset({"next", "queue", "ring", "message", "done", "general", "globals"})
 
@@ -192,6 +195,31 @@ class Department(_Part):
         return self
 
 
+class CallbackRules(_Part):
+    """Being called back while keeping one's place: when it is offered, and how it is carried out (OV-9)."""
+
+    #: The technician answers first and hears the customer being dialled, or the customer is dialled first.
+    mode: Literal["technician_first", "customer_first"] = "technician_first"
+    #: Offered when so many wait, callers and held places together …
+    waiting: Annotated[int, Field(ge=1, le=1000)] = 3
+    #: … or when the wait is estimated at so many seconds …
+    wait_s: Annotated[int, Field(ge=30, le=14_400)] = 300
+    #: … and never with fewer technicians logged in than this.
+    technicians: Annotated[int, Field(ge=1, le=1000)] = 1
+    #: Times that a customer is dialled, seconds it rings, and seconds between the attempts.
+    attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    ring_s: Annotated[int, Field(ge=10, le=60)] = 30
+    pause_s: Annotated[int, Field(ge=5, le=7200)] = 300
+    #: The request lapses after so many hours of the desk being open.
+    open_hours: Annotated[float, Field(gt=0, le=80, allow_inf_nan=False)] = 8.0
+    #: Countries (ISO 3166) whose geographic and mobile numbers may be called.
+    regions: Annotated[tuple[Country, ...], Field(min_length=1)] = ("CA", "US")
+    #: Requests taken from one number, one customer and in all, per day.
+    per_number: Annotated[int, Field(ge=1, le=100)] = 5
+    per_customer: Annotated[int, Field(ge=1, le=1000)] = 20
+    per_day: Annotated[int, Field(ge=1, le=100_000)] = 1000
+
+
 class Queue(_Part):
     """One queue of app_queue."""
 
@@ -204,6 +232,12 @@ class Queue(_Part):
     wrapup_s: Annotated[int, Field(ge=0, le=600)] = 15
     #: The longest wait, in seconds; then the caller may leave a message.
     max_wait_s: Annotated[int, Field(ge=30, le=14_400)] = 3600
+    #: Seconds between two announcements of the caller's place and wait.
+    announce_s: Annotated[int, Field(ge=10, le=600)] = 45
+    #: A technician's usual time for a call, in seconds; the estimate rests on it until calls tell better.
+    handling_s: Annotated[int, Field(ge=10, le=7200)] = 300
+    #: Without it, no callback is offered.
+    callback: CallbackRules | None = None
 
 
 class Menu(_Part):
@@ -284,6 +318,9 @@ class Desk(_Part):
                 if values.count(value) > 1:
                     yield Incoherent(field, f"{value} is given twice", "keep one of them")
         special = [self.menu.repeat, self.menu.operator_key, *self.menu.languages]
+        if CALLBACK_KEY in self.menu.languages and any(queue.callback for queue in self.queues.values()):
+            problem = f"{CALLBACK_KEY} asks for a callback in the queue"
+            yield Incoherent(f"menu.languages.{CALLBACK_KEY}", problem, "choose another key")
         for key in special:
             if key in self.menu.keys:
                 yield Incoherent(f"menu.keys.{key}", "the key has another meaning already", "choose another key")

@@ -106,7 +106,8 @@ class Sounds:
         The first time it is asked for, and when it cannot be made, the single sounds.
         """
         single = [await self.of(desk, prompt, language, variables) for prompt, variables in prompts]
-        if len(single) == 1:
+        if len(single) == 1 or any(prompt.startswith("digit-") for prompt, _ in prompts):
+            # Every number is another row.
             return single
         key = tuple(single)
         if key not in self._joined and len(self._joined) < _MOST_JOINED:
@@ -171,7 +172,6 @@ class Sounds:
 
     def open(self) -> None:
         """Know what was built, without looking at each file. What is not known is looked for when it is asked for."""
-        self._files.clear(_JOINED)
         try:
             self._there = set(json.loads(self._manifest.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
@@ -187,9 +187,15 @@ class Sounds:
     ) -> BuildReport:
         """Make what is missing. Raises BuildError that names every prompt without text or sound, VoiceFailed, and
         BadInput that names the path when the disk does not take the sounds."""
+        # Before Asterisk starts: nobody plays one of them now.
+        self._files.clear(_JOINED)
         wanted, without_text = self._catalog.everything(calendars, now)
         lacks = [_told(error) for error in without_text]
-        core = [CoreSounds.utterance(prompt, language) for language in self._languages for prompt in CoreSounds.FILES]
+        core = [
+            CoreSounds.utterance(prompt, language)
+            for language in self._languages
+            for prompt in CoreSounds.prompts(language)
+        ]
         manifest: dict[str, list[Utterance]] = {}
         todo: dict[Engine, dict[str, Utterance]] = {}
         for utterance in (*wanted, *core):

@@ -44,6 +44,8 @@ REQUIRED = (
     "technician-not-logged-in",
     "technician-unknown",
     "not-in-service",
+    "queue-patience",
+    "queue-wait-long",
     "fallback-queue",
     "fallback-message",
     "fallback-received",
@@ -52,6 +54,29 @@ REQUIRED = (
 REQUIRED_FOR_EMERGENCIES = ("closed-emergency", "closed-emergency-no-opening", "message-received-urgent")
 #: And where there is another language to offer.
 REQUIRED_FOR_LANGUAGES = ("language-offer",)
+
+#: And where a queue offers callbacks.
+REQUIRED_FOR_CALLBACKS = (
+    "callback-offer",
+    "callback-number",
+    "callback-confirm",
+    "callback-enter",
+    "callback-number-refused",
+    "callback-limit",
+    "callback-not-now",
+    "callback-back",
+    "callback-accepted",
+    "callback-accepted-later",
+    "callback-pending",
+    "callback-pending-choices",
+    "callback-kept",
+    "callback-cancelled",
+    "callback-greeting",
+    "callback-brief",
+    "callback-brief-dialling",
+    "callback-no-answer",
+    "callback-withdrawn",
+)
 
 #: Openings are spoken ready-made for this many days; later ones are spoken when they are needed.
 DAYS_AHEAD = 100
@@ -123,6 +148,8 @@ class Catalog:
             yield from REQUIRED_FOR_EMERGENCIES
         if desk.menu.languages:
             yield from REQUIRED_FOR_LANGUAGES
+        if any(queue.callback is not None for queue in desk.queues.values()):
+            yield from REQUIRED_FOR_CALLBACKS
         yield from (name for name in desk.texts if name not in REQUIRED)
 
     def everything(

@@ -85,16 +85,27 @@ class CoreSounds:
 
     SPEAKERS: Mapping[str, str] = {"fr": "fr_CA_f_June", "en": "en_US_f_Allison"}
     #: Prompt to file below a speaker's folder.
-    FILES: Mapping[str, str] = {"beep": "beep.wav"} | {f"digit-{n}": f"digits/{n}.wav" for n in range(10)}
+    FILES: Mapping[str, str] = (
+        {"beep": "beep.wav"}
+        | {f"digit-{n}": f"digits/{n}.wav" for n in range(10)}
+        | {f"number-{n}": f"digits/{n}.wav" for n in (*range(10, 20), *range(20, 100, 10), "hundred", "et")}
+        | {f"queue-{n}": f"queue-{n}.wav" for n in ("youarenext", "thereare", "callswaiting", "holdtime")}
+        | {f"queue-{n}": f"queue-{n}.wav" for n in ("minute", "minutes")}
+    )
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._identities: dict[Path, str] = {}
 
     @classmethod
+    def prompts(cls, language: str) -> tuple[str, ...]:
+        """Those of FILES that a language has; « vingt et un » has a word that others do without."""
+        return tuple(prompt for prompt in cls.FILES if prompt != "number-et" or language == "fr")
+
+    @classmethod
     def utterance(cls, prompt: str, language: str) -> Utterance:
         """One of FILES in a language; it has no voice, since no engine shall speak it."""
-        text = prompt.removeprefix("digit-")
+        text = prompt.removeprefix("digit-").removeprefix("number-")
         return Utterance(desk="", id=prompt, language=language, text=text, voice="")
 
     def _file(self, utterance: Utterance) -> Path:

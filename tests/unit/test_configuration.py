@@ -31,7 +31,7 @@ def check(desk: dict[str, Any] | None = None, phone: dict[str, Any] | None = Non
     """Check a configuration that differs in one value."""
     _check(
         desks=[DeskRouting(**(DESK | (desk or {})))],
-        queues=[QueueConfig(id="support", strategy="rrmemory", ring_s=20, retry_s=2, wrapup_s=10)],
+        queues=[QueueConfig(id="support", strategy="rrmemory", ring_s=20, retry_s=2, wrapup_s=10, announce_s=30, keys=("1", "9"))],
         phones=[PhoneAccount(**(PHONE | (phone or {})))],
         trunk_hosts=[trunk],
     )

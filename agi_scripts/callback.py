@@ -1,0 +1,111 @@
+"""A callback being carried out, on the technician's channel and on the customer's."""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+
+from agi_scripts.context import LineContext, endpoint_of
+from agi_scripts.waiting import _as_said
+from ivr.asterisk.ami import AmiRefused
+from ivr.asterisk.fastagi import AgiSession, CallHungUp
+from ivr.callbacks.callback import Callback, NotNow
+from ivr.errors import Unavailable
+
+log = structlog.get_logger()
+
+
+async def callback(session: AgiSession, context: LineContext) -> None:
+    """Arguments: what (brief, connected, refused, voicemail or join) and the callback's id."""
+    what, callback_id = session.args
+    try:
+        match what:
+            case "brief":
+                await _brief(session, context, callback_id)
+            case "connected":
+                if await context.keeper.connected(callback_id) is None:
+                    log.warning("callback answered that was not being dialled", callback=callback_id)
+            case "refused":
+                await context.keeper.refused(callback_id)
+            case "voicemail":
+                context.keeper.tell(callback_id, "voicemail")
+                await context.keeper.abandon(callback_id, "voicemail")
+            case "join":
+                await _join(session, context, callback_id)
+            case other:
+                log.error("no such part of a callback", part=other)
+    except CallHungUp:
+        pass
+    except (Unavailable, AmiRefused) as error:
+        # What is not written now is found by the keeper: it compares attempts with channels.
+        log.warning("callback goes on without its record", part=what, callback=callback_id, error=str(error))
+
+
+async def _brief(session: AgiSession, context: LineContext, callback_id: str) -> None:
+    """Tell the technician who is called; commit the attempt; only then dial."""
+    technician = context.directory.technician(endpoint_of(session) or "")
+    desk = context.main_desk
+    language = technician.language if technician is not None else desk.languages[0]
+    language = language if language in desk.languages else desk.languages[0]
+
+    async def say(*prompts: str) -> None:
+        for prompt in prompts:
+            await session.stream_file(await context.sounds.of(desk.id, prompt, language, {}), "")
+
+    near = context.keeper.near(callback_id)
+    try:
+        one = await context.keeper.begin(callback_id)
+    except (NotNow, Unavailable) as error:
+        log.warning("callback not carried out", callback=callback_id, error=str(error))
+        await say("callback-withdrawn")
+        if near is not None:
+            await context.keeper.end_place(near[1])
+        return
+    call_id = _enter_call(context, one, near[0] if near is not None else "", near[1] if near is not None else "")
+    try:
+        digits = (f"digit-{digit}" for digit in _as_said(one.number, context.desks[one.desk].region))
+        await say("callback-brief", *digits, "callback-brief-dialling")
+        context.calls.note(call_id, "dialling", context.clock(), attempt=one.attempts)
+        await context.keeper.dial(one)
+    except CallHungUp:
+        await context.keeper.abandon(callback_id, "interrupted")
+        raise
+    except (Unavailable, AmiRefused) as error:
+        log.warning("customer not dialled", callback=callback_id, error=str(error))
+        await context.keeper.abandon(callback_id, "failed")
+        await say("callback-withdrawn")
+
+
+async def _join(session: AgiSession, context: LineContext, callback_id: str) -> None:
+    """The customer who was dialled first joins the queue, at the place that was kept."""
+    one = context.keeper.get(callback_id)
+    if one is None:
+        return
+    uniqueid = session.env.get("uniqueid", "")
+    call_id = _enter_call(context, one, uniqueid, session.env.get("channel", ""))
+    context.watch.arrives(uniqueid, one.arrived_at)
+    position = context.watch.places(one.queue).position_for(one.arrived_at)
+    context.keeper.taken_by(callback_id, uniqueid)
+    longest = str(context.desks[one.desk].queues[one.queue].max_wait_s)
+    fields = ("queue", one.language, one.department, one.queue, longest, "ordinary", call_id, str(position))
+    await session.set_variable("OV_NEXT", ",".join(fields))
+
+
+def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str) -> str:
+    """A call of its own in the record, so that whoever answers sees who it is."""
+    call_id = uuid.uuid4().hex
+    context.calls.begin(
+        call_id,
+        linkedid=uniqueid,
+        channel=channel,
+        desk=one.desk,
+        dialled="callback",
+        ani=one.number,
+        endpoint=one.endpoint,
+        identity=context.directory.identify(one.number, one.endpoint),
+        at=context.clock(),
+    )
+    context.calls.route(call_id, department=one.department, language=one.language)
+    context.calls.note(call_id, "callback", context.clock(), callback=one.id, asked_in=one.call_id or "")
+    return call_id

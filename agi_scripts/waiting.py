@@ -1,0 +1,262 @@
+"""A key was pressed in the queue: another language, or being called back while the place is kept (OV-9).
+
+Whatever happens here, the caller keeps their place: it is held by a channel of its own before a word is said, and
+the dialplan returns there by itself should the service be gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from agi_scripts.context import LineContext, caller_number, endpoint_of
+from agi_scripts.speaking import ask
+from ivr.asterisk.ami import AmiRefused
+from ivr.asterisk.fastagi import AgiSession, CallHungUp
+from ivr.callbacks.callback import Callback, deadline_of, is_today
+from ivr.callbacks.channels import new_id
+from ivr.callbacks.numbers import Refused, diallable
+from ivr.desk import menu
+from ivr.desk.schema import CALLBACK_KEY, CallbackRules, Desk
+from ivr.errors import Unavailable
+
+log = structlog.get_logger()
+
+#: Times that a caller may enter a number.
+_TRIES = 3
+_WAIT_S = 6.0
+
+
+@dataclass(kw_only=True)
+class _Waiting:
+    """One caller with one key pressed."""
+
+    session: AgiSession
+    context: LineContext
+    desk: Desk
+    department: str
+    queue: str
+    call_id: str
+    language: str
+
+    @property
+    def uniqueid(self) -> str:
+        return self.session.env.get("uniqueid", "")
+
+    async def say(self, *prompts: str, wait_s: float = 0.0) -> str | None:
+        """Say prompts; the key pressed. The language key is dealt with here."""
+        while True:
+            said = tuple(menu.Prompt(id=prompt) for prompt in prompts)
+            step = menu.Ask(prompts=said, language=self.language, wait_s=wait_s)
+            key = await ask(self.session, self.context, self.desk, step, self.call_id)
+            if key is None or key not in self.desk.menu.languages:
+                return key
+            self.turn_language(key)
+
+    def turn_language(self, key: str) -> None:
+        """To the key's language, or from it back to the desk's first."""
+        other = self.desk.menu.languages[key]
+        self.language = self.desk.languages[0] if self.language == other else other
+        self.context.calls.route(self.call_id, department=self.department, language=self.language)
+
+    async def back(self, position: int) -> None:
+        """The very last: return to the place."""
+        now = self.context.clock()
+        arrived = self.context.watch.arrived_at(self.uniqueid) or now
+        left = max(30, self.desk.queues[self.queue].max_wait_s - int((now - arrived).total_seconds()))
+        fields = ("queue", self.language, self.department, self.queue, str(left), "ordinary", self.call_id)
+        await self.session.set_variable("OV_NEXT", ",".join((*fields, str(position))))
+
+
+async def waiting(session: AgiSession, context: LineContext) -> None:
+    """Arguments: desk, department, language, queue, call's id, key."""
+    desk_id, department, language, queue, call_id, key = session.args
+    desk = context.desks[desk_id]
+    caller = _Waiting(
+        session=session,
+        context=context,
+        desk=desk,
+        department=department,
+        queue=queue,
+        call_id=call_id,
+        language=language,
+    )
+    places = context.watch.places(queue)
+    now = context.clock()
+    arrived = context.watch.arrived_at(caller.uniqueid) or now
+    context.calls.note(call_id, "pressed", now, key=key, place="queue")
+    try:
+        if key in desk.menu.languages:
+            caller.turn_language(key)
+            await session.set_variable("OV_LANGUAGE", caller.language)
+            return await caller.back(places.position_for(arrived))
+        rules = context.keeper.rules(queue)
+        if key != CALLBACK_KEY or rules is None or not context.offered(call_id):
+            return await caller.back(places.position_for(arrived))
+        await _Asking(caller=caller, rules=rules, callback=new_id()).run()
+    except CallHungUp:
+        context.calls.end(call_id, context.clock(), result="abandoned", reason="hung up in the queue")
+    except Exception:
+        log.exception("key in the queue failed; the dialplan returns the caller to their place")
+
+
+@dataclass(kw_only=True)
+class _Asking:
+    """From the press of 1 to a request, or back to the place."""
+
+    caller: _Waiting
+    rules: CallbackRules
+    callback: str
+    #: What will be dialled if nothing more is said.
+    number: str | None = None
+    endpoint: str | None = None
+
+    async def run(self) -> None:
+        caller, context = self.caller, self.caller.context
+        self._from_the_call()
+        arrived = context.watch.arrived_at(caller.uniqueid) or context.clock()
+        try:
+            await context.keeper.hold(
+                self.callback,
+                desk=caller.desk.id,
+                queue=caller.queue,
+                language=caller.language,
+                number=self.number or "0",
+                at=arrived,
+            )
+        except (Unavailable, AmiRefused) as error:
+            log.warning("place not held; the caller returns to the queue", error=str(error))
+            return await caller.back(context.watch.places(caller.queue).position_for(arrived))
+        position = context.watch.places(caller.queue).position_for(arrived)
+        context.calls.note(caller.call_id, "place-held", context.clock(), callback=self.callback, position=position)
+        kept = False
+        try:
+            # For the dialplan, should this service be gone before the end.
+            await caller.session.set_variable("OV_POSITION", str(position))
+            if await self._agreed():
+                kept = await self._accept()
+            if not kept:
+                await caller.say("callback-back")
+                context.calls.note(caller.call_id, "callback-declined", context.clock())
+                context.keeper.taken_by(self.callback, caller.uniqueid)
+                kept = True
+                await caller.back(context.watch.places(caller.queue).position_for(arrived))
+        except CallHungUp:
+            # Who pressed 1 and hangs up while their number is read to them wants to be called back.
+            if not kept and self.number is not None:
+                kept = await self._keep() is not None
+            raise
+        finally:
+            if not kept:
+                await context.keeper.withdraw(self.callback)
+
+    def _from_the_call(self) -> None:
+        """The phone itself, or the caller's number when it may be called."""
+        session, desk = self.caller.session, self.caller.desk
+        number, endpoint = caller_number(session, desk), endpoint_of(session)
+        if endpoint is not None:
+            self.number, self.endpoint = number or endpoint, endpoint
+        elif number is not None:
+            self.number = self._allowed(number)
+
+    def _allowed(self, number: str) -> str | None:
+        context = self.caller.context
+        if not context.keeper.trunk:
+            return None
+        own = {dialled for desk in context.desks.values() for dialled in desk.dialled}
+        found = diallable(number, region=self.caller.desk.region, allowed=self.rules.regions, own=own)
+        if isinstance(found, Refused):
+            context.calls.note(self.caller.call_id, "number-refused", context.clock(), reason=found.reason)
+            return None
+        return found
+
+    async def _agreed(self) -> bool:
+        """Read the number back until it is agreed to; False when the caller would rather wait."""
+        for _ in range(_TRIES):
+            if self.number is None and not await self._enter():
+                return False
+            digits = tuple(f"digit-{digit}" for digit in _as_said(self.number or "", self.caller.desk.region))
+            key = await self.caller.say("callback-number", *digits, "callback-confirm", wait_s=_WAIT_S)
+            if key in (None, "1"):
+                return True
+            if key == "2":
+                self.number = self.endpoint = None
+            elif key == self.caller.desk.menu.repeat:
+                return False
+        return False
+
+    async def _enter(self) -> bool:
+        """Have a number dialled and checked."""
+        for _ in range(_TRIES):
+            sound = await self.caller.context.sounds.of(self.caller.desk.id, "callback-enter", self.caller.language, {})
+            digits, _ = await self.caller.session.get_data(sound, 6000, 15)
+            if not digits.strip("*#"):
+                return False
+            self.number = self._allowed(digits)
+            if self.number is not None:
+                return True
+            await self.caller.say("callback-number-refused")
+        return False
+
+    async def _accept(self) -> bool:
+        """Commit, then confirm; False when it could not be taken, which the caller has been told."""
+        caller, context = self.caller, self.caller.context
+        kept = await self._keep()
+        if kept is None:
+            await caller.say("callback-not-now")
+            return False
+        if isinstance(kept, str):
+            await caller.say("callback-limit")
+            return False
+        if kept.id != self.callback:
+            await context.keeper.withdraw(self.callback)
+        wait_s = context.watch.wait_s(caller.queue, context.keeper.position(kept))
+        calendar = context.calendars[caller.desk.id][caller.department]
+        today = is_today(calendar, context.clock(), wait_s)
+        context.calls.end(caller.call_id, context.clock(), result="callback", reason=f"callback {kept.id}")
+        try:
+            await caller.say("callback-accepted" if today else "callback-accepted-later")
+            await caller.say("goodbye")
+            await caller.session.set_variable("OV_NEXT", "done")
+        except CallHungUp:
+            pass
+        return True
+
+    async def _keep(self) -> Callback | str | None:
+        """Make it durable; the limit reached, or None while the database is away."""
+        caller, context = self.caller, self.caller.context
+        now = context.clock()
+        call = context.calls.current(caller.call_id)
+        identity = context.directory.identify(caller_number(caller.session, caller.desk), endpoint_of(caller.session))
+        one = Callback(
+            id=self.callback,
+            desk=caller.desk.id,
+            department=caller.department,
+            queue=caller.queue,
+            language=caller.language,
+            number=self.number or "",
+            endpoint=self.endpoint,
+            call_id=caller.call_id,
+            customer_id=identity.customer.id if identity.customer is not None else None,
+            identity=dict(call.identity) if call is not None else {},
+            mode=self.rules.mode,
+            state="pending",
+            arrived_at=context.watch.arrived_at(caller.uniqueid) or now,
+            requested_at=now,
+            not_before=now,
+            deadline=deadline_of(self.rules, context.calendars[caller.desk.id][caller.department], now),
+        )
+        try:
+            kept = await context.keeper.accept(one, self.rules)
+        except Unavailable as error:
+            log.warning("callback not taken: the database is away", error=str(error))
+            return None
+        what = {"limit": kept} if isinstance(kept, str) else {"callback": kept.id}
+        context.calls.note(caller.call_id, "callback-requested", now, **what)
+        return kept
+
+
+def _as_said(number: str, region: str) -> str:
+    """As people there say their number: without the country code at home."""
+    return number[1:] if region in ("CA", "US") and len(number) == 11 and number.startswith("1") else number

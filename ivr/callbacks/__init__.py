@@ -1,0 +1,1 @@
+"""Being called back while keeping one's place (OV-9)."""

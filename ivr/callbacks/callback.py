@@ -1,0 +1,168 @@
+"""One callback, from the press of 1 to its end, and the rules it follows. Pure: moments are given.
+
+pending -> dialling -> connected -> done, with dialling -> pending again for a retry, and from every state that is
+not an end to cancelled, refused or expired. The place in line is `arrived_at`, and nothing ever changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from ivr.clock import require_aware
+from ivr.desk.hours import Calendar
+from ivr.desk.schema import CallbackRules
+from ivr.errors import OmnivigilError
+
+State = Literal["pending", "dialling", "connected", "done", "cancelled", "refused", "expired"]
+ENDED: frozenset[State] = frozenset({"done", "cancelled", "refused", "expired"})
+#: How an attempt may end: nobody who pressed 1, busy, or our own side (a technician who hung up, a restart).
+Outcome = Literal["no-answer", "busy", "voicemail", "failed", "interrupted"]
+#: After our own failure the next attempt may come this soon, in seconds.
+_AGAIN_S = 15.0
+
+
+class NotNow(OmnivigilError):
+    """A callback cannot do this in its state."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callback:
+    """One request to be called back. `number` is E.164 digits; `endpoint` the registered phone to ring instead."""
+
+    id: str
+    desk: str
+    department: str
+    queue: str
+    language: str
+    number: str
+    endpoint: str | None
+    call_id: str | None
+    customer_id: int | None
+    #: Who asked, as the directory knew them then.
+    identity: dict[str, Any]
+    mode: str
+    state: State
+    #: When the caller first stood in the queue: their place in line.
+    arrived_at: datetime
+    requested_at: datetime
+    #: No attempt, and no place in the queue, before this.
+    not_before: datetime
+    deadline: datetime
+    #: Attempts that were begun; the number of the present one while dialling.
+    attempts: int = 0
+    dialled_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ENDED
+
+    @property
+    def dial_key(self) -> str:
+        """Tells this attempt from every other one: whatever is dialled bears it, and it is dialled once."""
+        return f"{self.id}-{self.attempts}"
+
+    def facts(self) -> dict[str, Any]:
+        """As it is told by the API and in events."""
+        return dict(vars(self))
+
+
+def deadline_of(rules: CallbackRules, calendar: Calendar, now: datetime) -> datetime:
+    """When a request made now lapses: after so many hours of the desk being open.
+
+    A request of Friday evening has Monday before it. A desk that does not open enough within 30 days gives 30 days.
+    """
+    left = timedelta(hours=rules.open_hours)
+    for opening in calendar.openings(now, 30):
+        start = max(opening.start, now)
+        if opening.end <= start:
+            continue
+        if opening.end - start >= left:
+            return start + left
+        left -= opening.end - start
+    return now + timedelta(days=30)
+
+
+def is_heavy(rules: CallbackRules, *, waiting: int, wait_s: float | None, technicians: int) -> bool:
+    """Whether a callback is offered: on heavy demand only (OV-9), and only when somebody is there to call back.
+
+    `waiting` counts live callers and held places; `wait_s` is the estimate for the last of them.
+    """
+    if technicians < rules.technicians:
+        return False
+    return waiting >= rules.waiting or (wait_s is not None and wait_s >= rules.wait_s)
+
+
+def is_today(calendar: Calendar, now: datetime, wait_s: float | None) -> bool:
+    """Whether the turn comes before the desk closes for the day; an unknown wait is taken for a long one."""
+    if wait_s is None or not calendar.is_open(now):
+        return False
+    at, last = now + timedelta(seconds=wait_s), None
+    for opening in calendar.openings(now, 1):
+        last = opening.end
+    return last is not None and at < last
+
+
+def stands(callback: Callback, now: datetime, *, is_open: bool, technicians: int) -> bool:
+    """Whether it should have a place in the queue now."""
+    return (
+        callback.state == "pending"
+        and callback.not_before <= require_aware(now)
+        and now < callback.deadline
+        and is_open
+        and technicians > 0
+    )
+
+
+def in_line(callbacks: Iterable[Callback]) -> list[Callback]:
+    """In order of original arrival; of two who came together, who asked first."""
+    return sorted(callbacks, key=lambda one: (one.arrived_at, one.requested_at, one.id))
+
+
+def may_dial(*, position: int, free: int, outstanding: int) -> bool:
+    """Whether a customer who is called first may be dialled: their turn is there, and a technician is free for each."""
+    return position <= free and outstanding < free
+
+
+def start_attempt(callback: Callback, now: datetime) -> Callback:
+    """Its turn has come. Raises NotNow unless it is pending: nobody is dialled twice."""
+    if callback.state != "pending":
+        raise NotNow(state=callback.state, wanted="dialling")
+    return replace(callback, state="dialling", attempts=callback.attempts + 1, dialled_at=require_aware(now))
+
+
+def connect(callback: Callback, now: datetime) -> Callback:
+    """Somebody answered and pressed 1. Raises NotNow unless it is being dialled."""
+    if callback.state != "dialling":
+        raise NotNow(state=callback.state, wanted="connected")
+    return replace(callback, state="connected", answered_at=require_aware(now))
+
+
+def after_attempt(callback: Callback, outcome: Outcome, rules: CallbackRules, now: datetime) -> Callback:
+    """The attempt came to nothing: again later at the same place, or never again. Raises NotNow unless dialling."""
+    if callback.state != "dialling":
+        raise NotNow(state=callback.state, wanted="pending")
+    ours = outcome in ("failed", "interrupted")
+    if callback.attempts >= rules.attempts + (_OURS_TOO if ours else 0):
+        return end(callback, "expired", f"{callback.attempts} attempts, the last: {outcome}", now)
+    pause = timedelta(seconds=_AGAIN_S if ours else rules.pause_s)
+    if now + pause >= callback.deadline:
+        return end(callback, "expired", f"deadline, the last attempt: {outcome}", now)
+    return replace(callback, state="pending", not_before=now + pause, reason=outcome)
+
+
+#: What fails on our own side does not use up the customer's attempts at once, and yet not for ever.
+_OURS_TOO = 3
+
+
+def end(callback: Callback, state: State, reason: str, now: datetime) -> Callback:
+    """It is over. One that is over already stays as it was."""
+    if callback.ended:
+        return callback
+    return replace(callback, state=state, reason=reason[:200], ended_at=require_aware(now))

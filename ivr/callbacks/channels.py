@@ -1,0 +1,152 @@
+"""The channels of callbacks: how they are named, made, sent on and ended.
+
+A held place is a Local channel: its near half (;1) stands in the queue, its far half (;2) waits in the dialplan until
+it is sent to dial the customer. All bear the callback's id in their uniqueid, so that every event tells whose it is,
+also to a service that was started after them.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+
+from ivr.asterisk.ami import AmiRefused, Fields, ManagerInterface
+
+_UNIQUEID = re.compile(r"cb-([0-9a-f]{16})-[0-9a-f]{6}(-far|-customer)?")
+#: Nobody holds a place longer than this, in seconds.
+_LONGEST_S = 14 * 86_400
+#: No technician has this penalty: a place that waits for its customer is passed over, and yet keeps its position.
+_NOBODY = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Which channel of which callback: near, far or customer."""
+
+    callback: str
+    part: str
+
+
+def part_of(uniqueid: str) -> Part | None:
+    """None for a channel that belongs to no callback."""
+    found = _UNIQUEID.fullmatch(uniqueid)
+    return Part(callback=found[1], part=(found[2] or "-near")[1:]) if found is not None else None
+
+
+def new_id() -> str:
+    """A callback's id."""
+    return secrets.token_hex(8)
+
+
+def new_uniqueid(callback: str) -> str:
+    """What a place's near half is to be called; its far half has `-far` behind it."""
+    return f"cb-{callback}-{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompts:
+    """Sound files (absolute, without extension) that the dialplan plays while a customer is called."""
+
+    greeting: str
+    no_answer: str
+
+
+class Channels:
+    """Makes and ends them over AMI. Everything raises Unavailable, and AmiRefused when Asterisk says no."""
+
+    def __init__(self, ami: ManagerInterface, *, trunk: bool) -> None:
+        self.ami = ami
+        #: Whether calls can go out by the trunk; without it only registered phones can be called back.
+        self.trunk = trunk
+
+    async def hold(
+        self, uniqueid: str, queue: str, position: int, *, number: str, rings: bool, desk: str, prompts: Prompts
+    ) -> None:
+        """Take a place in a queue with a channel called `uniqueid`; technicians are called for it if it `rings`."""
+        part = part_of(uniqueid)
+        if part is None:
+            raise ValueError(uniqueid)
+        callback = part.callback
+        variables = [*_variables(callback, desk, prompts), "CHANNEL(language)=none"]
+        if not rings:
+            variables.append(f"QUEUE_MIN_PENALTY={_NOBODY}")
+        await self.ami.action(
+            "Originate",
+            {
+                "Channel": f"Local/{callback}@callback-place/n",
+                "Application": "Queue",
+                "Data": f"{queue},r,,,{_LONGEST_S},,callback-technician,,{position}",
+                "Async": "true",
+                "ChannelId": uniqueid,
+                "OtherChannelId": f"{uniqueid}-far",
+                "Codecs": "ulaw",
+                "CallerID": f"<{number}>",
+                "Variable": ",".join(variables),
+            },
+        )
+
+    async def dial_from(self, near: str, *, number: str, endpoint: str | None) -> None:
+        """A technician has answered: have the far half of `near` dial the customer."""
+        far = near.removesuffix(";1") + ";2"
+        context = "callback-dial" if endpoint is None else "callback-dial-phone"
+        await self.ami.action(
+            "Redirect", {"Channel": far, "Context": context, "Exten": endpoint or number, "Priority": "1"}
+        )
+
+    async def dial_first(
+        self,
+        callback: str,
+        *,
+        number: str,
+        endpoint: str | None,
+        ring_s: int,
+        caller_id: str,
+        desk: str,
+        prompts: Prompts,
+    ) -> None:
+        """Dial the customer, who then joins the queue."""
+        await self.ami.action(
+            "Originate",
+            {
+                "Channel": f"PJSIP/{endpoint}" if endpoint is not None else f"PJSIP/{number}@trunk",
+                "Context": "callback-join",
+                "Exten": "s",
+                "Priority": "1",
+                "Async": "true",
+                "Timeout": str(ring_s * 1000),
+                "ChannelId": f"{new_uniqueid(callback)}-customer",
+                "CallerID": f"<{caller_id}>",
+                "Variable": ",".join(_variables(callback, desk, prompts)),
+            },
+        )
+
+    async def hang_up(self, channel: str) -> None:
+        """End a channel, by its name or uniqueid; one that is gone already is no error."""
+        try:
+            await self.ami.action("Hangup", {"Channel": channel, "Cause": "16"})
+        except AmiRefused as error:
+            if "no such channel" not in str(error.facts.get("said")).lower():
+                raise
+
+    async def live(self) -> dict[str, set[str]]:
+        """The parts of each callback that are there now."""
+        found: dict[str, set[str]] = {}
+        for row in await self.ami.collect("CoreShowChannels"):
+            if (part := part_of(_uniqueid(row))) is not None:
+                found.setdefault(part.callback, set()).add(part.part)
+        return found
+
+
+def _variables(callback: str, desk: str, prompts: Prompts) -> list[str]:
+    # Two underscores: whatever channel comes of this one has them too.
+    return [
+        f"__OV_CALLBACK={callback}",
+        f"__OV_DESK={desk}",
+        f"__OV_GREETING={prompts.greeting}",
+        f"__OV_NO_ANSWER={prompts.no_answer}",
+    ]
+
+
+def _uniqueid(row: Fields) -> str:
+    return row.get("uniqueid", "")

@@ -1,0 +1,460 @@
+"""Keeps every callback's place and carries callbacks out. The rules are `ivr.callbacks.callback`'s; this acts on them.
+
+The database is the truth of what was asked and dialled, Asterisk's queue that of who stands where. A tick compares
+the two and mends the difference, so that whatever was killed meanwhile, the places stand again in order of arrival.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+import structlog
+
+from ivr.asterisk.ami import RECONNECTED, AmiRefused, Fields
+from ivr.callbacks import store as statements
+from ivr.callbacks.callback import (
+    Callback,
+    NotNow,
+    Outcome,
+    State,
+    after_attempt,
+    connect,
+    end,
+    in_line,
+    may_dial,
+    stands,
+    start_attempt,
+)
+from ivr.callbacks.channels import Channels, Prompts, new_uniqueid, part_of
+from ivr.desk.hours import Calendar
+from ivr.desk.load import Desks
+from ivr.desk.schema import CallbackRules
+from ivr.errors import Unavailable
+from ivr.events import EventBus
+from ivr.queueing.watch import QueueWatch
+from ivr.store.engine import Store, Unit
+
+log = structlog.get_logger()
+
+#: Seconds between two looks at everything.
+TICK_S = 0.5
+#: A place that was asked for is there within so many seconds, or is asked for again.
+_PLACING_S = 5.0
+#: How often the attempts are compared with the channels there are, and how long one may be without any, in seconds.
+_COMPARE_S = 3.0
+_LOST_S = 4.0
+
+#: Called in the transaction that ends a callback without anybody having been reached.
+Lapsed = Callable[[Unit, Callback], Awaitable[None]]
+
+
+class Keeper:
+    """All callbacks of the line that have not ended."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        channels: Channels,
+        watch: QueueWatch,
+        desks: Desks,
+        calendars: Mapping[str, Mapping[str, Calendar]],
+        prompts: Callable[[str, str], Prompts],
+        bus: EventBus,
+        clock: Callable[[], datetime],
+        lapsed: Lapsed,
+    ) -> None:
+        self._store, self._channels, self._watch = store, channels, watch
+        self._desks, self._calendars, self._prompts = desks, calendars, prompts
+        self._bus, self._clock, self._lapsed = bus, clock, lapsed
+        self._active: dict[str, Callback] = {}
+        self._rules = {name: queue.callback for desk in desks.values() for name, queue in desk.queues.items()}
+        #: Callbacks that a place was asked for and not seen yet, to when it is given up by the monotonic clock.
+        self._placing: dict[str, float] = {}
+        #: Callbacks whose caller has pressed 1 and is still being asked.
+        self._asking: set[str] = set()
+        #: Places (by uniqueid) for which no technician is called: held while the caller is being asked.
+        self._provisional: set[str] = set()
+        #: Every near half that is there, by callback: uniqueid to channel.
+        self._near: dict[str, dict[str, str]] = {}
+        #: How an attempt's dialling ended, as far as events have told.
+        self._told: dict[str, Outcome] = {}
+        #: Callers who take their place back themselves: their uniqueid to the callback whose place is then given up.
+        self._taken_by: dict[str, str] = {}
+        #: Attempts without a channel, to since when.
+        self._lost: dict[str, float] = {}
+        self._loaded = False
+        self._compare_at = 0.0
+        self._wake = asyncio.Event()
+
+    # Reading -------------------------------------------------------------------------------------
+
+    def rules(self, queue: str) -> CallbackRules | None:
+        """The queue's rules; None where no callback is offered."""
+        return self._rules.get(queue)
+
+    @property
+    def trunk(self) -> bool:
+        """Whether numbers can be dialled, and not registered phones only."""
+        return self._channels.trunk
+
+    def active(self) -> list[Callback]:
+        """All, in order of arrival."""
+        return in_line(self._active.values())
+
+    def get(self, callback: str) -> Callback | None:
+        """One that has not ended."""
+        return self._active.get(callback)
+
+    def active_for(self, desk: str, number: str | None, endpoint: str | None) -> Callback | None:
+        """The callback that a caller waits for."""
+        for one in self.active():
+            same = one.number == number if endpoint is None or one.endpoint is None else one.endpoint == endpoint
+            if one.desk == desk and same:
+                return one
+        return None
+
+    def position(self, one: Callback) -> int:
+        """Its place in line now, counted from 1, whether or not its channel stands there."""
+        places = self._watch.places(one.queue)
+        held = places.of_callback(one.id)
+        standing = places.position(held.uniqueid) if held is not None else None
+        return standing if standing is not None else places.position_for(one.arrived_at)
+
+    # A caller asks -------------------------------------------------------------------------------
+
+    async def hold(self, callback: str, *, desk: str, queue: str, language: str, number: str, at: datetime) -> None:
+        """Hold the place of whoever arrived `at`, while they are being asked. Raises Unavailable, AmiRefused."""
+        self._asking.add(callback)
+        self._watch.callback_arrivals[callback] = at
+        await self._place(callback, desk=desk, queue=queue, language=language, number=number, at=at, rings=False)
+
+    async def accept(self, one: Callback, limits: CallbackRules) -> Callback | str:
+        """Make a request durable: it is committed when this returns. Asked again, it is still one.
+
+        Gives the number's callback, which may be an older one, or the limit it would exceed. Raises Unavailable.
+        """
+        async with self._store.unit() as unit:
+            reached = await statements.limit_reached(
+                unit, limits, desk=one.desk, number=one.number, customer_id=one.customer_id, now=one.requested_at
+            )
+            kept = await statements.active_of(unit, desk=one.desk, number=one.number)
+            if kept is None:
+                if reached is not None:
+                    return reached
+                kept = await statements.add(unit, one)
+        self._asking.discard(one.id)
+        self._keep(kept, "callback.accepted")
+        self._wake.set()
+        return kept
+
+    async def withdraw(self, callback: str) -> None:
+        """The caller who was being asked is gone, or has refused."""
+        self._asking.discard(callback)
+        await self._give_up(callback)
+
+    def taken_by(self, callback: str, uniqueid: str) -> None:
+        """A caller goes to the callback's place themselves: it is given up as soon as they stand there."""
+        self._taken_by[uniqueid] = callback
+        self._wake.set()
+
+    async def cancel(self, callback: str, reason: str, *, keep_place: bool = False) -> Callback | None:
+        """End it unless it is being carried out or over; None then. Raises Unavailable."""
+        one = self._active.get(callback)
+        if one is None or one.state != "pending":
+            return None
+        if keep_place:
+            self._asking.add(callback)
+        ended = await self._change(one, end(one, "cancelled", reason, self._clock()))
+        if ended is not None and not keep_place:
+            await self._give_up(callback)
+        return ended
+
+    # The turn has come ---------------------------------------------------------------------------
+
+    async def begin(self, callback: str) -> Callback:
+        """The turn has come: commit the attempt before anybody is dialled. Raises NotNow, Unavailable."""
+        one = self._active.get(callback)
+        if one is None:
+            raise NotNow(state="unknown or over", wanted="dialling")
+        begun = await self._change(one, start_attempt(one, self._clock()))
+        if begun is None:
+            raise NotNow(state="changed meanwhile", wanted="dialling")
+        self._told.pop(callback, None)
+        return begun
+
+    async def dial(self, one: Callback) -> None:
+        """Have the technician's side of an attempt dial the customer. Raises Unavailable, AmiRefused."""
+        near = self.near(one.id)
+        if near is None:
+            raise Unavailable(component="held place", callback=one.id)
+        await self._channels.dial_from(near[1], number=one.number, endpoint=one.endpoint)
+
+    def near(self, callback: str) -> tuple[str, str] | None:
+        """Uniqueid and name of the channel that holds, or held, the place."""
+        places = self._near.get(callback, {})
+        chosen = [pair for pair in places.items() if pair[0] not in self._provisional] or list(places.items())
+        return chosen[-1] if chosen else None
+
+    async def connected(self, callback: str) -> Callback | None:
+        """Somebody answered and pressed 1. Raises Unavailable."""
+        one = self._active.get(callback)
+        if one is None or one.state != "dialling":
+            return None
+        return await self._change(one, connect(one, self._clock()))
+
+    async def refused(self, callback: str) -> None:
+        """Somebody answered and does not want to be called back. Raises Unavailable."""
+        one = self._active.get(callback)
+        if one is not None:
+            await self._change(one, end(one, "refused", "refused by whoever answered", self._clock()))
+
+    def tell(self, callback: str, outcome: Outcome) -> None:
+        """How the dialling ended, before its channels are gone."""
+        self._told[callback] = outcome
+
+    async def abandon(self, callback: str, outcome: Outcome) -> None:
+        """The present attempt is over without anybody reached. Raises Unavailable."""
+        one = self._active.get(callback)
+        rules = self.rules(one.queue) if one is not None else None
+        if one is not None and rules is not None and one.state == "dialling":
+            await self._change(one, after_attempt(one, outcome, rules, self._clock()))
+
+    async def end_place(self, channel: str) -> None:
+        """Hang a place up that a technician has answered and that is nobody's any more. Raises Unavailable."""
+        await self._channels.hang_up(channel)
+
+    # What Asterisk tells -------------------------------------------------------------------------
+
+    async def enter(self, event: Fields) -> None:
+        """Enter one event, after the queue's watch has. Raises nothing: what failed is mended by a later tick."""
+        kind, uniqueid = event.get("event", ""), event.get("uniqueid", "")
+        if event is RECONNECTED:
+            self._compare_at = 0.0
+        elif kind == "QueueCallerJoin":
+            self._joined(uniqueid, event.get("channel", ""))
+        elif kind == "DialEnd" and (part := part_of(uniqueid)) is not None:
+            self._told[part.callback] = _outcome(event.get("dialstatus", ""))
+        elif kind == "Hangup" and (part := part_of(uniqueid)) is not None:
+            await self._hung_up(part.callback, part.part, uniqueid, event.get("cause", ""))
+        self._wake.set()
+
+    def _joined(self, uniqueid: str, channel: str) -> None:
+        if (part := part_of(uniqueid)) is not None and part.part == "near":
+            self._near.setdefault(part.callback, {})[uniqueid] = channel
+            self._placing.pop(part.callback, None)
+
+    async def _hung_up(self, callback: str, part: str, uniqueid: str, cause: str) -> None:
+        if part == "near":
+            self._near.get(callback, {}).pop(uniqueid, None)
+            self._provisional.discard(uniqueid)
+            return
+        one = self._active.get(callback)
+        if one is None or (part == "far" and one.mode == "customer_first"):
+            return
+        try:
+            if one.state == "connected":
+                await self._change(one, end(one, "done", "talked", self._clock()))
+            elif one.state == "dialling":
+                await self.abandon(callback, self._told.get(callback) or _outcome(cause))
+        except Unavailable as error:
+            log.warning("callback not written; tried again", callback=callback, error=str(error))
+
+    # Mending -------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep everything as it should be until cancelled."""
+        while True:
+            try:
+                if not self._loaded:
+                    await self._load()
+                await self.tick()
+            except (Unavailable, AmiRefused) as error:
+                log.warning("callbacks not looked after; trying again", error=str(error))
+                await asyncio.sleep(TICK_S)
+            except Exception:
+                log.exception("callbacks not looked after; trying again")
+                await asyncio.sleep(TICK_S)
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(TICK_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _load(self) -> None:
+        async with self._store.reading() as unit:
+            found = await statements.active(unit)
+        for one in found:
+            self._active.setdefault(one.id, one)
+            self._watch.callback_arrivals[one.id] = one.arrived_at
+        self._loaded = True
+        if found:
+            log.info("callbacks taken up", count=len(found))
+
+    async def tick(self) -> None:
+        """Compare what should be with what is. Raises Unavailable, AmiRefused."""
+        now, clock = time.monotonic(), self._clock()
+        if now >= self._compare_at:
+            await self._compare()
+            self._compare_at = time.monotonic() + _COMPARE_S
+        await self._settle_taken()
+        for one in self.active():
+            if one.state == "pending" and clock >= one.deadline:
+                await self._change(one, end(one, "expired", "deadline", clock))
+                await self._give_up(one.id)
+        for one in self.active():
+            await self._stand(one, clock)
+        for queue in self._rules:
+            for place in self._watch.places(queue):
+                if place.callback is not None and not self._wanted(place.callback):
+                    await self._channels.hang_up(place.channel)
+
+    def _wanted(self, callback: str) -> bool:
+        return callback in self._asking or callback in self._active or callback in self._taken_by.values()
+
+    async def _stand(self, one: Callback, clock: datetime) -> None:
+        """See that a callback has its place, or none, and that a customer whose turn it is gets dialled."""
+        calendar = self._calendars[one.desk][one.department]
+        technicians = self._watch.technicians(one.queue)
+        should = stands(one, clock, is_open=calendar.is_open(clock), technicians=technicians)
+        mine = [place for place in self._watch.places(one.queue) if place.callback == one.id]
+        proper = [place for place in mine if one.mode == "customer_first" or place.uniqueid not in self._provisional]
+        if proper:
+            self._placing.pop(one.id, None)
+            for place in mine:
+                if place not in proper:
+                    await self._channels.hang_up(place.channel)
+        if should and not proper:
+            if self._placing.get(one.id, 0.0) <= time.monotonic():
+                await self._place(
+                    one.id,
+                    desk=one.desk,
+                    queue=one.queue,
+                    language=one.language,
+                    number=one.number,
+                    at=one.arrived_at,
+                    rings=one.mode == "technician_first",
+                )
+        elif one.state == "pending" and mine and not should and one.id not in self._taken_by.values():
+            for place in mine:
+                await self._channels.hang_up(place.channel)
+        elif should and one.mode == "customer_first":
+            await self._dial_when_due(one)
+
+    async def _dial_when_due(self, one: Callback) -> None:
+        outstanding = sum(
+            other.state == "dialling" and other.mode == "customer_first" and other.queue == one.queue
+            for other in self._active.values()
+        )
+        if not may_dial(position=self.position(one), free=self._watch.free(one.queue), outstanding=outstanding):
+            return
+        rules, desk = self._rules[one.queue], self._desks[one.desk]
+        if rules is None:
+            return
+        begun = await self.begin(one.id)
+        try:
+            await self._channels.dial_first(
+                one.id,
+                number=one.number,
+                endpoint=one.endpoint,
+                ring_s=rules.ring_s,
+                caller_id=desk.numbers[0],
+                desk=one.desk,
+                prompts=self._prompts(one.desk, one.language),
+            )
+        except AmiRefused:
+            await self.abandon(begun.id, "failed")
+
+    async def _place(
+        self, callback: str, *, desk: str, queue: str, language: str, number: str, at: datetime, rings: bool
+    ) -> None:
+        self._placing[callback] = time.monotonic() + _PLACING_S
+        uniqueid = new_uniqueid(callback)
+        if not rings and callback in self._asking:
+            self._provisional.add(uniqueid)
+        await self._channels.hold(
+            uniqueid,
+            queue,
+            self._watch.places(queue).position_for(at),
+            number=number,
+            rings=rings,
+            desk=desk,
+            prompts=self._prompts(desk, language),
+        )
+
+    async def _settle_taken(self) -> None:
+        """Give up the places of those who stand in the queue themselves again, or are gone."""
+        for uniqueid, callback in list(self._taken_by.items()):
+            if self._watch.where(uniqueid) is not None or not self._near.get(callback):
+                del self._taken_by[uniqueid]
+                await self.withdraw(callback)
+
+    async def _give_up(self, callback: str) -> None:
+        self._placing.pop(callback, None)
+        self._watch.callback_arrivals.pop(callback, None)
+        for channel in list(self._near.get(callback, {}).values()):
+            await self._channels.hang_up(channel)
+
+    async def _compare(self) -> None:
+        """Attempts whose channels are gone are over, whoever was killed meanwhile; so are places nobody knows."""
+        await self._watch.compare(self._channels.ami)
+        live = await self._channels.live()
+        for callback, near in list(self._near.items()):
+            if "near" not in live.get(callback, set()):
+                near.clear()
+        for queue in self._rules:
+            for place in self._watch.places(queue):
+                self._joined(place.uniqueid, place.channel)
+        now = time.monotonic()
+        for one in self.active():
+            theirs = live.get(one.id, set()) & ({"far"} if one.mode == "technician_first" else {"customer"})
+            if one.state not in ("dialling", "connected") or theirs:
+                self._lost.pop(one.id, None)
+            elif now - self._lost.setdefault(one.id, now) >= _LOST_S:
+                self._lost.pop(one.id)
+                if one.state == "connected":
+                    await self._change(one, end(one, "done", "talked; its end was not seen", self._clock()))
+                else:
+                    await self.abandon(one.id, self._told.get(one.id) or "interrupted")
+
+    # Writing -------------------------------------------------------------------------------------
+
+    async def _change(self, was: Callback, becomes: Callback) -> Callback | None:
+        """Commit a change; None when somebody else was first. Raises Unavailable."""
+        if becomes is was:
+            return None
+        async with self._store.unit() as unit:
+            if not await statements.change(unit, becomes, was=was.state):
+                stored = await statements.get(unit, was.id)
+            else:
+                stored = becomes
+                if becomes.state == "expired":
+                    await self._lapsed(unit, becomes)
+        if stored is not None:
+            self._keep(stored, f"callback.{_EVENTS.get(stored.state, stored.state)}")
+        return becomes if stored is becomes else None
+
+    def _keep(self, one: Callback, kind: str) -> None:
+        if one.ended:
+            self._active.pop(one.id, None)
+            self._told.pop(one.id, None)
+        else:
+            self._active[one.id] = one
+            self._watch.callback_arrivals[one.id] = one.arrived_at
+        self._bus.publish(kind, self._clock(), one.facts())
+
+
+_EVENTS: Mapping[State, str] = {"pending": "waiting"}
+
+
+def _outcome(status: str) -> Outcome:
+    """From Dial's DIALSTATUS or a hang-up cause (ITU-T Q.850)."""
+    if status in ("BUSY", "17", "21"):
+        return "busy"
+    if status in ("CANCEL",):
+        return "interrupted"
+    return "failed" if status in ("CHANUNAVAIL", "CONGESTION", "1", "20", "27", "34", "38", "41", "42") else "no-answer"

@@ -1,0 +1,59 @@
+"""To whom a callback is offered: on heavy demand only (OV-9), and for good once it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from ivr.callbacks.callback import is_heavy
+from ivr.callbacks.keeper import Keeper
+from ivr.calls.log import CallLog
+from ivr.queueing.news import Listener
+from ivr.queueing.places import Place
+from ivr.queueing.watch import QueueWatch
+
+#: So many offers are remembered; far more than callers who wait at one time.
+_MOST = 20_000
+
+#: Called once for each offer: call's id, desk, moment.
+Told = Callable[[str, str, datetime], None]
+
+
+class Offers:
+    """Decides and remembers. A caller who was told « faites le 1 » may do so, whatever the demand is by then."""
+
+    def __init__(
+        self, *, watch: QueueWatch, keeper: Keeper, calls: CallLog, clock: Callable[[], datetime], told: Told
+    ) -> None:
+        self._watch, self._keeper, self._calls = watch, keeper, calls
+        self._clock, self._told = clock, told
+        self._offered: dict[str, None] = {}
+
+    def __contains__(self, call_id: str) -> bool:
+        return call_id in self._offered
+
+    def listener(self, queue: str, place: Place) -> Listener | None:
+        """The caller who stands at a place, for what they are told; None for a channel that is no known call."""
+        call = self._calls.call_of(place.uniqueid)
+        if call is None or call.language is None:
+            return None
+        if call.id not in self._offered and self._may_be_offered(queue, call.desk, call.ani, call.endpoint):
+            self._offered[call.id] = None
+            while len(self._offered) > _MOST:
+                del self._offered[next(iter(self._offered))]
+            self._told(call.id, call.desk, self._clock())
+        return Listener(call_id=call.id, desk=call.desk, language=call.language, offered=call.id in self._offered)
+
+    def _may_be_offered(self, queue: str, desk: str, number: str | None, endpoint: str | None) -> bool:
+        rules = self._keeper.rules(queue)
+        if rules is None or not (self._keeper.trunk or endpoint is not None):
+            return False
+        if self._keeper.active_for(desk, number, endpoint) is not None:
+            return False
+        waiting = len(self._watch.places(queue))
+        return is_heavy(
+            rules,
+            waiting=waiting,
+            wait_s=self._watch.wait_s(queue, waiting),
+            technicians=self._watch.technicians(queue),
+        )

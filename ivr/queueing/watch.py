@@ -1,0 +1,171 @@
+"""Follows Asterisk's queues: who stands where, which technicians are there, how fast calls are answered.
+
+Asterisk's own state is the truth. Events keep this copy of it fresh; it is compared with the whole at the start,
+after every gap, and every now and then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from ivr.asterisk.ami import Fields, ManagerInterface
+from ivr.asterisk.queue_members import Member, member_of
+from ivr.desk.schema import Queue
+from ivr.queueing.estimate import ANSWERS, expected_wait
+from ivr.queueing.places import Place, Places
+
+log = structlog.get_logger()
+
+#: The far half of a held place: Local/ID@callback-place-0000001f;1
+_HELD = re.compile(r"Local/([0-9a-f]{16})@callback-place-[0-9a-f]+;1")
+#: Whoever left the queue is remembered for so long, in seconds: they may come back to their place.
+_REMEMBERED_S = 3600.0
+#: Technicians in these states can be given a call now, and these can be given one at all.
+_FREE = ("idle", "unknown")
+_AWAY = ("invalid", "unavailable")
+
+
+def held_callback(channel: str) -> str | None:
+    """The callback that a channel holds the place of."""
+    found = _HELD.fullmatch(channel)
+    return found[1] if found is not None else None
+
+
+class QueueWatch:
+    """All queues of the line."""
+
+    def __init__(self, queues: Mapping[str, Queue], clock: Callable[[], datetime]) -> None:
+        self._queues = queues
+        self._clock = clock
+        self._places = {queue: Places() for queue in queues}
+        self._members: dict[str, dict[str, Member]] = {queue: {} for queue in queues}
+        self._answers: dict[str, deque[datetime]] = {queue: deque(maxlen=ANSWERS) for queue in queues}
+        #: When each channel first stood in a queue, and when it was last seen there.
+        self._arrivals: dict[str, tuple[datetime, datetime]] = {}
+        #: When those arrived whom held places stand for, by callback; it counts, whenever the place was made.
+        self.callback_arrivals: dict[str, datetime] = {}
+        #: Counts changes, so that others need not compare.
+        self.version = 0
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(self._queues)
+
+    # Reading -------------------------------------------------------------------------------------
+
+    def places(self, queue: str) -> Places:
+        """Everyone who waits in a queue."""
+        return self._places[queue]
+
+    def where(self, uniqueid: str) -> tuple[str, int] | None:
+        """The queue and position of a channel."""
+        for queue, places in self._places.items():
+            if (position := places.position(uniqueid)) is not None:
+                return queue, position
+        return None
+
+    def arrived_at(self, uniqueid: str) -> datetime | None:
+        """When a channel first stood in a queue, also for a while after it left."""
+        known = self._arrivals.get(uniqueid)
+        return known[0] if known is not None else None
+
+    def arrives(self, uniqueid: str, at: datetime) -> None:
+        """A channel that is to stand in a queue arrived at another moment than its joining."""
+        self._arrivals[uniqueid] = (at, self._clock())
+
+    def technicians(self, queue: str) -> int:
+        """Logged in, at work and reachable."""
+        return sum(not m.paused and m.status not in _AWAY for m in self._members[queue].values())
+
+    def free(self, queue: str) -> int:
+        """Who can be given a call this moment."""
+        rest = timedelta(seconds=self._queues[queue].wrapup_s)
+        now = self._clock()
+        return sum(
+            not m.paused and not m.in_call and m.status in _FREE and (m.last_call is None or now - m.last_call >= rest)
+            for m in self._members[queue].values()
+        )
+
+    def wait_s(self, queue: str, position: int) -> float | None:
+        """The estimate for a position, in seconds; None when nobody is there to answer."""
+        rules = self._queues[queue]
+        answers = tuple(self._answers[queue])
+        technicians = self.technicians(queue)
+        return expected_wait(position, answers, technicians, self._clock(), handling_s=rules.handling_s)
+
+    # Following -----------------------------------------------------------------------------------
+
+    def enter(self, event: Fields) -> None:
+        """Enter one event from Asterisk; others than the queues' are passed over."""
+        kind, queue = event.get("event", ""), event.get("queue", "")
+        if queue not in self._queues:
+            return
+        if kind == "QueueCallerJoin":
+            self._joined(queue, event.get("uniqueid", ""), event.get("channel", ""), _int(event.get("position")))
+        elif kind == "QueueCallerLeave":
+            self._left(queue, event.get("uniqueid", ""))
+        elif kind == "AgentConnect":
+            self._answers[queue].append(self._clock())
+        elif kind == "QueueMemberRemoved":
+            self._members[queue].pop(member_of(event).endpoint, None)
+        elif kind in ("QueueMemberAdded", "QueueMemberPause", "QueueMemberStatus"):
+            member = member_of(event)
+            self._members[queue][member.endpoint] = member
+        else:
+            return
+        self.version += 1
+
+    def _joined(self, queue: str, uniqueid: str, channel: str, position: int, waited_s: float = 0.0) -> None:
+        now = self._clock()
+        callback = held_callback(channel)
+        arrived, _ = self._arrivals.get(uniqueid) or (now - timedelta(seconds=waited_s), now)
+        arrived = self.callback_arrivals.get(callback or "", arrived)
+        self._arrivals[uniqueid] = (arrived, now)
+        place = Place(uniqueid=uniqueid, channel=channel, arrived_at=arrived, callback=callback)
+        self._places[queue].join(place, position)
+
+    def _left(self, queue: str, uniqueid: str) -> None:
+        place = self._places[queue].leave(uniqueid)
+        now = self._clock()
+        if place is not None:
+            self._arrivals[uniqueid] = (place.arrived_at, now)
+        horizon = now - timedelta(seconds=_REMEMBERED_S)
+        if len(self._arrivals) > 2 * sum(map(len, self._places.values())) + 1000:
+            self._arrivals = {
+                name: known
+                for name, known in self._arrivals.items()
+                if known[1] > horizon or any(places.find(name) for places in self._places.values())
+            }
+
+    async def compare(self, ami: ManagerInterface) -> None:
+        """Take the whole from Asterisk. Raises Unavailable, AmiRefused."""
+        rows = await ami.collect("QueueStatus")
+        places: dict[str, list[tuple[int, Fields]]] = {queue: [] for queue in self._queues}
+        members: dict[str, dict[str, Member]] = {queue: {} for queue in self._queues}
+        for row in rows:
+            queue = row.get("queue", "")
+            if queue not in self._queues:
+                continue
+            if row.get("event") == "QueueEntry":
+                places[queue].append((_int(row.get("position")), row))
+            elif row.get("event") == "QueueMember":
+                member = member_of(row)
+                members[queue][member.endpoint] = member
+        self._members = members
+        for queue, entries in places.items():
+            self._places[queue] = Places()
+            for position, row in sorted(entries, key=lambda one: one[0]):
+                self._joined(
+                    queue, row.get("uniqueid", ""), row.get("channel", ""), position, float(_int(row.get("wait")))
+                )
+        self.version += 1
+
+
+def _int(text: str | None) -> int:
+    return int(text) if text is not None and text.lstrip("-").isdigit() else 0
