@@ -26,6 +26,8 @@ log = structlog.get_logger()
 #: Times that a caller may enter a number.
 _TRIES = 3
 _WAIT_S = 6.0
+#: People look their number up; milliseconds from one digit to the next.
+_DIGIT_MS = 10_000
 
 
 @dataclass(kw_only=True)
@@ -90,10 +92,10 @@ async def waiting(session: AgiSession, context: LineContext) -> None:
         if key in desk.menu.languages:
             caller.turn_language(key)
             await session.set_variable("OV_LANGUAGE", caller.language)
-            return await caller.back(places.position_for(arrived))
+            return await caller.back(places.position_for(arrived, besides=caller.uniqueid))
         rules = context.keeper.rules(queue)
         if key != CALLBACK_KEY or rules is None or not context.offered(call_id):
-            return await caller.back(places.position_for(arrived))
+            return await caller.back(places.position_for(arrived, besides=caller.uniqueid))
         await _Asking(caller=caller, rules=rules, callback=new_id()).run()
     except CallHungUp:
         context.calls.end(call_id, context.clock(), result="abandoned", reason="hung up in the queue")
@@ -124,11 +126,12 @@ class _Asking:
                 language=caller.language,
                 number=self.number or "0",
                 at=arrived,
+                instead_of=caller.uniqueid,
             )
         except (Unavailable, AmiRefused) as error:
             log.warning("place not held; the caller returns to the queue", error=str(error))
-            return await caller.back(context.watch.places(caller.queue).position_for(arrived))
-        position = context.watch.places(caller.queue).position_for(arrived)
+            return await caller.back(context.watch.places(caller.queue).position_for(arrived, besides=caller.uniqueid))
+        position = context.watch.places(caller.queue).position_for(arrived, besides=caller.uniqueid)
         context.calls.note(caller.call_id, "place-held", context.clock(), callback=self.callback, position=position)
         kept = False
         try:
@@ -141,7 +144,7 @@ class _Asking:
                 context.calls.note(caller.call_id, "callback-declined", context.clock())
                 context.keeper.taken_by(self.callback, caller.uniqueid)
                 kept = True
-                await caller.back(context.watch.places(caller.queue).position_for(arrived))
+                await caller.back(context.watch.places(caller.queue).position_for(arrived, besides=caller.uniqueid))
         except CallHungUp:
             # Who pressed 1 and hangs up while their number is read to them wants to be called back.
             if not kept and self.number is not None:
@@ -190,7 +193,7 @@ class _Asking:
         """Have a number dialled and checked."""
         for _ in range(_TRIES):
             sound = await self.caller.context.sounds.of(self.caller.desk.id, "callback-enter", self.caller.language, {})
-            digits, _ = await self.caller.session.get_data(sound, 6000, 15)
+            digits, _ = await self.caller.session.get_data(sound, _DIGIT_MS, 15)
             if not digits.strip("*#"):
                 return False
             self.number = self._allowed(digits)

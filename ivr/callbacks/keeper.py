@@ -126,11 +126,19 @@ class Keeper:
 
     # A caller asks -------------------------------------------------------------------------------
 
-    async def hold(self, callback: str, *, desk: str, queue: str, language: str, number: str, at: datetime) -> None:
-        """Hold the place of whoever arrived `at`, while they are being asked. Raises Unavailable, AmiRefused."""
+    async def hold(
+        self, callback: str, *, desk: str, queue: str, language: str, number: str, at: datetime, instead_of: str
+    ) -> None:
+        """Hold the place of the caller with the uniqueid `instead_of`, who arrived `at`, while they are being asked.
+
+        Raises Unavailable, AmiRefused.
+        """
         self._asking.add(callback)
         self._watch.callback_arrivals[callback] = at
-        await self._place(callback, desk=desk, queue=queue, language=language, number=number, at=at, rings=False)
+        position = self._watch.places(queue).position_for(at, besides=instead_of)
+        await self._place(
+            callback, desk=desk, queue=queue, language=language, number=number, position=position, rings=False
+        )
 
     async def accept(self, one: Callback, limits: CallbackRules) -> Callback | str:
         """Make a request durable: it is committed when this returns. Asked again, it is still one.
@@ -328,7 +336,9 @@ class Keeper:
             for place in mine:
                 if place not in proper:
                     await self._channels.hang_up(place.channel)
-        if should and not proper:
+        # A place that a technician has just answered is not in the queue any more, but its channel is there.
+        answered = set(self._near.get(one.id, {})) - self._provisional - {place.uniqueid for place in mine}
+        if should and not proper and not answered:
             if self._placing.get(one.id, 0.0) <= time.monotonic():
                 await self._place(
                     one.id,
@@ -336,10 +346,11 @@ class Keeper:
                     queue=one.queue,
                     language=one.language,
                     number=one.number,
-                    at=one.arrived_at,
+                    position=self._watch.places(one.queue).position_for(one.arrived_at),
                     rings=one.mode == "technician_first",
                 )
-        elif one.state == "pending" and mine and not should and one.id not in self._taken_by.values():
+        elif (not should and one.mode == "technician_first") or (one.state == "pending" and not should):
+            # The desk has closed, the last technician has left, or it is being dialled.
             for place in mine:
                 await self._channels.hang_up(place.channel)
         elif should and one.mode == "customer_first":
@@ -370,7 +381,7 @@ class Keeper:
             await self.abandon(begun.id, "failed")
 
     async def _place(
-        self, callback: str, *, desk: str, queue: str, language: str, number: str, at: datetime, rings: bool
+        self, callback: str, *, desk: str, queue: str, language: str, number: str, position: int, rings: bool
     ) -> None:
         self._placing[callback] = time.monotonic() + _PLACING_S
         uniqueid = new_uniqueid(callback)
@@ -379,7 +390,7 @@ class Keeper:
         await self._channels.hold(
             uniqueid,
             queue,
-            self._watch.places(queue).position_for(at),
+            position,
             number=number,
             rings=rings,
             desk=desk,

@@ -55,8 +55,12 @@ class Places:
         """Counted from 1; None for one who is not here."""
         return next((n for n, place in enumerate(self._places, 1) if place.uniqueid == uniqueid), None)
 
-    def position_for(self, arrived_at: datetime) -> int:
-        """Where whoever arrived then belongs: before everyone who came later, behind all others (OV-9)."""
+    def position_for(self, arrived_at: datetime, *, besides: str = "") -> int:
+        """Where whoever arrived then belongs: before everyone who came later, behind all others (OV-9).
+
+        `besides` is the uniqueid of one who is leaving, and may or may not be gone already.
+        """
         require_aware(arrived_at)
-        later = (n for n, place in enumerate(self._places, 1) if place.arrived_at > arrived_at)
-        return next(later, len(self._places) + 1)
+        others = [place for place in self._places if place.uniqueid != besides]
+        later = (n for n, place in enumerate(others, 1) if place.arrived_at > arrived_at)
+        return next(later, len(others) + 1)

@@ -80,7 +80,10 @@ class QueueWatch:
         self._arrivals[uniqueid] = (at, self._clock())
 
     def technicians(self, queue: str) -> int:
-        """Logged in, at work and reachable."""
+        """Logged in and reachable; who has a break comes back."""
+        return sum(m.status not in _AWAY for m in self._members[queue].values())
+
+    def _at_work(self, queue: str) -> int:
         return sum(not m.paused and m.status not in _AWAY for m in self._members[queue].values())
 
     def free(self, queue: str) -> int:
@@ -96,7 +99,7 @@ class QueueWatch:
         """The estimate for a position, in seconds; None when nobody is there to answer."""
         rules = self._queues[queue]
         answers = tuple(self._answers[queue])
-        technicians = self.technicians(queue)
+        technicians = self._at_work(queue) or min(1, self.technicians(queue))
         return expected_wait(position, answers, technicians, self._clock(), handling_s=rules.handling_s)
 
     # Following -----------------------------------------------------------------------------------

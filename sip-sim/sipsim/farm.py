@@ -250,7 +250,7 @@ class Farm:
         self._endpoint.audDevManager().setNullDev()
         transport = pj.TransportConfig()
         transport.boundAddress = "127.0.0.1"
-        transport.port = 0
+        transport.port = self.options["port"]
         self._endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
         self._endpoint.libStart()
         for codec in self._endpoint.codecEnum2():

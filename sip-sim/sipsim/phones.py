@@ -49,6 +49,7 @@ class PhoneFarm:
         tx_drop_pct: int = 0,
         rx_drop_pct: int = 0,
         suppress_silence: bool = False,
+        port: int = 0,
         recogniser: Recogniser | None = None,
     ) -> None:
         """Start the process. `folder` gets the recordings and `farm.log`; raises FarmFailed.
@@ -67,6 +68,7 @@ class PhoneFarm:
             "tx_drop_pct": tx_drop_pct,
             "rx_drop_pct": rx_drop_pct,
             "suppress_silence": suppress_silence,
+            "port": port,
         }
         with (folder / "farm.err").open("wb") as errors:
             self._process = subprocess.Popen(
@@ -235,7 +237,7 @@ class Phone:
 
     def rung(self) -> int:
         """How many calls came in so far."""
-        return sum(one.kind == "incoming" for one in self.farm.events(self.name))
+        return len({one.call for one in self.farm.events(self.name) if one.kind == "incoming"})
 
 
 class PhoneCall:

@@ -17,6 +17,15 @@ DESK: dict[str, Any] = {
     "operator_queue": "support",
     "operator_wait_s": 60,
 }
+QUEUE: dict[str, Any] = {
+    "id": "support",
+    "strategy": "rrmemory",
+    "ring_s": 20,
+    "retry_s": 2,
+    "wrapup_s": 10,
+    "announce_s": 30,
+    "keys": ("1", "9"),
+}
 PHONE: dict[str, Any] = {
     "name": "6001",
     "ha1": "0" * 32,
@@ -31,7 +40,11 @@ def check(desk: dict[str, Any] | None = None, phone: dict[str, Any] | None = Non
     """Check a configuration that differs in one value."""
     _check(
         desks=[DeskRouting(**(DESK | (desk or {})))],
-        queues=[QueueConfig(id="support", strategy="rrmemory", ring_s=20, retry_s=2, wrapup_s=10, announce_s=30, keys=("1", "9"))],
+        queues=[
+            QueueConfig(
+                id="support", strategy="rrmemory", ring_s=20, retry_s=2, wrapup_s=10, announce_s=30, keys=("1", "9")
+            )
+        ],
         phones=[PhoneAccount(**(PHONE | (phone or {})))],
         trunk_hosts=[trunk],
     )

@@ -1,0 +1,180 @@
+"""A line with a busy queue: callers in it, technicians at it, and a carrier that calls go out to."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sipsim.audio import RATE
+from sipsim.phones import Phone, PhoneFarm
+from sipsim.raw import RawCall
+from sipsim.recognise import Heard, Recogniser
+from sipsim.records import Answering
+
+from tests.calls.line import OPEN, REPOSITORY, Line, free_ports, hear, running_line, wait_for
+
+NUMBER = "18446664844"
+_count = itertools.count(1000)
+
+
+def desks(folder: Path, **changes: Any) -> Path:
+    """The built-in desks, the main queue's callback offered at once and carried out quickly, with `changes`."""
+    folder.mkdir(parents=True)
+    for file in (REPOSITORY / "ivr" / "desk" / "desks").iterdir():
+        shutil.copy(file, folder)
+    rules = {"mode": "technician_first", "waiting": 1, "ring_s": 10, "pause_s": 12, "attempts": 2} | changes
+    block = "    announce_s: 10\n    callback:\n" + "".join(f"      {name}: {value}\n" for name, value in rules.items())
+    path = folder / "omnivigil.yaml"
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"    callback:\n(      .*\n)+", block, text).replace("wrapup_s: 15", "wrapup_s: 1")
+    path.write_text(text, encoding="utf-8")
+    return folder
+
+
+@dataclass
+class Busy:
+    """The line, its queue and everyone around it."""
+
+    line: Line
+    known: Recogniser
+    phones: PhoneFarm
+    carrier: PhoneFarm
+    callers: list[RawCall] = field(default_factory=list)
+    #: How far each caller has been listened to, in samples.
+    _marks: dict[int, int] = field(default_factory=dict)
+
+    def places(self) -> list[str]:
+        """Who stands in the queue, in order: a caller's number, or `held NUMBER`."""
+        found = []
+        for place in self.line.api("GET", "/v1/queues/support")["places"]:
+            if place["callback"] is not None:
+                row = self.line.raw_api("GET", f"/v1/callbacks/{place['callback']}")
+                found.append(f"held {row.json()['number'] if row.status_code == 200 else '?'}")
+            elif place["call_id"] is not None:
+                found.append(self.line.api("GET", f"/v1/calls/{place['call_id']}")["ani"])
+            else:
+                found.append("?")
+        return found
+
+    def until_places(self, *wanted: str, within_s: float = 15.0) -> None:
+        """Wait until these stand there, in this order."""
+        seen: list[list[str]] = []
+
+        def look() -> bool:
+            seen.append(self.places())
+            return seen[-1] == list(wanted)
+
+        try:
+            wait_for(look, f"the places {wanted}", within_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; last seen {seen[-1]}") from None
+
+    async def caller(self, number: str, *, language_key: str = "") -> RawCall:
+        """Somebody calls, presses 2 and stands in the queue."""
+        before = len(self.places())
+        call = await RawCall(self.line.server, NUMBER, number).__aenter__()
+        self.callers.append(call)
+        await asyncio.sleep(1.0)
+        if language_key:
+            await call.press(language_key)
+            await asyncio.sleep(1.0)
+        await call.press("2")
+        await asyncio.to_thread(wait_for, lambda: len(self.places()) > before, f"{number} in the queue")
+        return call
+
+    async def hear(self, call: RawCall, prompt: str) -> Heard:
+        """Listen until a prompt begins, after the one listened for last."""
+        mark = self._marks.get(id(call), 0)
+        found = await asyncio.to_thread(hear, self.known, lambda: call.heard()[mark:], prompt)
+        self._marks[id(call)] = mark + int((found.start_s + 0.2) * RATE)
+        return found
+
+    def heard(self, call: RawCall) -> list[str]:
+        """What a caller has heard so far."""
+        return [one.prompt_id for one in self.known.recognise(call.heard())]
+
+    async def ask(self, call: RawCall) -> None:
+        """Press 1 when it is offered, and agree to the number."""
+        await self.hear(call, "callback-offer")
+        await call.press("1")
+        await self.hear(call, "callback-confirm")
+        await call.press("1")
+        assert await call.ended_by_line(30)
+
+    def callback(self, number: str) -> dict[str, Any]:
+        """The latest request for a number."""
+        found: dict[str, Any] = self.line.api("GET", "/v1/callbacks", params={"number": number})["items"][0]
+        return found
+
+    def until_state(self, number: str, state: str, within_s: float = 30.0) -> dict[str, Any]:
+        """Wait until the request is in a state."""
+
+        def look() -> dict[str, Any] | None:
+            one = self.callback(number)
+            return one if one["state"] == state else None
+
+        try:
+            return wait_for(look, f"{number} {state}", within_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {self.callback(number)}") from None
+
+    def technician(self, name: str = "7001", how: Answering | None = None) -> Phone:
+        """A technician at work."""
+        phone = self.phones.phone(name, password=f"demo-{name}", answering=how or Answering()).register()
+        self.line.api("PUT", f"/v1/queues/support/members/{name}")
+        return phone
+
+    def paused(self, name: str, paused: bool) -> None:
+        """Pause a technician, or let them go on."""
+        self.line.api("PUT", f"/v1/queues/support/members/{name}/pause", json={"paused": paused})
+
+    def customer(self, number: str, how: Answering | None = None) -> Phone:
+        """Somebody whom the carrier can reach."""
+        return self.carrier.phone(number, answering=how or Answering())
+
+    async def gone(self, *calls: RawCall) -> None:
+        """Callers hang up."""
+        for call in calls:
+            self.callers.remove(call)
+            await call.__aexit__(None, None, None)
+
+
+def new_number() -> str:
+    """A number that no other test calls from."""
+    return f"1514555{next(_count):04}"
+
+
+@contextmanager
+def busy_line(folder: Path, *, now: str = OPEN, **changes: Any) -> Iterator[tuple[Line, int]]:
+    """A line of its own, and the port of its carrier."""
+    (port,) = free_ports(1)
+    options = ("--desks", str(desks(folder / "desks", **changes)), "--carrier", f"127.0.0.1:{port}")
+    with running_line(folder / "line", now=now, options=options) as line:
+        yield line, port
+
+
+@asynccontextmanager
+async def busy(folder: Path, running: tuple[Line, int]) -> AsyncIterator[Busy]:
+    """Phones around it; everyone hangs up at the end, and nobody waits any more."""
+    line, port = running
+    known = Recogniser.load(Path(line.state) / "sounds")
+    with (
+        PhoneFarm(folder / "phones", server=line.address, recogniser=known) as phones,
+        PhoneFarm(folder / "carrier", server=line.address, port=port, recogniser=known) as carrier,
+    ):
+        around = Busy(line=line, known=known, phones=phones, carrier=carrier)
+        try:
+            yield around
+        finally:
+            await around.gone(*around.callers)
+            for one in line.api("GET", "/v1/callbacks", params={"state": "pending"})["items"]:
+                line.raw_api("POST", f"/v1/callbacks/{one['id']}/cancel", json={})
+            for member in line.api("GET", "/v1/queues/support/members"):
+                line.api("DELETE", f"/v1/queues/support/members/{member['endpoint']}")

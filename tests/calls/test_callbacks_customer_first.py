@@ -1,0 +1,69 @@
+"""Being called back, the customer first: dialled when a technician is free, then at their place in the queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sipsim.records import Answering
+
+from tests.calls.line import Line, wait_for
+from tests.calls.queueing import Busy, busy, busy_line, new_number
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Line, int]]:
+    """A line that calls the customer first."""
+    with busy_line(tmp_path_factory.mktemp("customer-first"), mode="customer_first") as started:
+        yield started
+
+
+@pytest.fixture
+async def line(running: tuple[Line, int], tmp_path: Path) -> AsyncIterator[Busy]:
+    """With nobody on it."""
+    async with busy(tmp_path, running) as around:
+        yield around
+
+
+async def test_dialled_when_a_technician_is_free(line: Busy) -> None:
+    """The technician's phone rings only for a person; the customer stands at the kept place."""
+    technician = line.technician()
+    line.paused("7001", True)
+    number, later = new_number(), new_number()
+    await line.ask(await line.caller(number))
+    await line.caller(later)
+    await asyncio.to_thread(line.until_places, f"held {number}", later)
+    customer = line.customer(number)
+    assert customer.rung() == 0
+    line.paused("7001", False)
+    rings = await asyncio.to_thread(customer.wait_ringing, 20)
+    # Nobody else is dialled or rung meanwhile: the free technician is theirs.
+    assert technician.rung() == 0
+    await asyncio.to_thread(rings.press_when_heard, "callback-greeting", "1", after_s=1)
+    answered = await asyncio.to_thread(technician.wait_ringing, 20)
+    await asyncio.to_thread(line.until_places, later)
+    card = line.line.api("GET", "/v1/calls", params={"ani": number})["items"][0]
+    assert card["dialled"] == "callback"
+    assert card["answered_by"] == "7001"
+    await asyncio.to_thread(rings.hang_up)
+    await asyncio.to_thread(answered.wait_ended)
+    await asyncio.to_thread(line.until_state, number, "done")
+
+
+async def test_nobody_answers(line: Busy) -> None:
+    """The technician is given to the next caller; the customer keeps the place for the next attempt."""
+    technician = line.technician()
+    line.paused("7001", True)
+    number, later = new_number(), new_number()
+    await line.ask(await line.caller(number))
+    await line.caller(later)
+    customer = line.customer(number, Answering(how="ring"))
+    line.paused("7001", False)
+    await asyncio.to_thread(customer.wait_ringing, 20)
+    one = await asyncio.to_thread(line.until_state, number, "pending", 30)
+    assert (one["attempts"], one["reason"]) == (1, "no-answer")
+    await asyncio.to_thread(wait_for, lambda: technician.rung() == 1, "the next caller's turn", 20)
+    line.paused("7001", True)
+    await asyncio.to_thread(line.until_places, f"held {number}", within_s=20)
