@@ -66,10 +66,11 @@ class Keeper:
         bus: EventBus,
         clock: Callable[[], datetime],
         lapsed: Lapsed,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._channels, self._watch = store, channels, watch
         self._desks, self._calendars, self._prompts = desks, calendars, prompts
-        self._bus, self._clock, self._lapsed = bus, clock, lapsed
+        self._bus, self._clock, self._lapsed, self._monotonic = bus, clock, lapsed, monotonic
         self._active: dict[str, Callback] = {}
         self._rules = {name: queue.callback for desk in desks.values() for name, queue in desk.queues.items()}
         #: Callbacks that a place was asked for and not seen yet, to when it is given up by the monotonic clock.
@@ -135,9 +136,15 @@ class Keeper:
         """
         self._asking.add(callback)
         self._watch.callback_arrivals[callback] = at
-        position = self._watch.places(queue).position_for(at, besides=instead_of)
         await self._place(
-            callback, desk=desk, queue=queue, language=language, number=number, position=position, rings=False
+            callback,
+            desk=desk,
+            queue=queue,
+            language=language,
+            number=number,
+            at=at,
+            instead_of=instead_of,
+            rings=False,
         )
 
     async def accept(self, one: Callback, limits: CallbackRules) -> Callback | str:
@@ -305,10 +312,10 @@ class Keeper:
 
     async def tick(self) -> None:
         """Compare what should be with what is. Raises Unavailable, AmiRefused."""
-        now, clock = time.monotonic(), self._clock()
+        now, clock = self._monotonic(), self._clock()
         if now >= self._compare_at:
             await self._compare()
-            self._compare_at = time.monotonic() + _COMPARE_S
+            self._compare_at = self._monotonic() + _COMPARE_S
         await self._settle_taken()
         for one in self.active():
             if one.state == "pending" and clock >= one.deadline:
@@ -339,14 +346,14 @@ class Keeper:
         # A place that a technician has just answered is not in the queue any more, but its channel is there.
         answered = set(self._near.get(one.id, {})) - self._provisional - {place.uniqueid for place in mine}
         if should and not proper and not answered:
-            if self._placing.get(one.id, 0.0) <= time.monotonic():
+            if self._placing.get(one.id, 0.0) <= self._monotonic():
                 await self._place(
                     one.id,
                     desk=one.desk,
                     queue=one.queue,
                     language=one.language,
                     number=one.number,
-                    position=self._watch.places(one.queue).position_for(one.arrived_at),
+                    at=one.arrived_at,
                     rings=one.mode == "technician_first",
                 )
         elif (not should and one.mode == "technician_first") or (one.state == "pending" and not should):
@@ -381,9 +388,26 @@ class Keeper:
             await self.abandon(begun.id, "failed")
 
     async def _place(
-        self, callback: str, *, desk: str, queue: str, language: str, number: str, position: int, rings: bool
+        self,
+        callback: str,
+        *,
+        desk: str,
+        queue: str,
+        language: str,
+        number: str,
+        at: datetime,
+        rings: bool,
+        instead_of: str = "",
     ) -> None:
-        self._placing[callback] = time.monotonic() + _PLACING_S
+        places = self._watch.places(queue)
+        # Those before it that are on their way into the queue as well.
+        ahead = sum(
+            self._watch.callback_arrivals.get(other, at) < at and places.of_callback(other) is None
+            for other in self._placing
+            if other != callback and self._queue_of(other) == queue
+        )
+        position = places.position_for(at, besides=instead_of) + ahead
+        self._placing[callback] = self._monotonic() + _PLACING_S
         uniqueid = new_uniqueid(callback)
         if not rings and callback in self._asking:
             self._provisional.add(uniqueid)
@@ -396,6 +420,10 @@ class Keeper:
             desk=desk,
             prompts=self._prompts(desk, language),
         )
+
+    def _queue_of(self, callback: str) -> str | None:
+        one = self._active.get(callback)
+        return one.queue if one is not None else None
 
     async def _settle_taken(self) -> None:
         """Give up the places of those who stand in the queue themselves again, or are gone."""
@@ -420,7 +448,7 @@ class Keeper:
         for queue in self._rules:
             for place in self._watch.places(queue):
                 self._joined(place.uniqueid, place.channel)
-        now = time.monotonic()
+        now = self._monotonic()
         for one in self.active():
             theirs = live.get(one.id, set()) & ({"far"} if one.mode == "technician_first" else {"customer"})
             if one.state not in ("dialling", "connected") or theirs:
