@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr.announcements.on_air import OnAirFiles, streams_of
 from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
 from ivr.asterisk.runtime import Runtime
 from ivr.desk.hours import Calendar, calendars_of
@@ -54,6 +55,7 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
     Folders.below(settings).make(runtime)
     sounds = sounds_of(settings, runtime, desks)
     await asyncio.to_thread(sounds.build, calendars, settings.clock(), progress)
+    await asyncio.to_thread(OnAirFiles(settings.on_air).begin, desks, sounds)
     progress("the database")
     store = open_store(settings.database_url)
     try:
@@ -92,6 +94,7 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
         phones=phones,
         prompts=_fixed_prompts(desks, sounds),
         trunk_hosts=["127.0.0.0/8", *settings.trunk_hosts],
+        streams=tuple(streams_of(settings, desks)),
         strict_rtp=settings.strict_rtp,
     )
     return Prepared(desks=desks, phones=phones, secrets=known)

@@ -7,6 +7,7 @@ strict patterns first: a name with a bracket or a line break would otherwise bec
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -164,6 +165,14 @@ class QueueConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeldStream:
+    """A music class that one program of ours makes for all who wait: its name, and the program's arguments."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Folders:
     """Where one Asterisk keeps its things, below the state folder."""
 
@@ -227,13 +236,16 @@ def render(
     phones: Sequence[PhoneAccount],
     prompts: FixedPrompts,
     trunk_hosts: Sequence[str],
+    streams: Sequence[HeldStream] = (),
     strict_rtp: bool = True,
 ) -> None:
     """Write every configuration file; raises UnsafeConfiguration before writing any."""
-    _check(desks=desks, queues=queues, phones=phones, trunk_hosts=trunk_hosts)
+    _check(desks=desks, queues=queues, phones=phones, trunk_hosts=trunk_hosts, streams=streams)
     folders = Folders.below(settings)
     folders.make(runtime)
     _link_fallback(folders.sounds, prompts)
+    for stream in streams:
+        _write_program(folders.run / f"{stream.name}.stream", stream.command)
     values: dict[str, Any] = {
         "runtime": runtime,
         "etc": folders.etc,
@@ -255,6 +267,7 @@ def render(
         "endpoints": phones,
         "queues": queues,
         "desks": desks,
+        "streams": streams,
         "not_in_service": prompts.not_in_service,
         "technician_login": prompts.technician_login,
         # One second of 8 kHz, 16-bit audio: shorter than that, nothing was said.
@@ -310,6 +323,7 @@ def _check(
     queues: Sequence[QueueConfig],
     phones: Sequence[PhoneAccount],
     trunk_hosts: Sequence[str],
+    streams: Sequence[HeldStream],
 ) -> None:
     plain = [
         *(text for d in desks for text in (d.id, d.language, d.operator, d.operator_queue)),
@@ -317,6 +331,7 @@ def _check(
         *(text for q in queues for text in (q.id, q.strategy)),
         *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id)),
         *trunk_hosts,
+        *(stream.name for stream in streams),
     ]
     for text in plain:
         if not _PLAIN.fullmatch(text):
@@ -333,6 +348,12 @@ def _link_fallback(sounds: Path, prompts: FixedPrompts) -> None:
     for (desk, what, language), sound in prompts.fallback.items():
         for extension in ("ulaw", "alaw", "g722", "sln16"):
             _link(folder / f"{desk}-{what}-{language}.{extension}", Path(f"{sound}.{extension}"))
+
+
+def _write_program(path: Path, command: Sequence[str]) -> None:
+    """Something that Asterisk can start by a short name: it splits longer ones, and takes quotes for letters."""
+    _write_private(path, f"#!/bin/sh\nexec {shlex.join(command)}\n")
+    path.chmod(0o700)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -26,6 +26,7 @@ REQUIRED = (
     "no-answer",
     "transfer-human",
     "queue-wait",
+    "services-operational",
     "ringing-department",
     "nobody-answers",
     "closed-hours",
