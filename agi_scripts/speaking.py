@@ -15,9 +15,7 @@ async def ask(session: AgiSession, context: LineContext, desk: Desk, step: menu.
 
     Every prompt can be cut short by a key. The last one and the wait after it are one command.
     """
-    sounds = [
-        await context.sounds.of(desk.id, prompt.id, step.language, dict(prompt.variables)) for prompt in step.prompts
-    ]
+    sounds = [await context.sound_of(desk, prompt, step.language) for prompt in step.prompts]
     names = ", ".join(prompt.id for prompt in step.prompts)
     context.calls.note(call_id, "played", context.clock(), prompts=names, language=step.language)
     key: str | None = None

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from ivr.announcements.announcer import Announcer
 from ivr.calls.log import CallLog
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
@@ -76,5 +77,6 @@ class Services:
     calendars: Mapping[str, Mapping[str, Calendar]]
     health: Callable[[], Awaitable[Health]]
     clock: Clock
+    announcer: Announcer
     #: Folder of the voice messages' recordings.
     messages: Path

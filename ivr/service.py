@@ -20,6 +20,9 @@ from agi_scripts.recording import inspect
 from agi_scripts.technician import technician
 from api.app import create_app
 from api.services import Health, Services
+from ivr.announcements.announcer import Announcer
+from ivr.announcements.on_air import OnAirFiles
+from ivr.announcements.sounds import AnnouncementSounds
 from ivr.asterisk import runtime
 from ivr.asterisk.ami import Ami, Fields, State
 from ivr.asterisk.config import Folders
@@ -84,6 +87,15 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     bus = EventBus()
     directory = Directory(store)
     calls = CallLog(store, bus, open_tickets=lambda customer_id: _open_tickets(store, customer_id))
+    announcer = Announcer(
+        store=store,
+        desks=desks,
+        sounds=sounds,
+        kept=AnnouncementSounds(sounds, folder=settings.sounds, kept=settings.announcements),
+        on_air=OnAirFiles(settings.on_air),
+        bus=bus,
+        clock=clock,
+    )
     spool = Spool(settings.spool / "intake")
     ami = Ami(settings.ami.host, settings.ami.port, "service", line_secrets(settings.state)["ami_service"])
     ready = _Ready()
@@ -96,6 +108,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         store=store,
         spool=spool,
         sounds=sounds,
+        announcer=announcer,
         bus=bus,
         clock=clock,
     )
@@ -113,6 +126,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             calendars=calendars,
             health=lambda: _health(store, ami, ready),
             clock=clock,
+            announcer=announcer,
             messages=Folders.below(settings).messages,
         ),
     )
@@ -121,6 +135,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await directory.reload()
         async with store.unit() as unit:
             await call_statements.close_left_open(unit, at=clock())
+        await announcer.load()
     await ami.connect()
     await agi.start()
     ready.agi = True
@@ -129,6 +144,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "stop signal": stop.wait(),
         "call writer": calls.run(),
         "spool": keep_draining(spool, store, bus=bus),
+        "announcements": announcer.run(),
         "events": _follow(ami, calls, context),
         "directory": _renew(directory),
         "claims": _claims(settings, context).run(),

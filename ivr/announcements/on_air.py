@@ -44,12 +44,17 @@ class OnAirFiles:
         """G.711 µ-law, without header."""
         return self._folder / f"{stream_name(desk, language)}.ulaw"
 
-    def put(self, desk: str, language: str, sound: str) -> None:
-        """Have a built sound (absolute, without extension) said from now on. Raises BadInput for the disk, OSError."""
+    def put(self, desk: str, language: str, sound: str) -> bool:
+        """Have a built sound (absolute, without extension) said from now on; whether it is another than before.
+
+        Raises BadInput for the disk, and OSError when the sound cannot be read.
+        """
         content = Path(f"{sound}.ulaw").read_bytes()
         path = self.path(desk, language)
-        if not path.is_file() or path.read_bytes() != content:
-            write(path, content)
+        if path.is_file() and path.read_bytes() == content:
+            return False
+        write(path, content)
+        return True
 
     def begin(self, desks: Mapping[str, Desk], sounds: Sounds) -> None:
         """All is well, where nothing is known yet. Raises as `put`."""

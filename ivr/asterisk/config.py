@@ -268,6 +268,7 @@ def render(
         "queues": queues,
         "desks": desks,
         "streams": streams,
+        "on_air": settings.on_air,
         "not_in_service": prompts.not_in_service,
         "technician_login": prompts.technician_login,
         # One second of 8 kHz, 16-bit audio: shorter than that, nothing was said.

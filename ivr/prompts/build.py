@@ -119,6 +119,14 @@ class Sounds:
         """As `of`, for a built prompt without variables, outside of calls."""
         return self._files.path(self.name(self._utterance(desk, prompt, language, {})))
 
+    def say(self, desk: str, prompt: str, language: str, text: str) -> Pcm:
+        """Speak a text that no catalogue has, as the line's voice says it. Blocks; raises NotAudio, VoiceFailed,
+        BuildError when there is no voice for it."""
+        said = Utterance(desk=desk, id=prompt, language=language, text=text, voice=language, varies=True)
+        engine, _ = self._choose(said)
+        (pcm,) = engine.speak([said])
+        return pcm
+
     def name(self, utterance: Utterance) -> str:
         """Relative to the sounds' folder, without extension: the prompt's id, and its content's hash."""
         return _name(utterance, self._choose(utterance)[1])
