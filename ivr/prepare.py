@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr.announcements.demo import demo_pins
 from ivr.announcements.on_air import OnAirFiles, streams_of
 from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
 from ivr.asterisk.runtime import Runtime
@@ -53,6 +54,7 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
     """Do what has not been done yet. Raises DeskError, PromptMissing, BuildError, BadInput, StoreUnavailable."""
     desks, calendars = load(settings)
     Folders.below(settings).make(runtime)
+    (settings.spool / "announcements").mkdir(parents=True, exist_ok=True)
     sounds = sounds_of(settings, runtime, desks)
     await asyncio.to_thread(sounds.build, calendars, settings.clock(), progress)
     await asyncio.to_thread(OnAirFiles(settings.on_air).begin, desks, sounds)
@@ -105,6 +107,7 @@ async def _load_demo(settings: Settings, store: Store) -> None:
     token = _kept(path) or f"ovt_{secrets.token_urlsafe(32)}"
     async with store.unit() as unit:
         await load_demo(unit)
+        await demo_pins(unit)
         await keep_token(unit, token, "demo", ("read", "write"), settings.clock())
     _keep(path, token)
 

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from agi_scripts.announcing import announcing
 from agi_scripts.context import LineContext, notice_of
 from agi_scripts.line import line
 from agi_scripts.message import message
@@ -22,6 +23,7 @@ from api.app import create_app
 from api.services import Health, Services
 from ivr.announcements.announcer import Announcer
 from ivr.announcements.on_air import OnAirFiles
+from ivr.announcements.pins import Pins
 from ivr.announcements.sounds import AnnouncementSounds
 from ivr.asterisk import runtime
 from ivr.asterisk.ami import Ami, Fields, State
@@ -112,7 +114,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
     )
-    agi = FastAgiServer(settings.agi.host, settings.agi.port, lambda session: _converse(session, context))
+    agi = FastAgiServer(settings.agi.host, settings.agi.port, lambda session: _converse(session, context, settings))
     api = _api(
         settings,
         Services(
@@ -175,7 +177,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     log.info("service stopped")
 
 
-async def _converse(session: AgiSession, context: LineContext) -> None:
+async def _converse(session: AgiSession, context: LineContext, settings: Settings) -> None:
     with structlog.contextvars.bound_contextvars(channel=session.env.get("channel")):
         match session.path:
             case "line":
@@ -184,6 +186,9 @@ async def _converse(session: AgiSession, context: LineContext) -> None:
                 await message(session, context)
             case "technician":
                 await technician(session, context)
+            case "announcing":
+                pins = Pins(context.store, context.clock)
+                await announcing(session, context, pins, settings.spool / "announcements")
             case other:
                 log.error("no such conversation; the dialplan takes the caller", path=other)
 
