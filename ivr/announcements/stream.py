@@ -14,8 +14,9 @@ import sys
 
 #: Samples, and bytes, a second (ITU-T G.711).
 RATE = 8000
-#: Written at once: what Asterisk reads at once. A multiple of a packet (20 ms), so that sounds begin with one.
-CHUNK = RATE // 10
+#: Written at once, 200 ms. Asterisk reads 40 ms at a time, or 100 without a timer, and throws away what it gets of
+#: less; so a page of the pipe, which holds two of these, never ends within what it reads.
+CHUNK = RATE // 5
 _PACKET = RATE // 50
 _SILENCE = b"\xff"
 
@@ -26,8 +27,8 @@ AFTER_S = 0.5
 FADE_IN_S = 0.6
 #: What is cut off by news fades this quickly, in seconds.
 CUT_S = 0.1
-#: What waits in the pipe is heard before the news, so it holds half a second; a page is the least the kernel gives.
-_PIPE_BYTES = 4096
+#: What waits in the pipe is heard before the news: two pages, 0.8 s. One would run dry each time it is refilled.
+_PIPE_BYTES = 8192
 
 
 def linear(byte: int) -> int:
@@ -117,7 +118,7 @@ class Programme:
 
 
 class Watched:
-    """A file that is replaced as a whole: looked at ten times a second, read when it is another one."""
+    """A file that is replaced as a whole: looked at with each chunk, read when it is another one."""
 
     def __init__(self, path: str) -> None:
         self._path = path
