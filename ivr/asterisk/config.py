@@ -324,7 +324,7 @@ def _check(
     queues: Sequence[QueueConfig],
     phones: Sequence[PhoneAccount],
     trunk_hosts: Sequence[str],
-    streams: Sequence[HeldStream],
+    streams: Sequence[HeldStream] = (),
 ) -> None:
     plain = [
         *(text for d in desks for text in (d.id, d.language, d.operator, d.operator_queue)),

@@ -26,8 +26,10 @@ from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens, keep_token
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.prompts.build import Sounds
 from ivr.store.engine import Store, open_store
 from ivr.tickets.store import open_tickets
+from tests.fakes.announcing import announcer, humming
 from tests.integration.store.conftest import _logs, _threads_end, database, database_away, store
 
 __all__ = ["_logs", "_threads_end", "database", "database_away", "store"]
@@ -90,6 +92,7 @@ class Line:
     health: Health = field(default_factory=lambda: Health(taking_calls=True, components={"asterisk": "ok"}))
     app: FastAPI | None = None
     url: str = ""
+    now: datetime = NOW
 
 
 @pytest.fixture(scope="session")
@@ -115,8 +118,19 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return database.read_bytes()
 
 
+@pytest.fixture(scope="session")
+def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sounds are named by content, so that all tests can share them."""
+    return tmp_path_factory.mktemp("sounds")
+
+
+@pytest.fixture(scope="session")
+def sounds(sounds_folder: Path, desks: Desks) -> Sounds:
+    return humming(sounds_folder, desks)
+
+
 @pytest.fixture
-async def line(store: Store, tmp_path: Path, desks: Desks) -> AsyncIterator[Line]:
+async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sounds_folder: Path) -> AsyncIterator[Line]:
     directory = Directory(store)
     await directory.reload()
     bus = EventBus()
@@ -141,7 +155,16 @@ async def line(store: Store, tmp_path: Path, desks: Desks) -> AsyncIterator[Line
         desks=desks,
         calendars={name: calendars_of(desk) for name, desk in desks.items()},
         health=health,
-        clock=lambda: NOW,
+        clock=lambda: made.now,
+        announcer=announcer(
+            store=store,
+            desks=desks,
+            sounds=sounds,
+            folder=tmp_path,
+            shared=sounds_folder,
+            bus=bus,
+            clock=lambda: made.now,
+        ),
         messages=folder,
     )
     made = Line(services=services, members=members)

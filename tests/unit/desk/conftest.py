@@ -58,7 +58,8 @@ def calendars(desks: Desks) -> Mapping[str, Mapping[str, Calendar]]:
 
 @pytest.fixture(scope="session")
 def dial(desks: Desks, calendars: Mapping[str, Mapping[str, Calendar]]) -> Dial:
-    """`dial(at, keys, number=..., caller=..., announced=...)`: each ask is answered by the next of `keys`, "," being silence."""
+    """`dial(at, keys, number=..., caller=..., announced=...)`: each ask is answered by the next of `keys`, of which
+    "," is silence."""
 
     def call(
         at: str,

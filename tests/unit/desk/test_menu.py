@@ -42,7 +42,11 @@ class TestChoices:
 
     def test_ov6_support_waits_in_its_queue(self, dial: Any) -> None:
         call = dial(OPEN, "2")
-        assert (call.to.kind, call.to.queue, call.said[-1]) == ("queue", "support", ["queue-wait", "services-operational"])
+        assert (call.to.kind, call.to.queue, call.said[-1]) == (
+            "queue",
+            "support",
+            ["queue-wait", "services-operational"],
+        )
 
     def test_ov1_a_department_without_queue_rings_its_phones(self, dial: Any) -> None:
         call = dial(OPEN, "3")
