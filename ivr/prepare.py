@@ -54,7 +54,7 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
     """Do what has not been done yet. Raises DeskError, PromptMissing, BuildError, BadInput, StoreUnavailable."""
     desks, calendars = load(settings)
     Folders.below(settings).make(runtime)
-    (settings.spool / "announcements").mkdir(parents=True, exist_ok=True)
+    _empty(settings.spool / "announcements")
     sounds = sounds_of(settings, runtime, desks)
     await asyncio.to_thread(sounds.build, calendars, settings.clock(), progress)
     await asyncio.to_thread(OnAirFiles(settings.on_air).begin, desks, sounds)
@@ -100,6 +100,13 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
         strict_rtp=settings.strict_rtp,
     )
     return Prepared(desks=desks, phones=phones, secrets=known)
+
+
+def _empty(folder: Path) -> None:
+    """What a service left that died while somebody recorded an announcement is nobody's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        file.unlink()
 
 
 async def _load_demo(settings: Settings, store: Store) -> None:

@@ -81,12 +81,12 @@ async def waiting(call: RawCall, known: Recogniser, line: Line, number: str, *ke
     )
 
 
-async def hears_after(call: RawCall, known: Recogniser, prompt: str, since_s: float, language: str) -> float:
-    """Seconds from `since_s` until a prompt is heard."""
+async def hears_after(call: RawCall, known: Recogniser, prompt: str, since_s: float, *languages: str) -> float:
+    """Seconds from `since_s` until a prompt is heard, in one of these languages and no other."""
 
     def look() -> float | None:
         later = [one for one in known.recognise(call.heard()) if one.may_be(prompt) and one.start_s >= since_s]
-        assert {one.language for one in later} <= {language}
+        assert {one.language for one in later} <= set(languages)
         return later[0].start_s - since_s if later else None
 
     return await asyncio.to_thread(wait_for, look, f"{prompt} after {since_s:.1f} s", 40)
@@ -225,7 +225,8 @@ class TestByPhone:
             await asyncio.to_thread(call.press, "2")
             await asyncio.to_thread(call.wait_heard, "announcement-on-air")
             known = knowing(line, shipped)
-            assert await hears_after(waits, known, "announcement", since, "fr") < LIMIT_S
+            # The same recording is what both languages hear.
+            assert await hears_after(waits, known, "announcement", since, "fr", "en") < LIMIT_S
             await asyncio.to_thread(call.wait_ended)
         state = line.api("GET", URL)
         assert (state["in_force"]["source"], state["in_force"]["created_by"]) == ("phone", "Luc Bouchard")
