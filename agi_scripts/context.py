@@ -10,12 +10,14 @@ from typing import Any
 import structlog
 
 from agi_scripts.recording import Recording
+from ivr.announcements.announcer import Announcer
 from ivr.asterisk.fastagi import AgiSession
 from ivr.asterisk.queue_members import AmiQueueMembers
 from ivr.callbacks.keeper import Keeper
 from ivr.callbacks.offers import Offers
 from ivr.calls.log import CallLog
 from ivr.clock import Clock
+from ivr.desk import menu
 from ivr.desk.hours import Calendar
 from ivr.desk.load import Desks
 from ivr.desk.schema import Desk
@@ -47,11 +49,20 @@ class LineContext:
     store: Store
     spool: Spool
     sounds: Sounds
+    announcer: Announcer
     bus: EventBus
     clock: Clock
     #: Calls to which a callback was offered.
     offers: Offers
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    async def sound_of(self, desk: Desk, prompt: menu.Prompt, language: str) -> str:
+        """What Asterisk plays for a step of the menu; for an announcement what is on the air. Raises as Sounds.of."""
+        if prompt.id == menu.ANNOUNCEMENT:
+            playing = self.announcer.playing(desk.id, language)
+            # It may have ended this very moment.
+            return playing or await self.sounds.of(desk.id, menu.NORMAL, language, {})
+        return await self.sounds.of(desk.id, prompt.id, language, dict(prompt.variables))
 
     @property
     def main_desk(self) -> Desk:

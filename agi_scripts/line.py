@@ -62,7 +62,11 @@ async def _converse(
     session: AgiSession, context: LineContext, desk: Desk, caller: menu.Caller, dialled: str, call_id: str
 ) -> menu.Destination:
     """Speak the menu's steps and give it what is pressed, until it knows where the call goes."""
-    steps = menu.line(desk, context.calendars[desk.id], caller, dialled, context.clock)
+
+    def announced() -> bool:
+        return context.announcer.in_force(desk.id) is not None
+
+    steps = menu.line(desk, context.calendars[desk.id], caller, dialled, context.clock, announced)
     language = desk.languages[0]
     answer: str | None = None
     try:

@@ -15,8 +15,9 @@ async def ask(session: AgiSession, context: LineContext, desk: Desk, step: menu.
 
     Every prompt can be cut short by a key. The last one and the wait after it are one command.
     """
-    prompts = [(prompt.id, dict(prompt.variables)) for prompt in step.prompts]
-    sounds = await context.sounds.in_a_row(desk.id, prompts, step.language)
+    sounds = [await context.sound_of(desk, prompt, step.language) for prompt in step.prompts]
+    if not any(prompt.id == menu.ANNOUNCEMENT for prompt in step.prompts):
+        sounds = context.sounds.together(sounds)
     names = ", ".join(prompt.id for prompt in step.prompts)
     context.calls.note(call_id, "played", context.clock(), prompts=names, language=step.language)
     key: str | None = None

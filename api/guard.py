@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers
@@ -14,12 +15,15 @@ from ivr.errors import Unavailable
 
 #: The largest body, in bytes.
 LARGEST = 1024 * 1024
+#: And the largest where recordings may be sent: two minutes as a sound card makes them.
+LARGEST_UPLOAD = 24 * LARGEST
 #: A body that is too large is read and thrown away up to here, in bytes, so that the client gets to read why.
 _PATIENCE_BYTES = 32 * LARGEST
 #: A body must be complete after this long, in seconds.
 _BODY_S = 10.0
 
 _JSON = ("application/json", "application/merge-patch+json")
+_UPLOADS = re.compile(r"/v1/desks/[^/]+/announcement/recordings")
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -88,35 +92,37 @@ class BodyGuard:
         if scope["type"] != "http" or scope["method"] in _READING:
             await self._app(scope, receive, send)
             return
+        upload = _UPLOADS.fullmatch(scope["path"]) is not None
+        largest = LARGEST_UPLOAD if upload else LARGEST
         try:
             async with asyncio.timeout(_BODY_S):
-                body = await _read(Headers(scope=scope), receive)
+                body = await _read(Headers(scope=scope), receive, largest)
         except TimeoutError:
             body = _refusal(
                 408, "too-slow", "The body did not come in time.", "send it at once", {"Connection": "close"}
             )
         if body is None:
             return
-        refusal = body if isinstance(body, ProblemResponse) else _check(Headers(scope=scope), body)
+        refusal = body if isinstance(body, ProblemResponse) else _check(Headers(scope=scope), body, upload)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
         await self._app(scope, _replay(body if isinstance(body, bytes) else b"", receive), send)
 
 
-async def _read(headers: Headers, receive: Receive) -> bytes | ProblemResponse | None:
+async def _read(headers: Headers, receive: Receive, largest: int) -> bytes | ProblemResponse | None:
     """The body; a refusal when it is too large; None when the client is gone."""
     parts: list[bytes] = []
     size = 0
     declared = headers.get("content-length", "")
-    too_large = declared.isdecimal() and int(declared) > LARGEST
+    too_large = declared.isdecimal() and int(declared) > largest
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return None
         part = message.get("body", b"")
         size += len(part)
-        too_large = too_large or size > LARGEST
+        too_large = too_large or size > largest
         if too_large:
             parts.clear()
         else:
@@ -124,16 +130,21 @@ async def _read(headers: Headers, receive: Receive) -> bytes | ProblemResponse |
         if not message.get("more_body", False) or size > _PATIENCE_BYTES:
             break
     if too_large:
-        return _refusal(413, "too-large", f"The body is larger than {LARGEST} bytes.", "send less", None)
+        return _refusal(413, "too-large", f"The body is larger than {largest} bytes.", "send less", None)
     return b"".join(parts)
 
 
-def _check(headers: Headers, body: bytes) -> ProblemResponse | None:
+def _check(headers: Headers, body: bytes, upload: bool) -> ProblemResponse | None:
     if not body:
         return None
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         return _refusal(415, "wrong-encoding", "The body is compressed.", "send it as it is", None, "Content-Encoding")
     media_type, _, parameters = headers.get("content-type", "").partition(";")
+    if upload:
+        if media_type.strip().lower() != "multipart/form-data":
+            mend = "send the recordings as a form: Content-Type: multipart/form-data"
+            return _refusal(415, "wrong-type", "The body is not a form with files.", mend, None, "Content-Type")
+        return None
     charset = parameters.partition("charset=")[2].split(";")[0].strip().strip('"').lower()
     if media_type.strip().lower() not in _JSON or charset not in ("", "utf-8", "utf8"):
         mend = "send JSON in UTF-8, and say so: Content-Type: application/json"

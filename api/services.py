@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from ivr.announcements.announcer import Announcer
 from ivr.callbacks.callback import Callback
 from ivr.calls.log import CallLog
 from ivr.clock import Clock
@@ -100,5 +101,6 @@ class Services:
     calendars: Mapping[str, Mapping[str, Calendar]]
     health: Callable[[], Awaitable[Health]]
     clock: Clock
+    announcer: Announcer
     #: Folder of the voice messages' recordings.
     messages: Path

@@ -30,3 +30,15 @@ def menu(
 
     console = Console(highlight=False, width=140)
     asyncio.run(run(console, rate=rate, seconds=seconds, rounds=rounds, ramp=ramp, output=output))
+
+
+@app.command()
+def announcement(
+    callers: Annotated[int, typer.Option(help="Callers that wait.")] = 300,
+    seconds: Annotated[float, typer.Option(help="How long CPU is counted while all wait.")] = 20.0,
+    output: Annotated[Path | None, typer.Option(help="Also write the table here, as Markdown.")] = None,
+) -> None:
+    """How soon all who wait hear a change of state, and its cost: one held stream, file swap, music alone."""
+    from bench.announcement import run
+
+    asyncio.run(run(Console(highlight=False, width=140), callers=callers, seconds=seconds, output=output))

@@ -300,9 +300,9 @@ async def _menu_steps(settings: Settings, found: Runtime) -> list[Step]:
 
 async def _joined(sounds: Sounds, desk: str, asked: desk_menu.Ask) -> list[str]:
     """The step's sounds as calls get them once they have been asked for: as one, in all back ends alike."""
-    prompts = [(one.id, dict(one.variables)) for one in asked.prompts]
+    single = [await sounds.of(desk, one.id, asked.language, dict(one.variables)) for one in asked.prompts]
     for _ in range(100):
-        names = await sounds.in_a_row(desk, prompts, asked.language)
+        names = sounds.together(single)
         if len(names) == 1:
             return names
         await asyncio.sleep(0.05)

@@ -163,6 +163,34 @@ def token(
     print(asyncio.run(make()))  # noqa: T201 - what the command is for
 
 
+@app.command()
+def pin(
+    endpoint: Annotated[str, typer.Argument(help="The technician's phone, as 7001.")],
+    state: StateOption = Path("var"),
+) -> None:
+    """Set the PIN with which a technician may record announcements (*58). It is asked for, and shown nowhere."""
+    from ivr.announcements.pins import check_pin, hashed, put_pin
+    from ivr.directory.directory import Directory
+    from ivr.store.engine import open_store
+
+    async def keep(pin_hash: str) -> None:
+        store = open_store(Settings(state=state.resolve()).database_url)
+        try:
+            await store.migrate()
+            directory = Directory(store)
+            await directory.reload()
+            technician = directory.technician(endpoint)
+            if technician is None:
+                mend = "give the phone of a technician of the directory"
+                raise BadInput(field="endpoint", problem="this is not a technician's phone", mend=mend)
+            async with store.unit() as unit:
+                await put_pin(unit, technician.id, pin_hash)
+        finally:
+            await store.close()
+
+    asyncio.run(keep(hashed(check_pin(typer.prompt("PIN", hide_input=True, confirmation_prompt=True)))))
+
+
 @app.command("test")
 def run_all_tests(
     only: Annotated[list[str] | None, typer.Argument(help="Test files or folders instead of all.")] = None,

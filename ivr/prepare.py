@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr.announcements.demo import demo_pins
+from ivr.announcements.on_air import OnAirFiles, streams_of
 from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
 from ivr.asterisk.runtime import Runtime
 from ivr.desk.hours import Calendar, calendars_of
@@ -52,8 +54,10 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
     """Do what has not been done yet. Raises DeskError, PromptMissing, BuildError, BadInput, StoreUnavailable."""
     desks, calendars = load(settings)
     Folders.below(settings).make(runtime)
+    _empty(settings.spool / "announcements")
     sounds = sounds_of(settings, runtime, desks)
     await asyncio.to_thread(sounds.build, calendars, settings.clock(), progress)
+    await asyncio.to_thread(OnAirFiles(settings.on_air).begin, desks, sounds)
     progress("the database")
     store = open_store(settings.database_url)
     try:
@@ -99,9 +103,17 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
         prompts=_fixed_prompts(desks, sounds),
         trunk_hosts=["127.0.0.0/8", *settings.trunk_hosts],
         callback_ring_s=max((rules.ring_s for rules in _callback_rules(desks)), default=30),
+        streams=tuple(streams_of(settings, desks)),
         strict_rtp=settings.strict_rtp,
     )
     return Prepared(desks=desks, phones=phones, secrets=known)
+
+
+def _empty(folder: Path) -> None:
+    """What a service left that died while somebody recorded an announcement is nobody's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        file.unlink()
 
 
 async def _load_demo(settings: Settings, store: Store) -> None:
@@ -109,6 +121,7 @@ async def _load_demo(settings: Settings, store: Store) -> None:
     token = _kept(path) or f"ovt_{secrets.token_urlsafe(32)}"
     async with store.unit() as unit:
         await load_demo(unit)
+        await demo_pins(unit)
         await keep_token(unit, token, "demo", ("read", "write"), settings.clock())
     _keep(path, token)
 

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from agi_scripts.announcing import announcing
 from agi_scripts.callback import callback
 from agi_scripts.context import LineContext, notice_of
 from agi_scripts.line import line
@@ -22,6 +23,10 @@ from agi_scripts.technician import technician
 from agi_scripts.waiting import waiting
 from api.app import create_app
 from api.services import Health, Services
+from ivr.announcements.announcer import Announcer
+from ivr.announcements.on_air import OnAirFiles
+from ivr.announcements.pins import Pins
+from ivr.announcements.sounds import AnnouncementSounds
 from ivr.asterisk import runtime
 from ivr.asterisk.ami import Ami, Fields, State
 from ivr.asterisk.config import Folders
@@ -94,6 +99,15 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     bus = EventBus()
     directory = Directory(store)
     calls = CallLog(store, bus, open_tickets=lambda customer_id: _open_tickets(store, customer_id))
+    announcer = Announcer(
+        store=store,
+        desks=desks,
+        sounds=sounds,
+        kept=AnnouncementSounds(sounds, folder=settings.sounds, kept=settings.announcements),
+        on_air=OnAirFiles(settings.on_air),
+        bus=bus,
+        clock=clock,
+    )
     spool = Spool(settings.spool / "intake")
     ami = Ami(settings.ami.host, settings.ami.port, "service", line_secrets(settings.state)["ami_service"])
     ready = _Ready()
@@ -129,10 +143,11 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         store=store,
         spool=spool,
         sounds=sounds,
+        announcer=announcer,
         bus=bus,
         clock=clock,
     )
-    agi = FastAgiServer(settings.agi.host, settings.agi.port, lambda session: _converse(session, context))
+    agi = FastAgiServer(settings.agi.host, settings.agi.port, lambda session: _converse(session, context, settings))
     api = _api(
         settings,
         Services(
@@ -148,6 +163,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             calendars=calendars,
             health=lambda: _health(store, ami, ready),
             clock=clock,
+            announcer=announcer,
             messages=Folders.below(settings).messages,
         ),
     )
@@ -156,6 +172,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await directory.reload()
         async with store.unit() as unit:
             await call_statements.close_left_open(unit, at=clock())
+        await announcer.load()
     await ami.connect()
     await agi.start()
     ready.agi = True
@@ -164,6 +181,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "stop signal": stop.wait(),
         "call writer": calls.run(),
         "spool": keep_draining(spool, store, bus=bus),
+        "announcements": announcer.run(),
         "events": _follow(ami, calls, context),
         "callbacks": keeper.run(),
         "news": News(settings.sounds, watch.queues, watch, offers.listener, sounds.fixed).run(),
@@ -196,7 +214,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     log.info("service stopped")
 
 
-async def _converse(session: AgiSession, context: LineContext) -> None:
+async def _converse(session: AgiSession, context: LineContext, settings: Settings) -> None:
     with structlog.contextvars.bound_contextvars(channel=session.env.get("channel")):
         match session.path:
             case "line":
@@ -209,6 +227,9 @@ async def _converse(session: AgiSession, context: LineContext) -> None:
                 await callback(session, context)
             case "technician":
                 await technician(session, context)
+            case "announcing":
+                pins = Pins(context.store, context.clock)
+                await announcing(session, context, pins, settings.spool / "announcements")
             case other:
                 log.error("no such conversation; the dialplan takes the caller", path=other)
 

@@ -107,6 +107,16 @@ class Settings:
         return self.state / "sounds"
 
     @property
+    def on_air(self) -> Path:
+        """What the held streams tell to all who wait."""
+        return self.state / "on-air"
+
+    @property
+    def announcements(self) -> Path:
+        """The sounds of announcements, which unlike other sounds cannot all be made again."""
+        return self.state / "announcements"
+
+    @property
     def spool(self) -> Path:
         """Voice messages and requests that are on disk before they are in the database."""
         return self.state / "spool"

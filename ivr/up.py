@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import logs, preflight
+from ivr.announcements.demo import demo_pin
 from ivr.asterisk import process, rescue, runtime
 from ivr.asterisk.runtime import Runtime
 from ivr.directory.demo import demo_password
@@ -159,6 +160,8 @@ def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:
             name = desk.departments[department].name[desk.languages[0]]
             numbers.add_row(code, f"{desk.name}, {name} (from a registered phone)")
     numbers.add_row("*22  *23", "technicians: log in or out; pause or resume")
+    pin = f" (demo PIN {demo_pin('7001')} on 7001)" if settings.demo else ""
+    numbers.add_row("*58", f"technicians: record what everybody who waits hears{pin}")
     console.print(numbers)
     if settings.demo:
         accounts = Table("account", "password", "who", title=f"SIP accounts at {settings.sip}", title_justify="left")

@@ -89,13 +89,13 @@ async def list_desks(has: Has) -> list[DeskView]:
 @router.get("/desks/{desk}")
 async def read_desk(desk: DeskId, has: Has) -> DeskView:
     """One desk."""
-    return _view(_desk(has, desk))
+    return _view(desk_of(has, desk))
 
 
 @router.get("/desks/{desk}/hours")
 async def read_hours(desk: DeskId, query: Annotated[HoursQuery, Query()], has: Has) -> DeskHours:
     """Whether each department is open at a moment, and when that changes, in the desk's own time."""
-    found = _desk(has, desk)
+    found = desk_of(has, desk)
     at = (query.at or has.clock()).astimezone(found.zone)
     departments = {
         name: Hours(
@@ -108,7 +108,8 @@ async def read_hours(desk: DeskId, query: Annotated[HoursQuery, Query()], has: H
     return DeskHours(desk=desk, at=at, departments=departments)
 
 
-def _desk(has: Services, desk: str) -> Desk:
+def desk_of(has: Services, desk: str) -> Desk:
+    """The desk that an address names. Raises DeskNotFound."""
     found = has.desks.get(desk)
     if found is None:
         raise DeskNotFound(desk=desk)

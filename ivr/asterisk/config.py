@@ -7,6 +7,7 @@ strict patterns first: a name with a bracket or a line break would otherwise bec
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -170,6 +171,14 @@ class QueueConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeldStream:
+    """A music class that one program of ours makes for all who wait: its name, and the program's arguments."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Folders:
     """Where one Asterisk keeps its things, below the state folder."""
 
@@ -236,14 +245,17 @@ def render(
     prompts: FixedPrompts,
     trunk_hosts: Sequence[str],
     callback_ring_s: int,
+    streams: Sequence[HeldStream] = (),
     strict_rtp: bool = True,
 ) -> None:
     """Write every configuration file; raises UnsafeConfiguration before writing any."""
-    _check(desks=desks, queues=queues, phones=phones, trunk_hosts=trunk_hosts)
+    _check(desks=desks, queues=queues, phones=phones, trunk_hosts=trunk_hosts, streams=streams)
     folders = Folders.below(settings)
     folders.make(runtime)
     _link_fallback(folders.sounds, prompts)
     _link_waiting(folders.sounds, prompts)
+    for stream in streams:
+        _write_program(folders.run / f"{stream.name}.stream", stream.command)
     values: dict[str, Any] = {
         "runtime": runtime,
         "etc": folders.etc,
@@ -267,6 +279,8 @@ def render(
         "endpoints": phones,
         "queues": queues,
         "desks": desks,
+        "streams": streams,
+        "on_air": settings.on_air,
         "not_in_service": prompts.not_in_service,
         "technician_login": prompts.technician_login,
         # One second of 8 kHz, 16-bit audio: shorter than that, nothing was said.
@@ -322,6 +336,7 @@ def _check(
     queues: Sequence[QueueConfig],
     phones: Sequence[PhoneAccount],
     trunk_hosts: Sequence[str],
+    streams: Sequence[HeldStream] = (),
 ) -> None:
     plain = [
         *(text for d in desks for text in (d.id, d.language, d.operator, d.operator_queue)),
@@ -329,6 +344,7 @@ def _check(
         *(text for q in queues for text in (q.id, q.strategy, *q.keys)),
         *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id)),
         *trunk_hosts,
+        *(stream.name for stream in streams),
     ]
     for text in plain:
         if not _PLAIN.fullmatch(text):
@@ -355,6 +371,12 @@ def _link_waiting(sounds: Path, prompts: FixedPrompts) -> None:
         _link(folder / "ov-wait.ulaw", Path(f"{sound}.ulaw"))
     (sounds / "none").mkdir(exist_ok=True)
     (sounds / "none" / "ov-wait.ulaw").write_bytes(b"\xff" * 160)
+
+
+def _write_program(path: Path, command: Sequence[str]) -> None:
+    """Something that Asterisk can start by a short name: it splits longer ones, and takes quotes for letters."""
+    _write_private(path, f"#!/bin/sh\nexec {shlex.join(command)}\n")
+    path.chmod(0o700)
 
 
 def _write_private(path: Path, text: str) -> None:

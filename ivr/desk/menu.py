@@ -82,26 +82,41 @@ Variables = Callable[[str], tuple[tuple[str, str], ...]]
 #: More questions than this in one call are a machine's or a child's doing; a person sorts it out.
 _MOST_ASKED = 40
 
+#: Said from what the desk announces, and not from its texts.
+ANNOUNCEMENT = "announcement"
+NORMAL = "services-operational"
 _RINGING = "ringing-department"
 
 
 def line(
-    desk: Desk, calendars: Mapping[str, Calendar], caller: Caller, dialled: str, now: Callable[[], datetime]
+    desk: Desk,
+    calendars: Mapping[str, Calendar],
+    caller: Caller,
+    dialled: str,
+    now: Callable[[], datetime],
+    announced: Callable[[], bool] = lambda: False,
 ) -> Conversation:
-    """One call on this desk. `calendars` are per department; `now` is asked when hours matter."""
-    return _Call(desk, calendars, caller, now).run(dialled)
+    """One call on this desk. `calendars` are per department; `now` is asked when hours matter, and `announced`,
+    whether an announcement is in force, before a queue (OV-10)."""
+    return _Call(desk, calendars, caller, now, announced).run(dialled)
 
 
 class _Call:
     """The state of one conversation: its language, and how often something was asked."""
 
     def __init__(
-        self, desk: Desk, calendars: Mapping[str, Calendar], caller: Caller, now: Callable[[], datetime]
+        self,
+        desk: Desk,
+        calendars: Mapping[str, Calendar],
+        caller: Caller,
+        now: Callable[[], datetime],
+        announced: Callable[[], bool],
     ) -> None:
         self._desk = desk
         self._calendars = calendars
         self._caller = caller
         self._now = now
+        self._announced = announced
         self._language = caller.language if caller.language in desk.languages else desk.languages[0]
         self._asked = 0
 
@@ -138,8 +153,9 @@ class _Call:
     ) -> Generator[Step, str | None, str | None]:
         """Say and wait; the repeat and language keys are dealt with here, at any moment (OV-4).
 
-        `lead` is said once only: it has been heard when the question is asked again. `way_back` follows the
-        question when the language was changed, for those who did so by mistake.
+        `lead` is said once only: it has been heard when the question is asked again. But an announcement is said
+        in each language. `way_back` follows the question when the language was changed, for those who did so by
+        mistake.
         """
         menu = self._desk.menu
         said = (*lead, *question)
@@ -151,7 +167,7 @@ class _Call:
             if key is not None and key in menu.languages:
                 self._language = self._other(menu.languages[key])
                 yield Decided(what="language", facts={"language": self._language})
-                said = (*question, *way_back)
+                said = (*(one for one in lead if one == ANNOUNCEMENT), *question, *way_back)
             elif key == menu.repeat:
                 said = question
             else:
@@ -172,9 +188,16 @@ class _Call:
         # One moment for the whole decision: the desk may open while its being closed is said.
         at = self._now()
         calendar = self._calendars[name]
+        queued = self._desk.departments[name].queue is not None
+        announced = queued and self._announced()
+        if announced:
+            # The very first thing, even before a welcome, and when the desk is closed too.
+            yield Decided(what="announcement", facts={"department": name})
+            lead = (ANNOUNCEMENT,)
         if calendar.is_open(at):
-            prompt = "transfer-human" if to_human else "queue-wait" if self._desk.departments[name].queue else _RINGING
-            return (yield from self._open(name, prompt, lead=lead, reason=reason))
+            prompt = "transfer-human" if to_human else "queue-wait" if queued else _RINGING
+            prompts = (prompt, NORMAL) if queued and not announced else (prompt,)
+            return (yield from self._open(name, *prompts, lead=lead, reason=reason))
         opening = calendar.next_opening(at)
         yield Decided(what="closed", facts={"department": name, "opening": opening.isoformat() if opening else ""})
 
@@ -187,10 +210,10 @@ class _Call:
             return (yield from self._closed_but_for_emergencies(name, suffix, variables, lead=lead, reason=reason))
         return (yield from self._closed(name, suffix, variables, lead=lead, reason=reason))
 
-    def _open(self, name: str, prompt: str, *, lead: tuple[str, ...], reason: str) -> Conversation:
+    def _open(self, name: str, *prompts: str, lead: tuple[str, ...], reason: str) -> Conversation:
         department = self._desk.departments[name]
         key = yield from self._ask(
-            prompt, lead=lead, wait_s=0, variables=lambda language: (("department", department.name[language]),)
+            *prompts, lead=lead, wait_s=0, variables=lambda language: (("department", department.name[language]),)
         )
         if self._wants_human(key, name):
             return (yield from self._operator("asked"))

@@ -240,6 +240,17 @@ class Queue(_Part):
     callback: CallbackRules | None = None
 
 
+class AnnouncementHabits(_Part):
+    """How this desk tells the state of its services to those who wait."""
+
+    #: Seconds of music between two times that it is said.
+    every_s: Annotated[int, Field(ge=10, le=300)] = 30
+    #: After so many hours an announcement is taken for forgotten, and whoever looks after it is reminded.
+    stale_after_h: Annotated[float, Field(ge=0.25, le=168, allow_inf_nan=False)] = 4
+    #: Who is reminded; without it, the department where the human is.
+    ops_email: Email | None = None
+
+
 class Menu(_Part):
     """What the keys do."""
 
@@ -277,6 +288,7 @@ class Desk(_Part):
     menu: Menu
     departments: Annotated[dict[Identifier, Department], Field(min_length=1)]
     queues: dict[Identifier, Queue] = {}
+    announcement: AnnouncementHabits = AnnouncementHabits()
     hours: Week
     holidays: Holidays | None = None
     exceptions: tuple[SpecialDay, ...] = ()

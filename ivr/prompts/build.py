@@ -6,7 +6,7 @@ import asyncio
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -100,21 +100,20 @@ class Sounds:
         self._known[key] = self._files.path(name)
         return self._known[key]
 
-    async def in_a_row(self, desk: str, prompts: Sequence[tuple[str, Mapping[str, str]]], language: str) -> list[str]:
-        """As `of`, for prompts (id, variables) that follow each other: one sound, which is one command on a call.
+    def together(self, files: list[str]) -> list[str]:
+        """Sounds that `of` gave and that follow each other, as one sound, which is one command on a call.
 
         The first time it is asked for, and when it cannot be made, the single sounds.
         """
-        single = [await self.of(desk, prompt, language, variables) for prompt, variables in prompts]
-        if len(single) == 1 or any(prompt.startswith("digit-") for prompt, _ in prompts):
+        if len(files) == 1 or any("/digit-" in file for file in files):
             # Every number is another row.
-            return single
-        key = tuple(single)
+            return files
+        key = tuple(files)
         if key not in self._joined and len(self._joined) < _MOST_JOINED:
             self._joined[key] = None
             self._background(asyncio.to_thread(self._join, key))
         joined = self._joined.get(key)
-        return single if joined is None else [joined]
+        return files if joined is None else [joined]
 
     def _background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name="join sounds")
@@ -154,6 +153,14 @@ class Sounds:
     def fixed(self, desk: str, prompt: str, language: str) -> str:
         """As `of`, for a built prompt without variables, outside of calls."""
         return self._files.path(self.name(self._utterance(desk, prompt, language, {})))
+
+    def say(self, desk: str, prompt: str, language: str, text: str) -> Pcm:
+        """Speak a text that no catalogue has, as the line's voice says it. Blocks; raises NotAudio, VoiceFailed,
+        BuildError when there is no voice for it."""
+        said = Utterance(desk=desk, id=prompt, language=language, text=text, voice=language, varies=True)
+        engine, _ = self._choose(said)
+        (pcm,) = engine.speak([said])
+        return pcm
 
     def name(self, utterance: Utterance) -> str:
         """Relative to the sounds' folder, without extension: the prompt's id, and its content's hash."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ivr.announcements.tables
 import ivr.callbacks.tables
 import ivr.calls.tables
 import ivr.directory.tables

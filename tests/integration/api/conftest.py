@@ -18,6 +18,9 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.services import Health, Services
+from ivr.callbacks.callback import Callback
+from ivr.callbacks.channels import Prompts
+from ivr.callbacks.keeper import Keeper
 from ivr.calls.log import CallLog
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks, load_desks
@@ -26,8 +29,11 @@ from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens, keep_token
 from ivr.errors import Unavailable
 from ivr.events import EventBus
-from ivr.store.engine import Store, open_store
+from ivr.prompts.build import Sounds
+from ivr.queueing.watch import QueueWatch
+from ivr.store.engine import Store, Unit, open_store
 from ivr.tickets.store import open_tickets
+from tests.fakes.announcing import announcer, humming
 from tests.integration.store.conftest import _logs, _threads_end, database, database_away, store
 
 __all__ = ["_logs", "_threads_end", "database", "database_away", "store"]
@@ -87,9 +93,23 @@ class Line:
 
     services: Services
     members: FakeMembers
+    keeper: Keeper
+    watch: QueueWatch
     health: Health = field(default_factory=lambda: Health(taking_calls=True, components={"asterisk": "ok"}))
     app: FastAPI | None = None
     url: str = ""
+    now: datetime = NOW
+
+
+class NoChannels:
+    """No Asterisk: nobody stands anywhere."""
+
+    trunk = True
+
+    async def hang_up(self, channel: str) -> None: ...
+
+
+async def _nothing(unit: Unit, one: Callback) -> None: ...
 
 
 @pytest.fixture(scope="session")
@@ -115,8 +135,19 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return database.read_bytes()
 
 
+@pytest.fixture(scope="session")
+def sounds_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sounds are named by content, so that all tests can share them."""
+    return tmp_path_factory.mktemp("sounds")
+
+
+@pytest.fixture(scope="session")
+def sounds(sounds_folder: Path, desks: Desks) -> Sounds:
+    return humming(sounds_folder, desks)
+
+
 @pytest.fixture
-async def line(store: Store, tmp_path: Path, desks: Desks) -> AsyncIterator[Line]:
+async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sounds_folder: Path) -> AsyncIterator[Line]:
     directory = Directory(store)
     await directory.reload()
     bus = EventBus()
@@ -129,6 +160,21 @@ async def line(store: Store, tmp_path: Path, desks: Desks) -> AsyncIterator[Line
         return made.health
 
     members = FakeMembers()
+    calendars = {name: calendars_of(desk) for name, desk in desks.items()}
+    watch = QueueWatch(
+        {name: queue for desk in desks.values() for name, queue in desk.queues.items()}, lambda: made.now
+    )
+    keeper = Keeper(
+        store=store,
+        channels=NoChannels(),  # type: ignore[arg-type]
+        watch=watch,
+        desks=desks,
+        calendars=calendars,
+        prompts=lambda *_: Prompts(greeting="", no_answer=""),
+        bus=bus,
+        clock=lambda: made.now,
+        lapsed=_nothing,
+    )
     folder = tmp_path / "messages"
     folder.mkdir()
     services = Services(
@@ -139,12 +185,23 @@ async def line(store: Store, tmp_path: Path, desks: Desks) -> AsyncIterator[Line
         bus=bus,
         members=members,
         desks=desks,
-        calendars={name: calendars_of(desk) for name, desk in desks.items()},
+        calendars=calendars,
+        keeper=keeper,
+        watch=watch,
         health=health,
-        clock=lambda: NOW,
+        clock=lambda: made.now,
+        announcer=announcer(
+            store=store,
+            desks=desks,
+            sounds=sounds,
+            folder=tmp_path,
+            shared=sounds_folder,
+            bus=bus,
+            clock=lambda: made.now,
+        ),
         messages=folder,
     )
-    made = Line(services=services, members=members)
+    made = Line(services=services, members=members, keeper=keeper, watch=watch)
     made.app = create_app(services)
     async with serving(made.app, bus) as made.url:
         yield made

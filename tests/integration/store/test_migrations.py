@@ -56,6 +56,7 @@ async def test_down_and_up_again_with_data_in_it(store: Store, database: Path) -
         )
     connection.close()
     for revision, left in (
+        ("0003", {"tickets", "calls", "endpoints"}),
         ("0002", {"calls", "endpoints"}),
         ("0001", {"endpoints"}),
         ("base", set[str]()),

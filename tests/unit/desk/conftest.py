@@ -58,14 +58,22 @@ def calendars(desks: Desks) -> Mapping[str, Mapping[str, Calendar]]:
 
 @pytest.fixture(scope="session")
 def dial(desks: Desks, calendars: Mapping[str, Mapping[str, Calendar]]) -> Dial:
-    """`dial(at, keys, number=..., caller=...)`: each ask is answered by the next of `keys`, "," being silence."""
+    """`dial(at, keys, number=..., caller=..., announced=...)`: each ask is answered by the next of `keys`, of which
+    "," is silence."""
 
-    def call(at: str, keys: Sequence[str] = "", *, number: str = "18446664844", caller: menu.Caller = STRANGER) -> Call:
+    def call(
+        at: str,
+        keys: Sequence[str] = "",
+        *,
+        number: str = "18446664844",
+        caller: menu.Caller = STRANGER,
+        announced: bool = False,
+    ) -> Call:
         desk = desks.by_number(number)
         assert desk is not None
         now = datetime.fromisoformat(at)
         now = now.replace(tzinfo=desk.zone) if now.tzinfo is None else now
-        steps = menu.line(desk, calendars[desk.id], caller, number, lambda: now)
+        steps = menu.line(desk, calendars[desk.id], caller, number, lambda: now, lambda: announced)
         asks: list[menu.Ask] = []
         decided: list[menu.Decided] = []
         left = list(keys)

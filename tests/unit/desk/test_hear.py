@@ -46,6 +46,7 @@ def test_ov6_open_support_is_told_step_by_step(listen: Listen) -> None:
         ("pressed", "2"),
         ("decided", "department: department support, key 2"),
         ("heard", "queue-wait fr"),
+        ("heard", "services-operational fr"),
         ("then", "Soutien technique: queue support: music, then a technician"),
     ]
 
@@ -78,8 +79,9 @@ def test_ov4_silence_is_written_down_with_its_length(listen: Listen) -> None:
     lines = told(listen("2026-12-24T10:00", ",7"))
     assert lines[3:6] == [("silence", "5 s"), ("decided", "not-understood: attempt 1"), ("heard", "no-answer fr")]
     assert ("pressed", "7") in lines
-    assert lines[-2:] == [
+    assert lines[-3:] == [
         ("heard", "transfer-human fr"),
+        ("heard", "services-operational fr"),
         ("then", "Soutien technique: queue support: music, then a technician"),
     ]
 

@@ -42,7 +42,11 @@ class TestChoices:
 
     def test_ov6_support_waits_in_its_queue(self, dial: Any) -> None:
         call = dial(OPEN, "2")
-        assert (call.to.kind, call.to.queue, call.said[-1]) == ("queue", "support", ["queue-wait"])
+        assert (call.to.kind, call.to.queue, call.said[-1]) == (
+            "queue",
+            "support",
+            ["queue-wait", "services-operational"],
+        )
 
     def test_ov1_a_department_without_queue_rings_its_phones(self, dial: Any) -> None:
         call = dial(OPEN, "3")
@@ -74,7 +78,7 @@ class TestServiceCode:
         caller = menu.Caller(number="14185550101", language=None, registered_phone="6001", known=True)
         call = dial(OPEN, number="611", caller=caller)
         assert (call.to.kind, call.to.queue) == ("queue", "support")
-        assert call.said == [["welcome", "queue-wait"]]
+        assert call.said == [["welcome", "queue-wait", "services-operational"]]
 
     def test_ov2_caller_id_alone_does_not_make_a_registered_phone(self, dial: Any) -> None:
         caller = menu.Caller(number="14185550101", language=None, registered_phone=None, known=True)
@@ -85,6 +89,42 @@ class TestServiceCode:
         call = dial(NIGHT, "1", number="611", caller=caller)
         assert call.said == [["welcome", "closed-emergency"]]
         assert (call.to.kind, call.to.urgent, call.to.language) == ("message", True, "en")
+
+
+class TestStateOfServices:
+    def test_ov10_all_is_well_is_heard_on_entry_to_the_queue(self, dial: Any) -> None:
+        assert dial(OPEN, "2").said[-1] == ["queue-wait", "services-operational"]
+        assert dial(OPEN, "0").said[-1] == ["transfer-human", "services-operational"]
+
+    def test_ov10_an_announcement_is_the_first_thing_on_option_2(self, dial: Any) -> None:
+        call = dial(OPEN, "2", announced=True)
+        assert call.said == [["welcome", "language-offer", "menu"], ["announcement", "queue-wait"]]
+        assert call.decided[-1].what == "announcement"
+
+    def test_ov10_and_on_611_even_before_the_welcome(self, dial: Any) -> None:
+        caller = menu.Caller(number=None, language="en", registered_phone="6001", known=True)
+        call = dial(OPEN, number="611", caller=caller, announced=True)
+        assert call.said == [["announcement", "queue-wait"]]
+        assert call.languages == ["en"]
+
+    def test_ov10_and_when_the_desk_is_closed_but_only_once(self, dial: Any) -> None:
+        call = dial(NIGHT, "271", announced=True)
+        assert call.said[1:] == [["announcement", "closed-emergency"], ["invalid", "closed-emergency"]]
+        assert call.to.urgent
+
+    def test_ov10_a_change_of_language_says_it_again_in_that_language(self, dial: Any) -> None:
+        call = dial(OPEN, "29", announced=True)
+        assert (call.said[-1], call.languages[-1]) == (["announcement", "queue-wait"], "en")
+
+    def test_ov10_a_key_goes_past_it(self, dial: Any) -> None:
+        assert dial(OPEN, "25", announced=True).to.queue == "support"
+        assert dial(NIGHT, "22", announced=True).to.urgent is False
+
+    def test_ov10_departments_without_queue_do_not_tell_it(self, dial: Any) -> None:
+        assert dial(OPEN, "1", announced=True).said[-1] == ["ringing-department"]
+
+    def test_hl1_another_desk_tells_its_own(self, dial: Any) -> None:
+        assert dial(OPEN, "2", number="33972596990", announced=True).said[-1] == ["announcement", "queue-wait"]
 
 
 class TestLanguage:
@@ -142,9 +182,9 @@ class TestRepeatAndHuman:
         [
             (OPEN, "*", ["menu"]),
             (OPEN, "7*", ["menu"]),
-            (OPEN, "2*", ["queue-wait"]),
+            (OPEN, "2*", ["queue-wait", "services-operational"]),
             (OPEN, "1*", ["ringing-department"]),
-            (OPEN, "0*", ["transfer-human"]),
+            (OPEN, "0*", ["transfer-human", "services-operational"]),
             (NIGHT, "2*", ["closed-emergency"]),
             (NIGHT, "1*", ["closed-hours", "closed-department"]),
         ],
@@ -158,7 +198,7 @@ class TestRepeatAndHuman:
     def test_0_leads_to_a_human_from_anywhere(self, dial: Any, keys: str) -> None:
         call = dial(OPEN, keys)
         assert (call.to.kind, call.to.queue, call.to.reason) == ("queue", "support", "operator-asked")
-        assert call.said[-1] == ["transfer-human"]
+        assert call.said[-1] == ["transfer-human", "services-operational"]
 
     @pytest.mark.parametrize("keys", ["0,", "01", "10,", "00"])
     def test_ov7_0_at_night_leads_to_the_message_box(self, dial: Any, keys: str) -> None:

@@ -1,0 +1,105 @@
+"""The state of a desk's services, as everybody who waits hears it (OV-10)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Response, UploadFile
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api.common import Given, Has, Who
+from api.routers.desks import DeskId, desk_of
+from api.services import Services
+from ivr.announcements.announcement import LONGEST_S, LONGEST_TEXT, both_languages
+from ivr.announcements.sounds import wav
+from ivr.desk.schema import Desk
+
+router = APIRouter(tags=["announcements"])
+
+_STARTS = "From when on it is told; without it, at once."
+_EXPIRES = "Until when; without it, until it is ended."
+
+
+class AnnouncementView(BaseModel):
+    """An announcement; `texts` is empty for a recording."""
+
+    id: int
+    source: str = Field(description="`text`, `wav`, or `phone` for one recorded with \\*58.")
+    texts: dict[str, str]
+    starts_at: AwareDatetime
+    expires_at: AwareDatetime | None
+    created_by: str
+    created_at: AwareDatetime
+
+
+class StateView(BaseModel):
+    """What a desk tells to everybody who waits."""
+
+    desk: str
+    state: str = Field(description="`normal` or `announced`.")
+    in_force: AnnouncementView | None = Field(description="What is told now; null when all is well.")
+    scheduled: AnnouncementView | None = Field(description="What is told next.")
+
+
+class NewAnnouncement(Given):
+    """A text in each language of the desk."""
+
+    texts: dict[str, str] = Field(
+        description=f"By language; at most {LONGEST_TEXT} characters each, without markup.",
+        examples=[{"fr": "Une panne touche la région de Québec.", "en": "An outage affects the Quebec City area."}],
+        max_length=10,
+    )
+    starts_at: AwareDatetime | None = Field(default=None, description=_STARTS)
+    expires_at: AwareDatetime | None = Field(default=None, description=_EXPIRES)
+
+
+@router.get("/desks/{desk}/announcement")
+async def read_announcement(desk: DeskId, has: Has) -> StateView:
+    """What the desk tells to everybody who waits, and what it will."""
+    return _state(has, desk_of(has, desk))
+
+
+@router.put("/desks/{desk}/announcement")
+async def announce(desk: DeskId, given: NewAnnouncement, has: Has, who: Who) -> StateView:
+    """Announce a text, which the line's voice speaks; it replaces what was announced.
+
+    Everybody who waits hears it within seconds, and so does everybody who comes. It is kept over restarts.
+    """
+    found = desk_of(has, desk)
+    await has.announcer.announce_text(
+        found, given.texts, starts_at=given.starts_at, expires_at=given.expires_at, who=who.name
+    )
+    return _state(has, found)
+
+
+@router.put("/desks/{desk}/announcement/recordings")
+async def announce_recordings(
+    desk: DeskId,
+    has: Has,
+    who: Who,
+    fr: Annotated[UploadFile | None, File(description=f"In French: an uncompressed WAV, {LONGEST_S:g} s.")] = None,
+    en: Annotated[UploadFile | None, File(description="In English.")] = None,
+    starts_at: Annotated[AwareDatetime | None, Form(description=_STARTS)] = None,
+    expires_at: Annotated[AwareDatetime | None, Form(description=_EXPIRES)] = None,
+) -> StateView:
+    """Announce recordings, one for each language of the desk, at any usual rate (multipart/form-data)."""
+    found = desk_of(has, desk)
+    files = {language: file for language, file in (("fr", fr), ("en", en)) if file is not None}
+    both_languages("", files, found.languages)
+    recordings = {
+        language: await asyncio.to_thread(wav, language, await file.read()) for language, file in files.items()
+    }
+    await has.announcer.announce_recordings(found, recordings, starts_at=starts_at, expires_at=expires_at, who=who.name)
+    return _state(has, found)
+
+
+@router.delete("/desks/{desk}/announcement", status_code=204)
+async def back_to_normal(desk: DeskId, has: Has, who: Who) -> Response:
+    """End what is announced and what is scheduled: all services are operational. Again does no harm."""
+    await has.announcer.end(desk_of(has, desk), who.name)
+    return Response(status_code=204)
+
+
+def _state(has: Services, desk: Desk) -> StateView:
+    return StateView.model_validate(has.announcer.facts(desk.id))

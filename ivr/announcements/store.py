@@ -1,0 +1,35 @@
+"""The announcements' statements."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from ivr.announcements.announcement import Announcement
+from ivr.announcements.tables import announcements as table
+from ivr.store.engine import Unit
+
+
+async def not_ended(unit: Unit) -> list[Announcement]:
+    """All that may be in force, now or later; those that expired long ago are among them."""
+    rows = (await unit.execute(select(table).where(table.c.ended_at.is_(None)).order_by(table.c.id))).mappings()
+    return [Announcement(**row) for row in rows]
+
+
+async def add(unit: Unit, **values: Any) -> int:
+    """Write a new one; its id."""
+    added: int = (await unit.execute(unit.insert(table).values(values).returning(table.c.id))).scalar_one()
+    return added
+
+
+async def end(unit: Unit, announcement_id: int, *, at: datetime, who: str) -> None:
+    """It is replaced, or no longer true."""
+    change = update(table).where(table.c.id == announcement_id, table.c.ended_at.is_(None))
+    await unit.execute(change.values(ended_at=at, ended_by=who))
+
+
+async def reminded(unit: Unit, announcement_id: int, *, at: datetime) -> None:
+    """Its age was brought to somebody's mind."""
+    await unit.execute(update(table).where(table.c.id == announcement_id).values(reminded_at=at))

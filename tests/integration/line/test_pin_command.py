@@ -1,0 +1,46 @@
+"""`./omnivigil pin`: asked for, never on the command line, and only its hash is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ivr.__main__ import app
+from ivr.announcements.pins import Pins
+from ivr.directory.demo import load_demo
+from ivr.errors import BadInput
+from ivr.store.engine import open_store
+
+
+def test_a_technician_gets_a_pin_and_nobody_else(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/omnivigil.sqlite3"
+
+    async def set_up() -> None:
+        store = open_store(url)
+        await store.migrate()
+        async with store.unit() as unit:
+            await load_demo(unit)
+        await store.close()
+
+    async def judged(pin: str) -> str:
+        store = open_store(url)
+        verdict = await Pins(store, lambda: datetime(2026, 11, 25, tzinfo=UTC)).judge(1, pin)
+        await store.close()
+        return verdict
+
+    def pin(endpoint: str, typed: str) -> BaseException | None:
+        given = CliRunner().invoke(app, ["pin", endpoint, "--state", str(tmp_path)], input=f"{typed}\n{typed}\n")
+        return given.exception
+
+    asyncio.run(set_up())
+    assert asyncio.run(judged("90215")) == "none"
+    assert pin("7001", "90215") is None
+    assert asyncio.run(judged("90215")) == "right"
+    for endpoint, typed in (("6001", "90215"), ("7001", "1111"), ("7001", "9021x")):
+        with pytest.raises(BadInput):
+            raise pin(endpoint, typed) or AssertionError
+    assert b"90215" not in (tmp_path / "omnivigil.sqlite3").read_bytes()
