@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, update
 
-from ivr.directory.tables import contacts, customers
+from ivr.calls.tables import calls
+from ivr.directory.people import Contact, Partner
+from ivr.directory.tables import contacts, customers, partners
 from ivr.store.engine import Unit
 from ivr.tickets import tables as t
 from ivr.tickets.ticket import OPEN, Ticket
 
-_COLUMNS = [column for column in t.tickets.c if column.name != "intake_key"]
+_COLUMNS = [column for column in t.tickets.c if column.name not in ("intake_key", "due_at")]
 
 
 async def add(unit: Unit, values: Mapping[str, Any]) -> int | None:
@@ -59,6 +61,48 @@ async def lock(unit: Unit, number: int) -> Ticket | None:
 async def change(unit: Unit, number: int, values: Mapping[str, Any]) -> None:
     """Set columns of a ticket."""
     await unit.execute(update(t.tickets).where(t.tickets.c.number == number).values(values))
+
+
+async def partner_of(unit: Unit, customer_id: int | None) -> Partner | None:
+    """The partner who looks after an account."""
+    query = (
+        select(partners).join(customers, customers.c.partner_id == partners.c.id).where(customers.c.id == customer_id)
+    )
+    row = (await unit.execute(query)).mappings().one_or_none()
+    return Partner(**row) if row is not None else None
+
+
+async def partner(unit: Unit, partner_id: int) -> Partner | None:
+    """A partner."""
+    row = (await unit.execute(select(partners).where(partners.c.id == partner_id))).mappings().one_or_none()
+    return Partner(**row) if row is not None else None
+
+
+async def contacts_of(unit: Unit, customer_id: int | None) -> list[Contact]:
+    """An account's contacts."""
+    query = select(contacts).where(contacts.c.customer_id == customer_id).order_by(contacts.c.id)
+    return [Contact(**row) for row in (await unit.execute(query)).mappings()]
+
+
+async def call_answered_at(unit: Unit, call_id: str | None) -> datetime | None:
+    """When somebody answered a call."""
+    query = select(calls.c.answered_at).where(calls.c.id == call_id)
+    found: datetime | None = (await unit.execute(query)).scalar_one_or_none()
+    return found
+
+
+async def due(unit: Unit, now: datetime, limit: int) -> list[int]:
+    """Numbers of the tickets whose clocks are to be looked at by now, the earliest first."""
+    table = t.tickets
+    query = select(table.c.number).where(table.c.due_at.is_not(None), table.c.due_at <= now)
+    return list((await unit.execute(query.order_by(table.c.due_at).limit(limit))).scalars())
+
+
+async def next_due(unit: Unit) -> datetime | None:
+    """When a ticket's clocks are to be looked at next."""
+    query = select(func.min(t.tickets.c.due_at)).where(t.tickets.c.due_at.is_not(None))
+    found: datetime | None = (await unit.execute(query)).scalar_one_or_none()
+    return found
 
 
 async def page(

@@ -21,7 +21,11 @@ def tables(database: Path) -> set[str]:
     with sqlite3.connect(database) as connection:
         found = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     connection.close()
-    return {name for name in found if not name.startswith("sqlite_")}
+    return {name for name in found if not name.startswith(("sqlite_", WORDS))}
+
+
+#: SQLite's index of the solutions' words is tables too, which no metadata can describe.
+WORDS = "solutions_words"
 
 
 def not_of_identities(_: Any, __: Any, column: Any, *___: Any) -> bool | None:
@@ -33,7 +37,12 @@ def test_the_models_and_the_migrations_agree(store: Store, database: Path) -> No
     engine = create_engine(f"sqlite:///{database}")
     with engine.connect() as connection:
         context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": not_of_identities}
+            connection,
+            opts={
+                "compare_type": True,
+                "compare_server_default": not_of_identities,
+                "include_name": lambda name, kind, _: kind != "table" or not name.startswith(WORDS),
+            },
         )
         differences = compare_metadata(context, metadata)
     engine.dispose()
@@ -56,6 +65,7 @@ async def test_down_and_up_again_with_data_in_it(store: Store, database: Path) -
         )
     connection.close()
     for revision, left in (
+        ("0003", {"tickets", "calls", "endpoints"}),
         ("0002", {"calls", "endpoints"}),
         ("0001", {"endpoints"}),
         ("base", set[str]()),
