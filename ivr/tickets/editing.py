@@ -50,6 +50,7 @@ async def create(
     values = dict(fields) | {"status": "new", "version": 1, "created_at": at, "updated_at": at, "intake_key": key}
     _check_details(fields.get("kind", ""), fields.get("details"))
     values["customer_id"] = store.customer_with_account(fields.get("account_number"))
+    await _check_people(unit, values["customer_id"], fields)
     number = await store.add(unit, values)
     if number is None:
         known = await store.find(unit, intake_key=key)
@@ -60,9 +61,7 @@ async def create(
         )
     changes = {name: value for name, value in fields.items() if value is not None}
     await store.add_event(unit, number, at=at, who=who, kind="created", changes=changes, version=1)
-    opened = await get(unit, number)
-    await _check_people(unit, opened, fields)
-    ticket = await follow(unit, None, opened, at=at, policy=policy)
+    ticket = await follow(unit, None, await get(unit, number), at=at, policy=policy)
     await _tell_requester(unit, ticket, at=at)
     unit.afterwards(lambda: bus.publish("ticket.created", at, ticket.brief()))
     return ticket, True
@@ -104,10 +103,10 @@ async def change(
     values: dict[str, Any] = dict(changes)
     if "account_number" in changes:
         values["customer_id"] = store.customer_with_account(changes["account_number"])
+    await _check_people(unit, values.get("customer_id", before.customer_id), changes)
     version = before.version + 1
     await store.change(unit, number, values | {"version": version, "updated_at": at})
     after = await get(unit, number)
-    await _check_people(unit, after, changes)
     if after.status != before.status:
         lacking = missing(vars(after))
         check_step(before.status, after.status, missing=lacking, reason=reason, solution=solution)
@@ -189,11 +188,12 @@ def _check_details(kind: str, details: Mapping[str, Any] | None) -> None:
         details_of(kind, details)
 
 
-async def _check_people(unit: Unit, ticket: Ticket, given: Mapping[str, Any]) -> None:
-    """Refuse a contact of another account, and a partner who does not exist."""
-    if given.get("contact_id") is not None:
-        known = await store.contacts_of(unit, ticket.customer_id)
-        if ticket.contact_id not in {contact.id for contact in known}:
+async def _check_people(unit: Unit, customer: Any, given: Mapping[str, Any]) -> None:
+    """Refuse a contact of another account than `customer` (an id, or what selects it), and an unknown partner."""
+    contact_id = given.get("contact_id")
+    if contact_id is not None:
+        known = await store.contacts_of(unit, customer)
+        if contact_id not in {contact.id for contact in known}:
             names = ", ".join(f"{contact.id} ({contact.name})" for contact in known)
             mend = f"give one of {names}" if names else "give account_number first"
             raise BadInput(field="contact_id", problem="this is no contact of the account", mend=mend)

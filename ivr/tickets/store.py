@@ -78,9 +78,9 @@ async def partner(unit: Unit, partner_id: int) -> Partner | None:
     return Partner(**row) if row is not None else None
 
 
-async def contacts_of(unit: Unit, customer_id: int | None) -> list[Contact]:
-    """An account's contacts."""
-    query = select(contacts).where(contacts.c.customer_id == customer_id).order_by(contacts.c.id)
+async def contacts_of(unit: Unit, customer: Any) -> list[Contact]:
+    """The contacts of an account, by its id or by what selects it."""
+    query = select(contacts).where(contacts.c.customer_id == customer).order_by(contacts.c.id)
     return [Contact(**row) for row in (await unit.execute(query)).mappings()]
 
 
