@@ -41,6 +41,7 @@ from ivr.store.engine import Store, open_store
 from ivr.supervisor import beat
 from ivr.tickets import messages as ticket_messages
 from ivr.tickets import store as ticket_statements
+from ivr.tickets.clockwork import Clockwork
 from ivr.tickets.intake import VoiceMessage
 from ivr.tickets.spool import Spool, keep_draining
 from ivr.tickets.unclaimed import Claims, Unclaimed
@@ -133,6 +134,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "directory": _renew(directory),
         "claims": _claims(settings, context).run(),
         "recovery": _recovery(settings, context).run(),
+        "tickets' clocks": Clockwork(store, desks, calendars, bus, clock).run(),
         "api": api.serve(),
     }
     tasks = {asyncio.create_task(part, name=name) for name, part in parts.items()}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, select, update
 
 from ivr.calls.tables import calls
 from ivr.directory.people import Contact, Partner
@@ -91,18 +91,34 @@ async def call_answered_at(unit: Unit, call_id: str | None) -> datetime | None:
     return found
 
 
-async def due(unit: Unit, now: datetime, limit: int) -> list[int]:
-    """Numbers of the tickets whose clocks are to be looked at by now, the earliest first."""
+async def due(unit: Unit, now: datetime, limit: int) -> dict[int, datetime]:
+    """The tickets whose clocks are to be looked at by now, and since when; the earliest first."""
     table = t.tickets
-    query = select(table.c.number).where(table.c.due_at.is_not(None), table.c.due_at <= now)
-    return list((await unit.execute(query.order_by(table.c.due_at).limit(limit))).scalars())
+    query = select(table.c.number, table.c.due_at).where(table.c.due_at.is_not(None), table.c.due_at <= now)
+    rows = await unit.execute(query.order_by(table.c.due_at).limit(limit))
+    return {row.number: row.due_at for row in rows}
 
 
-async def next_due(unit: Unit) -> datetime | None:
-    """When a ticket's clocks are to be looked at next."""
-    query = select(func.min(t.tickets.c.due_at)).where(t.tickets.c.due_at.is_not(None))
-    found: datetime | None = (await unit.execute(query)).scalar_one_or_none()
-    return found
+async def with_clocks(unit: Unit, *, after: int, limit: int) -> dict[int, datetime | None]:
+    """The tickets with a running clock, by number, and when it is to be looked at."""
+    table, spans = t.tickets, t.ticket_spans
+    query = select(table.c.number, table.c.due_at).join(spans, spans.c.ticket_number == table.c.number)
+    query = query.where(spans.c.ended_at.is_(None), table.c.number > after).distinct()
+    rows = await unit.execute(query.order_by(table.c.number).limit(limit))
+    return {row.number: row.due_at for row in rows}
+
+
+async def look_again(unit: Unit, number: int, *, seen: datetime | None, at: datetime | None) -> None:
+    """Set when a ticket's clocks are to be looked at, unless that was changed since it was `seen`."""
+    column = t.tickets.c.due_at
+    still = column.is_(None) if seen is None else column == seen
+    await unit.execute(update(t.tickets).where(t.tickets.c.number == number, still).values(due_at=at))
+
+
+async def several(unit: Unit, numbers: Iterable[int]) -> list[Ticket]:
+    """These tickets, by number."""
+    query = select(*_COLUMNS).where(t.tickets.c.number.in_(list(numbers))).order_by(t.tickets.c.number)
+    return [Ticket(**row) for row in (await unit.execute(query)).mappings()]
 
 
 async def page(

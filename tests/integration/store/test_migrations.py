@@ -80,6 +80,36 @@ async def test_down_and_up_again_with_data_in_it(store: Store, database: Path) -
     assert tables(database) == set(metadata.tables) | {"alembic_version"}
 
 
+async def test_tickets_keep_their_meaning_when_waiting_gets_reasons(store: Store, database: Path) -> None:
+    def statuses() -> list[str]:
+        with sqlite3.connect(database) as connection:
+            found = [row[0] for row in connection.execute("SELECT status FROM tickets ORDER BY number")]
+        connection.close()
+        return found
+
+    await store.migrate("0003")
+    with sqlite3.connect(database) as connection:
+        connection.executescript(
+            "INSERT INTO tickets (kind, status, desk, department, version, created_at, updated_at) VALUES "
+            + ", ".join(
+                f"('request', '{status}', 'omnivigil', 'support', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+                for status in ("new", "waiting", "closed")
+            )
+        )
+    connection.close()
+    await store.migrate()
+    assert statuses() == ["new", "waiting-requester", "closed"]
+    with sqlite3.connect(database) as connection:
+        connection.executescript(
+            "UPDATE tickets SET status = 'waiting-supplier' WHERE status = 'waiting-requester';"
+            "UPDATE tickets SET status = 'reopened' WHERE status = 'closed';"
+            "UPDATE tickets SET status = 'documented' WHERE status = 'new';"
+        )
+    connection.close()
+    await store.migrate("0003")
+    assert statuses() == ["new", "waiting", "in-progress"]
+
+
 async def test_migrating_what_is_migrated_changes_nothing(store: Store) -> None:
     async with store.unit() as unit:
         await load_demo(unit)
