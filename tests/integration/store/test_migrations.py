@@ -89,12 +89,12 @@ async def test_tickets_keep_their_meaning_when_waiting_gets_reasons(store: Store
 
     await store.migrate("0003")
     with sqlite3.connect(database) as connection:
-        connection.executescript(
-            "INSERT INTO tickets (kind, status, desk, department, version, created_at, updated_at) VALUES "
-            + ", ".join(
-                f"('request', '{status}', 'omnivigil', 'support', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
-                for status in ("new", "waiting", "closed")
-            )
+        connection.executemany(
+            """
+            INSERT INTO tickets (kind, status, desk, department, version, created_at, updated_at)
+                VALUES ('request', ?, 'omnivigil', 'support', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')
+            """,
+            [("new",), ("waiting",), ("closed",)],
         )
     connection.close()
     await store.migrate()
