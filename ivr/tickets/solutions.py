@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, desc, func, literal_column, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, desc, func, literal_column, or_, select, text
 
 from ivr.store.engine import Unit
 from ivr.tickets import tables as t
@@ -37,9 +37,10 @@ async def keep(unit: Unit, ticket: Ticket, solution: str, *, who: str, at: datet
 async def search(
     unit: Unit, words: str | None, *, filters: Mapping[str, Any], skip: int, limit: int
 ) -> list[dict[str, Any]]:
-    """Solutions that hold every word (the beginning of one will do), the best first; without words, the newest.
+    """Solutions that hold every word, the best first; without words, the newest.
 
-    Accents and capitals do not matter. Words that are only signs find nothing.
+    Accents and capitals do not matter. The beginning of a word will do in SQLite, its stem in PostgreSQL. Words that
+    are only signs find nothing.
     """
     table = t.solutions
     query = select(table).order_by(table.c.id.desc())
@@ -60,15 +61,21 @@ def _in_sqlite(words: str) -> Select[Any]:
     return select(table).join(hits, hits.c.id == table.c.id).order_by(hits.c.rank, table.c.id.desc())
 
 
+#: PostgreSQL: as in revision 0007, word for word, so that its indexes are used. Accents do not matter, nor capitals.
+_ACCENTED, _PLAIN = "àâäçéèêëîïôöùûüÿ", "aaaceeeeiioouuuy"
+_SAID = (
+    "translate(lower(coalesce(service, '') || ' ' || coalesce(problem, '') || ' ' || solution), "
+    f"'{_ACCENTED}', '{_PLAIN}')"
+)
+
+
 def _in_postgresql(words: str) -> Select[Any]:
     table = t.solutions
-    # As in revision 0007, so that its indexes are used.
-    said = func.coalesce(table.c.service, "") + " " + func.coalesce(table.c.problem, "") + " " + table.c.solution
-    parts = []
-    ranks = []
+    parts, ranks = [], []
     for config, where in (("english", table.c.language == "en"), ("french", table.c.language != "en")):
-        regconfig: Any = literal_column(f"'{config}'::regconfig")
-        vector, wanted = func.to_tsvector(regconfig, said), func.plainto_tsquery(regconfig, words)
+        vector: ColumnElement[Any] = literal_column(f"to_tsvector('{config}'::regconfig, {_SAID})")
+        plain = func.translate(func.lower(words), _ACCENTED, _PLAIN)
+        wanted = func.plainto_tsquery(literal_column(f"'{config}'::regconfig"), plain)
         parts.append(and_(where, vector.op("@@")(wanted)))
         ranks.append(func.ts_rank(vector, wanted))
     return select(table).where(or_(*parts)).order_by(desc(func.greatest(*ranks)), table.c.id.desc())

@@ -44,10 +44,13 @@ SQLITE_SEARCH = (
     END
     """,
 )
-#: Words are reduced to their stems by the solution's language; the expression is `ivr.tickets.solutions`'s.
+#: Words lose their accents and become stems by the solution's language; the expression is `ivr.tickets.solutions`'s.
 POSTGRESQL_SEARCH = """
     CREATE INDEX ix_solutions_words_{language} ON solutions USING gin (
-        to_tsvector('{config}'::regconfig, coalesce(service, '') || ' ' || coalesce(problem, '') || ' ' || solution)
+        to_tsvector('{config}'::regconfig, translate(
+            lower(coalesce(service, '') || ' ' || coalesce(problem, '') || ' ' || solution),
+            'àâäçéèêëîïôöùûüÿ', 'aaaceeeeiioouuuy'
+        ))
     ) WHERE {where}
 """
 
