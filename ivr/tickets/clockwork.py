@@ -7,9 +7,10 @@ away raises what has become due since, in working hours unless the ticket is urg
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -36,6 +37,10 @@ CLOCK = "clock"
 _BATCH = 50
 #: One that cannot be dealt with is tried again after this long, and does not stand in the others' way.
 _SET_ASIDE = timedelta(minutes=10)
+#: Seconds until a database that was away is asked again.
+_RETRY_S = 5.0
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,19 +90,22 @@ class Clockwork:
         self._clock = clock
 
     async def run(self, every_s: float = 5.0) -> None:
-        """Watch until cancelled; first every clock, since hours and promises may have changed while we were away."""
-        rechecked = False
+        """Watch until cancelled; meanwhile every clock once, since hours and promises may have changed."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._patiently(self.recheck), name="tickets' clocks anew")
+            while True:
+                looked = await self._patiently(self.once)
+                # With more to do, only let the calls have their turn.
+                await asyncio.sleep(every_s if looked < _BATCH else 0.05)
+
+    async def _patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Try until the database is there."""
         while True:
-            looked = 0
             try:
-                if not rechecked:
-                    await self.recheck()
-                    rechecked = True
-                looked = await self.once()
+                return await work()
             except Unavailable as error:
                 log.warning("tickets' clocks are looked at later", error=str(error))
-            # With more to do, only let the calls have their turn.
-            await asyncio.sleep(every_s if looked < _BATCH else 0.05)
+                await asyncio.sleep(_RETRY_S)
 
     async def once(self) -> int:
         """Deal with the tickets whose time has come, at most a batch of them; how many. Raises StoreUnavailable."""
