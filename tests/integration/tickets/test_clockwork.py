@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import pytest
 from sqlalchemy import text, update
 
+from ivr.notify.outbox import put_email
 from ivr.store.engine import StoreUnavailable
 from ivr.tickets import clockwork
 from ivr.tickets import tables as t
@@ -194,7 +195,7 @@ class TestFaults:
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         bad, good = await desk.open("2026-11-25T09:00"), await desk.open("2026-11-25T09:00")
-        real = clockwork.put_email
+        real = put_email
 
         async def fail_once(unit: object, email: object, **rest: object) -> None:
             if getattr(email, "ticket_number", None) == bad:
