@@ -7,10 +7,12 @@ import uuid
 import structlog
 
 from agi_scripts.context import LineContext, caller_number, endpoint_of
+from agi_scripts.partner import dial_string, partner_first
 from agi_scripts.speaking import ask
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk import menu
 from ivr.desk.schema import Desk
+from ivr.directory.people import Partner
 
 log = structlog.get_logger()
 
@@ -46,7 +48,7 @@ async def line(session: AgiSession, context: LineContext) -> None:
     )
     try:
         destination = await _converse(session, context, desk, caller, dialled, call_id)
-        await _decide(session, context, desk, destination, call_id)
+        await _decide(session, context, desk, destination, call_id, partner_first(desk, destination, identity))
     except CallHungUp:
         context.calls.end(call_id, context.clock(), result="hung-up-in-menu", reason="caller hung up")
     except Exception as error:
@@ -82,14 +84,20 @@ async def _converse(
         steps.close()
 
 
-async def _decide(session: AgiSession, context: LineContext, desk: Desk, to: menu.Destination, call_id: str) -> None:
+async def _decide(
+    session: AgiSession, context: LineContext, desk: Desk, to: menu.Destination, call_id: str, partner: Partner | None
+) -> None:
     target = to.queue if to.kind == "queue" else "&".join(f"PJSIP/{phone}" for phone in to.phones)
     seconds = desk.queues[to.queue].max_wait_s if to.queue else to.ring_s
     urgency = "urgent" if to.urgent else "ordinary"
     now = context.clock()
-    context.calls.note(call_id, "routed", now, to=to.kind, department=to.department, target=target, why=to.reason)
+    kind: str = to.kind
+    first: tuple[str, ...] = ()
+    if partner is not None:
+        kind, first = "partner", (dial_string(partner, context.directory.book), str(desk.tickets.routing.elite_ring_s))
+    context.calls.note(call_id, "routed", now, to=kind, department=to.department, target=target, why=to.reason)
     context.calls.route(call_id, department=to.department, language=to.language)
-    fields = (to.kind, to.language, to.department, target or "", str(int(seconds or 0)), urgency, call_id)
+    fields = (kind, to.language, to.department, target or "", str(int(seconds or 0)), urgency, call_id, *first)
     if to.kind in ("queue", "ring"):
         context.open_ticket(call_id, desk, to.department, to.language)
     context.remember_language(call_id, to.language)

@@ -16,6 +16,7 @@ import uvicorn
 from agi_scripts.context import LineContext, notice_of
 from agi_scripts.line import line
 from agi_scripts.message import message
+from agi_scripts.partner import place
 from agi_scripts.recording import inspect
 from agi_scripts.technician import technician
 from api.app import create_app
@@ -168,6 +169,8 @@ async def _converse(session: AgiSession, context: LineContext) -> None:
                 await line(session, context)
             case "message":
                 await message(session, context)
+            case "place":
+                await place(session, context)
             case "technician":
                 await technician(session, context)
             case other:

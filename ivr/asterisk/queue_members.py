@@ -26,6 +26,15 @@ class Member:
     last_call: datetime | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """One channel that waits in a queue; its caller's, or one that holds a place."""
+
+    uniqueid: str
+    #: Seconds.
+    waited_s: int
+
+
 #: AST_DEVICE_*, as QueueStatus and QueueMemberStatus give them.
 STATUS = {
     "0": "unknown",
@@ -80,6 +89,14 @@ class AmiQueueMembers:
         fields = {"Queue": queue} if queue is not None else {}
         rows = await self._ami.collect("QueueStatus", fields)
         return tuple(member_of(row) for row in rows if row.get("event") == "QueueMember")
+
+    async def waiting(self, queue: str) -> tuple[Waiting, ...]:
+        """Who waits in a queue, the first one first."""
+        rows = await self._ami.collect("QueueStatus", {"Queue": queue})
+        entries = sorted(
+            (row for row in rows if row.get("event") == "QueueEntry"), key=lambda row: int(row.get("position") or 0)
+        )
+        return tuple(Waiting(uniqueid=row.get("uniqueid", ""), waited_s=int(row.get("wait") or 0)) for row in entries)
 
 
 def member_of(row: Fields) -> Member:

@@ -60,6 +60,8 @@ class Routing(_Part):
 
     #: Customers of an Élite partner are directed to that partner.
     elite_to_partner: bool = False
+    #: How long an Élite partner's phone rings, in seconds, before the caller is in our queue.
+    elite_ring_s: Annotated[int, Field(ge=5, le=120)] = 25
     to_partner: ToPartner = ToPartner()
     #: Kind to department, for kinds that are not the operator's.
     departments: dict[Slug, Slug] = {}

@@ -74,7 +74,7 @@ async def test_down_and_up_again_with_data_in_it(store: Store, database: Path) -
         assert tables(database) & {"tickets", "calls", "endpoints"} == left
         if "endpoints" in left:
             with sqlite3.connect(database) as connection:
-                assert connection.execute("SELECT count(*) FROM endpoints").fetchone() == (12,)
+                assert connection.execute("SELECT count(*) FROM endpoints").fetchone() == (13,)
             connection.close()
     await store.migrate()
     assert tables(database) == set(metadata.tables) | {"alembic_version"}
