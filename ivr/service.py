@@ -36,6 +36,7 @@ from ivr.directory.people import Identity
 from ivr.directory.tokens import Tokens
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.oncall.paging import Paging
 from ivr.prepare import line_secrets, load
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
@@ -135,6 +136,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "directory": _renew(directory),
         "claims": _claims(settings, context).run(),
         "recovery": _recovery(settings, context).run(),
+        "paging": Paging(store, desks, bus, clock).run(),
         "tickets' clocks": Clockwork(store, desks, calendars, bus, clock).run(),
         "api": api.serve(),
     }

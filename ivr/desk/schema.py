@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import holidays
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from ivr.desk.oncall import OnCall, Person  # noqa: F401 - published with the desk
 from ivr.desk.ticketing import Level, Routing, Ticketing, Times, ToPartner  # noqa: F401 - published with the desk
 
 #: What to write instead, per pattern below.
@@ -254,6 +255,8 @@ class Desk(_Part):
     texts: dict[Identifier, Texts] = {}
     #: Clocks, routing, rights and services of its tickets.
     tickets: Ticketing = Ticketing()
+    #: Who is paged for emergencies out of hours; without it, nobody is.
+    oncall: OnCall | None = None
 
     @property
     def dialled(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ivr.calls.tables
 import ivr.directory.tables
 import ivr.notify.tables
+import ivr.oncall.tables
 import ivr.tickets.tables  # noqa: F401 - importing them enters them into the metadata
 from ivr.store.metadata import metadata
 

@@ -1,4 +1,4 @@
-"""Tickets: what their kinds ask for, their clocks, and solutions that are found by their words."""
+"""Tickets: what their kinds ask for, their clocks, solutions found by their words; emergencies and who is on call."""
 
 from __future__ import annotations
 
@@ -117,10 +117,46 @@ def upgrade() -> None:
     else:
         op.execute(POSTGRESQL_SEARCH.format(language="en", config="english", where="language = 'en'"))
         op.execute(POSTGRESQL_SEARCH.format(language="fr", config="french", where="language <> 'en'"))
+    op.create_table(
+        "oncall_overrides",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("desk", sa.String(length=40), nullable=False),
+        sa.Column("person", sa.String(length=40), nullable=False),
+        sa.Column("starts_at", MOMENT, nullable=False),
+        sa.Column("ends_at", MOMENT, nullable=False),
+        sa.Column("who", sa.String(length=100), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_oncall_overrides_desk_starts_at", "oncall_overrides", ["desk", "starts_at"])
+    op.create_table(
+        "emergencies",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("ticket_number", sa.Integer(), nullable=False),
+        sa.Column("desk", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.String(length=15)),
+        sa.Column("merged_into", sa.Integer()),
+        sa.Column("left_at", MOMENT, nullable=False),
+        sa.Column("pages", sa.Integer(), nullable=False),
+        sa.Column("notified_at", MOMENT),
+        sa.Column("taken_at", MOMENT),
+        sa.Column("taken_by", sa.String(length=100)),
+        sa.Column("called_back_at", MOMENT),
+        sa.Column("called_back_by", sa.String(length=100)),
+        sa.ForeignKeyConstraint(["merged_into"], ["emergencies.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["ticket_number"], ["tickets.number"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("message_id"),
+    )
+    op.create_index("ix_emergencies_desk_left_at", "emergencies", ["desk", "left_at"])
+    op.create_index("ix_emergencies_ticket_number", "emergencies", ["ticket_number"])
 
 
 def downgrade() -> None:
     """Go down."""
+    op.drop_table("emergencies")
+    op.drop_table("oncall_overrides")
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TABLE solutions_words")
     op.drop_table("solutions")
