@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -23,7 +24,7 @@ from ivr.notify.outbox import Sms, put_sms
 from ivr.oncall import store
 from ivr.oncall.rota import line_at
 from ivr.oncall.store import Emergency
-from ivr.oncall.timetable import Page, come, timetable
+from ivr.oncall.timetable import LASTS, Page, come, timetable
 from ivr.store.engine import Store, Unit
 from ivr.tickets import editing
 from ivr.tickets import store as tickets
@@ -33,8 +34,8 @@ log = structlog.get_logger()
 
 #: Who did it, in a ticket's history.
 ONCALL = "on call"
-#: What was left longer ago is no emergency of tonight; so pages do not begin with history.
-_TONIGHT = timedelta(hours=12)
+#: A second message by one caller within this time is about the same thing.
+_SAME = timedelta(hours=1)
 _BATCH = 20
 
 _TEXTS = {
@@ -70,8 +71,8 @@ class Paging:
         """Page for what is due now; how many pages left. Raises StoreUnavailable."""
         now = self._clock()
         async with self._store.reading() as unit:
-            new = await store.new_messages(unit, now - _TONIGHT, _BATCH)
-            waiting = await store.waiting(unit)
+            new = await store.new_messages(unit, now - LASTS, _BATCH)
+            waiting = await store.waiting(unit, now - LASTS)
         for message in new:
             desk = self._desks.get(message["desk"])
             if desk is None or desk.oncall is None:
@@ -158,19 +159,20 @@ def _taken_since(ticket: Ticket, emergency: Emergency) -> datetime | None:
     return ticket.updated_at if ticket.status in DONE else None
 
 
-async def _begin(unit: Unit, message: Mapping[str, object]) -> Emergency | None:
-    """The emergency of a message; a second message by one caller joins the first while nobody has taken that."""
-    number = message["number"]
-    same = [one for one in await store.waiting(unit, str(message["desk"])) if number and one.number == number]
+async def _begin(unit: Unit, message: Mapping[str, Any]) -> Emergency | None:
+    """The emergency of a message; a second one by the same caller joins the first, while nobody has taken that."""
+    number, desk, left_at = message["number"], message["desk"], message["created_at"]
+    waiting = await store.waiting(unit, left_at - _SAME)
+    same = [one for one in waiting if number and (one.number, one.desk) == (number, desk)]
     return await store.add(
         unit,
         {
             "message_id": message["id"],
             "ticket_number": message["ticket_number"],
-            "desk": message["desk"],
+            "desk": desk,
             "number": number,
             "merged_into": same[0].id if same else None,
-            "left_at": message["created_at"],
+            "left_at": left_at,
             "pages": 0,
         },
     )

@@ -76,13 +76,11 @@ async def add(unit: Unit, values: Mapping[str, Any]) -> Emergency | None:
     return Emergency(**row) if row is not None else None
 
 
-async def waiting(unit: Unit, desk: str | None = None) -> list[Emergency]:
-    """Emergencies that nobody has taken, the oldest first."""
+async def waiting(unit: Unit, since: datetime) -> list[Emergency]:
+    """Emergencies left since then that nobody has taken, the oldest first."""
     table = t.emergencies
-    query = select(table).where(table.c.taken_at.is_(None), table.c.merged_into.is_(None)).order_by(table.c.id)
-    if desk is not None:
-        query = query.where(table.c.desk == desk)
-    return [Emergency(**row) for row in (await unit.execute(query)).mappings()]
+    query = select(table).where(table.c.taken_at.is_(None), table.c.merged_into.is_(None), table.c.left_at >= since)
+    return [Emergency(**row) for row in (await unit.execute(query.order_by(table.c.id))).mappings()]
 
 
 async def lock(unit: Unit, emergency_id: int) -> Emergency | None:

@@ -10,8 +10,8 @@ from ivr.desk.oncall import OnCall
 
 #: « au plus dans les trente (30) minutes »
 PROMISE = timedelta(minutes=30)
-#: Pages go on for so long; by then it is morning, and the ticket's own clocks have told everybody.
-_LASTS = timedelta(hours=12)
+#: Pages go on for so long; by then it is morning. What was left longer ago is history, and no emergency of tonight.
+LASTS = timedelta(hours=12)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ def timetable(duty: OnCall, line: Sequence[str], start: datetime) -> list[Page]:
     pages: list[Page] = []
     ring: list[str | None] = list(line) or [None]
     manager, passed, first = duty.manager, timedelta(0), 0
-    while passed < _LASTS:
+    while passed < LASTS:
         if manager is not None and passed >= late:
             # Exactly then, whatever the rhythm was; from now on they are one of the line.
             ring, passed, first = [manager, *(one for one in ring if one != manager)], late, len(pages)

@@ -94,11 +94,18 @@ async def test_tickets_keep_their_meaning_when_waiting_gets_reasons(store: Store
             INSERT INTO tickets (kind, status, desk, department, version, created_at, updated_at)
                 VALUES ('request', ?, 'omnivigil', 'support', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')
             """,
-            [("new",), ("waiting",), ("closed",)],
+            [("new",), ("waiting",), ("closed",), ("in-progress",)],
         )
     connection.close()
     await store.migrate()
-    assert statuses() == ["new", "waiting-requester", "closed"]
+    assert statuses() == ["new", "waiting-requester", "closed", "in-progress"]
+    with sqlite3.connect(database) as connection:
+        # What was worked on has been answered, and its TR counts.
+        answered = connection.execute("SELECT status FROM tickets WHERE answered_at IS NOT NULL ORDER BY number")
+        assert [row[0] for row in answered] == ["waiting-requester", "in-progress"]
+        spans = connection.execute("SELECT ticket_number, clock, level, pace, ended_at FROM ticket_spans").fetchall()
+        assert spans == [(100004, "tr", 1, "working", None)]
+    connection.close()
     with sqlite3.connect(database) as connection:
         connection.executescript(
             "UPDATE tickets SET status = 'waiting-supplier' WHERE status = 'waiting-requester';"
@@ -107,7 +114,7 @@ async def test_tickets_keep_their_meaning_when_waiting_gets_reasons(store: Store
         )
     connection.close()
     await store.migrate("0003")
-    assert statuses() == ["new", "waiting", "in-progress"]
+    assert statuses() == ["new", "waiting", "in-progress", "in-progress"]
 
 
 async def test_migrating_what_is_migrated_changes_nothing(store: Store) -> None:

@@ -138,6 +138,13 @@ async def test_two_messages_by_one_caller_are_one_emergency(night: Night) -> Non
     assert (await night.all())[-1].merged_into is None
 
 
+async def test_an_emergency_that_nobody_took_does_not_swallow_the_next_night(night: Night) -> None:
+    await night.message("2026-11-24T22:00")
+    await night.look("2026-11-24T22:00:02")
+    await night.message("2026-11-25T22:00", key="m2")
+    assert await night.look("2026-11-25T22:00:02") == 1
+
+
 async def test_each_page_once_by_however_many_services(night: Night) -> None:
     await night.message("2026-11-25T22:00")
     await asyncio.gather(*(night.look("2026-11-25T22:00:02") for _ in range(5)))

@@ -84,6 +84,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_ticket_spans_ticket_number", "ticket_spans", ["ticket_number"])
+    # What is worked on already has been answered; its TR is counted from now on, so that none is late at once.
+    op.execute(
+        "UPDATE tickets SET answered_at = updated_at WHERE status IN ('in-progress', 'waiting-requester', 'resolved')"
+    )
+    op.execute("UPDATE tickets SET due_at = CURRENT_TIMESTAMP WHERE status = 'in-progress'")
+    op.execute(
+        """
+        INSERT INTO ticket_spans (ticket_number, clock, level, pace, started_at)
+        SELECT number, 'tr', coalesce(level, 1), CASE priority WHEN 'urgente' THEN 'always' ELSE 'working' END,
+            CURRENT_TIMESTAMP
+        FROM tickets WHERE status = 'in-progress'
+        """
+    )
     op.create_table(
         "ticket_alarms",
         sa.Column("ticket_number", sa.Integer(), nullable=False),
