@@ -67,6 +67,10 @@ async def test_emergency_message_becomes_an_urgent_ticket(
     query = "select recipient, state from outbox where kind = 'email' and ticket_number = ?"
     mails = closed_line.rows(query, int(ticket["number"]))
     assert mails == [("support@omnivigil.com", "pending")]
+    # Whoever is on call that week is paged at once.
+    query = "select recipient from outbox where kind = 'sms' and ticket_number = ?"
+    pages = await asyncio.to_thread(wait_for, lambda: closed_line.rows(query, int(ticket["number"])), "a page")
+    assert pages[0] == ("14185550161",)
     # None of OV-12's fields is guessed.
     assert [ticket[field] for field in ("observed", "expected", "impact", "mac", "attempted", "service")] == [None] * 6
 
