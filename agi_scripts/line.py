@@ -7,11 +7,13 @@ import uuid
 import structlog
 
 from agi_scripts.context import LineContext, caller_number, endpoint_of
+from agi_scripts.partner import dial_string, partner_first
 from agi_scripts.pending import pending_callback
 from agi_scripts.speaking import ask
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk import menu
 from ivr.desk.schema import Desk
+from ivr.directory.people import Partner
 
 log = structlog.get_logger()
 
@@ -49,7 +51,8 @@ async def line(session: AgiSession, context: LineContext) -> None:
         destination = await _converse(session, context, desk, caller, dialled, call_id)
         place = await pending_callback(session, context, desk, destination, call_id)
         if place is not None:
-            await _decide(session, context, desk, destination, call_id, place)
+            partner = partner_first(desk, destination, identity) if place == "" else None
+            await _decide(session, context, desk, destination, call_id, partner, place)
     except CallHungUp:
         context.calls.end(call_id, context.clock(), result="hung-up-in-menu", reason="caller hung up")
     except Exception as error:
@@ -90,15 +93,25 @@ async def _converse(
 
 
 async def _decide(
-    session: AgiSession, context: LineContext, desk: Desk, to: menu.Destination, call_id: str, place: str = ""
+    session: AgiSession,
+    context: LineContext,
+    desk: Desk,
+    to: menu.Destination,
+    call_id: str,
+    partner: Partner | None,
+    place: str,
 ) -> None:
     target = to.queue if to.kind == "queue" else "&".join(f"PJSIP/{phone}" for phone in to.phones)
     seconds = desk.queues[to.queue].max_wait_s if to.queue else to.ring_s
     urgency = "urgent" if to.urgent else "ordinary"
     now = context.clock()
-    context.calls.note(call_id, "routed", now, to=to.kind, department=to.department, target=target, why=to.reason)
+    kind: str = to.kind
+    first: tuple[str, ...] = ()
+    if partner is not None:
+        kind, first = "partner", (dial_string(partner, context.directory.book), str(desk.tickets.routing.elite_ring_s))
+    context.calls.note(call_id, "routed", now, to=kind, department=to.department, target=target, why=to.reason)
     context.calls.route(call_id, department=to.department, language=to.language)
-    fields = (to.kind, to.language, to.department, target or "", str(int(seconds or 0)), urgency, call_id, place)
+    fields = (kind, to.language, to.department, target or "", str(int(seconds or 0)), urgency, call_id, place, *first)
     if to.kind in ("queue", "ring"):
         context.open_ticket(call_id, desk, to.department, to.language)
     context.remember_language(call_id, to.language)

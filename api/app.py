@@ -19,7 +19,10 @@ from api.routers import (
     events,
     health,
     messages,
+    oncall,
     queues,
+    quotes,
+    solutions,
     tickets,
 )
 from api.services import Services
@@ -42,7 +45,19 @@ def create_app(services: Services) -> FastAPI:
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]
     v1 = APIRouter(prefix="/v1", dependencies=described, responses=problems.DESCRIBED)
-    for resource in (tickets, calls, callbacks, events, queues, desks, announcements, messages):
+    for resource in (
+        tickets,
+        calls,
+        callbacks,
+        events,
+        queues,
+        desks,
+        announcements,
+        messages,
+        quotes,
+        solutions,
+        oncall,
+    ):
         v1.include_router(resource.router)
     app.include_router(v1)
     # The last one added is the first one asked.

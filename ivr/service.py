@@ -18,6 +18,7 @@ from agi_scripts.callback import callback
 from agi_scripts.context import LineContext, notice_of
 from agi_scripts.line import line
 from agi_scripts.message import message
+from agi_scripts.partner import place
 from agi_scripts.recording import inspect
 from agi_scripts.technician import technician
 from agi_scripts.waiting import waiting
@@ -47,6 +48,7 @@ from ivr.directory.people import Identity
 from ivr.directory.tokens import Tokens
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.oncall.paging import Paging
 from ivr.prepare import line_secrets, load
 from ivr.prompts.build import Sounds
 from ivr.queueing.news import News
@@ -56,6 +58,7 @@ from ivr.store.engine import Store, open_store
 from ivr.supervisor import beat
 from ivr.tickets import messages as ticket_messages
 from ivr.tickets import store as ticket_statements
+from ivr.tickets.clockwork import Clockwork
 from ivr.tickets.intake import VoiceMessage
 from ivr.tickets.spool import Spool, keep_draining
 from ivr.tickets.unclaimed import Claims, Unclaimed
@@ -188,6 +191,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "directory": _renew(directory),
         "claims": _claims(settings, context).run(),
         "recovery": _recovery(settings, context).run(),
+        "paging": Paging(store, desks, bus, clock).run(),
+        "tickets' clocks": Clockwork(store, desks, calendars, bus, clock).run(),
         "api": api.serve(),
     }
     tasks = {asyncio.create_task(part, name=name) for name, part in parts.items()}
@@ -225,6 +230,8 @@ async def _converse(session: AgiSession, context: LineContext, settings: Setting
                 await waiting(session, context)
             case "callback":
                 await callback(session, context)
+            case "place":
+                await place(session, context)
             case "technician":
                 await technician(session, context)
             case "announcing":

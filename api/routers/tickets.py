@@ -11,8 +11,13 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringCons
 
 from api.common import Given, Has, Line, Page, PageQuery, Short, Text, Who, bad_cursor, make_cursor, read_cursor
 from api.services import Services
+from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput
-from ivr.tickets import editing, store
+from ivr.tickets import editing, ledger, store
+from ivr.tickets.clocks import Name, Span, alarms, counted_for, elapsed, limits_of
+from ivr.tickets.kinds import missing
+from ivr.tickets.life import allowed
+from ivr.tickets.routing import FIRST_LEVEL
 from ivr.tickets.ticket import Impact, Priority, Status, Ticket
 
 router = APIRouter(tags=["tickets"])
@@ -39,6 +44,9 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
 Address = Annotated[Text, Field(max_length=500)]
 Number = Annotated[str, Path(pattern=r"^[0-9]{1,10}$", description="The ticket's number.", examples=["100001"])]
+
+
+Id = Annotated[int, Field(ge=1, le=_HIGHEST)]
 
 
 class Example(Given):
@@ -76,6 +84,17 @@ class Fields(Given):
     priority: Priority | None = None
     level: Annotated[int, Field(ge=1, le=4)] | None = None
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] | None = None
+    contact_id: Id | None = Field(default=None, description="Of the account's contact who asks.")
+    partner_id: Id | None = Field(default=None, description="Of the partner who has the ticket.")
+    details: dict[str, Any] | None = Field(
+        default=None, description="What its kind asks for beyond this; GET /v1/kinds describes it."
+    )
+    programming_min: Annotated[int, Field(ge=0, le=100_000)] | None = Field(
+        default=None, description="Minutes of programming that it takes."
+    )
+    on_site: bool | None = Field(default=None, description="It takes a visit.")
+    installation: bool | None = Field(default=None, description="It takes knowledge of the installation.")
+    outside: bool | None = Field(default=None, description="Its cause is outside the demarcation point: no clock runs.")
 
 
 class NewTicket(Fields):
@@ -97,6 +116,12 @@ class TicketChange(Fields):
     kind: Slug | None = None
     desk: Slug | None = None
     department: Slug | None = None
+    reason: Text | None = Field(
+        default=None, description="Why; asked for when a ticket is closed unresolved or opened again."
+    )
+    solution: Text | None = Field(
+        default=None, description="What solved it; asked for by status resolved, and kept for all to find."
+    )
 
     @field_validator("status", "kind", "desk", "department")
     @classmethod
@@ -104,6 +129,15 @@ class TicketChange(Fields):
         if value is None:
             raise ValueError("this cannot be unknown; leave it out to keep it")
         return value
+
+
+class Answer(Given):
+    """What a technician answers."""
+
+    text: Text
+    version: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Refuse when the ticket is not this version any more; or send If-Match."
+    )
 
 
 class TicketView(BaseModel):
@@ -121,6 +155,7 @@ class TicketView(BaseModel):
     call_id: str | None
     customer_id: int | None
     contact_id: int | None
+    partner_id: int | None
     requester_name: str | None
     requester_contact: str | None
     requester_address: str | None
@@ -137,9 +172,35 @@ class TicketView(BaseModel):
     impact: Impact | None
     mac: str | None
     attempted: str | None
+    details: dict[str, Any] | None
+    programming_min: int | None
+    on_site: bool | None
+    installation: bool | None
+    outside: bool | None
     version: int
     created_at: AwareDatetime
     updated_at: AwareDatetime
+    documented_at: AwareDatetime | None = Field(description="When all that its kind asks for was there.")
+    answered_at: AwareDatetime | None = Field(description="When a technician first answered it or worked on it.")
+
+
+class MissingView(BaseModel):
+    """What a ticket still lacks to be documented."""
+
+    field: str
+    instead: list[str] = Field(description="Fields that would do as well.")
+    mend: str
+
+
+class ClockView(BaseModel):
+    """TMR or TR, in seconds of the desk's working time; of urgent tickets around the clock."""
+
+    running: bool
+    level: int
+    elapsed_s: int
+    warning_at: AwareDatetime | None = Field(description="When staff are warned, as things stand.")
+    limit_at: AwareDatetime | None = Field(description="When the promise is broken, as things stand.")
+    breached: bool
 
 
 class TicketEvent(BaseModel):
@@ -172,6 +233,9 @@ class VoiceMessageView(BaseModel):
 class TicketDetail(TicketView):
     """A ticket with its history and voice messages, the oldest first."""
 
+    missing: list[MissingView]
+    next: list[Status] = Field(description="What its status may be changed to.")
+    clocks: dict[Name, ClockView] = Field(description="Those that have begun.")
     history: list[TicketEvent]
     messages: list[VoiceMessageView]
 
@@ -184,7 +248,10 @@ class TicketQuery(PageQuery):
     desk: Slug | None = None
     department: Slug | None = None
     account_number: Short | None = None
-    customer_id: Annotated[int, Field(ge=1, le=_HIGHEST)] | None = None
+    kind: Slug | None = None
+    level: Annotated[int, Field(ge=1, le=4)] | None = None
+    customer_id: Id | None = None
+    partner_id: Id | None = None
     call_id: Short | None = None
     open: bool = Field(default=False, description="Only those that are not resolved or closed.")
 
@@ -209,10 +276,15 @@ async def open_ticket(
     desk = given.desk or next(iter(has.desks))
     fields = given.model_dump(mode="json") | {"desk": desk}
     _check_desk(has, desk, given.department)
-    fields["department"] = given.department or has.desks[desk].menu.operator
+    policy = has.desks[desk].tickets
+    fields["department"] = (
+        given.department or policy.routing.departments.get(given.kind) or has.desks[desk].menu.operator
+    )
     key = f"api:{who.name}:{idempotency_key}" if idempotency_key else None
     async with has.store.unit() as unit:
-        ticket, new = await editing.create(unit, fields, who=who.name, at=has.clock(), key=key, bus=has.bus)
+        ticket, new = await editing.create(
+            unit, fields, who=who.name, at=has.clock(), key=key, bus=has.bus, policy=policy
+        )
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/tickets/{ticket.number}"
     return _told(ticket, response)
@@ -245,9 +317,13 @@ async def read_ticket(number: Number, response: Response, has: Has) -> TicketDet
         ticket = await editing.get(unit, _number(number))
         history = await store.events(unit, ticket.number)
         messages = await store.messages(unit, number=ticket.number)
+        spans = (await ledger.spans(unit, [ticket.number])).get(ticket.number, {})
     response.headers["ETag"] = f'"{ticket.version}"'
     return TicketDetail(
         **ticket.facts(),
+        missing=[MissingView(**vars(one)) for one in missing(vars(ticket))],
+        next=allowed(ticket.status),
+        clocks={name: _clock(has, ticket, name, found) for name, found in spans.items()},
         history=[TicketEvent(**event) for event in history],
         messages=[VoiceMessageView(**message_view(row)) for row in messages],
     )
@@ -263,16 +339,85 @@ async def change_ticket(
     if_match: Annotated[str | None, Header(description='The version you have seen, as in "3".')] = None,
 ) -> TicketView:
     """Change a ticket. Give the version you have seen, so that nobody's change is lost."""
-    fields = given.model_dump(mode="json", exclude_unset=True, exclude={"version"})
+    fields = given.model_dump(mode="json", exclude_unset=True, exclude={"version", "reason", "solution"})
     seen = _version(if_match) if if_match is not None else given.version
     async with has.store.unit() as unit:
+        before = await editing.get(unit, _number(number))
         if "desk" in fields or "department" in fields:
-            before = await editing.get(unit, _number(number))
             _check_desk(has, fields.get("desk", before.desk), fields.get("department", before.department))
         ticket = await editing.change(
-            unit, _number(number), fields, who=who.name, at=has.clock(), seen_version=seen, bus=has.bus
+            unit,
+            before.number,
+            fields,
+            who=who.name,
+            at=has.clock(),
+            seen_version=seen,
+            bus=has.bus,
+            policy=_policy(has, fields.get("desk", before.desk)),
+            reason=given.reason,
+            solution=given.solution,
         )
     return _told(ticket, response)
+
+
+@router.post(
+    "/tickets/{number}/answers", responses={412: {"description": "It is not the version of If-Match any more."}}
+)
+async def answer_ticket(
+    number: Number,
+    given: Answer,
+    response: Response,
+    has: Has,
+    who: Who,
+    if_match: Annotated[str | None, Header(description='The version you have seen, as in "3".')] = None,
+) -> TicketView:
+    """Answer the requester by e-mail. The first answer ends the TMR."""
+    seen = _version(if_match) if if_match is not None else given.version
+    async with has.store.unit() as unit:
+        before = await editing.get(unit, _number(number))
+        ticket = await editing.answer(
+            unit,
+            before.number,
+            given.text,
+            who=who.name,
+            at=has.clock(),
+            seen_version=seen,
+            bus=has.bus,
+            policy=_policy(has, before.desk),
+        )
+    return _told(ticket, response)
+
+
+def _policy(has: Services, desk: str) -> Ticketing:
+    return has.desks[desk].tickets if desk in has.desks else Ticketing()
+
+
+def _clock(has: Services, ticket: Ticket, name: Name, spans: list[Span]) -> ClockView:
+    level, now = ticket.level or FIRST_LEVEL, has.clock()
+    calendar = has.calendars.get(ticket.desk, {}).get(ticket.department)
+    counted = counted_for(name, level, spans)
+    told = ClockView(
+        running=any(span.end is None for span in spans),
+        level=level,
+        elapsed_s=0,
+        warning_at=None,
+        limit_at=None,
+        breached=False,
+    )
+    if calendar is None:
+        # The desk or the department is no more: nobody promises anything.
+        return told
+    limits = limits_of(_policy(has, ticket.desk), name, level)
+    passed = elapsed(counted, calendar, now)
+    at = {one.kind: one.at for one in alarms(name, level, spans, limits, calendar)}
+    return told.model_copy(
+        update={
+            "elapsed_s": int(passed.total_seconds()),
+            "warning_at": at.get("warning"),
+            "limit_at": at.get("breach"),
+            "breached": limits.breach is not None and passed >= limits.breach,
+        }
+    )
 
 
 def _told(ticket: Ticket, response: Response) -> TicketView:

@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo
 import holidays
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from ivr.desk.oncall import OnCall, Person  # noqa: F401 - published with the desk
+from ivr.desk.ticketing import Level, Routing, Ticketing, Times, ToPartner  # noqa: F401 - published with the desk
+
 #: What to write instead, per pattern below.
 MENDS: dict[str, str] = {}
 
@@ -296,6 +299,10 @@ class Desk(_Part):
     ical: tuple[str, ...] = ()
     #: This desk's own prompts, over the common ones of `ivr/prompts/texts`.
     texts: dict[Identifier, Texts] = {}
+    #: Clocks, routing, rights and services of its tickets.
+    tickets: Ticketing = Ticketing()
+    #: Who is paged for emergencies out of hours; without it, nobody is.
+    oncall: OnCall | None = None
 
     @property
     def dialled(self) -> tuple[str, ...]:
@@ -349,6 +356,11 @@ class Desk(_Part):
         for field, department in named:
             if department not in self.departments:
                 mend = f"use one of: {', '.join(self.departments)}"
+                yield Incoherent(field, f"there is no department {department!r}", mend)
+        for kind, department in self.tickets.routing.departments.items():
+            if department not in self.departments:
+                mend = f"use one of: {', '.join(self.departments)}"
+                field = f"tickets.routing.departments.{kind}"
                 yield Incoherent(field, f"there is no department {department!r}", mend)
         for name, one in self.departments.items():
             if one.queue is not None and one.queue not in self.queues:

@@ -71,6 +71,8 @@ _CLIENTS = (
 )
 _TECHNICIANS = (("7001", "Annie Roy"), ("7002", "Luc Bouchard"))
 _QUEUES = ("support", "hl-logiciel", "hl-cloud")
+#: A partner's own phone, by its number.
+_PARTNER_PHONE = ("6101", "14185550151", "Réseaux Boréal")
 _DEPARTMENTS = (
     ("7101", "Ventes"),
     ("7103", "Comptabilité"),
@@ -92,6 +94,9 @@ async def load_demo(unit: Unit) -> None:
     for client in _CLIENTS:
         if await store.find(unit, t.endpoints, "name", client.phone) is None:
             await _add_client(unit, client)
+    endpoint, number, name = _PARTNER_PHONE
+    if await store.find(unit, t.endpoints, "name", endpoint) is None:
+        await store.add(unit, t.endpoints, _phone(endpoint, "customer", name, "fr") | {"caller_id": number})
     for endpoint, name in _TECHNICIANS:
         if await store.find(unit, t.endpoints, "name", endpoint) is None:
             technician = {"name": name, "queues": list(_QUEUES), "language": "fr"}

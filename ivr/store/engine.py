@@ -48,6 +48,11 @@ class Unit:
         """An INSERT in this database's dialect, which knows ON CONFLICT."""
         return postgresql.insert(table) if self._connection.dialect.name == "postgresql" else sqlite.insert(table)
 
+    @property
+    def dialect(self) -> str:
+        """Which database this is: sqlite or postgresql."""
+        return self._connection.dialect.name
+
     def afterwards(self, act: Callable[[], object]) -> None:
         """Have `act` called once this transaction is committed, and never when it is not."""
         self._afterwards.append(act)

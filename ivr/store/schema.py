@@ -7,6 +7,7 @@ import ivr.callbacks.tables
 import ivr.calls.tables
 import ivr.directory.tables
 import ivr.notify.tables
+import ivr.oncall.tables
 import ivr.tickets.tables  # noqa: F401 - importing them enters them into the metadata
 from ivr.store.metadata import metadata
 

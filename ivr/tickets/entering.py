@@ -8,7 +8,7 @@ from typing import Any
 from ivr.events import EventBus
 from ivr.notify.outbox import put_email
 from ivr.store.engine import Unit
-from ivr.tickets import store
+from ivr.tickets import ledger, store
 from ivr.tickets.intake import Intake, VoiceMessage
 from ivr.tickets.notice import message_email
 from ivr.tickets.ticket import Ticket
@@ -112,7 +112,9 @@ async def _attach(unit: Unit, intake: Intake, message: VoiceMessage, entered: _E
     await store.add_event(unit, ticket.number, at=intake.at, who=LINE, kind="message", changes=told, version=version)
     if intake.notice is not None:
         await put_email(unit, message_email(intake, message, intake.notice, ticket.number), at=intake.at)
-    return await _ticket(unit, ticket.number)
+    after = await _ticket(unit, ticket.number)
+    await ledger.settle(unit, ticket, after, at=intake.at)
+    return after
 
 
 async def _ticket(unit: Unit, number: int) -> Ticket:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select, update
 
-from ivr.directory.tables import contacts, customers
+from ivr.calls.tables import calls
+from ivr.directory.people import Contact, Partner
+from ivr.directory.tables import contacts, customers, partners
 from ivr.store.engine import Unit
 from ivr.tickets import tables as t
 from ivr.tickets.ticket import OPEN, Ticket
 
-_COLUMNS = [column for column in t.tickets.c if column.name != "intake_key"]
+_COLUMNS = [column for column in t.tickets.c if column.name not in ("intake_key", "due_at")]
 
 
 async def add(unit: Unit, values: Mapping[str, Any]) -> int | None:
@@ -59,6 +61,64 @@ async def lock(unit: Unit, number: int) -> Ticket | None:
 async def change(unit: Unit, number: int, values: Mapping[str, Any]) -> None:
     """Set columns of a ticket."""
     await unit.execute(update(t.tickets).where(t.tickets.c.number == number).values(values))
+
+
+async def partner_of(unit: Unit, customer_id: int | None) -> Partner | None:
+    """The partner who looks after an account."""
+    query = (
+        select(partners).join(customers, customers.c.partner_id == partners.c.id).where(customers.c.id == customer_id)
+    )
+    row = (await unit.execute(query)).mappings().one_or_none()
+    return Partner(**row) if row is not None else None
+
+
+async def partner(unit: Unit, partner_id: int) -> Partner | None:
+    """A partner."""
+    row = (await unit.execute(select(partners).where(partners.c.id == partner_id))).mappings().one_or_none()
+    return Partner(**row) if row is not None else None
+
+
+async def contacts_of(unit: Unit, customer: Any) -> list[Contact]:
+    """The contacts of an account, by its id or by what selects it."""
+    query = select(contacts).where(contacts.c.customer_id == customer).order_by(contacts.c.id)
+    return [Contact(**row) for row in (await unit.execute(query)).mappings()]
+
+
+async def call_answered_at(unit: Unit, call_id: str | None) -> datetime | None:
+    """When somebody answered a call."""
+    query = select(calls.c.answered_at).where(calls.c.id == call_id)
+    found: datetime | None = (await unit.execute(query)).scalar_one_or_none()
+    return found
+
+
+async def due(unit: Unit, now: datetime, limit: int) -> dict[int, datetime]:
+    """The tickets whose clocks are to be looked at by now, and since when; the earliest first."""
+    table = t.tickets
+    query = select(table.c.number, table.c.due_at).where(table.c.due_at.is_not(None), table.c.due_at <= now)
+    rows = await unit.execute(query.order_by(table.c.due_at).limit(limit))
+    return {row.number: row.due_at for row in rows}
+
+
+async def with_clocks(unit: Unit, *, after: int, limit: int) -> dict[int, datetime | None]:
+    """The tickets with a running clock, by number, and when it is to be looked at."""
+    table, spans = t.tickets, t.ticket_spans
+    query = select(table.c.number, table.c.due_at).join(spans, spans.c.ticket_number == table.c.number)
+    query = query.where(spans.c.ended_at.is_(None), table.c.number > after).distinct()
+    rows = await unit.execute(query.order_by(table.c.number).limit(limit))
+    return {row.number: row.due_at for row in rows}
+
+
+async def look_again(unit: Unit, number: int, *, seen: datetime | None, at: datetime | None) -> None:
+    """Set when a ticket's clocks are to be looked at, unless that was changed since it was `seen`."""
+    column = t.tickets.c.due_at
+    still = column.is_(None) if seen is None else column == seen
+    await unit.execute(update(t.tickets).where(t.tickets.c.number == number, still).values(due_at=at))
+
+
+async def several(unit: Unit, numbers: Iterable[int]) -> list[Ticket]:
+    """These tickets, by number."""
+    query = select(*_COLUMNS).where(t.tickets.c.number.in_(list(numbers))).order_by(t.tickets.c.number)
+    return [Ticket(**row) for row in (await unit.execute(query)).mappings()]
 
 
 async def page(

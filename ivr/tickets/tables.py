@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Identity, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Identity, Index, Integer, String, Table, Text, text
 
 from ivr.store.metadata import Moment, json_type, metadata
 
@@ -27,6 +27,8 @@ tickets = Table(
     Column("call_id", String(40), unique=True),
     Column("customer_id", ForeignKey("customers.id", ondelete="SET NULL")),
     Column("contact_id", ForeignKey("contacts.id", ondelete="SET NULL")),
+    #: The partner who has it, when one has. Not tied to the directory: who had it is history.
+    Column("partner_id", Integer),
     Column("requester_name", String(200)),
     Column("requester_contact", String(200)),
     Column("requester_address", String(500)),
@@ -44,12 +46,29 @@ tickets = Table(
     Column("impact", String(10)),
     Column("mac", String(17)),
     Column("attempted", Text),
+    #: What its kind asks for beyond that.
+    Column("details", json_type()),
+    Column("programming_min", Integer),
+    Column("on_site", Boolean),
+    Column("installation", Boolean),
+    #: Its cause is outside the demarcation point.
+    Column("outside", Boolean),
     #: Counts changes; whoever changes the ticket may say which version they saw.
     Column("version", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Column("documented_at", Moment),
+    Column("answered_at", Moment),
+    #: When its clocks are to be looked at next; none while none runs.
+    Column("due_at", Moment),
     Index("ix_tickets_customer_id_status", "customer_id", "status"),
     Index("ix_tickets_status_number", "status", "number"),
+    Index(
+        "ix_tickets_due_at",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
     # Numbers of deleted tickets are never given again.
     sqlite_autoincrement=True,
 )
@@ -84,5 +103,49 @@ messages = Table(
     Column("file", String(255), nullable=False),
     Column("seconds", Float, nullable=False),
     Column("urgent", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+#: The ledger of each ticket's clocks; see `ivr.tickets.clocks.Span`.
+ticket_spans = Table(
+    "ticket_spans",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ticket_number", ForeignKey("tickets.number", ondelete="CASCADE"), nullable=False, index=True),
+    #: tmr or tr
+    Column("clock", String(3), nullable=False),
+    Column("level", Integer, nullable=False),
+    #: working or always
+    Column("pace", String(10), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+)
+
+#: What was raised; the key makes it once.
+ticket_alarms = Table(
+    "ticket_alarms",
+    metadata,
+    Column("ticket_number", ForeignKey("tickets.number", ondelete="CASCADE"), primary_key=True),
+    Column("clock", String(3), primary_key=True),
+    Column("level", Integer, primary_key=True),
+    #: warning or breach
+    Column("kind", String(10), primary_key=True),
+    Column("due_at", Moment, nullable=False),
+    Column("raised_at", Moment, nullable=False),
+)
+
+#: What solved tickets (OV-19). The database keeps an index of its words beside it; see revision 0007.
+solutions = Table(
+    "solutions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ticket_number", ForeignKey("tickets.number", ondelete="SET NULL"), index=True),
+    Column("desk", String(40), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("language", String(5), nullable=False),
+    Column("service", String(200)),
+    Column("problem", Text),
+    Column("solution", Text, nullable=False),
+    Column("who", String(100), nullable=False),
     Column("created_at", Moment, nullable=False),
 )

@@ -6,13 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-Status = Literal["new", "in-progress", "waiting", "resolved", "closed"]
+Status = Literal[
+    "new",
+    "documented",
+    "in-progress",
+    "waiting-requester",
+    "waiting-partner",
+    "waiting-supplier",
+    "resolved",
+    "closed",
+    "reopened",
+]
 Priority = Literal["urgente", "haute", "moyenne", "normale"]
 Impact = Literal["one", "several"]
 
 #: Nobody has to do anything more.
 DONE: tuple[Status, ...] = ("resolved", "closed")
 OPEN: tuple[Status, ...] = tuple(status for status in get_args(Status) if status not in DONE)
+#: Somebody else has to do something first; the TR clock stands still.
+WAITING: tuple[Status, ...] = ("waiting-requester", "waiting-partner", "waiting-supplier")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +43,8 @@ class Ticket:
     call_id: str | None
     customer_id: int | None
     contact_id: int | None
+    #: The partner who has it, when one has (OV-16, OV-17).
+    partner_id: int | None = None
     requester_name: str | None
     requester_contact: str | None
     requester_address: str | None
@@ -47,9 +61,23 @@ class Ticket:
     impact: Impact | None
     mac: str | None
     attempted: str | None
+    #: What this kind asks for beyond OV-12, by name.
+    details: dict[str, Any] | None = None
+    #: More minutes of programming than these are the partner's (OV-16).
+    programming_min: int | None = None
+    #: It takes a visit (OV-16).
+    on_site: bool | None = None
+    #: It takes knowledge of the customer's installation (OV-16).
+    installation: bool | None = None
+    #: Its cause is outside the demarcation point, so that no TMR is owed (OV-18).
+    outside: bool | None = None
     version: int
     created_at: datetime
     updated_at: datetime
+    #: TMR begins (OV-14).
+    documented_at: datetime | None = None
+    #: A technician answered, or began to work on it; TMR ends.
+    answered_at: datetime | None = None
 
     def facts(self) -> dict[str, Any]:
         """As it is told to others; the number is text, since it is said digit by digit and never counted with."""

@@ -63,8 +63,13 @@ async def test_emergency_message_becomes_an_urgent_ticket(
     record = await asyncio.to_thread(closed_line.ended_call_from, number)
     played = [entry["facts"]["prompts"] for entry in record["timeline"] if entry["kind"] == "played"]
     assert "".join(name.removeprefix("digit-") for name in played if name.startswith("digit-")) == ticket["number"]
-    mails = closed_line.rows("select recipient, state from outbox where ticket_number = ?", int(ticket["number"]))
+    query = "select recipient, state from outbox where kind = 'email' and ticket_number = ?"
+    mails = closed_line.rows(query, int(ticket["number"]))
     assert mails == [("support@omnivigil.com", "pending")]
+    # Whoever is on call that week is paged at once.
+    query = "select recipient from outbox where kind = 'sms' and ticket_number = ?"
+    pages = await asyncio.to_thread(wait_for, lambda: closed_line.rows(query, int(ticket["number"])), "a page")
+    assert pages[0] == ("14185550161",)
     # None of OV-12's fields is guessed.
     assert [ticket[field] for field in ("observed", "expected", "impact", "mac", "attempted", "service")] == [None] * 6
 

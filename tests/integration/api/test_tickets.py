@@ -253,7 +253,7 @@ class TestListing:
     async def test_filters(self, client: httpx.AsyncClient) -> None:
         await make(client, account_number="C-1001", priority="haute")
         other = await make(client, desk="hotline-2024", department="cloud")
-        await client.patch(f"/v1/tickets/{other['number']}", json={"status": "closed"})
+        await client.patch(f"/v1/tickets/{other['number']}", json={"status": "closed", "reason": "Doublon."})
         for query, count in (
             ({"account_number": "C-1001"}, 1),
             ({"customer_id": 1}, 1),

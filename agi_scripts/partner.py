@@ -1,0 +1,62 @@
+"""Customers of an Élite partner reach that partner first (OV-17), and lose nothing in our queue by it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+
+from agi_scripts.context import LineContext
+from ivr.asterisk.fastagi import AgiSession, CallHungUp
+from ivr.calls.call import Call
+from ivr.desk.menu import Destination
+from ivr.desk.schema import Desk
+from ivr.directory.book import Book
+from ivr.directory.people import Identity, Partner
+
+log = structlog.get_logger()
+
+
+def partner_first(desk: Desk, to: Destination, identity: Identity) -> Partner | None:
+    """The partner whose phone rings before our queue: for support, unless our own person was asked for."""
+    partner = identity.partner
+    if partner is None or partner.tier != "elite" or partner.phone is None or not desk.tickets.routing.elite_to_partner:
+        return None
+    support = to.kind == "queue" and to.department == desk.menu.operator
+    return partner if support and not to.reason.startswith("operator-") else None
+
+
+def dial_string(partner: Partner, book: Book) -> str:
+    """For Dial: the registered phone that has the partner's number, or else the number by the trunk."""
+    own = next((name for name, phone in book.endpoints.items() if phone.caller_id == partner.phone), None)
+    return f"PJSIP/{own}" if own is not None else f"PJSIP/{partner.phone}@trunk"
+
+
+async def place(session: AgiSession, context: LineContext) -> None:
+    """The partner did not answer: tell the dialplan the caller's place, as of the first ring, in our queue.
+
+    Arguments are the call's id and the queue. Without an answer the caller goes to the queue's end.
+    """
+    call_id, queue = session.args[0], session.args[1]
+    try:
+        place = _place(context, session.env.get("uniqueid", ""), call_id, queue)
+        context.calls.note(call_id, "partner-not-reached", context.clock(), queue=queue, place=place)
+        await session.set_variable("OV_NEXT", str(place) if place is not None else "end")
+    except CallHungUp:
+        return
+    except Exception:
+        log.exception("no place found; the caller goes to the queue's end", call=call_id)
+
+
+def _place(context: LineContext, uniqueid: str, call_id: str, queue: str) -> int | None:
+    call = context.calls.current(call_id)
+    since = _sent_to_partner(call) if call is not None else None
+    if since is None:
+        return None
+    context.watch.arrives(uniqueid, since)
+    return context.watch.places(queue).position_for(since)
+
+
+def _sent_to_partner(call: Call) -> datetime | None:
+    """When the partner's phone began to ring for a call."""
+    return next((one.at for one in call.events if one.kind == "routed" and one.facts.get("to") == "partner"), None)

@@ -1,0 +1,282 @@
+"""The night: who is on call, and the emergencies that they take."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+
+from api.common import Given, Has, Who
+from api.routers.desks import DeskNotFound
+from api.services import Services
+from ivr.desk.oncall import OnCall
+from ivr.desk.schema import Desk
+from ivr.errors import BadInput, NotFound
+from ivr.oncall import ical, paging, store
+from ivr.oncall.rota import Stint, overlap, stints
+from ivr.oncall.store import Emergency
+from ivr.oncall.timetable import kept, timetable
+from ivr.store.engine import Unit
+
+router = APIRouter(tags=["on call"])
+
+DeskId = Annotated[str, Path(max_length=40, examples=["omnivigil"])]
+EmergencyId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2099, 1, 1, tzinfo=UTC))]
+
+#: The rota is shown and exported so far ahead.
+_AHEAD = timedelta(days=91)
+_SHOWN = timedelta(hours=1)
+
+
+class NobodyOnCall(NotFound):
+    """This desk has nobody on call; its desk file may name them."""
+
+
+class OverrideNotFound(NotFound):
+    """There is no such override."""
+
+
+class StintView(BaseModel):
+    """Somebody is on call."""
+
+    id: int | None = Field(default=None, description="Of an override.")
+    person: str
+    name: str | None
+    start: AwareDatetime
+    end: AwareDatetime
+    override: bool
+
+
+class PageView(BaseModel):
+    """A page that would be sent; without a person to the fallback number."""
+
+    at: AwareDatetime
+    person: str | None
+    name: str | None
+
+
+class OnCallView(BaseModel):
+    """Who is paged for an emergency that is left now, and when, until somebody takes it."""
+
+    desk: str
+    at: AwareDatetime
+    line: list[str]
+    timetable: list[PageView]
+    rota: list[StintView]
+    overrides: list[StintView]
+
+
+class OnCallQuery(Given):
+    """When."""
+
+    at: Moment | None = Field(default=None, description="Without it, now.")
+
+
+class NewOverride(Given):
+    """Somebody takes over."""
+
+    person: Slug
+    start: Moment
+    end: Moment
+
+
+class Calendar(Given):
+    """Overrides as iCalendar (RFC 5545); each event's summary names who is on call."""
+
+    ical: Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
+
+
+class EmergencyView(BaseModel):
+    """An urgent message and its three clocks."""
+
+    id: int
+    ticket: str
+    message: int
+    desk: str
+    number: str | None
+    merged_into: int | None
+    left_at: AwareDatetime
+    pages: int
+    notified_at: AwareDatetime | None
+    taken_at: AwareDatetime | None
+    taken_by: str | None
+    called_back_at: AwareDatetime | None
+    called_back_by: str | None
+    in_time: bool | None = Field(description="Taken within 30 minutes; null while that may still be.")
+
+
+class MonthView(BaseModel):
+    """A desk's emergencies of a month."""
+
+    desk: str
+    month: str
+    emergencies: int = Field(description="Without those that were merged into another one.")
+    taken_in_time: int
+    late: int
+    slowest_s: int | None
+    items: list[EmergencyView]
+
+
+class MonthQuery(Given):
+    """Which month, in the desk's own time."""
+
+    month: Annotated[str, StringConstraints(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")] | None = Field(
+        default=None, description="Without it, this one.", examples=["2026-11"]
+    )
+
+
+class Taken(Given):
+    """Who."""
+
+    person: Slug | None = Field(default=None, description="Without it, the token's name.")
+
+
+@router.get("/desks/{desk}/oncall")
+async def read_oncall(desk: DeskId, query: Annotated[OnCallQuery, Query()], has: Has) -> OnCallView:
+    """Who is on call, and who would be paged when."""
+    found, duty = _duty(has, desk)
+    at = query.at or has.clock()
+    async with has.store.reading() as unit:
+        line = await paging.line_of(unit, found, duty, at)
+        others = await store.overrides(unit, desk, at, at + _AHEAD)
+    pages = [page for page in timetable(duty, line, at) if page.at <= at + _SHOWN]
+    rota = stints(duty, found.zone, [stint for _, stint in others], at, at + _AHEAD)
+    return OnCallView(
+        desk=desk,
+        at=at,
+        line=list(line),
+        timetable=[PageView(at=page.at, person=page.person, name=_name(duty, page.person)) for page in pages],
+        rota=[_stint(duty, stint) for stint in rota],
+        overrides=[_stint(duty, stint, override_id) for override_id, stint in others],
+    )
+
+
+@router.get("/desks/{desk}/oncall.ics", responses={200: {"content": {"text/calendar": {}}}}, response_class=Response)
+async def export_oncall(desk: DeskId, has: Has) -> Response:
+    """The rota of the next three months, for people's own calendars."""
+    found, duty = _duty(has, desk)
+    now = has.clock()
+    async with has.store.reading() as unit:
+        others = [stint for _, stint in await store.overrides(unit, desk, now, now + _AHEAD)]
+    text = ical.written(stints(duty, found.zone, others, now, now + _AHEAD), duty.people, desk=desk, now=now)
+    return Response(text, media_type="text/calendar; charset=utf-8")
+
+
+@router.post("/desks/{desk}/oncall/overrides", status_code=201)
+async def add_override(desk: DeskId, given: NewOverride, has: Has, who: Who) -> StintView:
+    """Have somebody else on call for a time."""
+    _, duty = _duty(has, desk)
+    if given.person not in duty.people:
+        mend = f"give one of {', '.join(duty.people)}"
+        raise BadInput(field="person", problem=f"{given.person} is not among the people on call", mend=mend)
+    new = ical.checked(Stint(start=given.start, end=given.end, person=given.person, override=True), field="end")
+    async with has.store.unit() as unit:
+        override_id = await _add(unit, desk, new, who=who.name, field="start")
+    return _stint(duty, new, override_id)
+
+
+@router.delete("/desks/{desk}/oncall/overrides/{override_id}", status_code=204)
+async def remove_override(
+    desk: DeskId, override_id: Annotated[int, Path(ge=1, le=2**31 - 1)], has: Has, who: Who
+) -> None:
+    """Whoever's turn it is has it again."""
+    _duty(has, desk)
+    async with has.store.unit() as unit:
+        if not await store.remove_override(unit, desk, override_id):
+            raise OverrideNotFound(override=override_id)
+
+
+@router.post("/desks/{desk}/oncall/import", status_code=201)
+async def import_overrides(desk: DeskId, given: Calendar, has: Has, who: Who) -> list[StintView]:
+    """Take overrides from a calendar: all of them or, when one cannot be used, none. What is there already stays."""
+    found, duty = _duty(has, desk)
+    added: list[StintView] = []
+    async with has.store.unit() as unit:
+        for new in ical.read(given.ical, duty.people, found.zone):
+            known = [stint for _, stint in await store.overrides(unit, desk, new.start, new.end)]
+            if new not in known:
+                override_id = await _add(unit, desk, new, who=who.name, field="ical")
+                added.append(_stint(duty, new, override_id))
+    return added
+
+
+@router.get("/desks/{desk}/emergencies")
+async def list_emergencies(desk: DeskId, query: Annotated[MonthQuery, Query()], has: Has) -> MonthView:
+    """A month's emergencies, and how many were taken within the 30 minutes that callers are promised."""
+    if desk not in has.desks:
+        raise DeskNotFound(desk=desk)
+    now = has.clock()
+    zone = has.desks[desk].zone
+    month = query.month or f"{now.astimezone(zone):%Y-%m}"
+    start = datetime.fromisoformat(f"{month}-01").replace(tzinfo=zone)
+    end = (start.replace(tzinfo=None) + timedelta(days=31)).replace(day=1, tzinfo=zone)
+    async with has.store.reading() as unit:
+        found = await store.left_between(unit, desk, start, end)
+    own = [one for one in found if one.merged_into is None]
+    in_time = [kept(one.left_at, one.taken_at, now) for one in own]
+    taken = [int((one.taken_at - one.left_at).total_seconds()) for one in own if one.taken_at is not None]
+    return MonthView(
+        desk=desk,
+        month=month,
+        emergencies=len(own),
+        taken_in_time=in_time.count(True),
+        late=in_time.count(False),
+        slowest_s=max(taken, default=None),
+        items=[_emergency(one, now) for one in found],
+    )
+
+
+@router.post("/emergencies/{emergency_id}/{step}")
+async def take_emergency(
+    emergency_id: EmergencyId, step: Literal["taken", "called-back"], given: Taken, has: Has, who: Who
+) -> EmergencyView:
+    """Somebody has taken it, and nobody is paged any more; or the caller was called back. Saying so twice is fine."""
+    now = has.clock()
+    by = given.person or who.name
+    async with has.store.unit() as unit:
+        if step == "taken":
+            done = await paging.take(unit, emergency_id, by=by, at=now, bus=has.bus, desks=has.desks)
+        else:
+            done = await paging.call_back(unit, emergency_id, by=by, at=now, bus=has.bus)
+    return _emergency(done, now)
+
+
+async def _add(unit: Unit, desk: str, new: Stint, *, who: str, field: str) -> int:
+    known = [stint for _, stint in await store.overrides(unit, desk, new.start, new.end)]
+    if (other := overlap(known, new)) is not None:
+        problem = f"{other.person} is on call from {other.start:%Y-%m-%d %H:%M} to {other.end:%Y-%m-%d %H:%M} UTC"
+        raise BadInput(field=field, problem=problem, mend="remove that override first, or set them apart")
+    return await store.add_override(unit, desk, new, who=who)
+
+
+def _duty(has: Services, desk: str) -> tuple[Desk, OnCall]:
+    found = has.desks.get(desk)
+    if found is None:
+        raise DeskNotFound(desk=desk)
+    if found.oncall is None:
+        raise NobodyOnCall(desk=desk)
+    return found, found.oncall
+
+
+def _name(duty: OnCall, person: str | None) -> str | None:
+    return duty.people[person].name if person is not None and person in duty.people else None
+
+
+def _stint(duty: OnCall, stint: Stint, override_id: int | None = None) -> StintView:
+    return StintView(
+        id=override_id,
+        person=stint.person,
+        name=_name(duty, stint.person),
+        start=stint.start,
+        end=stint.end,
+        override=stint.override,
+    )
+
+
+def _emergency(one: Emergency, now: datetime) -> EmergencyView:
+    facts = vars(one) | {"ticket": str(one.ticket_number), "message": one.message_id}
+    return EmergencyView(**facts, in_time=kept(one.left_at, one.taken_at, now))

@@ -1,0 +1,241 @@
+"""Pages whoever is on call for every urgent voice message, until somebody takes it (OV-7).
+
+Text messages leave through the outbox, in the transaction that notes them: each page is sent once, by however many
+services and however often they are started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from ivr.clock import Clock
+from ivr.desk.oncall import OnCall
+from ivr.desk.schema import Desk
+from ivr.desk.ticketing import Ticketing
+from ivr.errors import BadInput, NotFound, Unavailable
+from ivr.events import EventBus
+from ivr.notify.outbox import Sms, put_sms
+from ivr.oncall import store
+from ivr.oncall.rota import line_at
+from ivr.oncall.store import Emergency
+from ivr.oncall.timetable import LASTS, Page, come, timetable
+from ivr.store.engine import Store, Unit
+from ivr.tickets import editing
+from ivr.tickets import store as tickets
+from ivr.tickets.ticket import DONE, Ticket
+
+log = structlog.get_logger()
+
+#: Who did it, in a ticket's history.
+ONCALL = "on call"
+#: A second message by one caller within this time is about the same thing.
+_SAME = timedelta(hours=1)
+_BATCH = 20
+
+_TEXTS = {
+    "fr": "URGENCE – billet {number} : message vocal à {at:%H:%M} de {caller}{name}. À prendre avant {until:%H:%M}.",
+    "en": "EMERGENCY – ticket {number}: voice message at {at:%H:%M} from {caller}{name}. Take it before {until:%H:%M}.",
+}
+_UNKNOWN = {"fr": "numéro inconnu", "en": "an unknown number"}
+
+
+class EmergencyNotFound(NotFound):
+    """There is no such emergency."""
+
+
+class Paging:
+    """Turns urgent messages into emergencies, and pages for them."""
+
+    def __init__(self, database: Store, desks: Mapping[str, Desk], bus: EventBus, clock: Clock) -> None:
+        self._store = database
+        self._desks = desks
+        self._bus = bus
+        self._clock = clock
+
+    async def run(self, every_s: float = 2.0) -> None:
+        """Page until cancelled."""
+        while True:
+            try:
+                await self.once()
+            except Unavailable as error:
+                log.error("nobody can be paged: the database is away", error=str(error))
+            await asyncio.sleep(every_s)
+
+    async def once(self) -> int:
+        """Page for what is due now; how many pages left. Raises StoreUnavailable."""
+        now = self._clock()
+        async with self._store.reading() as unit:
+            new = await store.new_messages(unit, now - LASTS, _BATCH)
+            waiting = await store.waiting(unit, now - LASTS)
+        for message in new:
+            desk = self._desks.get(message["desk"])
+            if desk is None or desk.oncall is None:
+                continue
+            async with self._store.unit() as unit:
+                made = await _begin(unit, message)
+            if made is not None and made.merged_into is None:
+                waiting.append(made)
+        sent = 0
+        for emergency in waiting:
+            try:
+                sent += await self._page(emergency, now)
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("nobody could be paged for an emergency", emergency=emergency.id)
+        return sent
+
+    async def _page(self, seen: Emergency, now: datetime) -> int:
+        desk = self._desks.get(seen.desk)
+        if desk is None or desk.oncall is None:
+            return 0
+        async with self._store.reading() as unit:
+            line = await line_of(unit, desk, desk.oncall, seen.left_at)
+        pages = timetable(desk.oncall, line, seen.left_at)
+        if not come(pages, seen.pages, now):
+            return 0
+        async with self._store.unit() as unit:
+            emergency = await store.lock(unit, seen.id)
+            if emergency is None or emergency.taken_at is not None:
+                return 0
+            ticket = await editing.get(unit, emergency.ticket_number)
+            if (since := _taken_since(ticket, emergency)) is not None:
+                await store.change(unit, emergency.id, {"taken_at": since, "taken_by": "ticket"})
+                return 0
+            due = come(pages, emergency.pages, now)
+            for page in due:
+                await self._send(unit, desk.oncall, desk.zone, emergency, ticket, page, now)
+            if due:
+                notified = emergency.notified_at or now
+                await store.change(
+                    unit, emergency.id, {"pages": max(page.nth for page in due) + 1, "notified_at": notified}
+                )
+                unit.afterwards(lambda: self._bus.publish("emergency.paged", now, _facts(emergency)))
+        return len(due)
+
+    async def _send(
+        self,
+        unit: Unit,
+        duty: OnCall,
+        zone: ZoneInfo,
+        emergency: Emergency,
+        ticket: Ticket,
+        page: Page,
+        now: datetime,
+    ) -> None:
+        person = duty.people[page.person] if page.person is not None else None
+        to, language = (person.phone, person.language) if person is not None else (str(duty.fallback), "fr")
+        name = ticket.account_name or ticket.requester_name
+        text = _TEXTS[language].format(
+            number=ticket.number,
+            at=emergency.left_at.astimezone(zone),
+            until=(emergency.left_at + timedelta(minutes=30)).astimezone(zone),
+            caller=f"+{emergency.number}" if emergency.number else _UNKNOWN[language],
+            name=f" ({name})" if name else "",
+        )
+        await put_sms(unit, Sms(to=to, body=text, language=language, ticket_number=ticket.number), at=now)
+        told = {"emergency": emergency.id, "nth": page.nth, "person": page.person or "fallback"}
+        await tickets.add_event(
+            unit, ticket.number, at=now, who=ONCALL, kind="paged", changes=told, version=ticket.version
+        )
+
+
+async def line_of(unit: Unit, desk: Desk, duty: OnCall, at: datetime) -> tuple[str, ...]:
+    """Who is paged for what is left at `at`; whoever is no longer among the desk's people is passed over."""
+    others = [stint for _, stint in await store.overrides(unit, desk.id, at, at + timedelta(seconds=1))]
+    return tuple(person for person in line_at(duty, desk.zone, others, at) if person in duty.people)
+
+
+def _taken_since(ticket: Ticket, emergency: Emergency) -> datetime | None:
+    """When somebody began to work on it and said so on the ticket itself, if they did since it was left."""
+    if ticket.answered_at is not None and ticket.answered_at >= emergency.left_at:
+        return ticket.answered_at
+    return ticket.updated_at if ticket.status in DONE else None
+
+
+async def _begin(unit: Unit, message: Mapping[str, Any]) -> Emergency | None:
+    """The emergency of a message; a second one by the same caller joins the first, while nobody has taken that."""
+    number, desk, left_at = message["number"], message["desk"], message["created_at"]
+    waiting = await store.waiting(unit, left_at - _SAME)
+    same = [one for one in waiting if number and (one.number, one.desk) == (number, desk)]
+    return await store.add(
+        unit,
+        {
+            "message_id": message["id"],
+            "ticket_number": message["ticket_number"],
+            "desk": desk,
+            "number": number,
+            "merged_into": same[0].id if same else None,
+            "left_at": left_at,
+            "pages": 0,
+        },
+    )
+
+
+async def take(
+    unit: Unit, emergency_id: int, *, by: str, at: datetime, bus: EventBus, desks: Mapping[str, Desk]
+) -> Emergency:
+    """Somebody takes an emergency: pages end, and its ticket is in progress. Taking it twice is taking it once.
+
+    Raises EmergencyNotFound.
+    """
+    found = await _first(unit, emergency_id)
+    if found.taken_at is not None:
+        return found
+    await store.change(unit, found.id, {"taken_at": at, "taken_by": by})
+    ticket = await editing.get(unit, found.ticket_number)
+    told = {"emergency": found.id}
+    await tickets.add_event(
+        unit, ticket.number, at=at, who=by, kind="emergency-taken", changes=told, version=ticket.version
+    )
+    if ticket.status in ("new", "documented", "reopened"):
+        policy = desks[ticket.desk].tickets if ticket.desk in desks else Ticketing()
+        fields = {"status": "in-progress"}
+        await editing.change(unit, ticket.number, fields, who=by, at=at, seen_version=None, bus=bus, policy=policy)
+    taken = await _first(unit, found.id)
+    unit.afterwards(lambda: bus.publish("emergency.taken", at, _facts(taken)))
+    return taken
+
+
+async def call_back(unit: Unit, emergency_id: int, *, by: str, at: datetime, bus: EventBus) -> Emergency:
+    """The caller was called back. Raises EmergencyNotFound, and BadInput before somebody has taken it."""
+    found = await _first(unit, emergency_id)
+    if found.taken_at is None:
+        raise BadInput(field="emergency", problem="nobody has taken it", mend="take it first: POST …/taken")
+    if found.called_back_at is not None:
+        return found
+    await store.change(unit, found.id, {"called_back_at": at, "called_back_by": by})
+    ticket = await editing.get(unit, found.ticket_number)
+    told = {"emergency": found.id}
+    await tickets.add_event(
+        unit, ticket.number, at=at, who=by, kind="called-back", changes=told, version=ticket.version
+    )
+    called = await _first(unit, found.id)
+    unit.afterwards(lambda: bus.publish("emergency.called-back", at, _facts(called)))
+    return called
+
+
+async def _first(unit: Unit, emergency_id: int) -> Emergency:
+    """The emergency, or the one that it was merged into."""
+    found = await store.lock(unit, emergency_id)
+    if found is not None and found.merged_into is not None:
+        found = await store.lock(unit, found.merged_into)
+    if found is None:
+        raise EmergencyNotFound(emergency=emergency_id)
+    return found
+
+
+def _facts(emergency: Emergency) -> dict[str, object]:
+    return {
+        "emergency": emergency.id,
+        "ticket": str(emergency.ticket_number),
+        "desk": emergency.desk,
+        "left_at": emergency.left_at,
+        "taken_at": emergency.taken_at,
+    }

@@ -1,0 +1,44 @@
+"""The tables of the night."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table
+
+from ivr.store.metadata import Moment, metadata
+
+oncall_overrides = Table(
+    "oncall_overrides",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("desk", String(40), nullable=False),
+    Column("person", String(40), nullable=False),
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    #: Name of the API token that entered it.
+    Column("who", String(100), nullable=False),
+    Index("ix_oncall_overrides_desk_starts_at", "desk", "starts_at"),
+)
+
+#: One for each urgent voice message. Three clocks are kept apart: notified, taken, called back.
+emergencies = Table(
+    "emergencies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("message_id", ForeignKey("messages.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("ticket_number", ForeignKey("tickets.number", ondelete="CASCADE"), nullable=False, index=True),
+    Column("desk", String(40), nullable=False),
+    #: The caller's, as E.164 digits.
+    Column("number", String(15)),
+    #: An earlier one of the same caller's, which is paged for both.
+    Column("merged_into", ForeignKey("emergencies.id", ondelete="CASCADE")),
+    #: When the caller left the message: the promise counts from here.
+    Column("left_at", Moment, nullable=False),
+    #: Pages that were sent.
+    Column("pages", Integer, nullable=False),
+    Column("notified_at", Moment),
+    Column("taken_at", Moment),
+    Column("taken_by", String(100)),
+    Column("called_back_at", Moment),
+    Column("called_back_by", String(100)),
+    Index("ix_emergencies_desk_left_at", "desk", "left_at"),
+)

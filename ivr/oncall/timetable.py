@@ -1,0 +1,55 @@
+"""Who is paged when, until somebody takes the emergency (OV-7), and whether the promise was kept. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ivr.desk.oncall import OnCall
+
+#: « au plus dans les trente (30) minutes »
+PROMISE = timedelta(minutes=30)
+#: Pages go on for so long; by then it is morning. What was left longer ago is history, and no emergency of tonight.
+LASTS = timedelta(hours=12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One page; without a person it goes to the fallback number."""
+
+    nth: int
+    at: datetime
+    person: str | None
+
+
+def timetable(duty: OnCall, line: Sequence[str], start: datetime) -> list[Page]:
+    """Every page, if nobody ever takes it: one person after the other, the manager in time, and round again.
+
+    `line` is who is on call at `start`, when the caller left the message, and the next ones.
+    """
+    every, late = timedelta(minutes=duty.every_min), timedelta(minutes=duty.manager_after_min)
+    pages: list[Page] = []
+    ring: list[str | None] = list(line) or [None]
+    manager, passed, first = duty.manager, timedelta(0), 0
+    while passed < LASTS:
+        if manager is not None and passed >= late:
+            # Exactly then, whatever the rhythm was; from now on they are one of the line.
+            ring, passed, first = [manager, *(one for one in ring if one != manager)], late, len(pages)
+            manager = None
+        pages.append(Page(nth=len(pages), at=start + passed, person=ring[(len(pages) - first) % len(ring)]))
+        passed += every
+    return pages
+
+
+def come(pages: Sequence[Page], sent: int, now: datetime) -> list[Page]:
+    """The pages whose time has come and that were not sent; of a person who was missed twice, one."""
+    missed = [page for page in pages[sent:] if page.at <= now]
+    return list({page.person: page for page in missed}.values())
+
+
+def kept(left_at: datetime, taken_at: datetime | None, now: datetime) -> bool | None:
+    """Whether the emergency was taken in time; None while that is still open. Measured on *taken* alone."""
+    if taken_at is not None:
+        return taken_at - left_at <= PROMISE
+    return None if now - left_at <= PROMISE else False

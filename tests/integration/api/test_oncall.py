@@ -1,0 +1,132 @@
+"""Who is on call, and emergencies, through the API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from ivr.oncall.paging import Paging
+from ivr.tickets.entering import enter
+from ivr.tickets.intake import Intake, Requester, VoiceMessage
+from tests.integration.api.asserting import refused
+from tests.integration.api.conftest import NOW, Line
+
+ROTA = "/v1/desks/omnivigil/oncall"
+
+
+async def emergency(line: Line, minutes_ago: float, key: str = "m1") -> dict[str, Any]:
+    """A caller left an urgent message, and somebody was paged; the ticket's number and the emergency's."""
+    left = NOW - timedelta(minutes=minutes_ago)
+    intake = Intake(
+        key=key,
+        at=left,
+        desk="omnivigil",
+        department="support",
+        language="fr",
+        call_id=None,
+        requester=Requester(),
+        message=VoiceMessage(file=f"{key}.wav", seconds=9, urgent=True),
+    )
+    async with line.services.store.unit() as unit:
+        ticket = await enter(unit, intake)
+    await Paging(line.services.store, line.services.desks, line.services.bus, lambda: NOW).once()
+    return {"ticket": str(ticket.number)}
+
+
+class TestRota:
+    async def test_ov7_who_is_on_call_and_who_would_be_paged_when(self, client: httpx.AsyncClient) -> None:
+        found = (await client.get(ROTA, params={"at": "2026-11-25T22:00:00-05:00"})).json()
+        assert found["line"] == ["annie", "luc"]
+        assert [(page["person"], page["at"][11:16]) for page in found["timetable"][:6]] == [
+            ("annie", "22:00"),
+            ("luc", "22:05"),
+            ("annie", "22:10"),
+            ("luc", "22:15"),
+            ("responsable", "22:20"),
+            ("annie", "22:25"),
+        ]
+        assert [one["person"] for one in found["rota"][:3]] == ["annie", "luc", "annie"]
+
+    async def test_somebody_takes_over_and_gives_back(self, client: httpx.AsyncClient) -> None:
+        override = {"person": "luc", "start": "2026-11-25T18:00:00-05:00", "end": "2026-11-26T08:00:00-05:00"}
+        made = await client.post(f"{ROTA}/overrides", json=override)
+        assert made.status_code == 201
+        at = {"at": "2026-11-25T22:00:00-05:00"}
+        found = (await client.get(ROTA, params=at)).json()
+        assert found["line"] == ["luc", "annie"]
+        assert found["overrides"][0]["id"] == made.json()["id"]
+        problem = refused(await client.post(f"{ROTA}/overrides", json=override), 422, field="start")
+        assert "luc is on call" in str(problem["detail"])
+        path = f"{ROTA}/overrides/{made.json()['id']}"
+        assert (await client.delete(path)).status_code == 204
+        refused(await client.delete(path), 404)
+        assert (await client.get(ROTA, params=at)).json()["line"] == ["annie", "luc"]
+
+    @pytest.mark.parametrize(
+        ("override", "field"),
+        [
+            ({"person": "nobody", "start": "2026-11-25T18:00Z", "end": "2026-11-26T08:00Z"}, "person"),
+            ({"person": "luc", "start": "2026-11-25T18:00Z", "end": "2026-11-25T18:00Z"}, "end"),
+            ({"person": "luc", "start": "2026-11-25T18:00Z", "end": "2027-11-25T18:00Z"}, "end"),
+            ({"person": "luc", "start": "2026-11-25T18:00", "end": "2026-11-26T08:00Z"}, "start"),
+            ({"person": "luc", "start": "0001-01-01T00:00Z", "end": "9999-01-01T00:00Z"}, "start"),
+            ({"person": "luc"}, "start"),
+        ],
+    )
+    async def test_what_is_wrong_is_named(
+        self, client: httpx.AsyncClient, override: dict[str, Any], field: str
+    ) -> None:
+        refused(await client.post(f"{ROTA}/overrides", json=override), 422, field=field)
+
+    async def test_a_desk_without_a_rota(self, client: httpx.AsyncClient) -> None:
+        refused(await client.get("/v1/desks/hotline-2024/oncall"), 404)
+        refused(await client.get("/v1/desks/nowhere/oncall"), 404)
+
+    async def test_the_rota_as_a_calendar_out_and_in(self, client: httpx.AsyncClient) -> None:
+        response = await client.get(f"{ROTA}.ics")
+        assert response.headers["content-type"] == "text/calendar; charset=utf-8"
+        assert "SUMMARY:Luc Bouchard" in response.text
+        event = "BEGIN:VEVENT\r\nSUMMARY:luc\r\nDTSTART:20261125T180000\r\nDTEND:20261126T080000\r\nEND:VEVENT\r\n"
+        text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{event}END:VCALENDAR\r\n"
+        made = await client.post(f"{ROTA}/import", json={"ical": text})
+        assert [one["start"] for one in made.json()] == ["2026-11-25T23:00:00Z"]
+        # Once more changes nothing; one that overlaps spoils all of it.
+        assert (await client.post(f"{ROTA}/import", json={"ical": text})).json() == []
+        other = event.replace("20261125T18", "20261125T20")
+        fine = event.replace("2026112", "2026121")
+        both = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{fine}{other}END:VCALENDAR\r\n"
+        refused(await client.post(f"{ROTA}/import", json={"ical": both}), 422, field="ical")
+        assert len((await client.get(ROTA)).json()["overrides"]) == 1
+        refused(await client.post(f"{ROTA}/import", json={"ical": "x"}), 422, field="ical")
+
+
+class TestEmergencies:
+    async def test_ov7_three_clocks_and_the_months_report(self, line: Line, client: httpx.AsyncClient) -> None:
+        made = [await emergency(line, minutes, key) for minutes, key in ((10, "m1"), (40, "m2"), (20, "m3"))]
+        found = (await client.get("/v1/desks/omnivigil/emergencies")).json()
+        assert [one["ticket"] for one in found["items"]] == [one["ticket"] for one in made]
+        assert (found["emergencies"], found["taken_in_time"], found["late"]) == (3, 0, 1)
+        number = found["items"][0]["id"]
+        refused(await client.post(f"/v1/emergencies/{number}/called-back", json={}), 422, field="emergency")
+        taken = (await client.post(f"/v1/emergencies/{number}/taken", json={"person": "annie"})).json()
+        assert (taken["taken_by"], taken["in_time"], taken["called_back_at"]) == ("annie", True, None)
+        again = (await client.post(f"/v1/emergencies/{number}/taken", json={})).json()
+        assert again == taken
+        called = (await client.post(f"/v1/emergencies/{number}/called-back", json={})).json()
+        assert (called["called_back_by"], called["taken_by"]) == ("console", "annie")
+        found = (await client.get("/v1/desks/omnivigil/emergencies", params={"month": "2026-11"})).json()
+        assert (found["taken_in_time"], found["late"], found["slowest_s"]) == (1, 1, 600)
+        assert (await client.get("/v1/desks/omnivigil/emergencies", params={"month": "2026-12"})).json()["items"] == []
+        ticket = (await client.get(f"/v1/tickets/{taken['ticket']}")).json()
+        assert ticket["status"] == "in-progress"
+        assert [one["kind"] for one in ticket["history"]][-2:] == ["changed", "called-back"]
+
+    async def test_what_is_not_there_or_not_known(self, client: httpx.AsyncClient) -> None:
+        refused(await client.post("/v1/emergencies/999/taken", json={}), 404)
+        refused(await client.post("/v1/emergencies/999/lost", json={}), 422, field="step")
+        refused(await client.post("/v1/emergencies/x/taken", json={}), 422, field="emergency_id")
+        refused(await client.get("/v1/desks/omnivigil/emergencies?month=2026-13"), 422, field="month")
+        refused(await client.get("/v1/desks/nowhere/emergencies"), 404)

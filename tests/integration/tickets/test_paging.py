@@ -1,0 +1,238 @@
+"""Pages for emergencies, on a real database: who is told, once, until somebody takes it (OV-7)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from ivr.notify.outbox import put_sms
+from ivr.notify.tables import outbox
+from ivr.oncall import paging
+from ivr.oncall import store as statements
+from ivr.oncall.paging import Paging
+from ivr.oncall.rota import Stint
+from ivr.oncall.store import Emergency
+from ivr.store.engine import StoreUnavailable
+from ivr.tickets import store as tickets
+from ivr.tickets import tables as t
+from ivr.tickets.entering import enter
+from ivr.tickets.intake import Intake, Requester, VoiceMessage
+from tests.integration.tickets.conftest import Desk, local
+
+#: Of the shipped desk file, in the week of Monday 23 November 2026: Annie, then Luc; the manager after 20 minutes.
+ANNIE, LUC, MANAGER = "14185550161", "14185550162", "14185550169"
+
+
+@dataclass
+class Night:
+    """A closed desk and its phones."""
+
+    desk: Desk
+
+    async def message(
+        self, at: str, *, key: str = "m1", number: str | None = "14185550103", urgent: bool = True
+    ) -> int:
+        """A caller leaves one; its ticket."""
+        intake = Intake(
+            key=key,
+            at=local(at),
+            desk="omnivigil",
+            department="support",
+            language="fr",
+            call_id=None,
+            requester=Requester(account_name="Boulangerie Saint-Roch"),
+            message=VoiceMessage(file=f"{key}.wav", seconds=9, urgent=urgent, number=number),
+        )
+        async with self.desk.store.unit() as unit:
+            return (await enter(unit, intake)).number
+
+    def paging(self, at: str) -> Paging:
+        return Paging(self.desk.store, self.desk.desks, self.desk.bus, lambda: local(at))
+
+    async def look(self, at: str) -> int:
+        return await self.paging(at).once()
+
+    async def sent(self) -> list[str]:
+        """The numbers that were sent a text message, in order."""
+        async with self.desk.store.reading() as unit:
+            query = select(outbox.c.recipient).where(outbox.c.kind == "sms").order_by(outbox.c.id)
+            return list((await unit.execute(query)).scalars())
+
+    async def all(self) -> list[Emergency]:
+        async with self.desk.store.reading() as unit:
+            return await statements.left_between(
+                unit, "omnivigil", local("2026-11-01T00:00"), local("2026-12-31T00:00")
+            )
+
+    async def take(self, emergency: int, at: str) -> Emergency:
+        async with self.desk.store.unit() as unit:
+            return await paging.take(unit, emergency, by="luc", at=local(at), bus=self.desk.bus, desks=self.desk.desks)
+
+
+@pytest.fixture
+def night(desk: Desk) -> Night:
+    return Night(desk)
+
+
+async def test_ov7_one_after_the_other_until_somebody_takes_it(night: Night) -> None:
+    number = await night.message("2026-11-25T22:00")
+    assert await night.look("2026-11-25T22:00:02") == 1
+    assert await night.look("2026-11-25T22:04:59") == 0
+    for at in ("22:05", "22:10", "22:15", "22:20"):
+        assert await night.look(f"2026-11-25T{at}") == 1
+    assert await night.sent() == [ANNIE, LUC, ANNIE, LUC, MANAGER]
+    [emergency] = await night.all()
+    taken = await night.take(emergency.id, "2026-11-25T22:24")
+    assert taken.notified_at == local("2026-11-25T22:00:02")
+    assert taken.taken_at == local("2026-11-25T22:24")
+    assert await night.look("2026-11-25T22:30") == 0
+    # Its ticket is in progress, and its history tells all of it.
+    assert (await night.desk.ticket(number)).status == "in-progress"
+    async with night.desk.store.reading() as unit:
+        kinds = [one["kind"] for one in await tickets.events(unit, number)]
+    assert kinds == ["created", "message", *["paged"] * 5, "emergency-taken", "changed"]
+
+
+async def test_what_the_page_says(night: Night) -> None:
+    number = await night.message("2026-11-25T22:00")
+    await night.look("2026-11-25T22:00:02")
+    async with night.desk.store.reading() as unit:
+        [body] = (await unit.execute(select(outbox.c.body).where(outbox.c.kind == "sms"))).scalars()
+    assert body == (
+        f"URGENCE – billet {number} : message vocal à 22:00 de +14185550103 (Boulangerie Saint-Roch)."
+        " À prendre avant 22:30."
+    )
+
+
+async def test_ov7_an_ordinary_message_pages_nobody(night: Night) -> None:
+    await night.message("2026-11-25T22:00", urgent=False)
+    assert await night.look("2026-11-25T22:30") == 0
+    assert await night.all() == []
+
+
+async def test_two_messages_by_one_caller_are_one_emergency(night: Night) -> None:
+    await night.message("2026-11-25T22:00")
+    await night.look("2026-11-25T22:00:02")
+    await night.message("2026-11-25T22:02", key="m2")
+    await night.message("2026-11-25T22:02", key="m3", number="14185550199")
+    await night.message("2026-11-25T22:02", key="m4", number=None)
+    await night.message("2026-11-25T22:02", key="m5", number=None)
+    assert await night.look("2026-11-25T22:02:10") == 3
+    first, second, *others = await night.all()
+    assert second.merged_into == first.id
+    assert [one.merged_into for one in others] == [None] * 3
+    # Whoever takes either has taken both.
+    await night.take(second.id, "2026-11-25T22:03")
+    first, second, *_ = await night.all()
+    assert first.taken_at == second.taken_at == local("2026-11-25T22:03")
+    # What comes after that is another one.
+    await night.message("2026-11-25T23:00", key="m6")
+    await night.look("2026-11-25T23:00:02")
+    assert (await night.all())[-1].merged_into is None
+
+
+async def test_an_emergency_that_nobody_took_does_not_swallow_the_next_night(night: Night) -> None:
+    await night.message("2026-11-24T22:00")
+    await night.look("2026-11-24T22:00:02")
+    await night.message("2026-11-25T22:00", key="m2")
+    assert await night.look("2026-11-25T22:00:02") == 1
+
+
+async def test_each_page_once_by_however_many_services(night: Night) -> None:
+    await night.message("2026-11-25T22:00")
+    await asyncio.gather(*(night.look("2026-11-25T22:00:02") for _ in range(5)))
+    await asyncio.gather(*(night.look("2026-11-25T22:05:02") for _ in range(5)))
+    assert await night.sent() == [ANNIE, LUC]
+
+
+async def test_a_service_that_was_away_pages_everyone_whose_time_has_come(night: Night) -> None:
+    await night.message("2026-11-25T22:00")
+    assert await night.look("2026-11-25T22:21") == 3
+    assert sorted(await night.sent()) == sorted([ANNIE, LUC, MANAGER])
+    assert await night.look("2026-11-25T22:24") == 0
+    assert await night.look("2026-11-25T22:25") == 1
+
+
+async def test_what_is_older_than_the_night_is_no_emergency(night: Night) -> None:
+    await night.message("2026-11-24T22:00")
+    assert await night.look("2026-11-25T22:00") == 0
+
+
+async def test_work_on_the_ticket_itself_ends_the_pages(night: Night) -> None:
+    number = await night.message("2026-11-25T22:00")
+    await night.look("2026-11-25T22:00:02")
+    await night.desk.change(number, "2026-11-25T22:03", status="in-progress")
+    assert await night.look("2026-11-25T22:05") == 0
+    [emergency] = await night.all()
+    assert (emergency.taken_at, emergency.taken_by) == (local("2026-11-25T22:03"), "ticket")
+
+
+async def test_a_ticket_that_was_worked_on_before_does_not_hide_an_emergency(night: Night) -> None:
+    number = await night.desk.open("2026-11-25T15:00", call_id="c" * 32)
+    await night.desk.change(number, "2026-11-25T15:10", status="in-progress")
+    await night.message("2026-11-25T22:00")
+    async with night.desk.store.unit() as unit:
+        await unit.execute(update(t.messages).values(ticket_number=number))
+    assert await night.look("2026-11-25T22:00:02") == 1
+
+
+async def test_an_override_is_paged_first_and_one_who_left_is_passed_over(night: Night) -> None:
+    async with night.desk.store.unit() as unit:
+        for person, hour in (("luc", 20), ("gone", 23)):
+            stint = Stint(
+                start=local(f"2026-11-25T{hour}:00"), end=local(f"2026-11-25T{hour}:59"), person=person, override=True
+            )
+            await statements.add_override(unit, "omnivigil", stint, who="x")
+    await night.message("2026-11-25T20:30")
+    await night.look("2026-11-25T20:30:02")
+    await night.message("2026-11-25T23:30", key="m2", number=None)
+    sent = await night.sent()
+    assert sent == [LUC]
+    emergency = (await night.all())[0]
+    await night.take(emergency.id, "2026-11-25T20:31")
+    await night.look("2026-11-25T23:30:02")
+    assert (await night.sent())[-1] == ANNIE
+
+
+class TestFaults:
+    async def test_the_database_comes_back_and_the_page_leaves(
+        self, night: Night, database_away: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        await night.message("2026-11-25T22:00")
+        with database_away(), pytest.raises(StoreUnavailable):
+            await night.look("2026-11-25T22:00:02")
+        assert await night.sent() == []
+        assert await night.look("2026-11-25T22:00:20") == 1
+
+    async def test_one_that_fails_does_not_keep_the_others_from_being_paged(
+        self, night: Night, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await night.message("2026-11-25T22:00")
+        await night.message("2026-11-25T22:00", key="m2", number="14185550199")
+
+        async def fail(unit: Any, sms: Any, **rest: Any) -> None:
+            if "0103" in sms.body:
+                raise ValueError("no")
+            await put_sms(unit, sms, **rest)
+
+        monkeypatch.setattr(paging, "put_sms", fail)
+        assert await night.look("2026-11-25T22:00:02") == 1
+        monkeypatch.undo()
+        assert await night.look("2026-11-25T22:00:04") == 1
+
+    async def test_it_runs_by_itself(self, night: Night) -> None:
+        await night.message("2026-11-25T22:00")
+        with night.desk.bus.listen() as listener:
+            running = asyncio.create_task(night.paging("2026-11-25T22:00:02").run(every_s=0.02))
+            event = await asyncio.wait_for(anext(listener), 5)
+            running.cancel()
+            await asyncio.wait({running})
+        assert event.kind == "emergency.paged"
+        assert event.at - local("2026-11-25T22:00") == timedelta(seconds=2)
