@@ -15,6 +15,7 @@ from ivr.desk.schema import Desk
 from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens
 from ivr.events import EventBus
+from ivr.notify.config import NoticeConfig
 from ivr.store.engine import Store
 
 
@@ -78,3 +79,6 @@ class Services:
     clock: Clock
     #: Folder of the voice messages' recordings.
     messages: Path
+    notices: NoticeConfig = field(default_factory=NoticeConfig)
+    #: Folder of the e-mails as they came in.
+    mails: Path = Path("mails")

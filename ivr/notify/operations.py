@@ -10,6 +10,7 @@ from ivr.events import EventBus
 from ivr.notify import store
 from ivr.notify.rules import LIFETIME, heard
 from ivr.notify.store import Notice
+from ivr.notify.twilio_words import OPTED_OUT
 from ivr.store.engine import Unit
 
 
@@ -84,6 +85,8 @@ async def twilio_told(
     notice = await store.by_key(unit, key)
     if notice is None or (notice.provider_id is not None and notice.provider_id != sid):
         return
+    if error_code == str(OPTED_OUT):
+        await store.opt_out(unit, notice.recipient, at=at, row_id=notice.id)
     state = heard(notice.state, status)
     values = {"provider_id": sid, "provider_status": status}
     if state is None:

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import aiohttp
 from twilio.base.exceptions import TwilioException, TwilioRestException
-from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from ivr.clock import system_clock
@@ -20,12 +19,9 @@ from ivr.notify.config import Twilio
 from ivr.notify.rules import Absent, Accepted, Kind, Outcome, Permanent, Refused, Temporary, Unclear
 from ivr.notify.store import Notice
 from ivr.notify.twilio_http import NotReached, TooMany, TwilioHttp
+from ivr.notify.twilio_words import OPTED_OUT, STATUS_PATH
 from ivr.store.engine import Store, Unit
 
-#: Where Twilio tells what became of a message, below our public address.
-STATUS_PATH: Final = "/v1/twilio/status"
-#: Twilio's error: the recipient answered STOP.
-OPTED_OUT: Final = 21610
 #: The account, its rights or its balance: mended there, not in the message.
 _ACCOUNT: Final = frozenset({20003, 20005, 20006, 20008, 30001, 30002})
 _WANTS_NONE: Final = "the recipient wants no text messages"
@@ -124,12 +120,6 @@ class SmsSender:
 
     def _callback(self, notice: Notice) -> str:
         return f"{self._public_url}{STATUS_PATH}?{urlencode({'notice': notice.key})}"
-
-
-def verified(config: Twilio, url: str, form: dict[str, str], signature: str) -> bool:
-    """Whether a request to `url` is Twilio's."""
-    validator = RequestValidator(config.auth_token.get_secret_value())
-    return bool(validator.validate(url, form, signature))
 
 
 def _refused(error: TwilioException) -> Outcome:
