@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -85,20 +86,21 @@ def compose(
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     language = notice.language if notice.language in _FOOTERS else "en"
-    message["Content-Language"] = language
     footer = _FOOTERS[language][replies].format(number=notice.ticket_number) if notice.ticket_number is not None else ""
     text = notice.body.rstrip()
     message.set_content(f"{text}\n\n-- \n{footer}\n" if footer else f"{text}\n")
     paragraphs = [part.splitlines() for part in re.split(r"\n\s*\n", text)]
     html = _template().render(language=language, subject=notice.subject, paragraphs=paragraphs, footer=footer)
     message.add_alternative(html, subtype="html")
+    # Last, for whatever sets contents removes headers of contents.
+    message["Content-Language"] = language
     return message
 
 
 def _address(text: str) -> Address:
     try:
         address = Address(addr_spec=text)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, HeaderParseError) as error:
         raise NoAddress(str(error)) from error
     if not address.username or not address.domain or not text.isprintable():
         raise NoAddress(text)
