@@ -63,7 +63,7 @@ class Journal:
             if state is None:
                 # A new one is told what happens from now on.
                 async with self._store.unit() as unit:
-                    await statements.put_endpoint(unit, endpoint.name, {"journal_id": end, "since_id": end})
+                    await statements.add_endpoint(unit, endpoint.name, end)
             elif state["journal_id"] < end:
                 looked += await self._bring_up(endpoint, state)
         return looked
@@ -77,7 +77,7 @@ class Journal:
                     await statements.put_once(unit, _row(endpoint, entry, self._clock()))
             if not entries:
                 return 0
-            await statements.put_endpoint(unit, endpoint.name, {"journal_id": max(seen, entries[-1].id)})
+            await statements.change_endpoint(unit, endpoint.name, {"journal_id": max(seen, entries[-1].id)})
         return sum(entry.id > seen for entry in entries)
 
 

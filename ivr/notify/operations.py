@@ -75,7 +75,7 @@ async def enable(unit: Unit, name: str, *, journal_end: int) -> None:
     if name not in await store.endpoints(unit):
         raise EndpointNotFound(endpoint=name)
     values = {"disabled_at": None, "disabled_reason": None, "journal_id": journal_end, "since_id": journal_end}
-    await store.put_endpoint(unit, name, values)
+    await store.change_endpoint(unit, name, values)
 
 
 async def twilio_told(

@@ -236,10 +236,15 @@ async def endpoints(unit: Unit) -> dict[str, dict[str, Any]]:
     return {row["name"]: dict(row) for row in rows}
 
 
-async def put_endpoint(unit: Unit, name: str, values: Mapping[str, Any]) -> None:
-    """Remember this of an endpoint, new or known; a new one needs `journal_id`."""
-    statement = unit.insert(t.webhook_endpoints).values({"name": name} | dict(values))
-    await unit.execute(statement.on_conflict_do_update(index_elements=["name"], set_=dict(values)))
+async def add_endpoint(unit: Unit, name: str, journal_id: int) -> None:
+    """An endpoint that is told of what is in the journal above this id."""
+    values = {"name": name, "journal_id": journal_id, "since_id": journal_id}
+    await unit.execute(unit.insert(t.webhook_endpoints).values(values).on_conflict_do_nothing())
+
+
+async def change_endpoint(unit: Unit, name: str, values: Mapping[str, Any]) -> None:
+    """Remember this of an endpoint."""
+    await unit.execute(update(t.webhook_endpoints).where(t.webhook_endpoints.c.name == name).values(values))
 
 
 async def disable_endpoint(unit: Unit, name: str, *, at: datetime, reason: str) -> None:

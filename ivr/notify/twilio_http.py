@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]
     """For twilio's client; `api` stands in for https://api.twilio.com."""
 
     def __init__(self, session: aiohttp.ClientSession, api: str) -> None:
-        super().__init__(is_async=True)
+        super().__init__(logging.getLogger("twilio"), True)
         self._session = session
         self._api = api
 
@@ -56,8 +57,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]
         given: dict[str, Any] = {
             "params": params or None,
             "data": data or None,
-            "headers": headers,
-            "auth": aiohttp.BasicAuth(*auth) if auth is not None else None,
+            "headers": dict(headers or {}) | _authorization(auth),
         }
         try:
             async with self._session.request(
@@ -73,3 +73,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]
                 return Response(answer.status, body.decode("utf-8", "replace"), dict(answer.headers))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotReached(str(error) or type(error).__name__) from error
+
+
+def _authorization(auth: tuple[str, str] | None) -> dict[str, str]:
+    return {"Authorization": aiohttp.encode_basic_auth(*auth)} if auth is not None else {}

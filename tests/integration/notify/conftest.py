@@ -265,7 +265,7 @@ async def twilio() -> AsyncIterator[TwilioDouble]:
 
     @web.middleware
     async def authenticate(request: web.Request, handler: Any) -> web.StreamResponse:
-        if request.headers.get("Authorization") != aiohttp.BasicAuth(SID, TOKEN).encode():
+        if request.headers.get("Authorization") != aiohttp.encode_basic_auth(SID, TOKEN):
             return web.json_response({"code": 20003, "message": "Authenticate", "status": 401}, status=401)
         response: web.StreamResponse = await handler(request)
         return response
