@@ -13,7 +13,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses
-from html.parser import HTMLParser
+from html import unescape
 from typing import Final
 
 from ivr.errors import OmnivigilError
@@ -193,10 +193,9 @@ def _leaves(part: Message, depth: int, left: list[int]) -> Iterator[Message]:
     left[0] -= 1
     if depth > _DEPTH or left[0] < 0:
         raise Unreadable(problem="it has too many parts")
-    payload = part.get_payload()
     # An e-mail within the e-mail is an attachment, whatever it says.
-    if isinstance(payload, list) and part.get_content_maintype() == "multipart":
-        for inner in payload:
+    if part.is_multipart() and part.get_content_maintype() == "multipart":
+        for inner in part.get_payload():
             if isinstance(inner, Message):
                 yield from _leaves(inner, depth + 1, left)
     else:
@@ -210,42 +209,42 @@ def _charset(part: Message) -> str | None:
         return None
 
 
-class _Text(HTMLParser):
-    """The words of HTML."""
-
-    _SILENT = frozenset({"script", "style", "head", "title", "template"})
-    _BLOCKS = frozenset({"p", "div", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "blockquote", "pre"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._silent: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self._SILENT:
-            self._silent.append(tag)
-        elif tag == "body":
-            # A head that is never closed must not silence everything.
-            self._silent.clear()
-        elif tag == "br" or tag in self._BLOCKS:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._silent:
-            del self._silent[self._silent.index(tag) :]
-        elif tag in self._BLOCKS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self.parts.append(re.sub(r"\s+", " ", data))
+_TAG: Final = re.compile(r"(/?)([a-zA-Z][a-zA-Z0-9]{0,20})(?=[\s/>])|[!?]")
+_SILENT: Final = frozenset({"script", "style", "head", "title", "template"})
+_BREAKS: Final = frozenset(
+    {"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "blockquote", "pre"}
+)
 
 
 def _from_html(text: str) -> str:
-    reader = _Text()
-    reader.feed(text)
-    reader.close()
-    return "\n".join(" ".join(line.split()) for line in "".join(reader.parts).split("\n"))
+    """The words of HTML, in time that grows with its length only: the standard library's parser takes far longer."""
+    found: list[str] = []
+    at, silent = 0, ""
+    while at < len(text):
+        opening = text.find("<", at)
+        opening = len(text) if opening < 0 else opening
+        if not silent:
+            found.append(re.sub(r"\s+", " ", text[at:opening]))
+        tag = _TAG.match(text, opening + 1)
+        if tag is None:
+            found.append("" if silent else text[opening : opening + 1])
+            at = opening + 1
+            continue
+        end_of_tag = "-->" if text.startswith("!--", opening + 1) else ">"
+        end = text.find(end_of_tag, opening + 1)
+        if end < 0:
+            break
+        at = end + len(end_of_tag)
+        closes, name = tag[1] == "/", (tag[2] or "").lower()
+        if silent:
+            # A head that is never closed must not silence everything.
+            silent = "" if (closes and name == silent) or name == "body" else silent
+        elif name in _SILENT:
+            silent = "" if closes else name
+        elif name in _BREAKS:
+            found.append("\n")
+    words = unescape("".join(found)).replace("\xa0", " ")
+    return "\n".join(" ".join(line.split()) for line in words.split("\n"))
 
 
 def _tidy(text: str) -> str:

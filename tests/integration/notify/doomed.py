@@ -50,11 +50,11 @@ async def main(database: str, kind: str, target: str, when: str) -> None:
         worker = Worker(store, sender, clock=now, bus=EventBus())
         match when:
             case "claimed":
-                worker._begin = die  # type: ignore[method-assign]
+                worker._begin = die  # type: ignore[method-assign, assignment]
             case "begun":
-                sender.send = die  # type: ignore[method-assign]
+                sender.send = die  # type: ignore[method-assign, assignment]
             case "sent":
-                worker._settle = die  # type: ignore[method-assign]
+                worker._settle = die  # type: ignore[method-assign, assignment]
         await worker.once()
 
 
