@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -247,7 +248,8 @@ def keep(folder: Path, key: str, content: bytes) -> None:
     """Write an e-mail to disk and wait until it is there. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = file_of(folder, key)
-    begun = path.with_suffix(".part")
+    # The same e-mail may be delivered twice at once.
+    begun = path.with_suffix(f".{secrets.token_hex(4)}.part")
     with begun.open("wb") as handle:
         handle.write(content)
         handle.flush()
