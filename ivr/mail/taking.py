@@ -26,14 +26,14 @@ from ivr.mail.rules import automatic, tickets_meant
 from ivr.store.engine import Store, Unit
 from ivr.tickets import editing
 from ivr.tickets import store as ticket_statements
-from ivr.tickets.entering import enter
-from ivr.tickets.intake import Intake, Requester
 from ivr.tickets.ticket import Ticket
 
 log = structlog.get_logger()
 
 #: Who did it, in a ticket's history.
 WHO: Final = "mail"
+#: What an e-mail about a ticket makes of its status; a closed one is followed by a new one.
+_ON_ANSWER: Final[Mapping[str, str]] = {"resolved": "in-progress", "waiting": "in-progress"}
 #: Within an hour no more are taken, from one sender and from all.
 _FROM_ONE: Final = 30
 _FROM_ALL: Final = 600
@@ -170,62 +170,47 @@ class MailRoom:
             elif ticket.status == "closed":
                 reason = f"ticket {number} is closed"
             else:
-                await self._reopen(unit, ticket)
+                await self._answered(unit, ticket)
                 return Taken(outcome="continued", ticket_number=number)
         ticket = await self._open(unit, mail, box)
         return Taken(outcome="opened", ticket_number=ticket.number, reason=reason)
 
-    async def _reopen(self, unit: Unit, ticket: Ticket) -> None:
-        if ticket.status == "resolved":
-            changes = {"status": "in-progress"}
-            await editing.change(
-                unit, ticket.number, changes, who=WHO, at=self._clock(), seen_version=None, bus=self._bus
-            )
+    async def _answered(self, unit: Unit, ticket: Ticket) -> None:
+        """What was done, or waited for this, is worked on again."""
+        status = _ON_ANSWER.get(ticket.status)
+        if status is not None:
+            at, changes = self._clock(), {"status": status}
+            await editing.change(unit, ticket.number, changes, who=WHO, at=at, seen_version=None, bus=self._bus)
 
     async def _open(self, unit: Unit, mail: Mail, box: Mailbox) -> Ticket:
         """A new ticket (OV-11) with the e-mail as what was observed (OV-12)."""
-        at = self._clock()
-        contact = contact_of(self._directory.book, mail.sender)
-        requester = _requester(self._directory.book, mail, contact)
-        intake = Intake(
-            key=f"mail:{mail.key}",
-            at=at,
-            desk=box.desk,
-            department=box.department,
-            language=(contact.language if contact else None) or box.language,
-            call_id=None,
-            requester=requester,
-        )
-        ticket = await enter(unit, intake, bus=self._bus)
+        book = self._directory.book
+        contact = contact_of(book, mail.sender)
+        customer = book.customers.get(contact.customer_id) if contact is not None else None
         observed = "\n\n".join(part for part in (mail.subject, mail.body) if part)[:_OBSERVED]
-        if not observed:
-            return ticket
-        changes = {"observed": observed}
-        return await editing.change(unit, ticket.number, changes, who=WHO, at=at, seen_version=None, bus=self._bus)
+        fields = {
+            "kind": "request",
+            "desk": box.desk,
+            "department": box.department,
+            "language": (contact.language if contact is not None else None) or box.language,
+            "contact_id": contact.id if contact is not None else None,
+            "requester_name": (contact.name if contact is not None else mail.sender_name) or None,
+            "requester_phone": contact.phone if contact is not None else None,
+            "requester_email": mail.sender,
+            "account_number": customer.account if customer is not None else None,
+            "account_name": customer.name if customer is not None else None,
+            "account_address": customer.address if customer is not None else None,
+            "account_phone": customer.phone if customer is not None else None,
+            "observed": observed or None,
+        }
+        ticket, _ = await editing.create(unit, fields, who=WHO, at=self._clock(), key=f"mail:{mail.key}", bus=self._bus)
+        return ticket
 
 
 def contact_of(book: Book, address: str) -> Contact | None:
     """The contact with this address; None when it is of several customers' contacts, so that none is guessed."""
     found = [one for one in book.contacts.values() if one.email is not None and one.email.lower() == address]
     return found[0] if len({one.customer_id for one in found}) == 1 else None
-
-
-def _requester(book: Book, mail: Mail, contact: Contact | None) -> Requester:
-    if contact is None:
-        return Requester(name=mail.sender_name or None, email=mail.sender)
-    customer = book.customers.get(contact.customer_id)
-    return Requester(
-        identified_by="email",
-        customer_id=contact.customer_id,
-        contact_id=contact.id,
-        name=contact.name,
-        phone=contact.phone,
-        email=mail.sender,
-        account_number=customer.account if customer else None,
-        account_name=customer.name if customer else None,
-        account_address=customer.address if customer else None,
-        account_phone=customer.phone if customer else None,
-    )
 
 
 async def _entitled(unit: Unit, ticket: Ticket, sender: str) -> bool:

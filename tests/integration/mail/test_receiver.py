@@ -180,7 +180,10 @@ async def test_a_stranger_who_knows_the_number_gets_a_ticket_of_their_own(line: 
     assert (await line.mails())[1]["reason"] == f"its sender may not write to ticket {first.number}"
 
 
-@pytest.mark.parametrize(("status", "tickets", "after"), [("resolved", 1, "in-progress"), ("closed", 2, "closed")])
+@pytest.mark.parametrize(
+    ("status", "tickets", "after"),
+    [("resolved", 1, "in-progress"), ("waiting", 1, "in-progress"), ("closed", 2, "closed")],
+)
 async def test_an_answer_reopens_what_is_resolved_and_follows_what_is_closed(
     line: Line, status: str, tickets: int, after: str
 ) -> None:
