@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, or_, select, update
 
 from ivr.notify import tables as t
 from ivr.notify.rules import LIFETIME, Kind, Standing, State, Step
 from ivr.store.engine import Unit
+from ivr.store.metadata import Moment
 
 #: To be worked on when their time has come.
 _WAITING: tuple[State, ...] = ("pending", "unknown")
@@ -123,7 +124,7 @@ async def begin(unit: Unit, row_id: int, lease: str, *, now: datetime) -> Notice
     statement = (
         update(t.outbox)
         .where(c.id == row_id, c.lease == lease, c.state == "leased", c.leased_until > now)
-        .values(state="sending", attempts=c.attempts + 1, begun_at=func.coalesce(c.begun_at, now))
+        .values(state="sending", attempts=c.attempts + 1, begun_at=func.coalesce(c.begun_at, literal(now, Moment)))
         .returning(*_COLUMNS)
     )
     row = (await unit.execute(statement)).mappings().one_or_none()

@@ -14,7 +14,7 @@ from ivr.clock import Clock
 from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.notify import store as statements
-from ivr.notify.rules import LATE, Accepted, Kind, Outcome, Step, Temporary, Unclear, expired, lease_lost, settle
+from ivr.notify.rules import LATE, Accepted, Kind, Outcome, Step, Unclear, expired, lease_lost, settle
 from ivr.notify.store import Notice
 from ivr.store.engine import Store, Unit
 
@@ -193,8 +193,9 @@ class Worker:
                 return
             await self._sender.settled(unit, after, outcome)
             self._tell(unit, after)
-        if isinstance(outcome, Temporary):
-            log.warning("notice not sent yet", notice=notice.id, kind=notice.kind, reason=outcome.reason)
+        if not isinstance(outcome, Accepted):
+            # The reason may name the recipient; it is kept with the notice.
+            log.warning("notice not sent", notice=notice.id, kind=notice.kind, state=step.state)
 
     def _tell(self, unit: Unit, after: Notice | None) -> None:
         if after is None or after.state in ("pending", "leased", "sending", "reconciling"):
