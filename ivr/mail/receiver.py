@@ -88,11 +88,17 @@ async def listen(room: MailRoom, address: Address) -> asyncio.Server:
     return await loop.create_server(connection, address.host, address.port)
 
 
-async def run(room: MailRoom, address: Address) -> None:
-    """Take e-mails until cancelled. Raises OSError."""
-    server = await listen(room, address)
-    log.info("e-mails are taken in", address=str(address))
-    try:
-        await server.serve_forever()
-    finally:
-        server.close()
+async def run(room: MailRoom, address: Address, every_s: float = 5.0) -> None:
+    """Take e-mails until cancelled; while the address is another's, try again: calls do not depend on it."""
+    while True:
+        try:
+            server = await listen(room, address)
+        except OSError as error:
+            log.error("e-mails are not taken in", address=str(address), error=str(error))
+            await asyncio.sleep(every_s)
+            continue
+        log.info("e-mails are taken in", address=str(address))
+        try:
+            await server.serve_forever()
+        finally:
+            server.close()

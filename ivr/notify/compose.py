@@ -27,6 +27,8 @@ _FOOTERS: Final = {
         False: "Ticket {number}. This e-mail is sent automatically; replies are not read.",
     },
 }
+#: Every server takes these (RFC 6152 is an extension).
+_SEVEN_BITS: Final = SMTP.clone(cte_type="7bit")
 _MESSAGE_ID: Final = re.compile(r"<[!-;=?-~]{1,248}>")
 _OURS: Final = re.compile(
     r"<(?:ticket\.(?P<number>\d{1,10})|(?:(?P<of>\d{1,10})\.)?notice\.[0-9a-zA-Z.-]+)@(?P<domain>[^<>@\s]+)>"
@@ -71,7 +73,7 @@ def compose(
 
     Raises NoAddress.
     """
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_SEVEN_BITS)
     message["From"] = Address(sender_name, addr_spec=sender)
     message["To"] = _address(notice.recipient)
     message["Subject"] = notice.subject

@@ -71,4 +71,7 @@ async def _follow(journal: Journal) -> None:
             await journal.once()
         except Unavailable as error:
             log.warning("webhooks wait for the database", error=str(error))
+        except Exception:
+            # Calls share this service, and none is to be lost for a webhook.
+            log.exception("the journal is not read")
         await asyncio.sleep(_JOURNAL_S)

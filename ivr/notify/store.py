@@ -118,13 +118,18 @@ async def lost(unit: Unit, kind: Kind, now: datetime, limit: int = 100) -> list[
     return [(_notice({k: v for k, v in row.items() if k != "lease"}), row["lease"]) for row in rows]
 
 
-async def begin(unit: Unit, row_id: int, lease: str, *, now: datetime) -> Notice | None:
-    """Write down that it is about to leave; None when the lease is another's by now."""
+async def begin(unit: Unit, row_id: int, lease: str, *, now: datetime, until: datetime) -> Notice | None:
+    """Write down that it is about to leave, and hold it anew; None when the lease is another's by now."""
     c = t.outbox.c
     statement = (
         update(t.outbox)
         .where(c.id == row_id, c.lease == lease, c.state == "leased", c.leased_until > now)
-        .values(state="sending", attempts=c.attempts + 1, begun_at=func.coalesce(c.begun_at, literal(now, Moment)))
+        .values(
+            state="sending",
+            leased_until=until,
+            attempts=c.attempts + 1,
+            begun_at=func.coalesce(c.begun_at, literal(now, Moment)),
+        )
         .returning(*_COLUMNS)
     )
     row = (await unit.execute(statement)).mappings().one_or_none()

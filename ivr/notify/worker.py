@@ -83,6 +83,9 @@ class Worker:
                     await self._take()
                 except Unavailable as error:
                     log.warning("notices wait for the database", kind=self._sender.kind, error=str(error))
+                except Exception:
+                    # Calls share this service, and none is to be lost for a notice.
+                    log.exception("notices are not taken up", kind=self._sender.kind)
                 await asyncio.sleep(every_s)
         finally:
             if self._busy:
@@ -143,7 +146,8 @@ class Worker:
                 return None
             known = await self._sender.check(unit, notice)
             if known is None:
-                return await statements.begin(unit, notice.id, lease, now=now)
+                until = now + timedelta(seconds=self._lease_s)
+                return await statements.begin(unit, notice.id, lease, now=now, until=until)
             step = settle(notice.standing, known, now=now, jitter=_jitter())
             self._tell(unit, await statements.step(unit, notice.id, lease, step, now=now))
             return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from ivr.directory.directory import Directory
 from ivr.events import EventBus
 from ivr.mail import store as mail_statements
 from ivr.mail import taking
-from ivr.mail.receiver import listen
+from ivr.mail.receiver import listen, run
 from ivr.mail.taking import MailRoom, file_of
 from ivr.settings import Address
 from ivr.store.engine import Store
@@ -45,6 +47,7 @@ class Line:
     port: int
     folder: Path
     bus: EventBus
+    room: MailRoom
 
     async def give(self, message: EmailMessage | bytes, *, sender: str = JULIE, to: str | list[str] = SUPPORT) -> str:
         """What the server says to it."""
@@ -83,7 +86,7 @@ async def line(store: Store, tmp_path: Path) -> AsyncIterator[Line]:
     room = MailRoom(store, directory, load_desks(), folder=folder, domain=DOMAIN, clock=lambda: NOW, bus=bus)
     # Port 0 is none that a configuration may name, and gives a free one here.
     server = await listen(room, Address(host="127.0.0.1", port=0))
-    yield Line(store, server.sockets[0].getsockname()[1], folder, bus)
+    yield Line(store, server.sockets[0].getsockname()[1], folder, bus, room)
     server.close()
 
 
@@ -330,3 +333,18 @@ async def test_headers_do_not_become_others(line: Line) -> None:
     await line.give(hostile.replace(b"julie@clinique", b"zoe@inconnu"), sender="zoe@inconnu.example")
     (ticket,) = await line.tickets()
     assert ticket.requester_name == "Julie Bcc: all@x.example"
+
+
+async def test_while_its_address_is_anothers_it_waits(line: Line) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = Address(host="127.0.0.1", port=other.getsockname()[1])
+        running = asyncio.create_task(run(line.room, address, every_s=0.1))
+        await asyncio.sleep(0.3)
+        assert not running.done()
+    await asyncio.sleep(0.3)
+    line.port = address.port
+    await line.give(letter())
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert len(await line.tickets()) == 1

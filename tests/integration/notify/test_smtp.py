@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from aiosmtpd.smtp import SMTP
 
 from ivr.events import EventBus
-from ivr.notify.config import Smtp
+from ivr.notify.config import Security, Smtp
 from ivr.notify.smtp import SmtpSender
 from ivr.notify.worker import Worker
 from ivr.store.engine import Store
@@ -132,6 +136,57 @@ async def test_without_encryption_nothing_is_said_to_a_server_that_should_have_i
     await worker(store, now, bus, replace(mail_server.config, security="starttls")).once()
     assert (await outbox.only()).state == "pending"
     assert mail_server.arrived == []
+
+
+class TestEncryption:
+    """The server has a certificate of its own making, for localhost."""
+
+    @pytest.fixture
+    def certificate(self, tmp_path: Path) -> tuple[Path, Path]:
+        certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+        words = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-out", certificate, "-keyout", key, *words],
+            check=True,
+            capture_output=True,
+        )
+        return certificate, key
+
+    @pytest.mark.parametrize("security", ["starttls", "tls"])
+    @pytest.mark.parametrize("trusted", [True, False])
+    async def test_only_to_a_server_that_is_who_it_says(
+        self,
+        store: Store,
+        now: Now,
+        bus: EventBus,
+        outbox: Outbox,
+        mail_server: MailServer,
+        certificate: tuple[Path, Path],
+        monkeypatch: pytest.MonkeyPatch,
+        security: Security,
+        trusted: bool,
+    ) -> None:
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        loop = asyncio.get_running_loop()
+        wrapped = context if security == "tls" else None
+        server = await loop.create_server(
+            lambda: SMTP(
+                mail_server, tls_context=None if wrapped else context, require_starttls=not wrapped, loop=loop
+            ),
+            "127.0.0.1",
+            0,
+            ssl=wrapped,
+        )
+        port = server.sockets[0].getsockname()[1]
+        await outbox.email()
+        config = replace(mail_server.config, host="localhost", port=port, security=security)
+        await worker(store, now, bus, config).once()
+        assert (await outbox.only()).state == ("sent" if trusted else "pending")
+        assert len(mail_server.arrived) == trusted
+        server.close()
 
 
 @pytest.mark.parametrize("wrong", ["nobody", "é@", "a b@c.example"])
