@@ -30,6 +30,7 @@ from ivr.calls import asterisk_events
 from ivr.calls import store as call_statements
 from ivr.calls.log import CallLog
 from ivr.calls.recovery import Recovery
+from ivr.clock import Clock
 from ivr.directory.directory import Directory
 from ivr.directory.numbers import normalise
 from ivr.directory.people import Identity
@@ -121,7 +122,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             members=context.members,
             desks=desks,
             calendars=calendars,
-            health=lambda: _health(store, ami, ready, notices),
+            health=lambda: _health(store, ami, ready, notices, clock),
             clock=clock,
             messages=Folders.below(settings).messages,
             notices=notices,
@@ -204,11 +205,11 @@ def _api(settings: Settings, services: Services) -> uvicorn.Server:
     return server
 
 
-async def _health(store: Store, ami: Ami, ready: _Ready, notices: NoticeConfig) -> Health:
+async def _health(store: Store, ami: Ami, ready: _Ready, notices: NoticeConfig, clock: Clock) -> Health:
     told = notice_health.configured(notices)
     try:
         async with asyncio.timeout(1), store.reading() as unit:
-            told = await notice_health.told(unit, notices)
+            told = await notice_health.told(unit, notices, clock())
         database = "ok"
     except (Unavailable, TimeoutError) as error:
         database = f"away: {error}"

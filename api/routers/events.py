@@ -32,7 +32,7 @@ async def events(
     has: Has, last_event_id: Annotated[str | None, Header(description="The last event you have got.")] = None
 ) -> StreamingResponse:
     """Events from now on: call.started, call.queued, call.answered, call.ended, ticket.created, ticket.updated,
-    member.changed.
+    member.changed, notice.sent, notice.delivered, notice.refused, notice.unknown, notice.dead, notice.retried.
 
     With Last-Event-ID, first those that were missed. When they are no longer kept, or the service was started
     again, the first event is `reset`: read the calls and tickets anew. The stream ends when the service stops

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Final
+
 from ivr.notify import store
 from ivr.notify.config import NoticeConfig
 from ivr.store.engine import Unit
 
+#: What is older was seen, or will not be.
+_LOOKED_BACK: Final = timedelta(days=7)
 _NAMES = {"email": "e-mail", "sms": "SMS"}
 
 
@@ -15,9 +20,9 @@ def configured(config: NoticeConfig) -> str:
     return f"not configured: {missing}; these notices wait" if missing else "ok"
 
 
-async def told(unit: Unit, config: NoticeConfig) -> str:
-    """What is configured, and how many notices a person should look at."""
-    counts = await store.counts(unit, ("dead", "unknown"))
+async def told(unit: Unit, config: NoticeConfig, now: datetime) -> str:
+    """What is configured, and how many of the last days' notices a person should look at."""
+    counts = await store.counts(unit, ("dead", "unknown"), since=now - _LOOKED_BACK)
     looked_at = [
         f"{count} {_NAMES.get(kind, kind)} {state}" for (kind, state), count in sorted(counts.items()) if count
     ]

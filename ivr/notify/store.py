@@ -200,10 +200,14 @@ async def page(unit: Unit, *, filters: Mapping[str, Any], before: int | None, li
     return [_notice(row) for row in (await unit.execute(query)).mappings()]
 
 
-async def counts(unit: Unit, states: Sequence[State]) -> dict[tuple[str, str], int]:
-    """How many rows there are by kind and state, among these states."""
+async def counts(unit: Unit, states: Sequence[State], *, since: datetime) -> dict[tuple[str, str], int]:
+    """How many rows of since then there are by kind and state, among these states."""
     c = t.outbox.c
-    query = select(c.kind, c.state, func.count().label("rows")).where(c.state.in_(states)).group_by(c.kind, c.state)
+    query = (
+        select(c.kind, c.state, func.count().label("rows"))
+        .where(c.state.in_(states), c.created_at >= since)
+        .group_by(c.kind, c.state)
+    )
     found = (await unit.execute(query)).mappings()
     return {(row["kind"], row["state"]): row["rows"] for row in found}
 

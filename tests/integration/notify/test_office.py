@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -53,9 +54,9 @@ async def until(outbox: Outbox, holds: Callable[[list[Notice]], bool]) -> list[N
         return rows
 
 
-async def told(store: Store, config: NoticeConfig) -> str:
+async def told(store: Store, config: NoticeConfig, now: datetime | None = None) -> str:
     async with store.reading() as unit:
-        return await health.told(unit, config)
+        return await health.told(unit, config, now or datetime.now(UTC))
 
 
 async def test_every_kind_leaves(
@@ -114,6 +115,7 @@ async def test_what_has_to_be_looked_at_is_counted(
     async with running(config, store, now, bus):
         await until(outbox, lambda rows: [row.state for row in rows] == ["dead", "unknown"])
     assert await told(store, config) == "1 e-mail dead; 1 SMS unknown"
+    assert await told(store, config, now() + timedelta(days=8)) == "ok"
 
 
 async def test_an_outage_of_the_database_is_waited_out(
