@@ -25,9 +25,9 @@ _PARTS: Final = 100
 _DEPTH: Final = 12
 _LINES: Final = 250_000
 _HEADERS: Final = 256 * 1024
-#: Characters that are kept of a text, and read of HTML.
+#: Characters that are kept of a text, and bytes that are read for it.
 _TEXT: Final = 100_000
-_HTML: Final = 500_000
+_READ: Final = 500_000
 #: Characters of a header that are looked at.
 _HEADER: Final = 4_000
 _REFERENCES: Final = 16_000
@@ -173,6 +173,7 @@ def _contents(message: Message) -> tuple[str, list[Attachment]]:
     plain: list[str] = []
     html: list[str] = []
     attachments: list[Attachment] = []
+    left = _READ
     for part in _leaves(message, 0, [_PARTS]):
         kind = part.get_content_type()
         name = _line(_decoded(str(part.get_filename() or "")))[:200]
@@ -182,9 +183,11 @@ def _contents(message: Message) -> tuple[str, list[Attachment]]:
         if attached:
             attachments.append(Attachment(name=name or kind, type=kind[:100], size=len(raw)))
         elif kind == "text/html":
-            html.append(_from_html(_text_of(raw[:_HTML], _charset(part))))
+            html.append(_from_html(_text_of(raw[:left], _charset(part))))
+            left -= min(left, len(raw))
         else:
-            plain.append(_text_of(raw[: 4 * _TEXT], _charset(part)))
+            plain.append(_text_of(raw[:left], _charset(part)))
+            left -= min(left, len(raw))
     texts = [text for text in map(_tidy, plain) if text] or [text for text in map(_tidy, html) if text]
     return "\n\n".join(texts)[:_TEXT], attachments
 
@@ -209,7 +212,7 @@ def _charset(part: Message) -> str | None:
         return None
 
 
-_TAG: Final = re.compile(r"(/?)([a-zA-Z][a-zA-Z0-9]{0,20})(?=[\s/>])|[!?]")
+_TAG: Final = re.compile(r"<(?:(/?)([a-zA-Z][a-zA-Z0-9]{0,20})(?=[\s/>])|[!?])")
 _SILENT: Final = frozenset({"script", "style", "head", "title", "template"})
 _BREAKS: Final = frozenset(
     {"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "table", "ul", "ol", "blockquote", "pre"}
@@ -221,15 +224,12 @@ def _from_html(text: str) -> str:
     found: list[str] = []
     at, silent = 0, ""
     while at < len(text):
-        opening = text.find("<", at)
-        opening = len(text) if opening < 0 else opening
-        if not silent:
+        tag = _TAG.search(text, at)
+        opening = len(text) if tag is None else tag.start()
+        if not silent and opening > at:
             found.append(re.sub(r"\s+", " ", text[at:opening]))
-        tag = _TAG.match(text, opening + 1)
         if tag is None:
-            found.append("" if silent else text[opening : opening + 1])
-            at = opening + 1
-            continue
+            break
         end_of_tag = "-->" if text.startswith("!--", opening + 1) else ">"
         end = text.find(end_of_tag, opening + 1)
         if end < 0:
