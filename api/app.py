@@ -18,12 +18,15 @@ from api.routers import (
     desks,
     events,
     health,
+    mails,
     messages,
+    notices,
     oncall,
     queues,
     quotes,
     solutions,
     tickets,
+    twilio,
 )
 from api.services import Services
 
@@ -57,6 +60,9 @@ def create_app(services: Services) -> FastAPI:
         quotes,
         solutions,
         oncall,
+        notices,
+        mails,
+        twilio,
     ):
         v1.include_router(resource.router)
     app.include_router(v1)

@@ -17,6 +17,7 @@ from ivr.desk.schema import Desk
 from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens
 from ivr.events import EventBus
+from ivr.notify.config import NoticeConfig
 from ivr.queueing.places import Places
 from ivr.store.engine import Store
 
@@ -104,3 +105,6 @@ class Services:
     announcer: Announcer
     #: Folder of the voice messages' recordings.
     messages: Path
+    notices: NoticeConfig = field(default_factory=NoticeConfig)
+    #: Folder of the e-mails as they came in.
+    mails: Path = Path("mails")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from ivr.asterisk import runtime
 from ivr.errors import BadInput
+from ivr.notify import config as notice_config
+from ivr.notify import health as notice_health
 from ivr.settings import Address, Settings
 
 #: Free space, in bytes, that the embedded Asterisk and the sounds need on first use.
@@ -72,6 +74,14 @@ def check_state(state: Path) -> None:
         )
 
 
+def check_notices(settings: Settings) -> None:
+    """What the environment says of e-mail, SMS and webhooks can be used. Raises BadInput."""
+    config = notice_config.read(os.environ, demo=settings.demo)
+    if config.mail is not None and (problem := _taken(config.mail, socket.SOCK_STREAM)) is not None:
+        mend = "stop what uses it, or choose another"
+        raise BadInput(field="OMNIVIGIL_MAIL_LISTEN", problem=f"{config.mail} {problem}", mend=mend)
+
+
 def check_ports(settings: Settings) -> None:
     """Every port the line answers on is free. Raises BadInput that names the option."""
     for field, address, kinds in _ports(settings):
@@ -108,7 +118,7 @@ def findings(settings: Settings, runtimes: list[Path]) -> list[Finding]:
             found.append(Finding(what=what, well=True, state="well"))
         except BadInput as error:
             found.append(Finding(what=what, well=False, state=f"{error.field}: {error.problem}", mend=error.mend))
-    found.append(_simulator())
+    found += [_notices(settings), _simulator()]
     return found
 
 
@@ -143,6 +153,17 @@ def _asterisk(runtimes: list[Path]) -> Finding:
         return Finding(what="Asterisk, voices", well=False, state=f"missing: {error.facts['missing']}", mend=mend)
     version = ".".join(map(str, found.version))
     return Finding(what="Asterisk, voices", well=True, state=f"Asterisk {version} in {found.root}")
+
+
+def _notices(settings: Settings) -> Finding:
+    """Without any configuration notices wait, and that is well."""
+    try:
+        check_notices(settings)
+    except BadInput as error:
+        state = f"{error.field}: {error.problem}"
+        return Finding(what="notices", well=False, state=state, mend=error.mend)
+    state = notice_health.configured(notice_config.read(os.environ, demo=settings.demo))
+    return Finding(what="notices", well=True, state=state)
 
 
 def _simulator() -> Finding:

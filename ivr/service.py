@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -42,12 +43,20 @@ from ivr.calls import asterisk_events
 from ivr.calls import store as call_statements
 from ivr.calls.log import CallLog
 from ivr.calls.recovery import Recovery
+from ivr.clock import Clock
 from ivr.directory.directory import Directory
 from ivr.directory.numbers import normalise
 from ivr.directory.people import Identity
 from ivr.directory.tokens import Tokens
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.mail import receiver
+from ivr.mail import store as mail_statements
+from ivr.mail.taking import MailRoom
+from ivr.notify import config as notice_config
+from ivr.notify import health as notice_health
+from ivr.notify import office
+from ivr.notify.config import NoticeConfig
 from ivr.oncall.paging import Paging
 from ivr.prepare import line_secrets, load
 from ivr.prompts.build import Sounds
@@ -56,6 +65,7 @@ from ivr.queueing.watch import QueueWatch
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
 from ivr.supervisor import beat
+from ivr.tickets import journal
 from ivr.tickets import messages as ticket_messages
 from ivr.tickets import store as ticket_statements
 from ivr.tickets.clockwork import Clockwork
@@ -97,6 +107,7 @@ async def serve(settings: Settings, heartbeat_fd: int) -> None:
 async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     clock = settings.clock
     desks, calendars = load(settings)
+    notices = notice_config.read(os.environ, demo=settings.demo)
     sounds = sounds_of(settings, runtime.find(runtime.folders(settings.state)), desks)
     await asyncio.to_thread(sounds.open)
     bus = EventBus()
@@ -164,10 +175,12 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             watch=watch,
             desks=desks,
             calendars=calendars,
-            health=lambda: _health(store, ami, ready),
+            health=lambda: _health(store, ami, ready, notices, clock),
             clock=clock,
             announcer=announcer,
             messages=Folders.below(settings).messages,
+            notices=notices,
+            mails=settings.mails,
         ),
     )
     with contextlib.suppress(Unavailable):
@@ -193,8 +206,11 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "recovery": _recovery(settings, context).run(),
         "paging": Paging(store, desks, bus, clock).run(),
         "tickets' clocks": Clockwork(store, desks, calendars, bus, clock).run(),
+        "notices": _notices(settings, context, notices),
         "api": api.serve(),
     }
+    if notices.mail is not None:
+        parts["mail"] = receiver.run(_mail_room(settings, context, notices), notices.mail)
     tasks = {asyncio.create_task(part, name=name) for name, part in parts.items()}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -272,10 +288,11 @@ def _api(settings: Settings, services: Services) -> uvicorn.Server:
     return server
 
 
-async def _health(store: Store, ami: Ami, ready: _Ready) -> Health:
+async def _health(store: Store, ami: Ami, ready: _Ready, notices: NoticeConfig, clock: Clock) -> Health:
+    told = notice_health.configured(notices)
     try:
-        async with asyncio.timeout(1):
-            await store.ping()
+        async with asyncio.timeout(1), store.reading() as unit:
+            told = await notice_health.told(unit, notices, clock())
         database = "ok"
     except (Unavailable, TimeoutError) as error:
         database = f"away: {error}"
@@ -284,13 +301,45 @@ async def _health(store: Store, ami: Ami, ready: _Ready) -> Health:
     # Without the database calls are taken all the same, and requests go to the spool.
     taking = ready.agi and ami.state is State.CONNECTED
     return Health(
-        taking_calls=taking, components={"asterisk": asterisk, "conversations": conversations, "database": database}
+        taking_calls=taking,
+        components={"asterisk": asterisk, "conversations": conversations, "database": database, "notices": told},
     )
 
 
 async def _open_tickets(store: Store, customer_id: int) -> list[dict[str, Any]]:
     async with store.reading() as unit:
         return [ticket.brief() for ticket in await ticket_statements.open_tickets(unit, customer_id)]
+
+
+async def _notices(settings: Settings, context: LineContext, config: NoticeConfig) -> None:
+    async def answered(ticket_number: int, address: str) -> str | None:
+        async with context.store.reading() as unit:
+            return await mail_statements.last_from(unit, ticket_number, address)
+
+    await office.run(
+        config,
+        context.store,
+        clock=context.clock,
+        bus=context.bus,
+        answered=answered,
+        read_journal=journal.entries,
+        journal_end=journal.end,
+        loopback=settings.demo,
+    )
+
+
+def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig) -> MailRoom:
+    desk = context.main_desk
+    return MailRoom(
+        context.store,
+        context.directory,
+        context.desks,
+        folder=settings.mails,
+        # Without a server of our own for what goes out, ours are known by the operator's domain.
+        domain=config.smtp.domain if config.smtp else desk.departments[desk.menu.operator].email.rpartition("@")[2],
+        clock=context.clock,
+        bus=context.bus,
+    )
 
 
 async def _follow(ami: Ami, calls: CallLog, context: LineContext) -> None:

@@ -117,6 +117,11 @@ class Settings:
         return self.state / "announcements"
 
     @property
+    def mails(self) -> Path:
+        """E-mails as they came in."""
+        return self.state / "mails"
+
+    @property
     def spool(self) -> Path:
         """Voice messages and requests that are on disk before they are in the database."""
         return self.state / "spool"

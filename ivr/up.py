@@ -70,6 +70,7 @@ async def run(settings: Settings, console: Console) -> int:
     logs.configure(human=True)
     preflight.check_demo_is_private(settings)
     preflight.check_internal_addresses(settings)
+    preflight.check_notices(settings)
     preflight.check_state(settings.state)
     stop = _stop_signals()
     found = await ensure_runtime(settings, console)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import getaddresses
 
+from ivr.notify.rules import LIFETIME
 from ivr.notify.tables import outbox
 from ivr.store.engine import Unit
 
@@ -20,7 +23,10 @@ def header_text(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Email:
-    """One e-mail; the subject is made fit for a header line when it is put into the outbox."""
+    """One e-mail; the subject is made fit for a header line when it is put into the outbox.
+
+    `to` may name several recipients, apart by commas: each gets an e-mail of their own and sees no other.
+    """
 
     to: str
     subject: str
@@ -32,7 +38,14 @@ class Email:
 async def put_email(unit: Unit, email: Email, *, at: datetime) -> None:
     """Have an e-mail sent once this transaction is committed."""
     subject = header_text(email.subject)
-    await _put(unit, "email", email.to, subject, email.body, email.language, email.ticket_number, at)
+    for recipient in recipients_of(email.to):
+        await _put(unit, "email", recipient, subject, email.body, email.language, email.ticket_number, at)
+
+
+def recipients_of(text: str) -> list[str]:
+    """Every address in a header's text, once; the text itself when it holds none, so that its refusal is seen."""
+    found = [address for _, address in getaddresses([header_text(text)]) if address]
+    return list(dict.fromkeys(found)) or [header_text(text)[:254]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,5 +82,8 @@ async def _put(
         "ticket_number": ticket_number,
         "state": "pending",
         "created_at": at,
+        "key": secrets.token_hex(16),
+        "next_at": at,
+        "expires_at": at + LIFETIME[kind],
     }
     await unit.execute(unit.insert(outbox).values(values))

@@ -6,6 +6,7 @@ import ivr.announcements.tables
 import ivr.callbacks.tables
 import ivr.calls.tables
 import ivr.directory.tables
+import ivr.mail.tables
 import ivr.notify.tables
 import ivr.oncall.tables
 import ivr.tickets.tables  # noqa: F401 - importing them enters them into the metadata

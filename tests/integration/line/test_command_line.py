@@ -98,3 +98,19 @@ def test_doctor_says_what_it_looked_at(tmp_path: Path) -> None:
     done = run("doctor", "--state", str(tmp_path / "state"))
     assert "Asterisk" in done.stdout
     assert "state folder" in done.stdout
+
+
+def test_doctor_says_which_notices_wait_and_names_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ports = ("--sip", "127.0.0.1:1", "--http", "127.0.0.1:2", "--agi", "127.0.0.1:3", "--ami", "127.0.0.1:4")
+    assert (
+        "not configured: e-mail and SMS; these notices wait" in run("doctor", "--state", str(tmp_path), *ports).stdout
+    )
+    monkeypatch.setenv("OMNIVIGIL_SMTP_HOST", "mail.example")
+    wrong = run("doctor", "--state", str(tmp_path), *ports)
+    assert "OMNIVIGIL_SMTP_FROM: is missing" in wrong.stdout
+    assert wrong.returncode == 1
+    refused = run("up", "--state", str(tmp_path), *ports)
+    assert refused.returncode == 2
+    assert "OMNIVIGIL_SMTP_FROM" in refused.stderr

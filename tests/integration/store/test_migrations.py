@@ -143,3 +143,36 @@ async def test_a_migration_that_fails_leaves_everything_as_it_was(store: Store, 
     with pytest.raises(Exception, match="outbox"):
         await store.migrate()
     assert tables(database) == before
+
+
+async def test_notices_from_before_the_worker_are_due_and_have_names(store: Store, database: Path) -> None:
+    await store.migrate("0003")
+    with sqlite3.connect(database) as connection:
+        for _ in range(2):
+            connection.execute(
+                "INSERT INTO outbox (kind, recipient, subject, body, language, state, created_at)"
+                " VALUES ('email', 'p@a.example', 's', 'b', 'fr', 'pending', '2026-01-01 00:00:00')"
+            )
+    connection.close()
+    await store.migrate()
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute("SELECT key, next_at, attempts, state FROM outbox ORDER BY id").fetchall()
+    connection.close()
+    assert [row[1:] for row in rows] == [("2026-01-01 00:00:00", 0, "pending")] * 2
+    assert len({row[0] for row in rows}) == 2
+
+
+async def test_below_the_worker_nothing_is_sent_a_second_time(store: Store, database: Path) -> None:
+    insert = (
+        "INSERT INTO outbox (kind, recipient, subject, body, language, state, created_at, key)"
+        " VALUES (?, 'x', 's', 'b', 'fr', ?, '2026-01-01 00:00:00', ?)"
+    )
+    with sqlite3.connect(database) as connection:
+        for kind, state in (("email", "pending"), ("email", "sent"), ("sms", "unknown"), ("webhook", "pending")):
+            connection.execute(insert, (kind, state, f"{kind}-{state}"))
+    connection.close()
+    await store.migrate("0003")
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT kind, state FROM outbox").fetchall() == [("email", "pending")]
+    connection.close()
+    await store.migrate()
