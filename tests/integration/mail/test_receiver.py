@@ -185,7 +185,7 @@ async def test_a_stranger_who_knows_the_number_gets_a_ticket_of_their_own(line: 
 
 @pytest.mark.parametrize(
     ("status", "tickets", "after"),
-    [("resolved", 1, "in-progress"), ("waiting", 1, "in-progress"), ("closed", 2, "closed")],
+    [("resolved", 1, "reopened"), ("waiting-requester", 1, "in-progress"), ("closed", 2, "closed")],
 )
 async def test_an_answer_reopens_what_is_resolved_and_follows_what_is_closed(
     line: Line, status: str, tickets: int, after: str

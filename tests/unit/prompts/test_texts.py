@@ -8,11 +8,20 @@ from collections.abc import Iterator
 import pytest
 
 from ivr.desk.load import load_desks
-from ivr.prompts.catalog import REQUIRED, REQUIRED_FOR_EMERGENCIES, REQUIRED_FOR_LANGUAGES, read_common
+from ivr.prompts.catalog import (
+    REQUIRED,
+    REQUIRED_FOR_CALLBACKS,
+    REQUIRED_FOR_EMERGENCIES,
+    REQUIRED_FOR_LANGUAGES,
+    read_common,
+)
 
 COMMON = read_common()
 #: What only a desk can know.
 OF_A_DESK = {name for name in REQUIRED + REQUIRED_FOR_EMERGENCIES if name.startswith("closed-")} | {"welcome", "menu"}
+
+#: A number is said after these.
+BEFORE_DIGITS = ("ticket-number", "callback-number", "callback-brief")
 
 
 def shipped(language: str) -> Iterator[tuple[str, str]]:
@@ -30,7 +39,7 @@ def test_each_language_has_the_same_texts() -> None:
 
 
 def test_no_text_is_lacking_and_none_is_unused() -> None:
-    needed = {*REQUIRED, *REQUIRED_FOR_EMERGENCIES, *REQUIRED_FOR_LANGUAGES} - OF_A_DESK
+    needed = {*REQUIRED, *REQUIRED_FOR_EMERGENCIES, *REQUIRED_FOR_LANGUAGES, *REQUIRED_FOR_CALLBACKS} - OF_A_DESK
     assert set(COMMON["fr"]) == needed
 
 
@@ -63,4 +72,4 @@ def test_an_emergency_is_promised_within_30_minutes(language: str) -> None:
 def test_texts_are_short(where: str, text: str) -> None:
     # Some 15 characters are said in a second.
     assert len(text) < (350 if where.split()[-1].startswith(("menu", "closed-emergency")) else 230)
-    assert text[-1] in ".?!" or where.endswith("ticket-number")
+    assert text[-1] in ".?!" or where.endswith(BEFORE_DIGITS)
