@@ -42,3 +42,16 @@ def announcement(
     from bench.announcement import run
 
     asyncio.run(run(Console(highlight=False, width=140), callers=callers, seconds=seconds, output=output))
+
+
+@app.command()
+def queue(
+    live: Annotated[int, typer.Option(help="Callers that wait.")] = 300,
+    held: Annotated[int, typer.Option(help="Places held for callbacks.")] = 1000,
+    seconds: Annotated[float, typer.Option(help="How long CPU is counted each time.")] = 20.0,
+    output: Annotated[Path | None, typer.Option(help="Also write the table here, as Markdown.")] = None,
+) -> None:
+    """CPU and memory of each waiting caller and each held place, packets missing, and how soon a change is heard."""
+    from bench.queue import run
+
+    asyncio.run(run(Console(highlight=False, width=200), live=live, held=held, seconds=seconds, output=output))

@@ -25,6 +25,10 @@ FADE_OUT_S = 0.3
 BEFORE_S = 0.2
 AFTER_S = 0.5
 FADE_IN_S = 0.6
+#: News is said again so soon, in seconds from one beginning to the next, and so often: whoever was being told their
+#: place in the queue when it was said first (7 s, 12 s for newcomers) hears it then.
+AGAIN_S = 7.0
+_AGAIN = 2
 #: What is cut off by news fades this quickly, in seconds.
 CUT_S = 0.1
 #: What waits in the pipe is heard before the news: two pages, 0.8 s. One would run dry each time it is refilled.
@@ -79,6 +83,8 @@ class Programme:
         self._every = int(every_s * RATE) // CHUNK * CHUNK
         self._until_said = self._every
         self._state = b""
+        #: How often what is new will still be said again soon.
+        self._again = 0
         #: What is to be heard before music again.
         self._next = b""
 
@@ -87,6 +93,7 @@ class Programme:
         self._state = state + _SILENCE * (-len(state) % _PACKET)
         cut = self._take(int((CUT_S if self._next else FADE_OUT_S) * RATE))
         self._next = faded(cut, 1, 0)
+        self._again = _AGAIN
         self._say()
 
     def chunk(self) -> bytes:
@@ -100,6 +107,10 @@ class Programme:
         spoken = silence(BEFORE_S) + self._state + silence(AFTER_S) if self._state else b""
         self._next += spoken + faded(self._tune(int(FADE_IN_S * RATE)), 0, 1)
         self._until_said = self._every
+        if self._again:
+            self._again -= 1
+            fades = int((FADE_IN_S + FADE_OUT_S) * RATE)
+            self._until_said = max(CHUNK, int(AGAIN_S * RATE) - len(spoken) - fades)
 
     def _take(self, count: int) -> bytes:
         taken, self._next = self._next[:count], self._next[count:]

@@ -118,6 +118,9 @@ SERVICE_EVENTS = (
     "Hangup",
 )
 
+#: What a queue plays in turn to who waits; each caller may have files of their own by these names.
+WAITING = ("ov-wait", "ov-offer")
+
 #: What may be written into a configuration file between delimiters.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:*@+&\[\]-]*")
 _DISPLAY = re.compile(r'[^\x00-\x1f"<>\[\]\\;]*')
@@ -368,9 +371,11 @@ def _link_waiting(sounds: Path, prompts: FixedPrompts) -> None:
     for language, sound in prompts.waiting.items():
         folder = sounds / f"{language}_ov"
         folder.mkdir(parents=True, exist_ok=True)
-        _link(folder / "ov-wait.ulaw", Path(f"{sound}.ulaw"))
+        for file in WAITING:
+            _link(folder / f"{file}.ulaw", Path(f"{sound}.ulaw"))
     (sounds / "none").mkdir(exist_ok=True)
-    (sounds / "none" / "ov-wait.ulaw").write_bytes(b"\xff" * 160)
+    for file in WAITING:
+        (sounds / "none" / f"{file}.ulaw").write_bytes(b"\xff" * 160)
 
 
 def _write_program(path: Path, command: Sequence[str]) -> None:

@@ -34,6 +34,7 @@ from ivr.desk.load import Desks
 from ivr.desk.schema import CallbackRules
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.queueing.places import Place
 from ivr.queueing.watch import QueueWatch
 from ivr.store.engine import Store, Unit
 
@@ -42,7 +43,9 @@ log = structlog.get_logger()
 #: Seconds between two looks at everything.
 TICK_S = 0.5
 #: A place that was asked for is there within so many seconds, or is asked for again.
-_PLACING_S = 5.0
+_PLACING_S = 15.0
+#: So many places are asked for at one time; Asterisk makes two channels for each.
+_AT_ONCE = 50
 #: How often the attempts are compared with the channels there are, and how long one may be without any, in seconds.
 _COMPARE_S = 3.0
 _LOST_S = 4.0
@@ -321,22 +324,26 @@ class Keeper:
             if one.state == "pending" and clock >= one.deadline:
                 await self._change(one, end(one, "expired", "deadline", clock))
                 await self._give_up(one.id)
-        for one in self.active():
-            await self._stand(one, clock)
+        held: dict[str, list[Place]] = {}
         for queue in self._rules:
             for place in self._watch.places(queue):
-                if place.callback is not None and not self._wanted(place.callback):
+                if place.callback is not None:
+                    held.setdefault(place.callback, []).append(place)
+        for one in self.active():
+            await self._stand(one, clock, held.get(one.id, []))
+        for callback, places in held.items():
+            if not self._wanted(callback):
+                for place in places:
                     await self._channels.hang_up(place.channel)
 
     def _wanted(self, callback: str) -> bool:
         return callback in self._asking or callback in self._active or callback in self._taken_by.values()
 
-    async def _stand(self, one: Callback, clock: datetime) -> None:
+    async def _stand(self, one: Callback, clock: datetime, mine: list[Place]) -> None:
         """See that a callback has its place, or none, and that a customer whose turn it is gets dialled."""
         calendar = self._calendars[one.desk][one.department]
         technicians = self._watch.technicians(one.queue)
         should = stands(one, clock, is_open=calendar.is_open(clock), technicians=technicians)
-        mine = [place for place in self._watch.places(one.queue) if place.callback == one.id]
         proper = [place for place in mine if one.mode == "customer_first" or place.uniqueid not in self._provisional]
         if proper:
             self._placing.pop(one.id, None)
@@ -346,7 +353,9 @@ class Keeper:
         # A place that a technician has just answered is not in the queue any more, but its channel is there.
         answered = set(self._near.get(one.id, {})) - self._provisional - {place.uniqueid for place in mine}
         if should and not proper and not answered:
-            if self._placing.get(one.id, 0.0) <= self._monotonic():
+            now = self._monotonic()
+            under_way = sum(until > now for until in self._placing.values())
+            if self._placing.get(one.id, 0.0) <= now and under_way < _AT_ONCE:
                 await self._place(
                     one.id,
                     desk=one.desk,

@@ -42,7 +42,13 @@ class Offers:
             while len(self._offered) > _MOST:
                 del self._offered[next(iter(self._offered))]
             self._told(call.id, call.desk, self._clock())
-        return Listener(call_id=call.id, desk=call.desk, language=call.language, offered=call.id in self._offered)
+        return Listener(
+            call_id=call.id,
+            desk=call.desk,
+            language=call.language,
+            offered=call.id in self._offered,
+            waited_s=(self._clock() - place.arrived_at).total_seconds(),
+        )
 
     def _may_be_offered(self, queue: str, desk: str, number: str | None, endpoint: str | None) -> bool:
         rules = self._keeper.rules(queue)

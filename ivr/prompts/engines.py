@@ -89,7 +89,7 @@ class CoreSounds:
         {"beep": "beep.wav"}
         | {f"digit-{n}": f"digits/{n}.wav" for n in range(10)}
         | {f"number-{n}": f"digits/{n}.wav" for n in (*range(10, 20), *range(20, 100, 10), "hundred", "et")}
-        | {f"queue-{n}": f"queue-{n}.wav" for n in ("youarenext", "thereare", "callswaiting", "holdtime")}
+        | {f"queue-{n}": f"queue-{n}.wav" for n in ("youarenext", "thereare", "holdtime")}
         | {f"queue-{n}": f"queue-{n}.wav" for n in ("minute", "minutes")}
     )
 

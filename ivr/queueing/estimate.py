@@ -84,7 +84,7 @@ def wait_prompts(position: int, seconds: float | None, language: str) -> tuple[s
     if position == 1:
         place: tuple[str, ...] = ("queue-youarenext",)
     else:
-        place = ("queue-thereare", *number_prompts(position, language), "queue-callswaiting")
+        place = ("queue-thereare", *number_prompts(position, language))
     if seconds is None:
         return place
     minutes = spoken_minutes(seconds)

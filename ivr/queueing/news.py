@@ -1,8 +1,8 @@
 """What each waiting caller is told next: their place, the wait, and the callback when it is offered.
 
 app_queue plays one file to everyone who waits, and looks for it by the channel's language: `fr_ov_3f…` first, then
-`fr_ov`, then `fr`. So each caller has a folder of that name with the file that is theirs, a link that is turned to
-another sound whenever their place changes. Nobody leaves the queue to hear it, and a key pressed meanwhile counts.
+`fr_ov`, then `fr`. So each caller has a folder of that name with the files that are theirs, links that are turned to
+other sounds whenever their place changes. Nobody leaves the queue to hear it, and a key pressed meanwhile counts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from ivr.asterisk.config import WAITING
 from ivr.errors import OmnivigilError
 from ivr.prompts.files import write
 from ivr.queueing.estimate import wait_prompts
@@ -24,8 +25,11 @@ from ivr.queueing.watch import QueueWatch
 
 log = structlog.get_logger()
 
-#: The file that app_queue plays (queues.conf's periodic-announce).
-FILE = "ov-wait"
+#: The files that app_queue plays in turn (queues.conf's periodic-announce).
+FILES = WAITING
+#: Whoever has waited no longer than this, in seconds, is told all at once. Later each announcement is short: while
+#: it is heard, a change of the services' state is not.
+_NEW_S = 20.0
 #: Seconds between two looks; a place that changed meanwhile is told with the next announcement anyway.
 _EVERY_S = 0.5
 #: Estimates change with time alone: everyone's is renewed at least so often, in seconds.
@@ -42,8 +46,11 @@ class Listener:
     desk: str
     language: str
     offered: bool
+    waited_s: float
 
 
+#: For each of FILES the sounds that make it.
+_Files = tuple[tuple[str, ...], ...]
 #: Who a place is, when it is a caller; `waiting` counts all places of the queue.
 Who = Callable[[str, Place], Listener | None]
 #: The file (absolute, without extension) of a prompt: desk, prompt, language.
@@ -59,8 +66,8 @@ class News:
         self._watch = watch
         self._who = who
         self._sound_of = sound_of
-        #: What each caller's file says now, by the name of their folder.
-        self._said: dict[str, tuple[str, ...]] = {}
+        #: What each caller's files say now, by the name of their folder.
+        self._said: dict[str, _Files] = {}
         #: Sounds put together, to their files; in order of making.
         self._made: dict[tuple[str, ...], Path] = {}
 
@@ -86,7 +93,7 @@ class News:
 
     async def refresh(self) -> None:
         """Give everyone who waits now their file, and take away those of who is gone. Raises OSError, BadInput."""
-        wanted: dict[str, tuple[str, ...]] = {}
+        wanted: dict[str, _Files] = {}
         for queue in self._queues:
             for position, place in enumerate(self._watch.places(queue), 1):
                 if place.callback is None and (listener := self._who(queue, place)) is not None:
@@ -96,21 +103,24 @@ class News:
         await asyncio.to_thread(self._write, changed, gone)
         self._said = wanted
 
-    def _files(self, queue: str, position: int, listener: Listener) -> tuple[str, ...]:
-        prompts = wait_prompts(position, self._watch.wait_s(queue, position), listener.language)
-        if listener.offered:
-            prompts = (*prompts, "callback-offer")
-        return tuple(self._sound_of(listener.desk, prompt, listener.language) for prompt in prompts)
+    def _files(self, queue: str, position: int, listener: Listener) -> _Files:
+        place = wait_prompts(position, self._watch.wait_s(queue, position), listener.language)
+        offer = ("callback-offer",) if listener.offered else ()
+        told = ((*place, *offer) if listener.waited_s <= _NEW_S else place, offer or place)
+        return tuple(
+            tuple(self._sound_of(listener.desk, prompt, listener.language) for prompt in prompts) for prompts in told
+        )
 
-    def _write(self, changed: dict[str, tuple[str, ...]], gone: list[str]) -> None:
-        for name, files in changed.items():
+    def _write(self, changed: dict[str, _Files], gone: list[str]) -> None:
+        for name, both in changed.items():
             folder = self._folder / name
             folder.mkdir(exist_ok=True)
-            link = folder / f".{FILE}.next"
-            link.unlink(missing_ok=True)
-            link.symlink_to(self._joined(files))
-            # In one step: Asterisk finds the old one or the new one.
-            link.replace(folder / f"{FILE}.ulaw")
+            for file, sounds in zip(FILES, both, strict=True):
+                link = folder / f".{file}.next"
+                link.unlink(missing_ok=True)
+                link.symlink_to(self._joined(sounds))
+                # In one step: Asterisk finds the old one or the new one.
+                link.replace(folder / f"{file}.ulaw")
         for name in gone:
             shutil.rmtree(self._folder / name, ignore_errors=True)
 

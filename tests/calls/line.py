@@ -153,13 +153,15 @@ def hear(
     *,
     whole: bool = False,
     times: int = 1,
+    language: str | None = None,
 ) -> Heard:
     """Listen until a prompt has begun, so many times, or is over; fails with what was heard instead."""
     heard: list[Heard] = []
 
     def look() -> Heard | None:
         heard[:] = recogniser.recognise(signal())
-        found = [one for one in heard if one.may_be(prompt) and (one.complete or not whole)]
+        mine = [one for one in heard if one.may_be(prompt) and language in (None, one.language)]
+        found = [one for one in mine if one.complete or not whole]
         return found[times - 1] if len(found) >= times else None
 
     try:

@@ -89,10 +89,10 @@ class Busy:
         await asyncio.to_thread(wait_for, lambda: len(self.places()) > before, f"{number} in the queue")
         return call
 
-    async def hear(self, call: RawCall, prompt: str) -> Heard:
+    async def hear(self, call: RawCall, prompt: str, *, language: str | None = None) -> Heard:
         """Listen until a prompt begins, after the one listened for last."""
         mark = self._marks.get(id(call), 0)
-        found = await asyncio.to_thread(hear, self.known, lambda: call.heard()[mark:], prompt)
+        found = await asyncio.to_thread(hear, self.known, lambda: call.heard()[mark:], prompt, language=language)
         self._marks[id(call)] = mark + int((found.start_s + 0.2) * RATE)
         return found
 
@@ -122,6 +122,18 @@ class Busy:
 
         try:
             return wait_for(look, f"{number} {state}", within_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {self.callback(number)}") from None
+
+    def until_attempted(self, number: str, attempts: int, within_s: float = 45.0) -> dict[str, Any]:
+        """Wait until so many attempts came to nothing, and it waits for the next one."""
+
+        def look() -> dict[str, Any] | None:
+            one = self.callback(number)
+            return one if (one["state"], one["attempts"]) == ("pending", attempts) else None
+
+        try:
+            return wait_for(look, f"{attempts} attempts at {number}", within_s)
         except AssertionError as error:
             raise AssertionError(f"{error}; it is {self.callback(number)}") from None
 
@@ -174,7 +186,14 @@ async def busy(folder: Path, running: tuple[Line, int]) -> AsyncIterator[Busy]:
             yield around
         finally:
             await around.gone(*around.callers)
-            for one in line.api("GET", "/v1/callbacks", params={"state": "pending"})["items"]:
-                line.raw_api("POST", f"/v1/callbacks/{one['id']}/cancel", json={})
             for member in line.api("GET", "/v1/queues/support/members"):
                 line.api("DELETE", f"/v1/queues/support/members/{member['endpoint']}")
+    await asyncio.to_thread(wait_for, lambda: _nobody(line), "the end of all callbacks", 60)
+
+
+def _nobody(line: Line) -> bool:
+    """Cancel what can be; an attempt that is under way comes to its end, now that its phones are gone."""
+    for one in line.api("GET", "/v1/callbacks", params={"state": "pending"})["items"]:
+        line.raw_api("POST", f"/v1/callbacks/{one['id']}/cancel", json={})
+    states = ("pending", "dialling", "connected")
+    return not any(line.api("GET", "/v1/callbacks", params={"state": state})["items"] for state in states)

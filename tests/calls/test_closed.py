@@ -131,8 +131,7 @@ async def test_english_while_closed(closed_line: Line, closed_prompts: Recognise
         await call.press("2")
         await asyncio.to_thread(hear, closed_prompts, call.heard, "closed-emergency")
         await call.press("9")
-        again = await asyncio.to_thread(hear, closed_prompts, call.heard, "closed-emergency", times=2)
-        assert again.language == "en"
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "closed-emergency", language="en")
 
 
 async def test_hotline_2024_is_closed_on_saturday(

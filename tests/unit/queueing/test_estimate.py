@@ -104,4 +104,4 @@ def test_numbers_in_recorded_words(number: int, french: str, english: str) -> No
 def test_what_is_told() -> None:
     assert wait_prompts(1, 200, "fr") == ("queue-youarenext", "queue-holdtime", "digit-4", "queue-minutes")
     assert wait_prompts(1, 20, "fr")[-2:] == ("digit-1", "queue-minute")
-    assert wait_prompts(3, None, "en") == ("queue-thereare", "digit-3", "queue-callswaiting")
+    assert wait_prompts(3, None, "en") == ("queue-thereare", "digit-3")
