@@ -79,6 +79,8 @@ def up(
     desks: Annotated[Path | None, typer.Option(help="Folder of desk files instead of the built-in ones.")] = None,
     recordings: Annotated[Path | None, typer.Option(help="Folder of recorded prompts, which win.")] = None,
     piper: Annotated[list[str] | None, typer.Option(help="Piper voice, as fr=VOICE.onnx.")] = None,
+    outbound: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Trunk for calls to the outside.")] = None,
+    homer: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Homer server that gets copies too.")] = None,
 ) -> None:
     """Set everything up on first use and run the line until Ctrl-C."""
     from dataclasses import replace
@@ -91,6 +93,8 @@ def up(
         desks=desks.resolve() if desks else None,
         recordings=recordings.resolve() if recordings else None,
         piper_models=tuple(_model(text) for text in piper or ()),
+        outbound=Address.parse(outbound, field="--outbound") if outbound else None,
+        homer=Address.parse(homer, field="--homer") if homer else None,
     )
     raise typer.Exit(asyncio.run(run(settings, console)))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr import dialling
 from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
 from ivr.asterisk.runtime import Runtime
 from ivr.desk.hours import Calendar, calendars_of
@@ -74,6 +75,8 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
             language=row.language,
             display=row.display,
             caller_id=row.caller_id,
+            rights=row.rights,
+            did=row.did,
         )
         for row in phone_rows(directory.book)
     )
@@ -92,6 +95,8 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
         phones=phones,
         prompts=_fixed_prompts(desks, sounds),
         trunk_hosts=["127.0.0.0/8", *settings.trunk_hosts],
+        outside={right: dialling.patterns(right) for right in dialling.RIGHTS},
+        premium=dialling.PREMIUM_PATTERNS,
         strict_rtp=settings.strict_rtp,
     )
     return Prepared(desks=desks, phones=phones, secrets=known)
@@ -124,6 +129,8 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
     return FixedPrompts(
         not_in_service=sounds.fixed(main.id, "not-in-service", main.languages[0]),
         technician_login=sounds.fixed(main.id, "technician-login", main.languages[0]),
+        not_allowed=sounds.fixed(main.id, "not-allowed", main.languages[0]),
+        no_way_out=sounds.fixed(main.id, "no-way-out", main.languages[0]),
         fallback={
             (desk.id, what, language): sounds.fixed(desk.id, f"fallback-{what}", language)
             for desk in desks.values()

@@ -43,6 +43,9 @@ MODULES = (
     "res_pjsip_dtmf_info",
     "res_pjsip_rfc3326",
     "res_pjsip_logger",
+    "res_hep",
+    "res_hep_pjsip",
+    "res_hep_rtcp",
     "chan_pjsip",
     "codec_ulaw",
     "codec_alaw",
@@ -69,10 +72,12 @@ MODULES = (
     "app_record",
     "app_dial",
     "app_queue",
+    "app_userevent",
     "func_callerid",
     "func_cdr",
     "func_channel",
     "func_cut",
+    "func_db",
     "func_env",
     "func_logic",
     "func_strings",
@@ -113,6 +118,7 @@ SERVICE_EVENTS = (
     "DialBegin",
     "DialEnd",
     "Hangup",
+    "UserEvent",
 )
 
 #: What may be written into a configuration file between delimiters.
@@ -135,6 +141,15 @@ class PhoneAccount:
     language: str
     display: str
     caller_id: str
+    #: Names of the outside contexts it may use, as in `local`.
+    rights: tuple[str, ...] = ()
+    #: Its number for the outside, E.164 digits; empty for none.
+    did: str = ""
+
+    @property
+    def context(self) -> str:
+        """Where its calls begin."""
+        return "-".join((f"from-{self.kind}", *self.rights))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +187,8 @@ class Folders:
     run: Path
     log: Path
     messages: Path
+    #: Call traces that were reported while the service was away.
+    traces: Path
     sounds: Path
 
     @classmethod
@@ -183,12 +200,13 @@ class Folders:
             run=settings.state / "run",
             log=settings.state / "log" / "asterisk",
             messages=settings.spool / "messages",
+            traces=settings.spool / "reported",
             sounds=settings.sounds,
         )
 
     def make(self, runtime: Runtime) -> None:
         """Create the folders, and the data folder whose links lead to the runtime's documentation and voices."""
-        folders = (self.etc, self.run, self.log, self.messages, self.sounds)
+        folders = (self.etc, self.run, self.log, self.messages, self.traces, self.sounds)
         below_home = ("lib/keys", "data", "agi", "spool/outgoing", "spool/tmp")
         for folder in (*folders, *(self.home / name for name in below_home), self.log / "cdr-custom"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -213,6 +231,8 @@ class FixedPrompts:
 
     not_in_service: str
     technician_login: str
+    not_allowed: str
+    no_way_out: str
     #: (desk id, `queue` | `message` | `received`, language) -> sound file.
     fallback: Mapping[tuple[str, str, str], str]
 
@@ -227,6 +247,8 @@ def render(
     phones: Sequence[PhoneAccount],
     prompts: FixedPrompts,
     trunk_hosts: Sequence[str],
+    outside: Mapping[str, Sequence[str]],
+    premium: Sequence[str],
     strict_rtp: bool = True,
 ) -> None:
     """Write every configuration file; raises UnsafeConfiguration before writing any."""
@@ -257,6 +279,15 @@ def render(
         "desks": desks,
         "not_in_service": prompts.not_in_service,
         "technician_login": prompts.technician_login,
+        "not_allowed": prompts.not_allowed,
+        "no_way_out": prompts.no_way_out,
+        "outside": outside,
+        "premium": premium,
+        "outbound": settings.outbound,
+        "hep": settings.hep_collector,
+        "dids": _dids(phones),
+        "contexts": {phone.context: phone for phone in phones if phone.rights},
+        "traces": folders.traces,
         # One second of 8 kHz, 16-bit audio: shorter than that, nothing was said.
         "shortest_message_bytes": 16000,
         "accounts": _accounts(secrets),
@@ -276,12 +307,21 @@ def render(
         _write_private(target, environment.get_template(template.name).render(values))
 
 
+def _dids(phones: Sequence[PhoneAccount]) -> dict[str, list[str]]:
+    """The phones that ring for each number from the outside: several on a shared line."""
+    found: dict[str, list[str]] = {}
+    for phone in phones:
+        if phone.did:
+            found.setdefault(phone.did, []).append(phone.name)
+    return found
+
+
 def _accounts(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
     return [
         {
             "name": "service",
             "secret": secrets["ami_service"],
-            "read": "call,agent,dialplan,system",
+            "read": "call,agent,dialplan,system,user",
             "write": "agent,originate,reporting",
             "events": SERVICE_EVENTS,
         },
@@ -315,7 +355,7 @@ def _check(
         *(text for d in desks for text in (d.id, d.language, d.operator, d.operator_queue)),
         *(text for d in desks for text in (*d.dialled, *d.service_codes)),
         *(text for q in queues for text in (q.id, q.strategy)),
-        *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id)),
+        *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id, p.did, *p.rights)),
         *trunk_hosts,
     ]
     for text in plain:

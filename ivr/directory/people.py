@@ -31,6 +31,8 @@ class Customer:
     address: str | None = None
     phone: str | None = None
     partner_id: int | None = None
+    #: What its phones may dial beyond our own numbers, as in `ivr.dialling`.
+    dial_rights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,8 @@ REQUIRED = (
     "technician-not-logged-in",
     "technician-unknown",
     "not-in-service",
+    "not-allowed",
+    "no-way-out",
     "fallback-queue",
     "fallback-message",
     "fallback-received",
