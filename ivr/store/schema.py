@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ivr.calls.tables
+import ivr.calltrace.tables
 import ivr.directory.tables
 import ivr.notify.tables
 import ivr.tickets.tables  # noqa: F401 - importing them enters them into the metadata
