@@ -13,6 +13,7 @@ from agi_scripts.recording import Recording
 from ivr.asterisk.fastagi import AgiSession
 from ivr.asterisk.queue_members import AmiQueueMembers
 from ivr.calls.log import CallLog
+from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
 from ivr.desk.load import Desks
@@ -44,6 +45,7 @@ class LineContext:
     sounds: Sounds
     bus: EventBus
     clock: Clock
+    traces: CallTraces
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     @property

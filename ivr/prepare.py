@@ -97,6 +97,7 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
         trunk_hosts=["127.0.0.0/8", *settings.trunk_hosts],
         outside={right: dialling.patterns(right) for right in dialling.RIGHTS},
         premium=dialling.PREMIUM_PATTERNS,
+        trace_within_s=next(iter(desks.values())).call_trace.within_min * 60,
         strict_rtp=settings.strict_rtp,
     )
     return Prepared(desks=desks, phones=phones, secrets=known)
@@ -129,6 +130,11 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
     return FixedPrompts(
         not_in_service=sounds.fixed(main.id, "not-in-service", main.languages[0]),
         technician_login=sounds.fixed(main.id, "technician-login", main.languages[0]),
+        tracing={
+            (what, language): sounds.fixed(main.id, what, language)
+            for what in ("trace-received", "trace-reference", "trace-follow-up", "trace-none-away")
+            for language in main.languages
+        },
         not_allowed=sounds.fixed(main.id, "not-allowed", main.languages[0]),
         no_way_out=sounds.fixed(main.id, "no-way-out", main.languages[0]),
         fallback={

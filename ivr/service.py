@@ -18,6 +18,7 @@ from agi_scripts.line import line
 from agi_scripts.message import message
 from agi_scripts.recording import inspect
 from agi_scripts.technician import technician
+from agi_scripts.tracing import tracing
 from api.app import create_app
 from api.services import Health, Services
 from ivr.asterisk import runtime
@@ -29,12 +30,17 @@ from ivr.calls import asterisk_events
 from ivr.calls import store as call_statements
 from ivr.calls.log import CallLog
 from ivr.calls.recovery import Recovery
+from ivr.calltrace.away import AwayReports
+from ivr.calltrace.traces import CallTraces
 from ivr.directory.directory import Directory
 from ivr.directory.numbers import normalise
 from ivr.directory.people import Identity
 from ivr.directory.tokens import Tokens
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.evidence import legs
+from ivr.evidence.collector import Collector
+from ivr.evidence.ring import Ring
 from ivr.prepare import line_secrets, load
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
@@ -87,6 +93,18 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     spool = Spool(settings.spool / "intake")
     ami = Ami(settings.ami.host, settings.ami.port, "service", line_secrets(settings.state)["ami_service"])
     ready = _Ready()
+    ring = Ring()
+    collector = Collector(ring)
+    traces = CallTraces(
+        store=store,
+        spool=Spool(settings.spool / "traces"),
+        ring=ring,
+        directory=directory,
+        desk=next(iter(desks.values())),
+        bus=bus,
+        clock=clock,
+        rtp_ports=settings.rtp,
+    )
     context = LineContext(
         desks=desks,
         calendars=calendars,
@@ -98,6 +116,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         sounds=sounds,
         bus=bus,
         clock=clock,
+        traces=traces,
     )
     agi = FastAgiServer(settings.agi.host, settings.agi.port, lambda session: _converse(session, context))
     api = _api(
@@ -121,6 +140,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await directory.reload()
         async with store.unit() as unit:
             await call_statements.close_left_open(unit, at=clock())
+    await collector.start(settings.hep_collector, settings.homer)
     await ami.connect()
     await agi.start()
     ready.agi = True
@@ -130,6 +150,11 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "call writer": calls.run(),
         "spool": keep_draining(spool, store, bus=bus),
         "events": _follow(ami, calls, context),
+        "evidence": collector.run(),
+        "call traces": traces.keep_draining(),
+        "call traces taken without us": AwayReports(
+            Folders.below(settings).traces, traces, timedelta(seconds=settings.clock_shift_s)
+        ).run(),
         "directory": _renew(directory),
         "claims": _claims(settings, context).run(),
         "recovery": _recovery(settings, context).run(),
@@ -152,6 +177,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await calls.close()
         await spool.close()
         await ami.close()
+        collector.close()
     for task in done:
         if task.get_name() != "stop signal":
             # The supervisor starts us again; what is half dead must not go on taking calls.
@@ -168,6 +194,8 @@ async def _converse(session: AgiSession, context: LineContext) -> None:
                 await message(session, context)
             case "technician":
                 await technician(session, context)
+            case "trace":
+                await tracing(session, context)
             case other:
                 log.error("no such conversation; the dialplan takes the caller", path=other)
 
@@ -215,6 +243,8 @@ async def _follow(ami: Ami, calls: CallLog, context: LineContext) -> None:
     async for event in ami.events():
         try:
             asterisk_events.enter(calls, event, context.clock())
+            if (leg := legs.read(event)) is not None:
+                context.traces.ring.ended(leg)
             if event.get("event", "").startswith("QueueMember"):
                 context.bus.publish("member.changed", context.clock(), _member(event))
         except Exception:

@@ -232,6 +232,8 @@ class FixedPrompts:
     not_in_service: str
     technician_login: str
     not_allowed: str
+    #: By name and language: what *57 says without the service.
+    tracing: Mapping[tuple[str, str], str]
     no_way_out: str
     #: (desk id, `queue` | `message` | `received`, language) -> sound file.
     fallback: Mapping[tuple[str, str, str], str]
@@ -249,6 +251,7 @@ def render(
     trunk_hosts: Sequence[str],
     outside: Mapping[str, Sequence[str]],
     premium: Sequence[str],
+    trace_within_s: int,
     strict_rtp: bool = True,
 ) -> None:
     """Write every configuration file; raises UnsafeConfiguration before writing any."""
@@ -288,6 +291,8 @@ def render(
         "dids": _dids(phones),
         "contexts": {phone.context: phone for phone in phones if phone.rights},
         "traces": folders.traces,
+        "trace_within_s": trace_within_s,
+        "desk_operator_code": desks[0].service_codes[0] if desks[0].service_codes else "",
         # One second of 8 kHz, 16-bit audio: shorter than that, nothing was said.
         "shortest_message_bytes": 16000,
         "accounts": _accounts(secrets),
@@ -370,9 +375,11 @@ def _link_fallback(sounds: Path, prompts: FixedPrompts) -> None:
     """Give the prompts of the service-less dialplan names that it can put together by itself."""
     folder = sounds / "ov" / "fallback"
     folder.mkdir(parents=True, exist_ok=True)
-    for (desk, what, language), sound in prompts.fallback.items():
+    named = {f"{desk}-{what}-{language}": sound for (desk, what, language), sound in prompts.fallback.items()}
+    named |= {f"{what}-{language}": sound for (what, language), sound in prompts.tracing.items()}
+    for name, sound in named.items():
         for extension in ("ulaw", "alaw", "g722", "sln16"):
-            _link(folder / f"{desk}-{what}-{language}.{extension}", Path(f"{sound}.{extension}"))
+            _link(folder / f"{name}.{extension}", Path(f"{sound}.{extension}"))
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -26,8 +26,8 @@ call_traces = Table(
     Column("language", String(5), nullable=False),
     Column("started_at", Moment),
     Column("reported_at", Moment, nullable=False),
-    #: Times that the user reported this call.
-    Column("reports", Integer, nullable=False),
+    #: One id for each time that the user reported this call.
+    Column("report_ids", json_type(), nullable=False),
     #: MOS of the worse direction; null is unknown.
     Column("mos", Float),
     Column("cause", String(20), nullable=False),

@@ -206,6 +206,15 @@ class Queue(_Part):
     max_wait_s: Annotated[int, Field(ge=30, le=14_400)] = 3600
 
 
+class CallTrace(_Part):
+    """*57, the report of a call that went badly."""
+
+    #: Who is told, and whose tickets its reports become.
+    department: Identifier
+    #: A call can be reported this many minutes after its end.
+    within_min: Annotated[int, Field(ge=1, le=30)] = 30
+
+
 class Menu(_Part):
     """What the keys do."""
 
@@ -242,6 +251,8 @@ class Desk(_Part):
     languages: Annotated[tuple[Language, ...], Field(min_length=1)]
     menu: Menu
     departments: Annotated[dict[Identifier, Department], Field(min_length=1)]
+    #: Without it, the reports go to the menu's operator.
+    trace: CallTrace | None = None
     queues: dict[Identifier, Queue] = {}
     hours: Week
     holidays: Holidays | None = None
@@ -255,6 +266,11 @@ class Desk(_Part):
     def dialled(self) -> tuple[str, ...]:
         """Every way to dial this desk, with digits only."""
         return (*self.numbers, *self.aliases)
+
+    @property
+    def call_trace(self) -> CallTrace:
+        """How reports of bad calls are taken."""
+        return self.trace or CallTrace(department=self.menu.operator)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -297,6 +313,8 @@ class Desk(_Part):
         named = [("menu.operator", self.menu.operator)]
         named += [(f"menu.keys.{key}", department) for key, department in self.menu.keys.items()]
         named += [(f"service_codes.{code}", department) for code, department in self.service_codes.items()]
+        if self.trace is not None:
+            named.append(("trace.department", self.trace.department))
         for field, department in named:
             if department not in self.departments:
                 mend = f"use one of: {', '.join(self.departments)}"

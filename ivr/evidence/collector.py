@@ -1,10 +1,9 @@
-"""Receives Asterisk's copies of SIP and RTCP (HEP) on loopback, into the ring, and on to a Homer server if there is one."""
+"""Receives Asterisk's copies of SIP and RTCP (HEP) on loopback; into the ring, and on to a Homer server."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from typing import cast
 
 import structlog
 
@@ -41,7 +40,7 @@ class Collector(asyncio.DatagramProtocol):
             mirror, _ = await loop.create_datagram_endpoint(
                 asyncio.DatagramProtocol, remote_addr=(homer.host, homer.port)
             )
-            self._homer = cast("asyncio.DatagramTransport", mirror)
+            self._homer = mirror
 
     @property
     def port(self) -> int:

@@ -63,7 +63,7 @@ def read(event: Mapping[str, str]) -> EndedLeg | None:
         remote=event.get("remote") or None,
         their_number=event.get("connectedlinenum") or None,
         rtcp=event.get("rtcp", ""),
-        feature=event.get("kind") == "feature",
+        feature=event.get("kind", "") != "",
     )
 
 

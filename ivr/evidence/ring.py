@@ -99,7 +99,7 @@ class Ring:
             del self._dialogs[call_id]
             self.size -= oldest.size
         while self._calls and now - next(iter(self._calls.values())).ended > self._keep_s:
-            linkedid, call = self._calls.popitem(last=False)
+            _, call = self._calls.popitem(last=False)
             for leg in call.legs.values():
                 mine = self._of_phone.get(leg.name)
                 if mine is not None and call in mine:

@@ -80,7 +80,7 @@ def _sent(told: object) -> tuple[int, int, int, int, int] | None:
 
 
 def round_trip_ms(report: Report) -> float | None:
-    """There and back, from the moment we sent what the report answers (RFC 3550 section 6.4.1); None if it cannot be."""
+    """There and back, since we sent what the report answers (RFC 3550 section 6.4.1); None if it cannot be."""
     if report.lsr == 0:
         return None
     arrival = int((report.at + _NTP) * 65536) & 0xFFFFFFFF

@@ -51,10 +51,7 @@ def read(payload: bytes) -> Message:
     first = "".join(sign for sign in text.partition("\n")[0] if sign.isprintable())[:120]
     request = _REQUEST.match(first)
     origin, agent, port, address = (pattern.search(text) for pattern in (_FROM, _AGENT, _MEDIA, _ADDRESS))
-    if request:
-        what = request[1]
-    else:
-        what = first.removeprefix("SIP/2.0 ")[:60]
+    what = request[1] if request else first.removeprefix("SIP/2.0 ")[:60]
     return Message(
         what=what,
         request=request is not None,

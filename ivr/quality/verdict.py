@@ -118,12 +118,12 @@ def _cause(
         return "trunk" if call.far is not None and call.far.trunk else "other-party"
     if not near_bad:
         return "inconclusive"
+    if far_up.bad is None:
+        # The gaps may have come with the other leg's audio, or both sides' may be ours.
+        return "inconclusive"
     if near_slow.bad or (near_up.bad and near_down.bad):
         return "access"
-    if near_up.bad:
-        return "uplink"
-    # Without the other leg's figures the gaps may have come with its audio.
-    return "downlink" if far_up.bad is not None else "inconclusive"
+    return "uplink" if near_up.bad else "downlink"
 
 
 def _silent(leg: Leg) -> bool:

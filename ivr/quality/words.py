@@ -80,7 +80,7 @@ _REASONS = {
 
 _ADVICE = {
     "fr": {
-        "uplink": "Vérifiez la charge montante du lien Internet, la priorité donnée à la voix et le câblage du téléphone.",
+        "uplink": "Vérifiez la charge montante du lien Internet, la priorité de la voix et le câblage du téléphone.",
         "downlink": "Vérifiez la charge descendante du lien Internet et le Wi-Fi ou le commutateur du téléphone.",
         "access": "Vérifiez le lien Internet avec votre fournisseur d’accès, puis le routeur et le réseau local.",
         "other-party": "Le défaut est chez l’interlocuteur : demandez-lui de vérifier son lien Internet et son réseau.",

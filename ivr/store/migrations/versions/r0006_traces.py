@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("language", sa.String(length=5), nullable=False),
         sa.Column("started_at", MOMENT),
         sa.Column("reported_at", MOMENT, nullable=False),
-        sa.Column("reports", sa.Integer(), nullable=False),
+        sa.Column("report_ids", JSONS, nullable=False),
         sa.Column("mos", sa.Float()),
         sa.Column("cause", sa.String(length=20), nullable=False),
         sa.Column("confidence", sa.Float(), nullable=False),
