@@ -10,7 +10,7 @@ from fastapi.security import HTTPBearer
 
 from api import problems
 from api.guard import BodyGuard, TokenGuard
-from api.routers import calls, description, desks, events, health, messages, queues, tickets
+from api.routers import call_traces, calls, description, desks, events, health, messages, queues, tickets
 from api.services import Services
 
 _ABOUT = """
@@ -31,7 +31,7 @@ def create_app(services: Services) -> FastAPI:
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]
     v1 = APIRouter(prefix="/v1", dependencies=described, responses=problems.DESCRIBED)
-    for resource in (tickets, calls, events, queues, desks, messages):
+    for resource in (tickets, calls, call_traces, events, queues, desks, messages):
         v1.include_router(resource.router)
     app.include_router(v1)
     # The last one added is the first one asked.

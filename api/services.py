@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ivr.calls.log import CallLog
+from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
@@ -78,3 +79,6 @@ class Services:
     clock: Clock
     #: Folder of the voice messages' recordings.
     messages: Path
+    traces: CallTraces
+    #: Rings the first phone and then, for whoever answers it, the second. Raises Unavailable.
+    connect_phones: Callable[[str, str], Awaitable[None]]

@@ -133,6 +133,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             health=lambda: _health(store, ami, ready),
             clock=clock,
             messages=Folders.below(settings).messages,
+            traces=traces,
+            connect_phones=lambda first, second: _connect_phones(ami, first, second),
         ),
     )
     with contextlib.suppress(Unavailable):
@@ -263,6 +265,19 @@ def _member(event: Fields) -> dict[str, Any]:
         "in_call": member.in_call,
         "status": member.status,
     }
+
+
+async def _connect_phones(ami: Ami, first: str, second: str) -> None:
+    fields = {
+        "Channel": f"PJSIP/{first}",
+        "Context": "trace-call-back",
+        "Exten": second,
+        "Priority": "1",
+        "CallerID": f"*57 <{second}>",
+        "Timeout": "30000",
+        "Async": "true",
+    }
+    await ami.action("Originate", fields)
 
 
 async def _renew(directory: Directory) -> None:

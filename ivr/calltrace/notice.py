@@ -20,7 +20,7 @@ _WORDS = {
         "device": "Téléphone : {device}, avec {other}",
         "at": "Appel : {started} ; signalé le {at:%Y-%m-%d à %H:%M:%S} ({zone})",
         "mos": "Note (MOS) : {mos}",
-        "verdict": "Constat : {verdict} (confiance : {confidence:.0%})",
+        "verdict": "Constat : {verdict} (confiance : {confidence})",
         "report": "Rapport : /v1/call-traces/{id}/report",
         "advice": "Recommandation : {advice}",
         "unknown": "inconnu",
@@ -42,7 +42,7 @@ _WORDS = {
         "device": "Phone: {device}, with {other}",
         "at": "Call: {started}; reported on {at:%Y-%m-%d at %H:%M:%S} ({zone})",
         "mos": "Score (MOS): {mos}",
-        "verdict": "Finding: {verdict} (confidence: {confidence:.0%})",
+        "verdict": "Finding: {verdict} (confidence: {confidence})",
         "report": "Report: /v1/call-traces/{id}/report",
         "advice": "Recommendation: {advice}",
         "unknown": "unknown",
@@ -61,9 +61,16 @@ _WORDS = {
 def summary(intake: TraceIntake, language: str) -> str:
     """The verdict with its reasons, for the ticket."""
     found = _WORDS[words.language_of(language)]
-    mos = f"{intake.mos:.1f}" if intake.mos is not None else found["unknown"]
+    mos = _mos(intake, language)
     lines = [found["mos"].format(mos=mos), words.cause_text(intake.verdict, language)]
     return "\n".join([*lines, *words.reason_texts(intake.verdict, language)])
+
+
+def _mos(intake: TraceIntake, language: str) -> str:
+    if intake.mos is None:
+        return _WORDS[words.language_of(language)]["unknown"]
+    text = f"{intake.mos:.1f}"
+    return text.replace(".", ",") if language == "fr" else text
 
 
 def emails(intake: TraceIntake, *, trace_id: str, number: int, unanswered: bool) -> list[Email]:
@@ -84,9 +91,9 @@ def emails(intake: TraceIntake, *, trace_id: str, number: int, unanswered: bool)
         "started": f"{intake.started.astimezone(zone):%H:%M:%S}" if intake.started else found["unknown"],
         "at": intake.at.astimezone(zone),
         "zone": intake.notice.timezone,
-        "mos": f"{intake.mos:.1f}" if intake.mos is not None else found["unknown"],
+        "mos": _mos(intake, staff),
         "verdict": words.cause_text(intake.verdict, staff),
-        "confidence": intake.confidence,
+        "confidence": f"{intake.confidence * 100:.0f}" + (" %" if staff == "fr" else "%"),
         "advice": words.advice(intake.verdict, staff),
     }
     names = ["title", *(["unanswered"] if unanswered else []), "ticket", "account", "device", "at", "mos", "verdict"]

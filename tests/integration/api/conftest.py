@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.services import Health, Services
 from ivr.calls.log import CallLog
+from ivr.calltrace.traces import CallTraces
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks, load_desks
 from ivr.directory.demo import load_demo
@@ -26,7 +27,9 @@ from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens, keep_token
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.evidence.ring import Ring
 from ivr.store.engine import Store, open_store
+from ivr.tickets.spool import Spool
 from ivr.tickets.store import open_tickets
 from tests.integration.store.conftest import _logs, _threads_end, database, database_away, store
 
@@ -87,6 +90,8 @@ class Line:
 
     services: Services
     members: FakeMembers
+    #: Phones that were rung for one another.
+    connected: list[tuple[str, str]]
     health: Health = field(default_factory=lambda: Health(taking_calls=True, components={"asterisk": "ok"}))
     app: FastAPI | None = None
     url: str = ""
@@ -131,6 +136,21 @@ async def line(store: Store, tmp_path: Path, desks: Desks) -> AsyncIterator[Line
     members = FakeMembers()
     folder = tmp_path / "messages"
     folder.mkdir()
+    traces = CallTraces(
+        store=store,
+        spool=Spool(tmp_path / "traces"),
+        ring=Ring(),
+        directory=directory,
+        desk=next(iter(desks.values())),
+        bus=bus,
+        clock=lambda: NOW,
+        rtp_ports=(10000, 12000),
+    )
+    connected: list[tuple[str, str]] = []
+
+    async def connect(first: str, second: str) -> None:
+        connected.append((first, second))
+
     services = Services(
         store=store,
         directory=directory,
@@ -143,8 +163,10 @@ async def line(store: Store, tmp_path: Path, desks: Desks) -> AsyncIterator[Line
         health=health,
         clock=lambda: NOW,
         messages=folder,
+        traces=traces,
+        connect_phones=connect,
     )
-    made = Line(services=services, members=members)
+    made = Line(services=services, members=members, connected=connected)
     made.app = create_app(services)
     async with serving(made.app, bus) as made.url:
         yield made
