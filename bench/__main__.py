@@ -30,3 +30,17 @@ def menu(
 
     console = Console(highlight=False, width=140)
     asyncio.run(run(console, rate=rate, seconds=seconds, rounds=rounds, ramp=ramp, output=output))
+
+
+@app.command()
+def verdict(
+    calls: Annotated[int, typer.Option(min=1, max=9999, help="How many calls; every fault has its turn.")] = 200,
+    seconds: Annotated[float, typer.Option(help="How long each call lasts.")] = 20.0,
+    together: Annotated[int, typer.Option(help="Calls at the same time.")] = 16,
+    output: Annotated[Path | None, typer.Option(help="Also write the matrix here, as Markdown.")] = None,
+) -> None:
+    """Loss, jitter and delay on one side and direction at a time: on whose side the verdict sees them."""
+    from bench.verdict import run
+
+    console = Console(highlight=False, width=140)
+    asyncio.run(run(console, calls=calls, seconds=seconds, together=together, output=output))

@@ -99,11 +99,11 @@ def direction(reports: Iterable[Report], *, packets: int | None, lost: int | Non
     """
     points: list[Point] = []
     before: Report | None = None
-    expected_in_all, heard = 0, False
+    jitters: list[float] = []
+    expected_in_all = 0
     for report in sorted(reports, key=lambda one: one.at):
         if before is not None and report.source != before.source:
             before = None
-        heard = heard or report.highest > 0
         if before is not None:
             expected = (report.highest - before.highest) & 0xFFFF
             gone = report.lost - before.lost
@@ -116,13 +116,15 @@ def direction(reports: Iterable[Report], *, packets: int | None, lost: int | Non
                 points.append(
                     Point(at=report.at, expected=expected, lost=max(0, gone), jitter_ms=report.jitter_ms, rtt_ms=trip)
                 )
+        if report.highest & 0xFFFF:
+            jitters.append(report.jitter_ms)
         before = report
     if theirs and lost is None:
         if not points:
             return Direction()
         lost = sum(point.lost for point in points)
         packets = expected_in_all - lost
-    jitters = sorted(point.jitter_ms for point in points)
+    jitters = sorted(jitters)
     jitter = jitters[len(jitters) // 2] if jitters else None
     return Direction(packets=packets, lost=lost, jitter_ms=jitter, points=tuple(points))
 
