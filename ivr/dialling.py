@@ -6,6 +6,7 @@ has them: `1 876 ...` looks like a call next door and is Jamaica, toll fraud's f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Literal, get_args
@@ -56,12 +57,24 @@ def patterns(right: Right) -> tuple[str, ...]:
 @cache
 def _areas(country: str) -> tuple[str, ...]:
     """Area codes of Canada, of the United States, or of the plan's `other` countries."""
+    abroad = [area for area in map(str, range(200, 1000)) if _abroad(area)]
+    if country == "other":
+        return tuple(abroad)
     found = []
-    for area in range(200, 1000):
+    for area in map(str, range(200, 1000)):
         number = phonenumbers.parse(f"+1{area}2345678")
-        if phonenumbers.number_type(number) not in _ORDINARY:
-            continue
-        region = phonenumbers.region_code_for_number(number)
-        if region == country or (country == "other" and region not in ("CA", "US")):
-            found.append(str(area))
+        ordinary = phonenumbers.number_type(number) in _ORDINARY
+        if ordinary and area not in abroad and phonenumbers.region_code_for_number(number) == country:
+            found.append(area)
     return tuple(found)
+
+
+@cache
+def _abroad(area: str) -> bool:
+    """Whether it is of a country of the plan other than Canada and the United States."""
+    for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]:
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+        leading = metadata.leading_digits if metadata is not None and region not in ("CA", "US") else None
+        if leading is not None and re.fullmatch(leading, area):
+            return True
+    return False

@@ -121,8 +121,10 @@ def _cause(
     if far_up.bad is None:
         # The gaps may have come with the other leg's audio, or both sides' may be ours.
         return "inconclusive"
-    if near_slow.bad or (near_up.bad and near_down.bad):
+    if bool(near_up.bad) == bool(near_down.bad):
+        # Both, or neither: then it is the round trip, which has no direction.
         return "access"
+    # A queue that shakes one direction makes the round trip long too.
     return "uplink" if near_up.bad else "downlink"
 
 
