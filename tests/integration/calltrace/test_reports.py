@@ -100,7 +100,7 @@ class TestTicket:
         ],
     )
     async def test_ov16_and_ov24_who_gets_it(
-        self, world: World, phone: str, how: dict[str, int], route: str, level: int | None
+        self, world: World, phone: str, how: dict[str, Any], route: str, level: int | None
     ) -> None:
         await report(world, phone, **how)
         (ticket,), (trace,) = await rows(world, tickets), await rows(world, call_traces)

@@ -64,7 +64,7 @@ def test_no_audio_at_all() -> None:
 
 def reported(name: str, minutes_ago: float, **shared: str) -> Reported:
     values: dict[str, str | None] = {"trunk": None, "site": None, "codec": None} | shared
-    return Reported(id=name, at=NOW - timedelta(minutes=minutes_ago), **values)  # type: ignore[arg-type]
+    return Reported(id=name, at=NOW - timedelta(minutes=minutes_ago), **values)
 
 
 class TestTogether:

@@ -23,7 +23,7 @@ def packet(payload: bytes, *, kind: int = SIP, at: float = 1.5) -> Packet:
 
 def checksum(data: bytes) -> int:
     data += b"\x00" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total
