@@ -44,3 +44,18 @@ def verdict(
 
     console = Console(highlight=False, width=140)
     asyncio.run(run(console, calls=calls, seconds=seconds, together=together, output=output))
+
+
+@app.command()
+def evidence(
+    calls: Annotated[int, typer.Option(min=1, max=9999, help="Calls a round.")] = 60,
+    seconds: Annotated[float, typer.Option(help="How long each call lasts.")] = 30.0,
+    together: Annotated[int, typer.Option(help="Calls at the same time.")] = 20,
+    rounds: Annotated[int, typer.Option(help="Times that each way has its turn; medians are printed.")] = 3,
+    output: Annotated[Path | None, typer.Option(help="Also write the table here, as Markdown.")] = None,
+) -> None:
+    """What the evidence of every call costs: the same calls with it and without."""
+    from bench.evidence import run
+
+    console = Console(highlight=False, width=140)
+    asyncio.run(run(console, calls=calls, seconds=seconds, together=together, rounds=rounds, output=output))
