@@ -10,7 +10,7 @@ import structlog
 
 from agi_scripts.context import LineContext, endpoint_of
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
-from ivr.calltrace.away import last_call
+from ivr.calltrace.away import LastCall, last_call
 from ivr.calltrace.intake import TraceIntake
 from ivr.calltrace.traces import CallTraces, Receipt, new_report_id
 from ivr.evidence.ring import EndedCall
@@ -30,7 +30,8 @@ _Say = Callable[[str], Awaitable[None]]
 async def tracing(session: AgiSession, context: LineContext) -> None:
     """Report the last call of the phone that dials.
 
-    Argument: the phone's channels at this moment. A failure is the dialplan's to answer: it keeps the report.
+    Arguments: the phone's channels at this moment, and what Asterisk remembers of its last call. Both come with
+    the call, so that who hangs up at once has reported all the same. A failure is the dialplan's to answer: it keeps the report.
     """
     traces = context.traces
     phone = endpoint_of(session)
@@ -50,11 +51,12 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
             await session.set_variable("OV_NEXT", "done")
             return
         report_id = new_report_id()
-        if await _in_another_call(session, phone):
+        channels, remembered = (*session.args, "", "")[:2]
+        if len(channels.split()) > 1 and await _in_another_call(session, phone):
             await say("trace-in-call")
             await session.set_variable("OV_NEXT", "done")
             return
-        call, intake = await _find(session, traces, phone, report_id)
+        call, intake = await _find(traces, phone, last_call(phone, remembered), report_id)
         if intake is None:
             sound = await context.sounds.of(desk.id, "trace-none", language, {})
             key = await session.get_option(sound, "1", 5000)
@@ -92,19 +94,15 @@ async def _confirm(receipt: Receipt, say: _Say) -> None:
 
 async def _in_another_call(session: AgiSession, phone: str) -> bool:
     """Whether the phone is in a call beside this one; one that is just being hung up is given a moment."""
-    channels = session.args[0] if session.args else ""
-    if len(channels.split()) < 2:
-        return False
     await asyncio.sleep(_ARRIVING_S)
     channels = await session.get_variable(f"CHANNELS(^PJSIP/{phone}-)") or ""
     return len(channels.split()) > 1
 
 
 async def _find(
-    session: AgiSession, traces: CallTraces, phone: str, report_id: str
+    traces: CallTraces, phone: str, remembered: LastCall | None, report_id: str
 ) -> tuple[EndedCall | None, TraceIntake | None]:
     """The call that is meant: the ring's, or after a restart the one that Asterisk itself remembers."""
-    remembered = last_call(phone, await session.get_variable(f"DB(ov/{phone})") or "")
     call = traces.last_call(phone)
     recent = remembered is not None and time.time() - remembered.ended <= traces.within_s
     if remembered is not None and recent and (call is None or remembered.leg.linkedid != call.linkedid):

@@ -5,6 +5,7 @@ Strict: whatever is not whole and plausible is refused, for anybody on this mach
 
 from __future__ import annotations
 
+import socket
 import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
@@ -31,6 +32,23 @@ _LENGTHS = {
     _KIND: 1,
 }
 _HEAD = struct.Struct("!HHH")
+#: The beginning of every datagram of res_hep's over IPv4: heads (6 bytes) and values in turn.
+_USUAL = struct.Struct("!6x6sB6sB6sH6sH6sI6sI6sB6sI6s4s6s4s")
+_USUAL_HEADS = tuple(
+    _HEAD.pack(0, kind, length)
+    for kind, length in (
+        (_FAMILY, 7),
+        (_PROTOCOL, 7),
+        (_SPORT, 8),
+        (_DPORT, 8),
+        (_SECONDS, 10),
+        (_MICROS, 10),
+        (_KIND, 7),
+        (12, 10),
+        (_SRC4, 10),
+        (_DST4, 10),
+    )
+)
 
 
 class HepGarbage(OmnivigilError):
@@ -54,6 +72,38 @@ def parse(datagram: bytes) -> Packet:
     """Read a datagram. Raises HepGarbage."""
     if len(datagram) < 6 or datagram[:4] != b"HEP3" or int.from_bytes(datagram[4:6], "big") != len(datagram):
         raise HepGarbage(problem="not HEP3, or of another length than it says")
+    return _usual(datagram) or _packet(_chunks(datagram))
+
+
+def _usual(datagram: bytes) -> Packet | None:
+    """A datagram over IPv4 laid out as res_hep always does, in one go; None for any other."""
+    if len(datagram) < _USUAL.size + 12:
+        return None
+    found = _USUAL.unpack_from(datagram)
+    length = int.from_bytes(datagram[_USUAL.size + 4 : _USUAL.size + 6], "big")
+    place = _USUAL.size + length
+    if (
+        found[0::2] != _USUAL_HEADS
+        or found[1] != 2
+        or found[11] >= 1_000_000
+        or length < 6
+        or datagram[_USUAL.size : _USUAL.size + 4] != b"\x00\x00\x00\x11"
+        or datagram[place : place + 4] != b"\x00\x00\x00\x0f"
+        or place + int.from_bytes(datagram[place + 4 : place + 6], "big") != len(datagram)
+    ):
+        return None
+    return Packet(
+        at=found[9] + found[11] / 1e6,
+        kind=found[13],
+        src=(socket.inet_ntoa(found[17]), found[5]),
+        dst=(socket.inet_ntoa(found[19]), found[7]),
+        tcp=found[3] == _TCP,
+        correlation=datagram[_USUAL.size + 6 : place].decode("utf-8", "replace"),
+        payload=datagram[place + 6 :],
+    )
+
+
+def _chunks(datagram: bytes) -> dict[int, bytes]:
     chunks: dict[int, bytes] = {}
     place = 6
     while place < len(datagram):
@@ -68,7 +118,7 @@ def parse(datagram: bytes) -> Packet:
                 raise HepGarbage(problem="a chunk comes twice or has a wrong size", chunk=kind)
             chunks[kind] = body
         place += length
-    return _packet(chunks)
+    return chunks
 
 
 def _packet(chunks: dict[int, bytes]) -> Packet:

@@ -33,6 +33,21 @@ def test_a_real_datagram() -> None:
     assert (found.src, found.dst, found.tcp) == (("127.0.0.1", 33703), ("127.0.0.1", 6260), False)
 
 
+def test_read_in_one_go_or_piece_by_piece_it_is_the_same() -> None:
+    """As res_hep lays it out, and with its chunks the other way round."""
+    heads = REAL[6:]
+    chunks, place = [], 0
+    while place < len(heads):
+        length = int.from_bytes(heads[place + 4 : place + 6], "big")
+        chunks.append(heads[place : place + length])
+        place += length
+    other = REAL[:6] + b"".join(reversed(chunks))
+    # The capture id is the chunk that only the usual layout has.
+    usual = chunks[:7] + [b"\x00\x00\x00\x0c\x00\x0a\x00\x00\x00\x01"] + chunks[7:]
+    body = b"".join(usual)
+    assert parse(other) == parse(REAL) == parse(b"HEP3" + (6 + len(body)).to_bytes(2, "big") + body)
+
+
 def test_there_and_back() -> None:
     assert parse(build(PACKET)) == PACKET
 

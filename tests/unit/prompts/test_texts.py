@@ -63,4 +63,4 @@ def test_an_emergency_is_promised_within_30_minutes(language: str) -> None:
 def test_texts_are_short(where: str, text: str) -> None:
     # Some 15 characters are said in a second.
     assert len(text) < (350 if where.split()[-1].startswith(("menu", "closed-emergency")) else 230)
-    assert text[-1] in ".?!" or where.endswith("ticket-number")
+    assert text[-1] in ".?!" or where.endswith(("ticket-number", "trace-reference"))
