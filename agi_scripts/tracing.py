@@ -11,14 +11,13 @@ import structlog
 from agi_scripts.context import LineContext, endpoint_of
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.calltrace.away import LastCall, last_call
-from ivr.calltrace.intake import TraceIntake
 from ivr.calltrace.traces import CallTraces, Receipt, new_report_id
 from ivr.evidence.ring import EndedCall
 
 log = structlog.get_logger()
 
 #: The user hears something after this long, in seconds, whether the ticket is committed or not.
-_FIRST_WORD_S = 0.12
+_FIRST_WORD_S = 0.05
 #: A call's last words may still be on their way to us for so long, in seconds.
 _ARRIVING_S = 0.4
 
@@ -31,7 +30,7 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
     """Report the last call of the phone that dials.
 
     Arguments: the phone's channels at this moment, and what Asterisk remembers of its last call. Both come with
-    the call, so that who hangs up at once has reported all the same. A failure is the dialplan's to answer: it keeps the report.
+    the call, so that who hangs up at once has reported all the same. After a failure the dialplan keeps the report.
     """
     traces = context.traces
     phone = endpoint_of(session)
@@ -56,19 +55,22 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
             await say("trace-in-call")
             await session.set_variable("OV_NEXT", "done")
             return
-        call, intake = await _find(traces, phone, last_call(phone, remembered), report_id)
-        if intake is None:
+        found = await _find(traces, phone, last_call(phone, remembered))
+        if found is None:
             sound = await context.sounds.of(desk.id, "trace-none", language, {})
             key = await session.get_option(sound, "1", 5000)
             await session.set_variable("OV_NEXT", "support" if key == "1" else "done")
             return
-        taking = asyncio.ensure_future(traces.take_in(intake))
+        taking = asyncio.ensure_future(_take_in(traces, found, phone, report_id))
         await asyncio.wait({taking}, timeout=_FIRST_WORD_S)
-        if not taking.done():
-            await say("trace-thanks")
-        receipt = await taking
-        if call is not None and receipt.trace_id is not None:
-            context.aside(traces.settle(call, phone, report_id), f"last figures of call trace {receipt.trace_id}")
+        try:
+            if not taking.done():
+                await say("trace-thanks")
+        finally:
+            # Also when the caller is gone by now.
+            receipt = await taking
+            if isinstance(found, EndedCall) and receipt.trace_id is not None:
+                context.aside(traces.settle(found, phone, report_id), f"last figures of call trace {receipt.trace_id}")
         await _confirm(receipt, say)
         await session.set_variable("OV_NEXT", "done")
     except CallHungUp:
@@ -99,18 +101,21 @@ async def _in_another_call(session: AgiSession, phone: str) -> bool:
     return len(channels.split()) > 1
 
 
-async def _find(
-    traces: CallTraces, phone: str, remembered: LastCall | None, report_id: str
-) -> tuple[EndedCall | None, TraceIntake | None]:
+async def _find(traces: CallTraces, phone: str, remembered: LastCall | None) -> EndedCall | LastCall | None:
     """The call that is meant: the ring's, or after a restart the one that Asterisk itself remembers."""
     call = traces.last_call(phone)
-    recent = remembered is not None and time.time() - remembered.ended <= traces.within_s
-    if remembered is not None and recent and (call is None or remembered.leg.linkedid != call.linkedid):
+    if remembered is None or time.time() - remembered.ended > traces.within_s:
+        return call
+    if call is None or remembered.leg.linkedid != call.linkedid:
         # Asterisk knows a later call than the ring: its end is still on its way, or came before our start.
         await asyncio.sleep(_ARRIVING_S)
         call = traces.last_call(phone)
-        if call is None or remembered.leg.linkedid != call.linkedid:
-            return None, traces.intake_alone(remembered.leg, report_id=report_id, source="phone")
-    if call is None:
-        return None, None
-    return call, await asyncio.to_thread(traces.intake, call, phone, report_id=report_id)
+    return call if call is not None and remembered.leg.linkedid == call.linkedid else remembered
+
+
+async def _take_in(traces: CallTraces, found: EndedCall | LastCall, phone: str, report_id: str) -> Receipt:
+    if isinstance(found, LastCall):
+        intake = traces.intake_alone(found.leg, report_id=report_id, source="phone")
+    else:
+        intake = await asyncio.to_thread(traces.intake, found, phone, report_id=report_id)
+    return await traces.take_in(intake)

@@ -59,3 +59,16 @@ def evidence(
 
     console = Console(highlight=False, width=140)
     asyncio.run(run(console, calls=calls, seconds=seconds, together=together, rounds=rounds, output=output))
+
+
+@app.command()
+def trace(
+    rate: Annotated[float, typer.Option(help="Reports a second.")] = 10.0,
+    seconds: Annotated[float, typer.Option(help="For how long.")] = 30.0,
+    output: Annotated[Path | None, typer.Option(help="Also write the line here.")] = None,
+) -> None:
+    """How soon *57 answers, under load: the first sound after the answer."""
+    from bench.trace import run
+
+    console = Console(highlight=False, width=140)
+    asyncio.run(run(console, rate=rate, seconds=seconds, output=output))

@@ -15,6 +15,7 @@ from sipsim.impaired import GOOD, PhoneCall, TrunkEnd
 from sipsim.raw import CallFailed
 
 from bench.menu import _cpu_s
+from bench.trace import _until_up
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
 from ivr.directory.demo import demo_password
@@ -94,8 +95,8 @@ async def _round(
     trunk = TrunkEnd(lambda _: (GOOD, GOOD))
     try:
         await trunk.open(_TRUNK)
-        await asyncio.sleep(6)
-        await _calls(settings, 4, 2, 4)
+        await _until_up(settings)
+        await _calls(settings, 8, 3, 8)
         before = _cpu_s(asterisk.process.pid), _cpu_s(service.pid)
         made = await _calls(settings, calls, seconds, together)
         await asyncio.sleep(1)

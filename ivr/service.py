@@ -178,6 +178,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await asyncio.wait(tasks, timeout=2)
         await calls.close()
         await spool.close()
+        await traces.close()
         await ami.close()
         collector.close()
     for task in done:

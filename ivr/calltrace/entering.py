@@ -1,11 +1,15 @@
-"""Enters a report: ticket, trace, evidence, e-mails and what follows from several reports, in one transaction."""
+"""Enters a report: ticket, trace, evidence and e-mails in one transaction; and what follows from several reports."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from pydantic_core import from_json, to_json
 
 from ivr.calltrace import notice, store
 from ivr.calltrace.intake import TraceIntake
@@ -15,6 +19,7 @@ from ivr.notify.outbox import put_email
 from ivr.quality import words
 from ivr.store.engine import Unit
 from ivr.tickets import store as ticket_store
+from ivr.tickets.intake import Notice
 
 LINE = "line"
 _MORE_URGENT = ("normale", "moyenne", "haute", "urgente")
@@ -57,7 +62,6 @@ async def enter(unit: Unit, intake: TraceIntake, *, bus: EventBus | None = None)
     advised = words.advice(intake.verdict, intake.language)
     if advised is not None and customer_id is not None and not unanswered:
         await store.recommend(unit, customer_id=customer_id, trace_id=trace_id, text=advised, at=intake.at)
-    await _propose(unit, intake, trace_id, bus)
     if bus is not None:
         ticket = await ticket_store.get(unit, number)
         told: dict[str, Any] = {"id": trace_id, "ticket": str(number), "device": intake.device, "verdict": intake.cause}
@@ -83,6 +87,12 @@ async def _again(unit: Unit, intake: TraceIntake, known: dict[str, Any]) -> Ente
             )
     again = known["report_ids"] != [intake.report_id]
     return Entered(ticket_number=number, trace_id=known["id"], again=again)
+
+
+async def known_as(unit: Unit, intake: TraceIntake) -> bool:
+    """Whether the trace's figures are these already."""
+    known = await store.by_key(unit, intake.key)
+    return known is not None and known["legs"] == from_json(to_json(intake.legs()))
 
 
 async def refresh(unit: Unit, intake: TraceIntake) -> bool:
@@ -177,17 +187,20 @@ def _trace_values(intake: TraceIntake, trace_id: str, number: int, route: Route,
     }
 
 
-async def _propose(unit: Unit, intake: TraceIntake, trace_id: str, bus: EventBus | None) -> None:
-    """Several reports that share something are proposed to operations as an incident, once."""
-    for shared in together(await store.recent(unit, intake.at), intake.at):
-        if trace_id not in shared.traces:
+async def propose_incidents(unit: Unit, notice_: Notice, now: datetime, *, bus: EventBus | None = None) -> int:
+    """Several recent reports that share something are proposed to operations as an incident, once; how many are new."""
+    new = 0
+    for shared in together(await store.recent(unit, now), now):
+        proposal, change = await store.propose(unit, shared, now)
+        if change is None:
             continue
-        proposal, new = await store.propose(unit, shared, intake.at)
-        told = {"id": proposal, "shared": shared.by, "value": shared.value, "traces": list(shared.traces)}
-        if new:
+        if change == "proposed":
+            new += 1
             lines = [f"/v1/call-traces/{one}/report" for one in shared.traces]
-            recipient, language = intake.notice.recipient, intake.notice.language
-            await put_email(unit, notice.together_email(shared, recipient, language, lines), at=intake.at)
+            email = notice.together_email(shared, notice_.recipient, notice_.language, lines)
+            await put_email(unit, email, at=now)
+        told = {"id": proposal, "shared": shared.by, "value": shared.value, "traces": list(shared.traces)}
         if bus is not None:
-            kind = "incident.proposed" if new else "incident.proposal-grew"
-            unit.afterwards(lambda kind=kind, told=told: bus.publish(kind, intake.at, told))  # type: ignore[misc]
+            kind = f"incident.{change}"
+            unit.afterwards(partial(bus.publish, kind, now, told))
+    return new

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import and_, or_, select, update
 
 from ivr.calltrace import tables as t
 from ivr.calltrace.rules import TOGETHER_WITHIN, Reported, Shared
 from ivr.store.engine import Unit
+
+#: More reports than this at once make no clearer incident.
+_MOST_TOGETHER = 200
 
 
 async def by_key(unit: Unit, key: str) -> dict[str, Any] | None:
@@ -67,8 +70,10 @@ async def recent(unit: Unit, now: datetime) -> list[Reported]:
     """Reports that may still be one of several."""
     table = t.call_traces
     columns = (table.c.id, table.c.reported_at, table.c.trunk, table.c.site, table.c.codec)
-    rows = await unit.execute(select(*columns).where(table.c.reported_at > now - TOGETHER_WITHIN))
-    return [Reported(id=row.id, at=row.reported_at, trunk=row.trunk, site=row.site, codec=row.codec) for row in rows]
+    query = select(*columns).where(table.c.reported_at > now - TOGETHER_WITHIN).order_by(table.c.reported_at.desc())
+    rows = list(await unit.execute(query.limit(_MOST_TOGETHER)))
+    found = [Reported(id=row.id, at=row.reported_at, trunk=row.trunk, site=row.site, codec=row.codec) for row in rows]
+    return found[::-1]
 
 
 async def unanswered(unit: Unit, customer_id: int) -> bool:
@@ -98,8 +103,8 @@ async def answer(unit: Unit, *, customer_id: int, text: str, by: str, at: dateti
     return (await unit.execute(statement.values(answered_at=at, answer=text, answered_by=by))).rowcount
 
 
-async def propose(unit: Unit, shared: Shared, at: datetime) -> tuple[int, bool]:
-    """The proposal of an incident for what is shared, and whether it is new; one that is still fresh grows."""
+async def propose(unit: Unit, shared: Shared, at: datetime) -> tuple[int, Literal["proposed", "proposal-grew"] | None]:
+    """The proposal of an incident for what is shared, and what became of it; one that is still fresh grows."""
     table = t.incident_proposals
     fresh = at - TOGETHER_WITHIN
     same = and_(table.c.shared == shared.by, table.c.value == shared.value, table.c.updated_at > fresh)
@@ -107,10 +112,12 @@ async def propose(unit: Unit, shared: Shared, at: datetime) -> tuple[int, bool]:
     if row is None:
         values = {"shared": shared.by, "value": shared.value, "traces": list(shared.traces), "state": "proposed"}
         insert = unit.insert(table).values(values | {"created_at": at, "updated_at": at}).returning(table.c.id)
-        return (await unit.execute(insert)).scalar_one(), True
+        return (await unit.execute(insert)).scalar_one(), "proposed"
     traces = list(dict.fromkeys([*row["traces"], *shared.traces]))
+    if len(traces) == len(row["traces"]):
+        return row["id"], None
     await unit.execute(update(table).where(table.c.id == row["id"]).values(traces=traces, updated_at=at))
-    return row["id"], False
+    return row["id"], "proposal-grew"
 
 
 async def proposals(unit: Unit, limit: int = 100) -> list[dict[str, Any]]:
@@ -122,8 +129,3 @@ async def proposals(unit: Unit, limit: int = 100) -> list[dict[str, Any]]:
 async def _one(unit: Unit, condition: Any) -> dict[str, Any] | None:
     row = (await unit.execute(select(t.call_traces).where(condition))).mappings().one_or_none()
     return dict(row) if row is not None else None
-
-
-def ids(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Of traces."""
-    return [row["id"] for row in rows]

@@ -15,7 +15,7 @@ import structlog
 
 from ivr.asterisk.hep import Packet
 from ivr.calltrace import evidence
-from ivr.calltrace.entering import Entered, enter, refresh
+from ivr.calltrace.entering import Entered, enter, known_as, propose_incidents, refresh
 from ivr.calltrace.intake import PartnerNotice, Source, TraceIntake
 from ivr.calltrace.rules import RateLimit, call_mos, priority_of, silent
 from ivr.clock import Clock
@@ -77,6 +77,8 @@ class CallTraces:
         self._clock, self._rtp_ports, self._wall = clock, rtp_ports, wall
         self._limit = RateLimit(MOST_A_MINUTE, 60)
         self._held: deque[TraceIntake] = deque(maxlen=_MOST_HELD)
+        self._proposing = asyncio.Lock()
+        self._propose_again = False
 
     @property
     def within_s(self) -> float:
@@ -153,15 +155,6 @@ class CallTraces:
         phone = self._directory.endpoint(device)
         verdict, mos, no_audio = judge(figures), call_mos(figures), silent(figures)
         partner = identity.partner
-        staff = self.desk.languages[0]
-        department = self.desk.call_trace.department
-        notice = Notice(
-            recipient=self.desk.departments[department].email,
-            desk_name=self.desk.name,
-            department_name=self.desk.departments[department].name[staff],
-            language=staff,
-            timezone=self.desk.timezone,
-        )
         near, far = figures.near, figures.far
         return TraceIntake(
             key=f"trace:{linkedid}:{device}",
@@ -169,8 +162,8 @@ class CallTraces:
             at=at or self._clock(),
             source=source,
             desk=self.desk.id,
-            department=department,
-            language=identity.language or staff,
+            department=self.desk.call_trace.department,
+            language=identity.language or self.desk.languages[0],
             linkedid=linkedid,
             device=device,
             other=other,
@@ -178,7 +171,7 @@ class CallTraces:
             started=started,
             requester=requester_of(identity, phone.caller_id if phone is not None else None),
             partner=PartnerNotice(name=partner.name, email=partner.email) if partner is not None else None,
-            notice=notice,
+            notice=self._notice(),
             mos=mos,
             no_audio=no_audio,
             priority=priority_of(mos, no_audio),
@@ -192,6 +185,17 @@ class CallTraces:
             codec=codec_name(near.codec),
             packets=evidence.pack(packets),
             told_reference=told,
+        )
+
+    def _notice(self) -> Notice:
+        """Whom the department's e-mails go to; staff read the desk's first language."""
+        staff, department = self.desk.languages[0], self.desk.call_trace.department
+        return Notice(
+            recipient=self.desk.departments[department].email,
+            desk_name=self.desk.name,
+            department_name=self.desk.departments[department].name[staff],
+            language=staff,
+            timezone=self.desk.timezone,
         )
 
     def _moment(self, wall: float) -> datetime:
@@ -238,15 +242,37 @@ class CallTraces:
 
     async def _enter(self, intake: TraceIntake) -> Entered:
         async with self.store.unit() as unit:
-            return await enter(unit, intake, bus=self._bus)
+            entered = await enter(unit, intake, bus=self._bus)
+        if not entered.again:
+            self._spool.hold(self._propose(), name="incidents that reports propose")
+        return entered
+
+    async def _propose(self) -> None:
+        """Look at all recent reports, beside their users' calls; of many at once, once for all of them."""
+        if self._proposing.locked():
+            self._propose_again = True
+            return
+        async with self._proposing:
+            self._propose_again = True
+            while self._propose_again:
+                self._propose_again = False
+                async with self.store.unit() as unit:
+                    await propose_incidents(unit, self._notice(), self._clock(), bus=self._bus)
 
     async def settle(self, call: EndedCall, device: str, report_id: str, *, after_s: float = _SETTLED_S) -> None:
         """Judge again once the last figures have arrived."""
         await asyncio.sleep(after_s)
         better = await asyncio.to_thread(self.intake, call, device, report_id=report_id)
+        async with self.store.reading() as unit:
+            if await known_as(unit, better):
+                return
         async with self.store.unit() as unit:
             if await refresh(unit, better):
                 log.info("call trace judged anew with the last figures", verdict=better.cause)
+
+    async def close(self) -> None:
+        """Let what has been begun come to its end."""
+        await self._spool.close()
 
     async def drain(self) -> int:
         """Enter what was kept on disk or in memory, each exactly once; how many. Stops while the database is away."""

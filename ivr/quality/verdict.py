@@ -31,7 +31,7 @@ class Reason:
     """One finding, by its key in the texts, with the figures that fill it in."""
 
     key: str
-    values: Mapping[str, float | str] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ def judge(call: CallFigures) -> Verdict:
     packets = max(_count(near.up), _count(far.up) if far is not None else 0)
     if packets < FEWEST:
         return Verdict(
-            cause="inconclusive", confidence=0.0, reasons=(Reason(key="too-short", values={"packets": packets}),)
+            cause="inconclusive", confidence=0.0, reasons=(Reason(key="too-short", values={"packets": float(packets)}),)
         )
     none = _Finding(bad=False)
     near_up = _up(near, "near-up")
@@ -90,7 +90,7 @@ def judge(call: CallFigures) -> Verdict:
             reasons = (Reason(key="clean"),)
         return Verdict(cause=cause, confidence=0.0, reasons=reasons)
     if call.others_bad >= _MANY:
-        reasons += (Reason(key="many-calls", values={"calls": call.others_bad}),)
+        reasons += (Reason(key="many-calls", values={"calls": float(call.others_bad)}),)
     excess = max(one.excess for one in findings)
     unknown = sum(one.bad is None for one in findings)
     confidence = (0.6 + 0.39 * min(1.0, excess / 4) * min(1.0, packets / 1000)) * 0.85**unknown

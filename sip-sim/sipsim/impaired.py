@@ -19,6 +19,7 @@ from typing import cast
 from sipsim.raw import CallFailed
 
 _FRAME = b"\xd5" * 160
+_SILENCE = b"\xff" * 320
 _NTP = 2_208_988_800
 #: As most phones report, in seconds.
 _REPORT_S = 5.0
@@ -89,6 +90,8 @@ class MediaEnd:
         self._jitter = 0.0
         self._before = (0, 0)
         self._last_report: tuple[int, float] | None = None
+        #: When the first sound that is not silence came, by time.monotonic.
+        self.first_heard: float | None = None
 
     async def open(self) -> int:
         """Bind an even port and the next one; the even one."""
@@ -141,6 +144,8 @@ class MediaEnd:
         if len(packet) < 12:
             return
         sequence, stamp, source = struct.unpack_from("!HII", packet, 2)
+        if self.first_heard is None and packet[12:] != _SILENCE[: len(packet) - 12]:
+            self.first_heard = time.monotonic()
         if source != self._source:
             self._source, self._base, self._highest, self._received = source, sequence, sequence, 0
             self._transit, self._before = None, (0, 0)
@@ -284,6 +289,13 @@ class PhoneCall:
         self._to = f"<sip:{number}@{server[0]}:{server[1]}>"
         self._tag = f"{random.getrandbits(48):x}"
         self.ended = asyncio.Event()
+        #: When the line answered, by time.monotonic.
+        self.answered = 0.0
+
+    @property
+    def first_heard(self) -> float | None:
+        """When the line's first sound came, by time.monotonic."""
+        return self._media.first_heard
 
     def _received(self, data: bytes) -> None:
         text = data.decode(errors="replace")
@@ -309,6 +321,7 @@ class PhoneCall:
                 status = reply.split("\r\n")[0].split(" ", 2)
                 raise CallFailed(int(status[1]), status[2])
             self._media.start(_media_of(reply))
+            self.answered = time.monotonic()
         except BaseException:
             self._close()
             raise

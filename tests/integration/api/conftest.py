@@ -170,6 +170,7 @@ async def line(store: Store, tmp_path: Path, desks: Desks) -> AsyncIterator[Line
     made.app = create_app(services)
     async with serving(made.app, bus) as made.url:
         yield made
+    await traces.close()
     await services.calls.close()
 
 

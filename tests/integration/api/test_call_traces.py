@@ -223,8 +223,9 @@ class TestStaff:
         third = await made(client, call_id="third")
         assert (await client.get(f"/v1/call-traces/{third['id']}")).json()["state"] == "new"
 
-    async def test_proposals(self, client: httpx.AsyncClient) -> None:
+    async def test_proposals(self, client: httpx.AsyncClient, line: Line) -> None:
         for number in range(3):
             await made(client, call_id=f"call-{number}", device=f"600{number + 1}")
+        await line.services.traces.close()
         found = (await client.get("/v1/incident-proposals")).json()
         assert {(one["shared"], one["value"]) for one in found} == {("trunk", "bell"), ("codec", "ulaw")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +40,10 @@ class World:
 
     def later(self, **ago: float) -> None:
         self.now[0] += timedelta(**ago)
+
+    async def settled(self) -> None:
+        """What goes on beside the users' calls has come to its end."""
+        await self.traces.close()
 
     def call(
         self, phone: str = "6001", *, lost: int = 0, far: str = "outbound", far_lost: int = 0, rx: int = 1000
@@ -84,7 +89,7 @@ class World:
 
 
 @pytest.fixture
-async def world(store: Store, tmp_path: Path) -> World:
+async def world(store: Store, tmp_path: Path) -> AsyncIterator[World]:
     async with store.unit() as unit:
         await load_demo(unit)
     directory = Directory(store)
@@ -102,4 +107,5 @@ async def world(store: Store, tmp_path: Path) -> World:
         rtp_ports=(10000, 12000),
         wall=lambda: 1795384720.0,
     )
-    return World(traces=traces, ring=ring, bus=bus, store=store, spool=tmp_path / "spool" / "traces", now=now)
+    yield World(traces=traces, ring=ring, bus=bus, store=store, spool=tmp_path / "spool" / "traces", now=now)
+    await traces.close()

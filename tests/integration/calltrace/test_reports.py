@@ -139,6 +139,7 @@ class TestTogether:
     async def test_three_reports_propose_one_incident_to_operations(self, world: World) -> None:
         for number, phone in enumerate(("6001", "6002", "6003")):
             await report(world, phone, far_lost=60, report_id=str(number))
+            await world.settled()
             world.later(minutes=4)
         found = {one["shared"]: one for one in await rows(world, incident_proposals)}
         # They call from three sites.
@@ -148,6 +149,7 @@ class TestTogether:
         assert len(mails) == 2
         assert mails[0]["body"].count("/v1/call-traces/") == 3
         await report(world, "6001", far_lost=60, report_id="4")
+        await world.settled()
         assert len(await rows(world, incident_proposals)) == 2
         kinds = [event.kind for event in world.bus._kept]
         assert (kinds.count("incident.proposed"), kinds.count("incident.proposal-grew")) == (2, 2)
@@ -155,6 +157,7 @@ class TestTogether:
     async def test_not_when_they_are_far_apart(self, world: World) -> None:
         for number in range(3):
             await report(world, far_lost=60, report_id=str(number))
+            await world.settled()
             world.later(minutes=8)
         assert await rows(world, incident_proposals) == []
 

@@ -43,7 +43,7 @@ def test_read_in_one_go_or_piece_by_piece_it_is_the_same() -> None:
         place += length
     other = REAL[:6] + b"".join(reversed(chunks))
     # The capture id is the chunk that only the usual layout has.
-    usual = chunks[:7] + [b"\x00\x00\x00\x0c\x00\x0a\x00\x00\x00\x01"] + chunks[7:]
+    usual = [*chunks[:7], b"\x00\x00\x00\x0c\x00\x0a\x00\x00\x00\x01", *chunks[7:]]
     body = b"".join(usual)
     assert parse(other) == parse(REAL) == parse(b"HEP3" + (6 + len(body)).to_bytes(2, "big") + body)
 
