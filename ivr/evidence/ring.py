@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -141,7 +142,8 @@ class Ring:
     def calls_since(self, seconds: float) -> list[EndedCall]:
         """Calls that ended not longer ago than that."""
         now = self._clock()
-        return [call for call in self._calls.values() if now - call.ended <= seconds]
+        # The newest first, and no further than needed.
+        return list(itertools.takewhile(lambda call: now - call.ended <= seconds, reversed(self._calls.values())))
 
     def packets(self, sip_call_id: str) -> list[Packet]:
         """What is kept of one leg, in order."""
