@@ -98,7 +98,7 @@ class CallTraces:
         near = next(leg for leg in call.legs.values() if leg.name == device)
         others = [leg for leg in call.legs.values() if leg is not near and leg.answered]
         far = max(others, key=lambda leg: leg.rx or 0, default=None)
-        kept = {leg.call_id: self.ring.packets(leg.call_id) for leg in (near, far) if leg is not None}
+        kept = {leg.call_id: self.ring.packets(leg) for leg in (near, far) if leg is not None}
         legs = [figures_of(leg, kept[leg.call_id], self._rtp_ports) for leg in (near, far) if leg is not None]
         figures = CallFigures(
             near=legs[0], far=legs[1] if len(legs) > 1 else None, others_bad=self._others_bad(call.linkedid)

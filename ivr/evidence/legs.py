@@ -22,6 +22,8 @@ class EndedLeg:
     #: The authenticated phone, or the trunk.
     name: str
     call_id: str
+    #: Asterisk's name of the leg; empty where it is not known any more.
+    channel: str
     #: Seconds since 1970, by Asterisk's clock.
     started: float
     answered: bool
@@ -55,7 +57,8 @@ def read(event: Mapping[str, str]) -> EndedLeg | None:
         return None
     return of_text(
         linkedid=event.get("linked", ""),
-        uniqueid=event.get("id", ""),
+        uniqueid=event.get("uniqueid", ""),
+        channel=event.get("channel", ""),
         name=name,
         call_id=event.get("callid", ""),
         answered=event.get("channelstate") == "6",
@@ -78,6 +81,7 @@ def of_text(
     remote: str | None,
     their_number: str | None,
     rtcp: str,
+    channel: str = "",
     feature: bool = False,
 ) -> EndedLeg | None:
     """A leg of Asterisk's own words; None without the ids that make it one."""
@@ -92,6 +96,7 @@ def of_text(
         uniqueid=uniqueid,
         name=name,
         call_id=call_id[:256],
+        channel=channel[:256],
         started=float(started[1]),
         answered=answered,
         codec=codec,

@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -145,7 +145,9 @@ class Ring:
         # The newest first, and no further than needed.
         return list(itertools.takewhile(lambda call: now - call.ended <= seconds, reversed(self._calls.values())))
 
-    def packets(self, sip_call_id: str) -> list[Packet]:
-        """What is kept of one leg, in order."""
-        dialog = self._dialogs.get(sip_call_id)
-        return sorted(dialog.packets, key=lambda packet: packet.at) if dialog is not None else []
+    def packets(self, leg: EndedLeg) -> list[Packet]:
+        """What is kept of one leg, in order: what came before it had a channel goes by its Call-ID."""
+        found = [dialog for name in {leg.call_id, leg.channel} if (dialog := self._dialogs.get(name)) is not None]
+        packets = (packet for dialog in found for packet in dialog.packets)
+        # Kept under one name, by which the report finds its leg.
+        return sorted((replace(one, correlation=leg.call_id) for one in packets), key=lambda packet: packet.at)

@@ -56,6 +56,7 @@ def ended_call(line: Line, call_id: str = "sip-a", origin: str = "6001") -> None
         uniqueid="1.1",
         name="6001",
         call_id=call_id,
+        channel="",
         started=1795384710.0,
         answered=True,
         codec="ulaw",

@@ -70,6 +70,7 @@ class World:
                     uniqueid=uniqueid,
                     name=name,
                     call_id=call_id,
+                    channel="",
                     started=1795384710.0,
                     answered=True,
                     codec="ulaw",

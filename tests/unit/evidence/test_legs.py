@@ -12,7 +12,8 @@ EVENT = {
     "channelstate": "6",
     "connectedlinenum": "14185550102",
     "linked": "ov-1795383372.2",
-    "id": "ov-1795383372.2",
+    "uniqueid": "ov-1795383372.2",
+    "channel": "PJSIP/6001-00000001",
     "phone": "6001",
     "callid": ".oA21-a5-wKCBAfTtUj98lXEBKv8LsyX",
     "codec": "ulaw",
@@ -39,7 +40,7 @@ def test_zeros_of_a_phone_that_never_reported_mean_unknown() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"userevent": "Other"}, {"phone": ""}, {"phone": "a b"}, {"id": "x"}, {"linked": ""}, {"phone": "6" * 41}],
+    [{"userevent": "Other"}, {"phone": ""}, {"phone": "a b"}, {"uniqueid": "x"}, {"linked": ""}, {"phone": "6" * 41}],
 )
 def test_what_is_no_leg_is_none(change: dict[str, str]) -> None:
     assert read(EVENT | change) is None
