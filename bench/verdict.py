@@ -131,7 +131,8 @@ async def _measure(folder: Path, console: Console, calls: int, seconds: float, t
     )
     plan = _plan(calls)
     trunk = TrunkEnd(lambda number: (plan[int(number[-4:])].far_up, plan[int(number[-4:])].far_down))
-    await collector.start(settings.hep_collector)
+    collector.start(settings.hep_collector)
+    collecting = asyncio.create_task(collector.run())
     await ami.connect()
     reading = asyncio.create_task(_read(ami, ring))
     outcomes: list[Outcome] = []
@@ -154,6 +155,7 @@ async def _measure(folder: Path, console: Console, calls: int, seconds: float, t
     finally:
         trunk.close()
         reading.cancel()
+        collecting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await reading
         await ami.close()

@@ -142,7 +142,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await directory.reload()
         async with store.unit() as unit:
             await call_statements.close_left_open(unit, at=clock())
-    await collector.start(settings.hep_collector, settings.homer)
+    collector.start(settings.hep_collector, settings.homer)
     await ami.connect()
     await agi.start()
     ready.agi = True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import time
 
 import structlog
 
@@ -15,42 +17,51 @@ log = structlog.get_logger()
 
 #: Bytes that the machine keeps for us while we are busy.
 _BUFFER = 4_000_000
+#: Waking up for a datagram costs more than reading it: they are taken in together, this many seconds apart;
+#: sooner while many come, long before the buffer is full.
+_REST_S, _BUSY_REST_S = 0.1, 0.01
+_MANY, _AT_ONCE = 30, 500
 #: What is too old is erased this often, in seconds.
 _ERASE_S = 30.0
 
 
-class Collector(asyncio.DatagramProtocol):
+class Collector:
     """One UDP port. Garbage is counted and dropped."""
 
     def __init__(self, ring: Ring) -> None:
         self._ring = ring
         self.garbage = 0
-        self._homer: asyncio.DatagramTransport | None = None
-        self._transport: asyncio.DatagramTransport | None = None
+        self._socket: socket.socket | None = None
+        self._homer: socket.socket | None = None
 
-    async def start(self, at: Address, homer: Address | None = None) -> None:
-        """Listen. Raises OSError when the port is taken."""
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(at.host, at.port))
-        self._transport = transport
-        listening = transport.get_extra_info("socket")
-        if listening is not None:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+    def start(self, at: Address, homer: Address | None = None) -> None:
+        """Bind the port. Raises OSError when it is taken."""
+        self._socket = _udp(at)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        self._socket.bind((at.host, at.port))
         if homer is not None:
-            mirror, _ = await loop.create_datagram_endpoint(
-                asyncio.DatagramProtocol, remote_addr=(homer.host, homer.port)
-            )
-            self._homer = mirror
+            self._homer = _udp(homer)
+            self._homer.connect((homer.host, homer.port))
 
     @property
     def port(self) -> int:
         """Where it listens."""
-        assert self._transport is not None  # noqa: S101 - started
-        port: int = self._transport.get_extra_info("sockname")[1]
+        assert self._socket is not None  # noqa: S101 - started
+        port: int = self._socket.getsockname()[1]
         return port
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """One copy."""
+    def take(self) -> int:
+        """Take in what has come, up to a bound; how many datagrams."""
+        assert self._socket is not None  # noqa: S101 - started
+        for count in range(_AT_ONCE):
+            try:
+                data = self._socket.recv(65536)
+            except BlockingIOError:
+                return count
+            self._take(data)
+        return _AT_ONCE
+
+    def _take(self, data: bytes) -> None:
         try:
             packet = hep.parse(data)
         except hep.HepGarbage as error:
@@ -60,19 +71,29 @@ class Collector(asyncio.DatagramProtocol):
             return
         self._ring.add(packet)
         if self._homer is not None:
-            self._homer.sendto(data)
-
-    def error_received(self, exc: Exception) -> None:
-        """An unreachable Homer is not our trouble."""
+            # An absent or slow Homer is not our trouble.
+            with contextlib.suppress(OSError):
+                self._homer.send(data)
 
     async def run(self) -> None:
-        """Erase what is too old, until cancelled."""
+        """Take in what comes and erase what is too old, until cancelled."""
+        erased = time.monotonic()
         while True:
-            await asyncio.sleep(_ERASE_S)
-            self._ring.erase_old()
+            taken = self.take()
+            if time.monotonic() - erased > _ERASE_S:
+                erased = time.monotonic()
+                self._ring.erase_old()
+            await asyncio.sleep(_BUSY_REST_S if taken > _MANY else _REST_S)
 
     def close(self) -> None:
         """Listen no more."""
-        for transport in (self._transport, self._homer):
-            if transport is not None:
-                transport.close()
+        for one in (self._socket, self._homer):
+            if one is not None:
+                one.close()
+
+
+def _udp(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    made.setblocking(False)
+    return made

@@ -64,8 +64,10 @@ async def ring() -> Ring:
 @pytest.fixture
 async def collector(ring: Ring) -> AsyncIterator[Collector]:
     made = Collector(ring)
-    await made.start(ANYWHERE)
+    made.start(ANYWHERE)
+    running = asyncio.create_task(made.run())
     yield made
+    running.cancel()
     made.close()
 
 
@@ -101,9 +103,11 @@ async def test_homer_gets_the_same_and_its_absence_harms_nobody(ring: Ring) -> N
         homer.bind(("127.0.0.1", 0))
         homer.settimeout(5)
         made = Collector(ring)
-        await made.start(ANYWHERE, Address(host="127.0.0.1", port=homer.getsockname()[1]))
+        made.start(ANYWHERE, Address(host="127.0.0.1", port=homer.getsockname()[1]))
+        running = asyncio.create_task(made.run())
         send(made.port, invite("a"))
         assert await asyncio.to_thread(homer.recv, 65536) == invite("a")
     send(made.port, invite("b"), invite("c"), invite("d"))
     await until(lambda: kept(ring, "d"))
+    running.cancel()
     made.close()
