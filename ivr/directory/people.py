@@ -96,6 +96,8 @@ class Identity:
     def facts(self) -> dict[str, Any]:
         """As it is kept with the call and shown to whoever answers."""
         parts = {name: dict(vars(part)) if is_dataclass(part) else part for name, part in vars(self).items()}
+        if self.customer is not None:
+            parts["customer"] = vars(self.customer) | {"dial_rights": list(self.customer.dial_rights)}
         if self.technician is not None:
             parts["technician"] = vars(self.technician) | {"queues": list(self.technician.queues)}
         return parts
