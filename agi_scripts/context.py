@@ -16,6 +16,7 @@ from ivr.asterisk.queue_members import AmiQueueMembers
 from ivr.callbacks.keeper import Keeper
 from ivr.callbacks.offers import Offers
 from ivr.calls.log import CallLog
+from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
 from ivr.desk import menu
 from ivr.desk.hours import Calendar
@@ -54,6 +55,7 @@ class LineContext:
     clock: Clock
     #: Calls to which a callback was offered.
     offers: Offers
+    traces: CallTraces
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def sound_of(self, desk: Desk, prompt: menu.Prompt, language: str) -> str:

@@ -12,6 +12,7 @@ from api import problems
 from api.guard import BodyGuard, TokenGuard
 from api.routers import (
     announcements,
+    call_traces,
     callbacks,
     calls,
     description,
@@ -51,6 +52,7 @@ def create_app(services: Services) -> FastAPI:
     for resource in (
         tickets,
         calls,
+        call_traces,
         callbacks,
         events,
         queues,

@@ -36,6 +36,7 @@ def _text(text: str) -> str:
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: Several lines.
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000), AfterValidator(_text)]
+Cursor = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_one_line)]
 
 
@@ -49,7 +50,7 @@ class PageQuery(Given):
     """Which part of a list."""
 
     limit: int = Field(default=50, ge=1, le=200, description="At most so many.")
-    cursor: Short | None = Field(default=None, max_length=200, description="`next` of the page before.")
+    cursor: Cursor | None = Field(default=None, description="`next` of the page before.")
 
 
 class Page(BaseModel, Generic[Item]):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from ivr.errors import BadInput, Conflict, NotFound, OmnivigilError, Unavailable
+from ivr.errors import BadInput, Conflict, NotFound, OmnivigilError, TooMany, Unavailable
 
 log = structlog.get_logger()
 
@@ -21,6 +21,8 @@ MEDIA_TYPE = "application/problem+json"
 
 #: Seconds after which a component that was away may be asked again.
 _RETRY_AFTER_S = "2"
+#: And after which somebody who asked too often may ask again.
+_CALM_DOWN_S = "60"
 
 
 class FieldProblem(BaseModel):
@@ -101,6 +103,9 @@ def _of_error(request: Request, error: OmnivigilError) -> ProblemResponse:
         status, field = (412, "If-Match") if "if-match" in request.headers else (409, "version")
         mend = "read it again and repeat the change on what it is now"
         return problem(status, "conflict", "Changed in the meantime", error.message(), field=field, mend=mend)
+    if isinstance(error, TooMany):
+        headers = {"Retry-After": _CALM_DOWN_S}
+        return problem(429, "too-many", "Too many requests", error.message(), mend="wait a minute", headers=headers)
     if isinstance(error, Unavailable):
         log.warning("API: component away", error=str(error), path=request.url.path)
         headers = {"Retry-After": _RETRY_AFTER_S}

@@ -55,3 +55,45 @@ def queue(
     from bench.queue import run
 
     asyncio.run(run(Console(highlight=False, width=200), live=live, held=held, seconds=seconds, output=output))
+
+
+@app.command()
+def verdict(
+    calls: Annotated[int, typer.Option(min=1, max=9999, help="How many calls; every fault has its turn.")] = 200,
+    seconds: Annotated[float, typer.Option(help="How long each call lasts.")] = 20.0,
+    together: Annotated[int, typer.Option(help="Calls at the same time.")] = 16,
+    output: Annotated[Path | None, typer.Option(help="Also write the matrix here, as Markdown.")] = None,
+) -> None:
+    """Loss, jitter and delay on one side and direction at a time: on whose side the verdict sees them."""
+    from bench.verdict import run
+
+    console = Console(highlight=False, width=140)
+    asyncio.run(run(console, calls=calls, seconds=seconds, together=together, output=output))
+
+
+@app.command()
+def evidence(
+    calls: Annotated[int, typer.Option(min=1, max=9999, help="Calls a round.")] = 60,
+    seconds: Annotated[float, typer.Option(help="How long each call lasts.")] = 30.0,
+    together: Annotated[int, typer.Option(help="Calls at the same time.")] = 20,
+    rounds: Annotated[int, typer.Option(help="Times that each way has its turn; medians are printed.")] = 3,
+    output: Annotated[Path | None, typer.Option(help="Also write the table here, as Markdown.")] = None,
+) -> None:
+    """What the evidence of every call costs: the same calls with it and without."""
+    from bench.evidence import run
+
+    console = Console(highlight=False, width=140)
+    asyncio.run(run(console, calls=calls, seconds=seconds, together=together, rounds=rounds, output=output))
+
+
+@app.command()
+def trace(
+    rate: Annotated[float, typer.Option(help="Reports a second.")] = 10.0,
+    seconds: Annotated[float, typer.Option(help="For how long.")] = 30.0,
+    output: Annotated[Path | None, typer.Option(help="Also write the line here.")] = None,
+) -> None:
+    """How soon *57 answers, under load: the first sound after the answer."""
+    from bench.trace import run
+
+    console = Console(highlight=False, width=140)
+    asyncio.run(run(console, rate=rate, seconds=seconds, output=output))

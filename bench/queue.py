@@ -109,7 +109,7 @@ class _Bench:
             http=Address(host="127.0.0.1", port=PORTS["http"]),
             agi=Address(host="127.0.0.1", port=PORTS["agi"]),
             ami=Address(host="127.0.0.1", port=PORTS["ami"]),
-            trunk=Address(host="127.0.0.1", port=PORTS["carrier"]),
+            outbound=Address(host="127.0.0.1", port=PORTS["carrier"]),
             rtp=(30000, 49000),
             desks=desks,
             clock_shift_s=(OPEN - system_clock()).total_seconds(),

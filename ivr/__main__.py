@@ -76,10 +76,11 @@ def up(
     now: Annotated[str | None, typer.Option(help="Start the service's clock here (ISO 8601 with offset).")] = None,
     demo: Annotated[bool, typer.Option(help="Load the demo directory, whose passwords are public.")] = True,
     trunk: Annotated[list[str] | None, typer.Option(help="Network whose calls come in by the trunk.")] = None,
-    carrier: Annotated[str | None, typer.Option(help="HOST:PORT where calls go out; none: only to phones.")] = None,
     desks: Annotated[Path | None, typer.Option(help="Folder of desk files instead of the built-in ones.")] = None,
     recordings: Annotated[Path | None, typer.Option(help="Folder of recorded prompts, which win.")] = None,
     piper: Annotated[list[str] | None, typer.Option(help="Piper voice, as fr=VOICE.onnx.")] = None,
+    outbound: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Trunk for calls to the outside.")] = None,
+    homer: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Homer server that gets copies too.")] = None,
 ) -> None:
     """Set everything up on first use and run the line until Ctrl-C."""
     from dataclasses import replace
@@ -89,10 +90,11 @@ def up(
     settings = replace(
         settings_of(state, sip, http, agi, ami, rtp, now, demo),
         trunk_hosts=tuple(trunk or ()),
-        trunk=Address.parse(carrier, field="--carrier") if carrier else None,
         desks=desks.resolve() if desks else None,
         recordings=recordings.resolve() if recordings else None,
         piper_models=tuple(_model(text) for text in piper or ()),
+        outbound=Address.parse(outbound, field="--outbound") if outbound else None,
+        homer=Address.parse(homer, field="--homer") if homer else None,
     )
     raise typer.Exit(asyncio.run(run(settings, console)))
 
@@ -209,7 +211,6 @@ def hear(
     at: Annotated[str | None, typer.Option(help="When, in the desk's time zone or with an offset.")] = None,
     press: Annotated[list[str] | None, typer.Option(help="Keys, as 9,2; nothing between commas is a silence.")] = None,
     state: StateOption = Path("var"),
-    carrier: Annotated[str | None, typer.Option(help="HOST:PORT where calls go out; none: only to phones.")] = None,
     desks: Annotated[Path | None, typer.Option(help="Folder of desk files instead of the built-in ones.")] = None,
 ) -> None:
     """Tell, without a phone, what a caller would hear, step by step."""

@@ -35,5 +35,9 @@ class Conflict(OmnivigilError):
     """Somebody changed it in the meantime."""
 
 
+class TooMany(OmnivigilError):
+    """Too often in too short a time."""
+
+
 class Unavailable(OmnivigilError):
     """A component that is needed does not answer."""

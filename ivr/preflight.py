@@ -94,6 +94,7 @@ def _ports(settings: Settings) -> Iterator[tuple[str, Address, tuple[socket.Sock
     yield "--sip", settings.sip, (socket.SOCK_DGRAM, socket.SOCK_STREAM)
     yield "--http", settings.http, (socket.SOCK_STREAM,)
     yield "--agi", settings.agi, (socket.SOCK_STREAM,)
+    yield "--agi", settings.hep_collector, (socket.SOCK_DGRAM,)
     yield "--ami", settings.ami, (socket.SOCK_STREAM,)
 
 

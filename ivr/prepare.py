@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr import dialling
 from ivr.announcements.demo import demo_pins
 from ivr.announcements.on_air import OnAirFiles, streams_of
 from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
@@ -78,6 +79,8 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
             language=row.language,
             display=row.display,
             caller_id=row.caller_id,
+            rights=row.rights,
+            did=row.did,
         )
         for row in phone_rows(directory.book)
     )
@@ -104,6 +107,9 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
         trunk_hosts=["127.0.0.0/8", *settings.trunk_hosts],
         callback_ring_s=max((rules.ring_s for rules in _callback_rules(desks)), default=30),
         streams=tuple(streams_of(settings, desks)),
+        outside={right: dialling.patterns(right) for right in dialling.RIGHTS},
+        premium=dialling.PREMIUM_PATTERNS,
+        trace_within_s=next(iter(desks.values())).call_trace.within_min * 60,
         strict_rtp=settings.strict_rtp,
     )
     return Prepared(desks=desks, phones=phones, secrets=known)
@@ -161,6 +167,13 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
             for desk in reversed(list(desks.values()))
             for language in desk.languages
         },
+        tracing={
+            (what, language): sounds.fixed(main.id, what, language)
+            for what in ("trace-received", "trace-reference", "trace-follow-up", "trace-none-away")
+            for language in main.languages
+        },
+        not_allowed=sounds.fixed(main.id, "not-allowed", main.languages[0]),
+        no_way_out=sounds.fixed(main.id, "no-way-out", main.languages[0]),
         fallback={
             (desk.id, what, language): sounds.fixed(desk.id, f"fallback-{what}", language)
             for desk in desks.values()

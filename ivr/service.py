@@ -22,6 +22,7 @@ from agi_scripts.message import message
 from agi_scripts.partner import place
 from agi_scripts.recording import inspect
 from agi_scripts.technician import technician
+from agi_scripts.tracing import tracing
 from agi_scripts.waiting import waiting
 from api.app import create_app
 from api.services import Health, Services
@@ -43,6 +44,8 @@ from ivr.calls import asterisk_events
 from ivr.calls import store as call_statements
 from ivr.calls.log import CallLog
 from ivr.calls.recovery import Recovery
+from ivr.calltrace.away import AwayReports
+from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
 from ivr.directory.directory import Directory
 from ivr.directory.numbers import normalise
@@ -50,6 +53,9 @@ from ivr.directory.people import Identity
 from ivr.directory.tokens import Tokens
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.evidence import legs
+from ivr.evidence.collector import Collector
+from ivr.evidence.ring import Ring
 from ivr.mail import receiver
 from ivr.mail import store as mail_statements
 from ivr.mail.taking import MailRoom
@@ -128,7 +134,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     watch = QueueWatch({name: queue for desk in desks.values() for name, queue in desk.queues.items()}, clock)
     keeper = Keeper(
         store=store,
-        channels=Channels(ami, trunk=settings.trunk is not None),
+        channels=Channels(ami, trunk=settings.outbound is not None),
         watch=watch,
         desks=desks,
         calendars=calendars,
@@ -145,6 +151,18 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         clock=clock,
         told=lambda call_id, desk, at: context.aside(_note_offer(context, call_id, desk, at), f"offer {call_id}"),
     )
+    ring = Ring()
+    collector = Collector(ring)
+    traces = CallTraces(
+        store=store,
+        spool=Spool(settings.spool / "traces"),
+        ring=ring,
+        directory=directory,
+        desk=next(iter(desks.values())),
+        bus=bus,
+        clock=clock,
+        rtp_ports=settings.rtp,
+    )
     context = LineContext(
         desks=desks,
         calendars=calendars,
@@ -160,6 +178,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         announcer=announcer,
         bus=bus,
         clock=clock,
+        traces=traces,
     )
     agi = FastAgiServer(settings.agi.host, settings.agi.port, lambda session: _converse(session, context, settings))
     api = _api(
@@ -181,6 +200,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             messages=Folders.below(settings).messages,
             notices=notices,
             mails=settings.mails,
+            traces=traces,
+            connect_phones=lambda first, second: _connect_phones(ami, first, second),
         ),
     )
     with contextlib.suppress(Unavailable):
@@ -189,6 +210,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         async with store.unit() as unit:
             await call_statements.close_left_open(unit, at=clock())
         await announcer.load()
+    collector.start(settings.hep_collector, settings.homer)
     await ami.connect()
     await agi.start()
     ready.agi = True
@@ -201,6 +223,11 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "events": _follow(ami, calls, context),
         "callbacks": keeper.run(),
         "news": News(settings.sounds, watch.queues, watch, offers.listener, sounds.fixed).run(),
+        "evidence": collector.run(),
+        "call traces": traces.keep_draining(),
+        "call traces taken without us": AwayReports(
+            Folders.below(settings).traces, traces, timedelta(seconds=settings.clock_shift_s)
+        ).run(),
         "directory": _renew(directory),
         "claims": _claims(settings, context).run(),
         "recovery": _recovery(settings, context).run(),
@@ -227,7 +254,9 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await asyncio.wait(tasks, timeout=2)
         await calls.close()
         await spool.close()
+        await traces.close()
         await ami.close()
+        collector.close()
     for task in done:
         if task.get_name() != "stop signal":
             # The supervisor starts us again; what is half dead must not go on taking calls.
@@ -253,6 +282,8 @@ async def _converse(session: AgiSession, context: LineContext, settings: Setting
             case "announcing":
                 pins = Pins(context.store, context.clock)
                 await announcing(session, context, pins, settings.spool / "announcements")
+            case "trace":
+                await tracing(session, context)
             case other:
                 log.error("no such conversation; the dialplan takes the caller", path=other)
 
@@ -349,6 +380,8 @@ async def _follow(ami: Ami, calls: CallLog, context: LineContext) -> None:
             context.watch.enter(event)
             asterisk_events.enter(calls, event, context.clock())
             await context.keeper.enter(event)
+            if (leg := legs.read(event)) is not None:
+                context.traces.ring.ended(leg)
             if event.get("event", "").startswith("QueueMember"):
                 context.bus.publish("member.changed", context.clock(), _member(event))
         except Exception:
@@ -367,6 +400,19 @@ def _member(event: Fields) -> dict[str, Any]:
         "in_call": member.in_call,
         "status": member.status,
     }
+
+
+async def _connect_phones(ami: Ami, first: str, second: str) -> None:
+    fields = {
+        "Channel": f"PJSIP/{first}",
+        "Context": "trace-call-back",
+        "Exten": second,
+        "Priority": "1",
+        "CallerID": f"*57 <{second}>",
+        "Timeout": "30000",
+        "Async": "true",
+    }
+    await ami.action("Originate", fields)
 
 
 async def _renew(directory: Directory) -> None:

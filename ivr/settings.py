@@ -60,8 +60,12 @@ class Settings:
     demo: bool = True
     #: Networks whose calls come in by the trunk, as in 203.0.113.0/28; loopback always does.
     trunk_hosts: tuple[str, ...] = ()
-    #: Where calls go out; without it, only registered phones can be called.
-    trunk: Address | None = None
+    #: Where calls to the outside go, by SIP; without it phones hear that there is no way out.
+    outbound: Address | None = None
+    #: Where Asterisk sends its copies of SIP and RTCP (HEP); UDP at the service's AGI address when None.
+    hep: Address | None = None
+    #: A Homer server that gets the same copies.
+    homer: Address | None = None
     #: A folder of desk files instead of the ones that come with the product.
     desks: Path | None = None
     #: A folder of recorded prompts that win over the voice engines.
@@ -82,7 +86,8 @@ class Settings:
         values = json.loads(path.read_text())
         for name in ("sip", "http", "agi", "ami"):
             values[name] = Address(**values[name])
-        values["trunk"] = Address(**values["trunk"]) if values["trunk"] is not None else None
+        for name in ("outbound", "hep", "homer"):
+            values[name] = Address(**values[name]) if values[name] is not None else None
         for name in ("state", "desks", "recordings"):
             values[name] = Path(values[name]) if values[name] is not None else None
         for name in ("rtp", "trunk_hosts"):
@@ -95,6 +100,11 @@ class Settings:
         """The service's clock."""
         shift = timedelta(seconds=self.clock_shift_s)
         return lambda: system_clock() + shift
+
+    @property
+    def hep_collector(self) -> Address:
+        """Where the service collects Asterisk's copies of SIP and RTCP; loopback, like AGI."""
+        return self.hep or Address(host=self.agi.host, port=self.agi.port)
 
     @property
     def database_url(self) -> str:

@@ -160,6 +160,7 @@ def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:
         for code, department in desk.service_codes.items():
             name = desk.departments[department].name[desk.languages[0]]
             numbers.add_row(code, f"{desk.name}, {name} (from a registered phone)")
+    numbers.add_row("*57", "the call that just ended was bad: a ticket with its evidence (from a registered phone)")
     numbers.add_row("*22  *23", "technicians: log in or out; pause or resume")
     pin = f" (demo PIN {demo_pin('7001')} on 7001)" if settings.demo else ""
     numbers.add_row("*58", f"technicians: record what everybody who waits hears{pin}")

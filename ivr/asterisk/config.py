@@ -44,6 +44,9 @@ MODULES = (
     "res_pjsip_dtmf_info",
     "res_pjsip_rfc3326",
     "res_pjsip_logger",
+    "res_hep",
+    "res_hep_pjsip",
+    "res_hep_rtcp",
     "chan_pjsip",
     "codec_ulaw",
     "codec_alaw",
@@ -70,10 +73,12 @@ MODULES = (
     "app_record",
     "app_dial",
     "app_queue",
+    "app_userevent",
     "func_callerid",
     "func_cdr",
     "func_channel",
     "func_cut",
+    "func_db",
     "func_env",
     "func_logic",
     "func_strings",
@@ -116,6 +121,7 @@ SERVICE_EVENTS = (
     "DialBegin",
     "DialEnd",
     "Hangup",
+    "UserEvent",
 )
 
 #: What a queue plays in turn to who waits; each caller may have files of their own by these names.
@@ -141,6 +147,15 @@ class PhoneAccount:
     language: str
     display: str
     caller_id: str
+    #: Names of the outside contexts it may use, as in `local`.
+    rights: tuple[str, ...] = ()
+    #: Its number for the outside, E.164 digits; empty for none.
+    did: str = ""
+
+    @property
+    def context(self) -> str:
+        """Where its calls begin."""
+        return "-".join((f"from-{self.kind}", *self.rights))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +205,8 @@ class Folders:
     run: Path
     log: Path
     messages: Path
+    #: Call traces that were reported while the service was away.
+    traces: Path
     sounds: Path
 
     @classmethod
@@ -201,12 +218,13 @@ class Folders:
             run=settings.state / "run",
             log=settings.state / "log" / "asterisk",
             messages=settings.spool / "messages",
+            traces=settings.spool / "reported",
             sounds=settings.sounds,
         )
 
     def make(self, runtime: Runtime) -> None:
         """Create the folders, and the data folder whose links lead to the runtime's documentation and voices."""
-        folders = (self.etc, self.run, self.log, self.messages, self.sounds)
+        folders = (self.etc, self.run, self.log, self.messages, self.traces, self.sounds)
         below_home = ("lib/keys", "data", "agi", "spool/outgoing", "spool/tmp")
         for folder in (*folders, *(self.home / name for name in below_home), self.log / "cdr-custom"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -233,6 +251,10 @@ class FixedPrompts:
     technician_login: str
     #: By language, what a queue announces without the service.
     waiting: Mapping[str, str]
+    not_allowed: str
+    #: By name and language: what *57 says without the service.
+    tracing: Mapping[tuple[str, str], str]
+    no_way_out: str
     #: (desk id, `queue` | `message` | `received`, language) -> sound file.
     fallback: Mapping[tuple[str, str, str], str]
 
@@ -248,6 +270,9 @@ def render(
     prompts: FixedPrompts,
     trunk_hosts: Sequence[str],
     callback_ring_s: int,
+    outside: Mapping[str, Sequence[str]],
+    premium: Sequence[str],
+    trace_within_s: int,
     streams: Sequence[HeldStream] = (),
     strict_rtp: bool = True,
 ) -> None:
@@ -277,7 +302,6 @@ def render(
         "agi": settings.agi,
         "sip": settings.sip,
         "trunk_hosts": trunk_hosts,
-        "trunk": settings.trunk,
         "callback_ring_s": callback_ring_s,
         "endpoints": phones,
         "queues": queues,
@@ -286,6 +310,17 @@ def render(
         "on_air": settings.on_air,
         "not_in_service": prompts.not_in_service,
         "technician_login": prompts.technician_login,
+        "not_allowed": prompts.not_allowed,
+        "no_way_out": prompts.no_way_out,
+        "outside": outside,
+        "premium": premium,
+        "outbound": settings.outbound,
+        "hep": settings.hep_collector,
+        "dids": _dids(phones),
+        "contexts": {phone.context: phone for phone in phones if phone.rights},
+        "traces": folders.traces,
+        "trace_within_s": trace_within_s,
+        "desk_operator_code": desks[0].service_codes[0] if desks[0].service_codes else "",
         # One second of 8 kHz, 16-bit audio: shorter than that, nothing was said.
         "shortest_message_bytes": 16000,
         "accounts": _accounts(secrets),
@@ -305,12 +340,21 @@ def render(
         _write_private(target, environment.get_template(template.name).render(values))
 
 
+def _dids(phones: Sequence[PhoneAccount]) -> dict[str, list[str]]:
+    """The phones that ring for each number from the outside: several on a shared line."""
+    found: dict[str, list[str]] = {}
+    for phone in phones:
+        if phone.did:
+            found.setdefault(phone.did, []).append(phone.name)
+    return found
+
+
 def _accounts(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
     return [
         {
             "name": "service",
             "secret": secrets["ami_service"],
-            "read": "call,agent,dialplan,system",
+            "read": "call,agent,dialplan,system,user",
             "write": "agent,call,originate,reporting",
             "events": SERVICE_EVENTS,
         },
@@ -345,7 +389,7 @@ def _check(
         *(text for d in desks for text in (d.id, d.language, d.operator, d.operator_queue)),
         *(text for d in desks for text in (*d.dialled, *d.service_codes)),
         *(text for q in queues for text in (q.id, q.strategy, *q.keys)),
-        *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id)),
+        *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id, p.did, *p.rights)),
         *trunk_hosts,
         *(stream.name for stream in streams),
     ]
@@ -361,9 +405,11 @@ def _link_fallback(sounds: Path, prompts: FixedPrompts) -> None:
     """Give the prompts of the service-less dialplan names that it can put together by itself."""
     folder = sounds / "ov" / "fallback"
     folder.mkdir(parents=True, exist_ok=True)
-    for (desk, what, language), sound in prompts.fallback.items():
+    named = {f"{desk}-{what}-{language}": sound for (desk, what, language), sound in prompts.fallback.items()}
+    named |= {f"{what}-{language}": sound for (what, language), sound in prompts.tracing.items()}
+    for name, sound in named.items():
         for extension in ("ulaw", "alaw", "g722", "sln16"):
-            _link(folder / f"{desk}-{what}-{language}.{extension}", Path(f"{sound}.{extension}"))
+            _link(folder / f"{name}.{extension}", Path(f"{sound}.{extension}"))
 
 
 def _link_waiting(sounds: Path, prompts: FixedPrompts) -> None:

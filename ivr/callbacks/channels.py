@@ -109,7 +109,7 @@ class Channels:
         await self.ami.action(
             "Originate",
             {
-                "Channel": f"PJSIP/{endpoint}" if endpoint is not None else f"PJSIP/{number}@trunk",
+                "Channel": f"PJSIP/{endpoint}" if endpoint is not None else f"PJSIP/{number}@outbound",
                 "Context": "callback-join",
                 "Exten": "s",
                 "Priority": "1",

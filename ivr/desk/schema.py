@@ -254,6 +254,15 @@ class AnnouncementHabits(_Part):
     ops_email: Email | None = None
 
 
+class CallTrace(_Part):
+    """*57, the report of a call that went badly."""
+
+    #: Who is told, and whose tickets its reports become.
+    department: Identifier
+    #: A call can be reported this many minutes after its end.
+    within_min: Annotated[int, Field(ge=1, le=30)] = 30
+
+
 class Menu(_Part):
     """What the keys do."""
 
@@ -290,6 +299,8 @@ class Desk(_Part):
     languages: Annotated[tuple[Language, ...], Field(min_length=1)]
     menu: Menu
     departments: Annotated[dict[Identifier, Department], Field(min_length=1)]
+    #: Without it, the reports go to the menu's operator.
+    trace: CallTrace | None = None
     queues: dict[Identifier, Queue] = {}
     announcement: AnnouncementHabits = AnnouncementHabits()
     hours: Week
@@ -308,6 +319,11 @@ class Desk(_Part):
     def dialled(self) -> tuple[str, ...]:
         """Every way to dial this desk, with digits only."""
         return (*self.numbers, *self.aliases)
+
+    @property
+    def call_trace(self) -> CallTrace:
+        """How reports of bad calls are taken."""
+        return self.trace or CallTrace(department=self.menu.operator)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -353,6 +369,8 @@ class Desk(_Part):
         named = [("menu.operator", self.menu.operator)]
         named += [(f"menu.keys.{key}", department) for key, department in self.menu.keys.items()]
         named += [(f"service_codes.{code}", department) for code, department in self.service_codes.items()]
+        if self.trace is not None:
+            named.append(("trace.department", self.trace.department))
         for field, department in named:
             if department not in self.departments:
                 mend = f"use one of: {', '.join(self.departments)}"

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ivr.dialling import Right, rights_of
 from ivr.directory.book import Book
+from ivr.directory.people import Endpoint
 
 #: Signs that end or change a value in Asterisk's configuration files.
 _MEANT = re.compile(r'[\x00-\x1f\x7f"<>\[\]\\;]')
+
+#: What phones of our own people may dial.
+_STAFF: tuple[Right, ...] = ("local", "toll-free", "national")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +26,10 @@ class PhoneRow:
     kind: str
     language: str
     caller_id: str
+    #: What it may dial beyond our own numbers.
+    rights: tuple[Right, ...]
+    #: The number, E.164 digits, by which the outside reaches it; empty for none.
+    did: str
     #: The name shown to whoever is called; without signs that mean something to Asterisk.
     display: str
 
@@ -34,7 +43,16 @@ def phone_rows(book: Book) -> list[PhoneRow]:
             kind=phone.kind,
             language=phone.language,
             caller_id=phone.caller_id,
+            rights=_rights(book, phone),
+            did=phone.caller_id if phone.caller_id in book.numbers else "",
             display=_MEANT.sub(" ", phone.display).strip(),
         )
         for phone in sorted(book.endpoints.values(), key=lambda phone: phone.name)
     ]
+
+
+def _rights(book: Book, phone: Endpoint) -> tuple[Right, ...]:
+    if phone.customer_id is None:
+        return _STAFF
+    customer = book.customers.get(phone.customer_id)
+    return rights_of(customer.dial_rights) if customer is not None else ()

@@ -118,6 +118,7 @@ async def _add_client(unit: Unit, client: _Client) -> None:
         "address": client.address,
         "phone": client.number,
         "partner_id": partner_id,
+        "dial_rights": ["local", "toll-free", "national"],
     }
     customer_id = await _known_or_new(unit, t.customers, customer, key="account")
     contact = {

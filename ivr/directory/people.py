@@ -31,6 +31,8 @@ class Customer:
     address: str | None = None
     phone: str | None = None
     partner_id: int | None = None
+    #: What its phones may dial beyond our own numbers, as in `ivr.dialling`.
+    dial_rights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,8 @@ class Identity:
     def facts(self) -> dict[str, Any]:
         """As it is kept with the call and shown to whoever answers."""
         parts = {name: dict(vars(part)) if is_dataclass(part) else part for name, part in vars(self).items()}
+        if self.customer is not None:
+            parts["customer"] = vars(self.customer) | {"dial_rights": list(self.customer.dial_rights)}
         if self.technician is not None:
             parts["technician"] = vars(self.technician) | {"queues": list(self.technician.queues)}
         return parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table
+from sqlalchemy import Column, ForeignKey, Integer, String, Table, text
 
 from ivr.store.metadata import Moment, json_type, metadata
 
@@ -27,6 +27,8 @@ customers = Table(
     Column("address", String(500)),
     Column("phone", String(20)),
     Column("partner_id", ForeignKey("partners.id"), index=True),
+    #: What its phones may dial beyond our own numbers, as a JSON list of `ivr.dialling`'s rights.
+    Column("dial_rights", json_type(), nullable=False, server_default=text("'[]'")),
 )
 
 contacts = Table(

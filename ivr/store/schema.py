@@ -5,6 +5,7 @@ from __future__ import annotations
 import ivr.announcements.tables
 import ivr.callbacks.tables
 import ivr.calls.tables
+import ivr.calltrace.tables
 import ivr.directory.tables
 import ivr.mail.tables
 import ivr.notify.tables

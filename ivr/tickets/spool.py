@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -18,6 +18,15 @@ from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake
 
 log = structlog.get_logger()
+
+
+class Spoolable(Protocol):
+    """A request that can be on disk."""
+
+    @property
+    def key(self) -> str: ...
+
+    def to_json(self) -> bytes: ...
 
 
 class Spool:
@@ -33,7 +42,7 @@ class Spool:
         # The key may hold what a file's name cannot.
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
-    async def put(self, intake: Intake) -> None:
+    async def put(self, intake: Spoolable) -> None:
         """Write a request to disk for good. Raises OSError when the disk does not take it."""
         await asyncio.to_thread(self._write, self._path(intake.key), intake.to_json())
 

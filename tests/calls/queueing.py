@@ -167,7 +167,7 @@ def new_number() -> str:
 def busy_line(folder: Path, *, now: str = OPEN, **changes: Any) -> Iterator[tuple[Line, int]]:
     """A line of its own, and the port of its carrier."""
     (port,) = free_ports(1)
-    options = ("--desks", str(desks(folder / "desks", **changes)), "--carrier", f"127.0.0.1:{port}")
+    options = ("--desks", str(desks(folder / "desks", **changes)), "--outbound", f"127.0.0.1:{port}")
     with running_line(folder / "line", now=now, options=options) as line:
         yield line, port
 

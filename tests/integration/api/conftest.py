@@ -22,6 +22,7 @@ from ivr.callbacks.callback import Callback
 from ivr.callbacks.channels import Prompts
 from ivr.callbacks.keeper import Keeper
 from ivr.calls.log import CallLog
+from ivr.calltrace.traces import CallTraces
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks, load_desks
 from ivr.directory.demo import load_demo
@@ -29,9 +30,11 @@ from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens, keep_token
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.evidence.ring import Ring
 from ivr.prompts.build import Sounds
 from ivr.queueing.watch import QueueWatch
 from ivr.store.engine import Store, Unit, open_store
+from ivr.tickets.spool import Spool
 from ivr.tickets.store import open_tickets
 from tests.fakes.announcing import announcer, humming
 from tests.integration.store.conftest import _logs, _threads_end, database, database_away, store
@@ -95,6 +98,8 @@ class Line:
     members: FakeMembers
     keeper: Keeper
     watch: QueueWatch
+    #: Phones that were rung for one another.
+    connected: list[tuple[str, str]]
     health: Health = field(default_factory=lambda: Health(taking_calls=True, components={"asterisk": "ok"}))
     app: FastAPI | None = None
     url: str = ""
@@ -177,6 +182,21 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
     )
     folder = tmp_path / "messages"
     folder.mkdir()
+    traces = CallTraces(
+        store=store,
+        spool=Spool(tmp_path / "traces"),
+        ring=Ring(),
+        directory=directory,
+        desk=next(iter(desks.values())),
+        bus=bus,
+        clock=lambda: NOW,
+        rtp_ports=(10000, 12000),
+    )
+    connected: list[tuple[str, str]] = []
+
+    async def connect(first: str, second: str) -> None:
+        connected.append((first, second))
+
     services = Services(
         store=store,
         directory=directory,
@@ -200,11 +220,14 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
             clock=lambda: made.now,
         ),
         messages=folder,
+        traces=traces,
+        connect_phones=connect,
     )
-    made = Line(services=services, members=members, keeper=keeper, watch=watch)
+    made = Line(services=services, members=members, keeper=keeper, watch=watch, connected=connected)
     made.app = create_app(services)
     async with serving(made.app, bus) as made.url:
         yield made
+    await traces.close()
     await services.calls.close()
 
 

@@ -169,6 +169,15 @@ WRONG = [
     ("no keys", '  keys:\n    "1": aide', "  keys: {}", 7, "menu.keys", "at least 1", ""),
     ("key to nowhere", '"1": aide', '"1": ventes', 8, "menu.keys.1", "no department 'ventes'", "one of: aide"),
     ("operator nowhere", "operator: aide", "operator: moi", 9, "menu.operator", "no department 'moi'", "aide"),
+    (
+        "trace nowhere",
+        "hours:",
+        "trace: {department: moi}\nhours:",
+        17,
+        "trace.department",
+        "no department 'moi'",
+        "aide",
+    ),
     ("operator without queue", "queue: attente", 'phones: ["71"]', 9, "menu.operator", "no queue", "queue"),
     (
         "language key",

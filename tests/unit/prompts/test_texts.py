@@ -21,7 +21,7 @@ COMMON = read_common()
 OF_A_DESK = {name for name in REQUIRED + REQUIRED_FOR_EMERGENCIES if name.startswith("closed-")} | {"welcome", "menu"}
 
 #: A number is said after these.
-BEFORE_DIGITS = ("ticket-number", "callback-number", "callback-brief")
+BEFORE_DIGITS = ("ticket-number", "trace-reference", "callback-number", "callback-brief")
 
 
 def shipped(language: str) -> Iterator[tuple[str, str]]:
@@ -72,4 +72,5 @@ def test_an_emergency_is_promised_within_30_minutes(language: str) -> None:
 def test_texts_are_short(where: str, text: str) -> None:
     # Some 15 characters are said in a second.
     assert len(text) < (350 if where.split()[-1].startswith(("menu", "closed-emergency")) else 230)
+    assert text[-1] in ".?!" or where.endswith(BEFORE_DIGITS)
     assert text[-1] in ".?!" or where.endswith(BEFORE_DIGITS)

@@ -1,0 +1,121 @@
+"""*57: the call that just ended here was bad. It was received, under this number, and this follows (OV-21, OV-22)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from agi_scripts.context import LineContext, endpoint_of
+from ivr.asterisk.fastagi import AgiSession, CallHungUp
+from ivr.calltrace.away import LastCall, last_call
+from ivr.calltrace.traces import CallTraces, Receipt, new_report_id
+from ivr.evidence.ring import EndedCall
+
+log = structlog.get_logger()
+
+#: The user hears something after this long, in seconds, whether the ticket is committed or not.
+_FIRST_WORD_S = 0.05
+#: A call's last words may still be on their way to us for so long, in seconds.
+_ARRIVING_S = 0.4
+
+
+#: Speaks one prompt.
+_Say = Callable[[str], Awaitable[None]]
+
+
+async def tracing(session: AgiSession, context: LineContext) -> None:
+    """Report the last call of the phone that dials.
+
+    Arguments: the phone's channels at this moment, and what Asterisk remembers of its last call. Both come with
+    the call, so that who hangs up at once has reported all the same. After a failure the dialplan keeps the report.
+    """
+    traces = context.traces
+    phone = endpoint_of(session)
+    desk = context.main_desk
+    known = context.directory.identify(None, phone) if phone is not None else None
+    language = known.language if known is not None and known.language in desk.languages else desk.languages[0]
+
+    async def say(prompt: str) -> None:
+        await session.stream_file(await context.sounds.of(desk.id, prompt, language, {}), "")
+
+    try:
+        if phone is None:
+            # The dialplan offers *57 to phones only.
+            return
+        if not traces.allows(phone):
+            await say("trace-too-many")
+            await session.set_variable("OV_NEXT", "done")
+            return
+        report_id = new_report_id()
+        channels, remembered = (*session.args, "", "")[:2]
+        if len(channels.split()) > 1 and await _in_another_call(session, phone):
+            await say("trace-in-call")
+            await session.set_variable("OV_NEXT", "done")
+            return
+        found = await _find(traces, phone, last_call(phone, remembered))
+        if found is None:
+            sound = await context.sounds.of(desk.id, "trace-none", language, {})
+            key = await session.get_option(sound, "1", 5000)
+            await session.set_variable("OV_NEXT", "support" if key == "1" else "done")
+            return
+        taking = asyncio.ensure_future(_take_in(traces, found, phone, report_id))
+        await asyncio.wait({taking}, timeout=_FIRST_WORD_S)
+        try:
+            if not taking.done():
+                await say("trace-thanks")
+        finally:
+            # Also when the caller is gone by now.
+            receipt = await taking
+            if isinstance(found, EndedCall) and receipt.trace_id is not None:
+                context.aside(traces.settle(found, phone, report_id), f"last figures of call trace {receipt.trace_id}")
+        await _confirm(receipt, say)
+        await session.set_variable("OV_NEXT", "done")
+    except CallHungUp:
+        # What was reported is kept; only its confirmation was not heard.
+        return
+    except Exception:
+        log.exception("call trace failed; the dialplan keeps the report", endpoint=phone)
+
+
+async def _confirm(receipt: Receipt, say: _Say) -> None:
+    if receipt.ticket_number is not None:
+        await say("trace-again" if receipt.again else "trace-received")
+        await say("ticket-number")
+        digits = receipt.ticket_number
+    else:
+        await say("trace-received")
+        await say("trace-reference")
+        digits = receipt.reference
+    for digit in digits:
+        await say(f"digit-{digit}")
+    await say("trace-follow-up")
+
+
+async def _in_another_call(session: AgiSession, phone: str) -> bool:
+    """Whether the phone is in a call beside this one; one that is just being hung up is given a moment."""
+    await asyncio.sleep(_ARRIVING_S)
+    channels = await session.get_variable(f"CHANNELS(^PJSIP/{phone}-)") or ""
+    return len(channels.split()) > 1
+
+
+async def _find(traces: CallTraces, phone: str, remembered: LastCall | None) -> EndedCall | LastCall | None:
+    """The call that is meant: the ring's, or after a restart the one that Asterisk itself remembers."""
+    call = traces.last_call(phone)
+    if remembered is None or time.time() - remembered.ended > traces.within_s:
+        return call
+    if call is None or remembered.leg.linkedid != call.linkedid:
+        # Asterisk knows a later call than the ring: its end is still on its way, or came before our start.
+        await asyncio.sleep(_ARRIVING_S)
+        call = traces.last_call(phone)
+    return call if call is not None and remembered.leg.linkedid == call.linkedid else remembered
+
+
+async def _take_in(traces: CallTraces, found: EndedCall | LastCall, phone: str, report_id: str) -> Receipt:
+    if isinstance(found, LastCall):
+        intake = traces.intake_alone(found.leg, report_id=report_id, source="phone")
+    else:
+        intake = await asyncio.to_thread(traces.intake, found, phone, report_id=report_id)
+    return await traces.take_in(intake)

@@ -1,0 +1,376 @@
+"""Call traces: reports of calls that went badly, with their evidence and the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import structlog
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import HTMLResponse
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+
+from api import trace_page
+from api.common import Given, Has, Page, PageQuery, Short, Text, Who, bad_cursor, make_cursor, read_cursor
+from api.services import Services
+from ivr.asterisk.hep import HepGarbage, Packet
+from ivr.calltrace import evidence, store
+from ivr.calltrace.traces import Receipt, new_report_id
+from ivr.errors import BadInput, NotFound, TooMany
+from ivr.evidence import pcap
+from ivr.quality import words
+from ivr.quality.emodel import codec_name
+from ivr.quality.figures import CallFigures, Direction, Leg
+from ivr.tickets import store as ticket_store
+
+log = structlog.get_logger()
+
+router = APIRouter(tags=["call traces"])
+
+TraceId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+_Device = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,40}$")]
+_CallId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,150}$")]
+_Count = Annotated[int, Field(ge=0, le=5_000_000)]
+
+
+class TraceNotFound(NotFound):
+    """There is no such call trace."""
+
+
+class GivenDirection(Given):
+    """Audio one way, over the whole call. What is not given is unknown."""
+
+    packets: _Count | None = Field(default=None, description="Packets that came.")
+    lost: _Count | None = Field(default=None, description="Packets that did not come.")
+    jitter_ms: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] | None = None
+
+
+class GivenLeg(Given):
+    """One leg: `up` is what its far end sent to the switch, `down` what it received of the switch."""
+
+    codec: Short | None = None
+    remote: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:\[\]]{3,60}$")] | None = None
+    rtt_ms: Annotated[float, Field(ge=0, le=30_000, allow_inf_nan=False)] | None = None
+    up: GivenDirection = GivenDirection()
+    down: GivenDirection = GivenDirection()
+
+
+class Figures(Given):
+    """The device's own leg, and the other one where it is known."""
+
+    near: GivenLeg
+    far: GivenLeg | None = None
+    trunk: _Device | None = Field(default=None, description="The trunk's name, when the other leg is one.")
+
+
+class NewTrace(Given):
+    """A report. Figures are not needed for a call of this line that ended within the last 30 minutes."""
+
+    call_id: _CallId = Field(description="SIP Call-ID of the device's leg, or the switch's own id of the call.")
+    device: _Device = Field(description="The phone's account.", examples=["6001"])
+    figures: Figures | None = None
+    other: Short | None = Field(default=None, description="The number on the other side.")
+    direction: Literal["out", "in"] | None = None
+    started_at: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _packets_with_losses(self) -> NewTrace:
+        legs = [self.figures.near, self.figures.far] if self.figures is not None else []
+        for leg in legs:
+            for way in (leg.up, leg.down) if leg is not None else ():
+                if way.lost is not None and way.packets is None:
+                    raise ValueError("figures: lost without packets says nothing; give both, or neither")
+        return self
+
+
+class TraceReceipt(BaseModel):
+    """What became of a report. Without a ticket yet, it is on disk and gets one soon."""
+
+    id: str | None
+    ticket: str | None
+    reference: str
+    again: bool = Field(description="The call had been reported before; the ticket is the same.")
+
+
+class TraceView(BaseModel):
+    """A reported call."""
+
+    id: str
+    ticket: str
+    source: str
+    device: str
+    other: str | None
+    direction: str | None
+    customer_id: int | None
+    account_number: str | None
+    started_at: AwareDatetime | None
+    reported_at: AwareDatetime
+    reports: int
+    mos: float | None = Field(description="Of the worse direction (ITU-T G.107); null is unknown.")
+    cause: str
+    confidence: float
+    verdict: dict[str, str] = Field(description="In words, by language.")
+    route: str
+    state: str
+    trunk: str | None
+    site: str | None
+    codec: str | None
+    report: str
+    capture: str
+
+
+class TraceDetail(TraceView):
+    """A reported call with why, each leg's figures over time, and what its account was advised."""
+
+    reasons: dict[str, list[str]]
+    advice: dict[str, str] | None
+    legs: dict[str, Any]
+    recommendations: list[dict[str, Any]]
+
+
+class TraceQuery(PageQuery):
+    """Which traces."""
+
+    device: Short | None = None
+    customer_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    account_number: Short | None = None
+    cause: Short | None = None
+    state: Short | None = None
+
+
+class Decision(Given):
+    """What staff decide on a report of an account with unanswered recommendations (OV-25)."""
+
+    state: Literal["kept", "ignored"]
+
+
+class Answer(Given):
+    """What the customer answered to our recommendations."""
+
+    text: Text
+
+
+class CallBack(Given):
+    """Who calls the user."""
+
+    technician: _Device = Field(description="The technician's phone.", examples=["7001"])
+
+
+@router.post("/call-traces", status_code=201, responses={200: {"description": "It was reported before."}})
+async def report_call(given: NewTrace, response: Response, has: Has) -> TraceReceipt:
+    """Report a call that went badly, as *57 does."""
+    if not has.traces.allows(given.device):
+        raise TooMany(device=given.device)
+    report_id = new_report_id()
+    call = has.traces.ring.call_with(given.call_id)
+    if call is not None and any(leg.name == given.device for leg in call.legs.values()):
+        intake = await asyncio.to_thread(has.traces.intake, call, given.device, report_id=report_id, source="api")
+    elif given.figures is None:
+        mend = "give figures, or the SIP Call-ID of a call that ended on this phone within the last 30 minutes"
+        raise BadInput(field="call_id", problem="no such call of this device is known here", mend=mend)
+    else:
+        intake = has.traces.intake_of(
+            _figures(given.figures, given.device),
+            device=given.device,
+            report_id=report_id,
+            source="api",
+            linkedid=given.call_id,
+            other=given.other,
+            direction=given.direction,
+            started=given.started_at,
+            packets=[],
+        )
+    receipt = await has.traces.take_in(intake)
+    response.status_code = _status(receipt)
+    if receipt.trace_id is not None:
+        response.headers["Location"] = f"/v1/call-traces/{receipt.trace_id}"
+    return TraceReceipt(
+        id=receipt.trace_id, ticket=receipt.ticket_number, reference=receipt.reference, again=receipt.again
+    )
+
+
+def _status(receipt: Receipt) -> int:
+    if receipt.ticket_number is None:
+        return 202
+    return 200 if receipt.again else 201
+
+
+def _figures(given: Figures, device: str) -> CallFigures:
+    def leg(one: GivenLeg, name: str, trunk: bool) -> Leg:
+        return Leg(
+            name=name,
+            trunk=trunk,
+            codec=codec_name(one.codec),
+            remote=one.remote,
+            rtt_ms=one.rtt_ms,
+            up=Direction(**one.up.model_dump()),
+            down=Direction(**one.down.model_dump()),
+        )
+
+    # Without the other leg's figures it is unknown, not absent.
+    far = (
+        leg(given.far, given.trunk or "other", given.trunk is not None) if given.far is not None else Leg(name="other")
+    )
+    return CallFigures(near=leg(given.near, device, False), far=far)
+
+
+@router.get("/call-traces")
+async def list_traces(query: Annotated[TraceQuery, Query()], has: Has) -> Page[TraceView]:
+    """Reported calls, the newest first."""
+    filters = query.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
+    async with has.store.reading() as unit:
+        rows = await store.page(unit, filters=filters, before=_before(query.cursor), limit=query.limit + 1)
+    shown = rows[: query.limit]
+    following = None
+    if len(rows) > len(shown):
+        following = make_cursor(shown[-1]["reported_at"].isoformat(), shown[-1]["id"])
+    return Page(items=[TraceView(**_view(row)) for row in shown], next=following)
+
+
+def _before(cursor: str | None) -> tuple[datetime, str] | None:
+    parts = read_cursor(cursor, 2)
+    if parts is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(parts[0])
+    except ValueError:
+        raise bad_cursor() from None
+    if moment.tzinfo is None:
+        raise bad_cursor()
+    return moment, parts[1]
+
+
+@router.get("/call-traces/{trace_id}")
+async def read_trace(trace_id: TraceId, has: Has) -> TraceDetail:
+    """A reported call with its figures and the verdict's reasons."""
+    row, _ = await _row(has, trace_id)
+    async with has.store.reading() as unit:
+        advised = await store.recommendations(unit, row["customer_id"]) if row["customer_id"] else []
+    verdict = trace_page.verdict_of(row)
+    advice = {language: text for language in words.CAUSES if (text := words.advice(verdict, language)) is not None}
+    return TraceDetail(
+        **_view(row),
+        reasons={language: words.reason_texts(verdict, language) for language in words.CAUSES},
+        advice=advice or None,
+        legs=row["legs"],
+        recommendations=[
+            {name: one[name] for name in ("text", "given_at", "answered_at", "answer")} for one in advised
+        ],
+    )
+
+
+@router.patch("/call-traces/{trace_id}")
+async def decide(trace_id: TraceId, given: Decision, has: Has, who: Who) -> TraceView:
+    """Take up a report all the same, or ignore it; only one that is marked as `unanswered` (OV-25)."""
+    async with has.store.unit() as unit:
+        row = await store.get(unit, trace_id)
+        if row is None:
+            raise TraceNotFound(trace=trace_id)
+        if row["state"] not in ("unanswered", given.state):
+            problem = f"this report is {row['state']}: there is nothing to decide"
+            raise BadInput(field="state", problem=problem, mend="decide on reports whose state is unanswered")
+        if row["state"] != given.state:
+            await store.change(unit, trace_id, {"state": given.state})
+            await _note(unit, row["ticket_number"], has, who.name, "decided", {"state": given.state})
+    return TraceView(**_view(row | {"state": given.state}))
+
+
+@router.post("/call-traces/{trace_id}/answer")
+async def answer(trace_id: TraceId, given: Answer, has: Has, who: Who) -> dict[str, int]:
+    """The customer answered our recommendations: their later reports are taken up again (OV-25)."""
+    async with has.store.unit() as unit:
+        row = await store.get(unit, trace_id)
+        if row is None:
+            raise TraceNotFound(trace=trace_id)
+        answered = 0
+        if row["customer_id"] is not None:
+            answered = await store.answer(
+                unit, customer_id=row["customer_id"], text=given.text, by=who.name, at=has.clock()
+            )
+        await _note(unit, row["ticket_number"], has, who.name, "recommendation-answered", {"answer": given.text})
+    return {"answered": answered}
+
+
+@router.post("/call-traces/{trace_id}/call-back", status_code=202)
+async def call_back(trace_id: TraceId, given: CallBack, has: Has, who: Who) -> dict[str, str]:
+    """Ring a technician's phone and then the user's (OV-22)."""
+    row, _ = await _row(has, trace_id)
+    if has.directory.technician(given.technician) is None:
+        mend = "give the phone of a technician of the directory"
+        raise BadInput(field="technician", problem="this is not a technician's phone", mend=mend)
+    if has.directory.endpoint(row["device"]) is None:
+        problem = f"the report came from {row['device']}, which is no phone of ours"
+        raise BadInput(field="trace_id", problem=problem, mend="call the requester by the ticket's telephone number")
+    await has.connect_phones(given.technician, row["device"])
+    async with has.store.unit() as unit:
+        told = {"technician": given.technician, "phone": row["device"]}
+        await _note(unit, row["ticket_number"], has, who.name, "called-back", told)
+    return told
+
+
+@router.get("/call-traces/{trace_id}/report", response_class=HTMLResponse)
+async def report(
+    trace_id: TraceId, has: Has, lang: Annotated[Literal["fr", "en"], Query(description="Language.")] = "fr"
+) -> HTMLResponse:
+    """One page to look at or print: the verdict, both legs, curves, and the SIP ladder."""
+    row, packets = await _row(has, trace_id, with_packets=True)
+    page = await asyncio.to_thread(trace_page.render, row, packets, lang, has.traces.desk.zone)
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    return HTMLResponse(page, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+
+
+@router.get(
+    "/call-traces/{trace_id}/capture.pcap",
+    response_class=Response,
+    responses={200: {"content": {"application/vnd.tcpdump.pcap": {}}}},
+)
+async def capture(trace_id: TraceId, has: Has) -> Response:
+    """SIP and RTCP of both legs, for Wireshark. No audio, and nothing that proves a password."""
+    row, packets = await _row(has, trace_id, with_packets=True)
+    file = await asyncio.to_thread(pcap.write, packets)
+    headers = {"Content-Disposition": f'attachment; filename="call-trace-{row["ticket_number"]}.pcap"'}
+    return Response(file, media_type="application/vnd.tcpdump.pcap", headers=headers)
+
+
+@router.get("/incident-proposals")
+async def list_proposals(has: Has) -> list[dict[str, Any]]:
+    """Incidents that several reports propose, the newest first."""
+    async with has.store.reading() as unit:
+        return await store.proposals(unit)
+
+
+async def _row(has: Services, trace_id: str, *, with_packets: bool = False) -> tuple[dict[str, Any], Sequence[Packet]]:
+    async with has.store.reading() as unit:
+        row = await store.get(unit, trace_id)
+        blob = await store.of_report(unit, trace_id) if with_packets and row is not None else b""
+    if row is None:
+        raise TraceNotFound(trace=trace_id)
+    try:
+        return row, await asyncio.to_thread(evidence.unpack, blob)
+    except (HepGarbage, zlib.error):
+        log.exception("kept evidence cannot be read", trace=trace_id)
+        return row, []
+
+
+async def _note(unit: Any, number: int, has: Services, who: str, kind: str, changes: dict[str, Any]) -> None:
+    """In the ticket's history."""
+    ticket = await ticket_store.lock(unit, number)
+    if ticket is not None:
+        version = ticket.version + 1
+        await ticket_store.change(unit, number, {"version": version, "updated_at": has.clock()})
+        await ticket_store.add_event(unit, number, at=has.clock(), who=who, kind=kind, changes=changes, version=version)
+
+
+def _view(row: dict[str, Any]) -> dict[str, Any]:
+    names = [name for name in TraceView.model_fields if name in row]
+    verdict = trace_page.verdict_of(row)
+    return {name: row[name] for name in names} | {
+        "ticket": str(row["ticket_number"]),
+        "reports": len(row["report_ids"]),
+        "verdict": {language: words.cause_text(verdict, language) for language in words.CAUSES},
+        "report": f"/v1/call-traces/{row['id']}/report",
+        "capture": f"/v1/call-traces/{row['id']}/capture.pcap",
+    }

@@ -1,0 +1,147 @@
+"""The page of one call trace, in French or English. Everything on it comes from strangers and is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jinja2
+
+from ivr.asterisk.hep import Packet
+from ivr.calltrace import report
+from ivr.quality import words
+from ivr.quality.verdict import Reason, Verdict
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+COLOURS = {"near-up": "#0a58a8", "near-down": "#b3540a", "far-up": "#1b7a43", "far-down": "#8a2a8a"}
+
+_WORDS = {
+    "fr": {
+        "title": "Appel signalé, billet",
+        "other_language": "English",
+        "confidence": "Confiance :",
+        "advice": "Recommandation :",
+        "unanswered": "Des recommandations faites à ce compte sont sans réponse : une personne décide de la suite.",
+        "score": "Note (MOS, UIT-T G.107)",
+        "unknown": "inconnu",
+        "account": "Compte",
+        "call": "Appel",
+        "started": "Début",
+        "reported": "Signalé",
+        "legs": "Les deux côtés de l’appel",
+        "device": "Appareil",
+        "codec": "Codec",
+        "address": "Adresse du son",
+        "agent": "Logiciel",
+        "trip": "Aller-retour",
+        "near": "Téléphone",
+        "far": "Autre côté",
+        "packets": "Paquets",
+        "lost": "Perdus",
+        "jitter": "Gigue",
+        "near-up": "Du téléphone à nous",
+        "near-down": "De nous au téléphone",
+        "far-up": "De l’autre côté à nous",
+        "far-down": "De nous à l’autre côté",
+        "chart-mos": "Note (MOS) dans le temps",
+        "chart-loss": "Pertes (%)",
+        "chart-jitter": "Gigue (ms)",
+        "no_curves": "Aucun rapport RTCP : l’évolution dans le temps est inconnue.",
+        "ladder": "Échange SIP",
+        "no_ladder": "Aucun message SIP n’a été gardé.",
+    },
+    "en": {
+        "title": "Reported call, ticket",
+        "other_language": "Français",
+        "confidence": "Confidence:",
+        "advice": "Recommendation:",
+        "unanswered": "Recommendations to this account are unanswered: a person decides what follows.",
+        "score": "Score (MOS, ITU-T G.107)",
+        "unknown": "unknown",
+        "account": "Account",
+        "call": "Call",
+        "started": "Start",
+        "reported": "Reported",
+        "legs": "Both sides of the call",
+        "device": "Device",
+        "codec": "Codec",
+        "address": "Audio address",
+        "agent": "Software",
+        "trip": "Round trip",
+        "near": "Phone",
+        "far": "Other side",
+        "packets": "Packets",
+        "lost": "Lost",
+        "jitter": "Jitter",
+        "near-up": "From the phone to us",
+        "near-down": "From us to the phone",
+        "far-up": "From the other side to us",
+        "far-down": "From us to the other side",
+        "chart-mos": "Score (MOS) over time",
+        "chart-loss": "Loss (%)",
+        "chart-jitter": "Jitter (ms)",
+        "no_curves": "No RTCP report: how it went over time is unknown.",
+        "ladder": "SIP exchange",
+        "no_ladder": "No SIP message was kept.",
+    },
+}
+
+
+def verdict_of(trace: Mapping[str, Any]) -> Verdict:
+    """A kept trace's verdict."""
+    reasons = tuple(Reason(key=one["key"], values=one["values"]) for one in trace["reasons"])
+    return Verdict(cause=trace["cause"], confidence=trace["confidence"], reasons=reasons)
+
+
+def render(trace: Mapping[str, Any], packets: Sequence[Packet], language: str, zone: ZoneInfo) -> str:
+    """The page. `language` is fr or en."""
+
+    def number(value: float, digits: int) -> str:
+        text = f"{value:.{digits}f}"
+        return text.replace(".", ",") if language == "fr" else text
+
+    def moment(value: datetime | None) -> str | None:
+        return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S} ({zone.key})" if value is not None else None
+
+    legs = [(name, leg) for name in ("near", "far") if (leg := trace["legs"].get(name)) is not None]
+    verdict = verdict_of(trace)
+    return _ENVIRONMENT.get_template("call_trace.html.j2").render(
+        language=language,
+        words=_WORDS[language],
+        trace=trace,
+        verdict=words.cause_text(verdict, language),
+        confidence=f"{verdict.confidence * 100:.0f} %" if verdict.confidence else None,
+        reasons=words.reason_texts(verdict, language),
+        advice=words.advice(verdict, language),
+        mos=number(trace["mos"], 1) if trace["mos"] is not None else None,
+        started=moment(trace["started_at"]),
+        reported=moment(trace["reported_at"]),
+        legs=legs,
+        ways=[(f"{name}-{way}", _way(leg[way])) for name, leg in legs for way in ("up", "down")],
+        colours=COLOURS,
+        charts=report.charts(trace["legs"]),
+        ladder=report.ladder(trace["legs"], packets),
+        width=report.WIDTH,
+        height=report.HEIGHT,
+        number=number,
+    )
+
+
+def _way(way: Mapping[str, Any]) -> dict[str, Any]:
+    packets, lost = way["packets"], way["lost"]
+    known = packets is not None and lost is not None and packets + lost > 0
+    return {
+        "packets": packets,
+        "lost": lost,
+        "share": 100 * lost / (packets + lost) if known else None,
+        "jitter_ms": way["jitter_ms"],
+    }

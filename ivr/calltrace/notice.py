@@ -1,0 +1,127 @@
+"""The e-mails of a call trace: to support and the partner (OV-21), to the requester (OV-18), to operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from ivr.calltrace.intake import TraceIntake
+from ivr.calltrace.rules import Shared
+from ivr.notify.outbox import Email
+from ivr.quality import words
+
+_WORDS = {
+    "fr": {
+        "subject": "Billet {number} : appel de mauvaise qualité – {who}",
+        "title": "Un appel de mauvaise qualité a été signalé (*57).",
+        "unanswered": "Des recommandations faites à ce compte sont sans réponse : une personne décide de la suite.",
+        "ticket": "Billet : {number} (priorité : {priority})",
+        "account": "Compte : {account}",
+        "device": "Téléphone : {device}, avec {other}",
+        "at": "Appel : {started} ; signalé le {at:%Y-%m-%d à %H:%M:%S} ({zone})",
+        "mos": "Note (MOS) : {mos}",
+        "verdict": "Constat : {verdict} (confiance : {confidence})",
+        "report": "Rapport : /v1/call-traces/{id}/report",
+        "advice": "Recommandation : {advice}",
+        "unknown": "inconnu",
+        "own-subject": "Votre signalement : billet {number}",
+        "own": "Votre signalement d’un appel de mauvaise qualité est reçu. Un technicien vous appellera.\n"
+        "L’appel peut être analysé et écouté.",
+        "together-subject": "Incident proposé : {count} signalements en 15 minutes ({by} {value})",
+        "together": "{count} signalements d’appels partagent {by} : {value}.",
+        "trunk": "la liaison",
+        "site": "le site",
+        "codec": "le codec",
+    },
+    "en": {
+        "subject": "Ticket {number}: call of poor quality – {who}",
+        "title": "A call of poor quality was reported (*57).",
+        "unanswered": "Recommendations to this account are unanswered: a person decides what follows.",
+        "ticket": "Ticket: {number} (priority: {priority})",
+        "account": "Account: {account}",
+        "device": "Phone: {device}, with {other}",
+        "at": "Call: {started}; reported on {at:%Y-%m-%d at %H:%M:%S} ({zone})",
+        "mos": "Score (MOS): {mos}",
+        "verdict": "Finding: {verdict} (confidence: {confidence})",
+        "report": "Report: /v1/call-traces/{id}/report",
+        "advice": "Recommendation: {advice}",
+        "unknown": "unknown",
+        "own-subject": "Your report: ticket {number}",
+        "own": "Your report of a call of poor quality was received. A technician will call you.\n"
+        "The call may be analysed and listened to.",
+        "together-subject": "Incident proposed: {count} reports in 15 minutes ({by} {value})",
+        "together": "{count} reported calls share {by}: {value}.",
+        "trunk": "the trunk",
+        "site": "the site",
+        "codec": "the codec",
+    },
+}
+
+
+def summary(intake: TraceIntake, language: str) -> str:
+    """The verdict with its reasons, for the ticket."""
+    found = _WORDS[words.language_of(language)]
+    mos = _mos(intake, language)
+    lines = [found["mos"].format(mos=mos), words.cause_text(intake.verdict, language)]
+    return "\n".join([*lines, *words.reason_texts(intake.verdict, language)])
+
+
+def _mos(intake: TraceIntake, language: str) -> str:
+    if intake.mos is None:
+        return _WORDS[words.language_of(language)]["unknown"]
+    text = f"{intake.mos:.1f}"
+    return text.replace(".", ",") if language == "fr" else text
+
+
+def emails(intake: TraceIntake, *, trace_id: str, number: int, unanswered: bool) -> list[Email]:
+    """To the department and the partner, in staff's language, and to the requester in their own."""
+    staff = words.language_of(intake.notice.language)
+    found = _WORDS[staff]
+    requester = intake.requester
+    zone = ZoneInfo(intake.notice.timezone)
+    account = " – ".join(part for part in (requester.account_number, requester.account_name) if part)
+    facts = {
+        "number": number,
+        "id": trace_id,
+        "who": requester.account_name or intake.device,
+        "priority": intake.priority,
+        "account": account or found["unknown"],
+        "device": intake.device,
+        "other": intake.other or found["unknown"],
+        "started": f"{intake.started.astimezone(zone):%H:%M:%S}" if intake.started else found["unknown"],
+        "at": intake.at.astimezone(zone),
+        "zone": intake.notice.timezone,
+        "mos": _mos(intake, staff),
+        "verdict": words.cause_text(intake.verdict, staff),
+        "confidence": f"{intake.confidence * 100:.0f}" + (" %" if staff == "fr" else "%"),
+        "advice": words.advice(intake.verdict, staff),
+    }
+    names = ["title", *(["unanswered"] if unanswered else []), "ticket", "account", "device", "at", "mos", "verdict"]
+    lines = [found[name].format(**facts) for name in names]
+    lines += words.reason_texts(intake.verdict, staff)
+    if facts["advice"]:
+        lines.append(found["advice"].format(**facts))
+    body = "\n".join([*lines, found["report"].format(**facts), ""])
+    subject = found["subject"].format(**facts)
+    to = [intake.notice.recipient, intake.partner.email if intake.partner else None]
+    told = [
+        Email(to=one, subject=subject, body=body, language=staff, ticket_number=number) for one in to if one is not None
+    ]
+    if requester.email:
+        own = words.language_of(intake.language)
+        texts = _WORDS[own]
+        body = texts["own"] + "\n" + texts["ticket"].format(number=number, priority=intake.priority) + "\n"
+        if advised := words.advice(intake.verdict, own):
+            body += texts["advice"].format(advice=advised) + "\n"
+        subject = texts["own-subject"].format(number=number)
+        told.append(Email(to=requester.email, subject=subject, body=body, language=own, ticket_number=number))
+    return told
+
+
+def together_email(shared: Shared, recipient: str, language: str, lines: Sequence[str]) -> Email:
+    """Several reports that may be one incident, with the list of them."""
+    language = words.language_of(language)
+    found = _WORDS[language]
+    facts = {"count": len(shared.traces), "by": found[shared.by], "value": shared.value}
+    body = "\n".join([found["together"].format(**facts), "", *lines, ""])
+    return Email(to=recipient, subject=found["together-subject"].format(**facts), body=body, language=language)

@@ -1,0 +1,118 @@
+"""What a report leads to: how urgent it is, who gets it, and when several of them are one incident. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from ivr.clock import require_aware
+from ivr.quality.emodel import score
+from ivr.quality.figures import CallFigures, Direction
+from ivr.quality.verdict import Verdict
+from ivr.tickets.ticket import Priority
+
+Route = Literal["partner", "level-2", "level-4", "customer"]
+
+#: So many reports that share something, within this long, are proposed as an incident.
+TOGETHER = 3
+TOGETHER_WITHIN = timedelta(minutes=15)
+
+
+def call_mos(call: CallFigures) -> float | None:
+    """The worse of what the reporter heard and of what the other side heard of them; None is unknown."""
+    near, far = call.near, call.far
+    one_way = None
+    if near.rtt_ms is not None:
+        one_way = min(5000.0, (near.rtt_ms + (far.rtt_ms or 0.0 if far is not None else 0.0)) / 2)
+    # What one hears is what came down on one's own leg; where that is unknown, what we lost of the other side's.
+    heard = _loss(near.down, far.up if far is not None else None)
+    said = _loss(far.down if far is not None else near.up, near.up)
+    scores = [score(near.codec, loss, one_way) for loss in (heard, said)]
+    known = [one.mos for one in scores if one is not None]
+    return min(known) if known else None
+
+
+def _loss(first: Direction, second: Direction | None) -> float | None:
+    return first.loss if first.loss is not None else second.loss if second is not None else None
+
+
+def silent(call: CallFigures) -> bool:
+    """No audio at all, in one direction or in both."""
+    legs = [call.near] if call.far is None else [call.near, call.far]
+    return any(leg.up.packets == 0 for leg in legs)
+
+
+def priority_of(mos: float | None, no_audio: bool) -> Priority:
+    """OV-13 for calls: none or next to none of it understood is Haute, annoying is Moyenne, the rest Normale."""
+    if no_audio or (mos is not None and mos < 2.6):
+        return "haute"
+    return "moyenne" if mos is None or mos < 3.6 else "normale"
+
+
+def route_of(verdict: Verdict, *, partner: bool) -> Route:
+    """OV-24 where the cause is known, OV-16 where it is not."""
+    if verdict.inside:
+        return "level-4"
+    if partner:
+        return "partner"
+    return "customer" if verdict.outside else "level-2"
+
+
+LEVELS = {"level-2": 2, "level-4": 4}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What several reports have in common."""
+
+    by: Literal["trunk", "site", "codec"]
+    value: str
+    traces: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported:
+    """A report, as far as it may be one of several."""
+
+    id: str
+    at: datetime
+    trunk: str | None
+    site: str | None
+    codec: str | None
+
+
+def together(reports: Sequence[Reported], now: datetime) -> list[Shared]:
+    """What at least TOGETHER of the reports within TOGETHER_WITHIN before `now` share."""
+    recent = [one for one in reports if require_aware(now) - TOGETHER_WITHIN < one.at <= now + timedelta(seconds=1)]
+    found: list[Shared] = []
+    for by in ("trunk", "site", "codec"):
+        groups: dict[str, list[str]] = {}
+        for one in recent:
+            value = getattr(one, by)
+            if value is not None:
+                groups.setdefault(value, []).append(one.id)
+        found += [
+            Shared(by=by, value=value, traces=tuple(ids)) for value, ids in groups.items() if len(ids) >= TOGETHER
+        ]
+    return found
+
+
+class RateLimit:
+    """At most `most` in `within_s` seconds for each name; `now` by any clock that does not go back."""
+
+    def __init__(self, most: int, within_s: float) -> None:
+        self._most, self._within_s = most, within_s
+        self._times: dict[str, deque[float]] = {}
+
+    def allows(self, name: str, now: float) -> bool:
+        """Whether one more is within the limit; it is then counted."""
+        for known in [known for known, times in self._times.items() if now - times[-1] > self._within_s]:
+            del self._times[known]
+        times = self._times.setdefault(name, deque(maxlen=self._most))
+        if len(times) == self._most and now - times[0] < self._within_s:
+            return False
+        times.append(now)
+        return True

@@ -1,0 +1,117 @@
+"""How a leg was when it ended, as the dialplan tells it in one event (`OvLeg`). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+#: As in `lp=3`: names and numbers of CHANNEL(rtcp,all).
+_FIGURE = re.compile(r"(\w+)=(-?\d{1,12}(?:\.\d{1,9})?)(?:;|$)")
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+#: More packets than a day of audio has.
+_ABSURD_PACKETS = 5_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedLeg:
+    """`rx` and `lost` are what we counted of their audio; `their_lost` what they say of ours."""
+
+    linkedid: str
+    uniqueid: str
+    #: The authenticated phone, or the trunk.
+    name: str
+    call_id: str
+    #: Asterisk's name of the leg; empty where it is not known any more.
+    channel: str
+    #: Seconds since 1970, by Asterisk's clock.
+    started: float
+    answered: bool
+    codec: str | None
+    remote: str | None
+    their_number: str | None
+    rx: int | None
+    lost: int | None
+    tx: int | None
+    their_lost: int | None
+    #: Milliseconds; None when the other end never reported.
+    rtt_ms: float | None
+    their_ssrc: int | None
+    #: A feature code's leg is no call that one complains of.
+    feature: bool = False
+
+    @property
+    def trunk(self) -> bool:
+        """Not a phone."""
+        return self.name in ("trunk", "outbound")
+
+    @property
+    def caller(self) -> bool:
+        """The leg that the call began with."""
+        return self.uniqueid == self.linkedid
+
+
+def read(event: Mapping[str, str]) -> EndedLeg | None:
+    """The leg that an event tells of; None when it is no such event, or not a whole one."""
+    if event.get("userevent") != "OvLeg" or not _NAME.fullmatch(name := event.get("phone", "")):
+        return None
+    return of_text(
+        linkedid=event.get("linked", ""),
+        uniqueid=event.get("uniqueid", ""),
+        channel=event.get("channel", ""),
+        name=name,
+        call_id=event.get("callid", ""),
+        answered=event.get("channelstate") == "6",
+        codec=event.get("codec") or None,
+        remote=event.get("remote") or None,
+        their_number=event.get("connectedlinenum") or None,
+        rtcp=event.get("rtcp", ""),
+        feature=event.get("kind", "") != "",
+    )
+
+
+def of_text(
+    *,
+    linkedid: str,
+    uniqueid: str,
+    name: str,
+    call_id: str,
+    answered: bool,
+    codec: str | None,
+    remote: str | None,
+    their_number: str | None,
+    rtcp: str,
+    channel: str = "",
+    feature: bool = False,
+) -> EndedLeg | None:
+    """A leg of Asterisk's own words; None without the ids that make it one."""
+    started = re.fullmatch(r"(?:[\w-]+-)?(\d{9,11})\.\d{1,12}", uniqueid)
+    if started is None or not 1 <= len(linkedid) <= 150:
+        return None
+    figures = {found[1]: float(found[2]) for found in _FIGURE.finditer(rtcp[:2000])}
+    rtt = figures.get("rtt")
+    heard = rtt is not None and rtt > 0
+    return EndedLeg(
+        linkedid=linkedid,
+        uniqueid=uniqueid,
+        name=name,
+        call_id=call_id[:256],
+        channel=channel[:256],
+        started=float(started[1]),
+        answered=answered,
+        codec=codec,
+        remote=remote if remote and re.fullmatch(r"[0-9a-fA-F.:\[\]]{3,60}", remote) else None,
+        their_number=their_number[:40] if their_number and their_number != "<unknown>" else None,
+        rx=_count(figures.get("rxcount")),
+        lost=_count(figures.get("lp")),
+        tx=_count(figures.get("txcount")),
+        # Without a report of theirs the zeros mean that nothing is known.
+        their_lost=_count(figures.get("rlp")) if heard else None,
+        rtt_ms=round(rtt * 1000, 2) if rtt is not None and 0 < rtt < 30 else None,
+        their_ssrc=int(figures["themssrc"]) if "themssrc" in figures else None,
+        feature=feature,
+    )
+
+
+def _count(value: float | None) -> int | None:
+    return int(value) if value is not None and 0 <= value <= _ABSURD_PACKETS else None

@@ -1,0 +1,153 @@
+"""What is kept of every call for a while, in memory: bounded in time and in bytes, the oldest goes first."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from ivr.asterisk.hep import RTCP_JSON, SIP, Packet
+from ivr.evidence import sip
+from ivr.evidence.legs import EndedLeg
+
+log = structlog.get_logger()
+
+#: What Python needs for a packet beside its bytes.
+_OVERHEAD = 500
+#: One call, however long or odd, keeps so many bytes at most, and so many calls of a phone are remembered.
+_DIALOG_BYTES = 400_000
+_CALLS_OF_PHONE = 8
+
+
+@dataclass(kw_only=True)
+class _Dialog:
+    packets: deque[Packet] = field(default_factory=deque)
+    size: int = 0
+    touched: float = 0.0
+
+
+@dataclass(kw_only=True)
+class EndedCall:
+    """The legs of one call that have ended; the first one's end is the call's."""
+
+    linkedid: str
+    #: By the monotonic clock: whatever the wall clock does, it is known how long ago it was.
+    ended: float
+    legs: dict[str, EndedLeg] = field(default_factory=dict)
+
+
+class Ring:
+    """Evidence of the last `keep_s` seconds, of at most `most_bytes` bytes."""
+
+    def __init__(
+        self, *, keep_s: float = 1800, most_bytes: int = 64_000_000, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._keep_s, self._most_bytes, self._clock = keep_s, most_bytes, clock
+        self._dialogs: OrderedDict[str, _Dialog] = OrderedDict()
+        self._calls: OrderedDict[str, EndedCall] = OrderedDict()
+        self._of_phone: dict[str, deque[EndedCall]] = {}
+        self.size = 0
+        #: Calls whose evidence had to go early because memory was full.
+        self.evicted = 0
+
+    def add(self, packet: Packet) -> None:
+        """Keep a packet that belongs to a call."""
+        if packet.kind == SIP:
+            if not sip.belongs_to_call(packet.payload):
+                return
+        elif packet.kind != RTCP_JSON:
+            return
+        if not packet.correlation or len(packet.correlation) > 256 or len(packet.payload) > 20_000:
+            return
+        now = self._clock()
+        dialog = self._dialogs.get(packet.correlation)
+        if dialog is None:
+            dialog = self._dialogs[packet.correlation] = _Dialog()
+        else:
+            self._dialogs.move_to_end(packet.correlation)
+        dialog.touched = now
+        cost = len(packet.payload) + _OVERHEAD
+        dialog.packets.append(packet)
+        dialog.size += cost
+        self.size += cost
+        while dialog.size > _DIALOG_BYTES:
+            self._shorten(dialog)
+        self._expire(now)
+
+    def _shorten(self, dialog: _Dialog) -> None:
+        """The beginning of a call (who, where, which codec) stays; the oldest of the rest goes."""
+        head = [dialog.packets.popleft() for _ in range(min(8, len(dialog.packets) - 1))]
+        gone = dialog.packets.popleft()
+        dialog.packets.extendleft(reversed(head))
+        cost = len(gone.payload) + _OVERHEAD
+        dialog.size -= cost
+        self.size -= cost
+
+    def _expire(self, now: float) -> None:
+        while self._dialogs:
+            call_id, oldest = next(iter(self._dialogs.items()))
+            too_old = now - oldest.touched > self._keep_s
+            if not too_old and self.size <= self._most_bytes:
+                break
+            if not too_old:
+                self.evicted += 1
+                if self.evicted & (self.evicted - 1) == 0:
+                    log.warning("evidence is erased early: its memory is full", calls=self.evicted)
+            del self._dialogs[call_id]
+            self.size -= oldest.size
+        while self._calls and now - next(iter(self._calls.values())).ended > self._keep_s:
+            _, call = self._calls.popitem(last=False)
+            for leg in call.legs.values():
+                mine = self._of_phone.get(leg.name)
+                if mine is not None and call in mine:
+                    mine.remove(call)
+                    if not mine:
+                        del self._of_phone[leg.name]
+
+    def erase_old(self) -> None:
+        """Erase what is too old, also while nothing new comes."""
+        self._expire(self._clock())
+
+    def ended(self, leg: EndedLeg) -> None:
+        """A leg has ended."""
+        if leg.feature:
+            return
+        now = self._clock()
+        call = self._calls.get(leg.linkedid)
+        if call is None:
+            call = self._calls[leg.linkedid] = EndedCall(linkedid=leg.linkedid, ended=now)
+        call.legs[leg.uniqueid] = leg
+        if leg.answered and not leg.trunk:
+            mine = self._of_phone.setdefault(leg.name, deque(maxlen=_CALLS_OF_PHONE))
+            if call not in mine:
+                mine.append(call)
+        self._expire(now)
+
+    def last_call(self, phone: str, within_s: float) -> EndedCall | None:
+        """The last answered call that ended on this phone, in either direction, not longer ago than that."""
+        mine = self._of_phone.get(phone)
+        if not mine or self._clock() - mine[-1].ended > within_s:
+            return None
+        return mine[-1]
+
+    def call_with(self, sip_call_id: str) -> EndedCall | None:
+        """The ended call that has a leg with this SIP Call-ID."""
+        legs = ((call, leg) for call in reversed(self._calls.values()) for leg in call.legs.values())
+        return next((call for call, leg in legs if leg.call_id == sip_call_id), None)
+
+    def calls_since(self, seconds: float) -> list[EndedCall]:
+        """Calls that ended not longer ago than that."""
+        now = self._clock()
+        # The newest first, and no further than needed.
+        return list(itertools.takewhile(lambda call: now - call.ended <= seconds, reversed(self._calls.values())))
+
+    def packets(self, leg: EndedLeg) -> list[Packet]:
+        """What is kept of one leg, in order: what came before it had a channel goes by its Call-ID."""
+        found = [dialog for name in {leg.call_id, leg.channel} if (dialog := self._dialogs.get(name)) is not None]
+        packets = (packet for dialog in found for packet in dialog.packets)
+        # Kept under one name, by which the report finds its leg.
+        return sorted((replace(one, correlation=leg.call_id) for one in packets), key=lambda packet: packet.at)

@@ -1,0 +1,146 @@
+"""What is kept, for how long, and which call a phone means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ivr.asterisk.hep import RTCP_JSON, SIP, Packet
+from ivr.evidence.legs import EndedLeg
+from ivr.evidence.ring import Ring
+
+INVITE = b"INVITE sip:6002@127.0.0.1 SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n"
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def packet(call: str = "a", payload: bytes = INVITE, kind: int = SIP, at: float = 0) -> Packet:
+    return Packet(at=at, kind=kind, src=("a", 1), dst=("b", 2), tcp=False, correlation=call, payload=payload)
+
+
+def leg(name: str = "6001", *, linkedid: str = "1.1", uniqueid: str = "1.1", answered: bool = True) -> EndedLeg:
+    return EndedLeg(
+        linkedid=linkedid,
+        uniqueid=uniqueid,
+        name=name,
+        call_id=f"sip-{uniqueid}",
+        channel=f"PJSIP/{name}-1",
+        started=1.0,
+        answered=answered,
+        codec="ulaw",
+        remote=None,
+        their_number=None,
+        rx=None,
+        lost=None,
+        tx=None,
+        their_lost=None,
+        rtt_ms=None,
+        their_ssrc=None,
+    )
+
+
+def of(ring: Ring, call_id: str) -> list[Packet]:
+    return ring.packets(replace(leg(), call_id=call_id))
+
+
+def test_a_leg_is_known_by_its_call_id_and_by_its_channel() -> None:
+    """The first INVITE comes before there is a channel."""
+    ring = Ring()
+    ring.add(packet(call="sip-1.1", at=1))
+    ring.add(packet(call="PJSIP/6001-1", at=2))
+    found = ring.packets(leg())
+    assert [(one.at, one.correlation) for one in found] == [(1, "sip-1.1"), (2, "sip-1.1")]
+
+
+def test_only_what_belongs_to_calls_is_kept() -> None:
+    ring = Ring()
+    for payload in (
+        b"REGISTER sip:x SIP/2.0\r\nCSeq: 1 REGISTER\r\n\r\n",
+        b"SIP/2.0 200 OK\r\nCSeq: 9 OPTIONS\r\n\r\n",
+    ):
+        ring.add(packet(payload=payload))
+    ring.add(packet(payload=b"\x00\xff garbage"))
+    ring.add(packet(kind=34))
+    ring.add(packet(call=""))
+    assert ring.size == 0
+    ring.add(packet())
+    ring.add(packet(payload=b"SIP/2.0 200 OK\r\ncseq:1 INVITE\r\n\r\n"))
+    ring.add(packet(payload=b"{}", kind=RTCP_JSON))
+    assert len(of(ring, "a")) == 3
+
+
+def test_evidence_is_erased_after_half_an_hour() -> None:
+    clock = Clock()
+    ring = Ring(clock=clock)
+    ring.add(packet())
+    ring.ended(leg())
+    clock.now += 1800
+    ring.erase_old()
+    assert of(ring, "a")
+    clock.now += 1
+    ring.erase_old()
+    assert (of(ring, "a"), ring.size, ring.last_call("6001", 10**6)) == ([], 0, None)
+
+
+def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
+    ring = Ring(most_bytes=100_000)
+    for number in range(1000):
+        ring.add(packet(call=str(number)))
+    assert ring.size <= 100_000
+    assert ring.evicted > 0
+    assert of(ring, "999")
+    assert not of(ring, "0")
+
+
+def test_one_call_cannot_take_the_memory_of_all() -> None:
+    """And of a very long one the beginning stays: who, where, which codec."""
+    ring = Ring()
+    ring.add(packet())
+    for number in range(5000):
+        ring.add(packet(payload=b"{}" + b" " * 300, kind=RTCP_JSON, at=number + 1))
+    assert ring.size <= 400_000
+    kept = of(ring, "a")
+    assert kept[0].payload == INVITE
+    assert kept[-1].at == 5000
+
+
+class TestWhichCall:
+    def test_the_last_that_ended_on_this_phone_in_either_direction(self) -> None:
+        ring = Ring()
+        ring.ended(leg())
+        ring.ended(leg("6002", uniqueid="1.2"))
+        ring.ended(leg("6003", linkedid="2.1", uniqueid="2.1"))
+        ring.ended(leg("6002", linkedid="2.1", uniqueid="2.2"))
+        last = {name: ring.last_call(name, 60) for name in ("6001", "6002", "6003")}
+        assert {name: call.linkedid for name, call in last.items() if call} == {
+            "6001": "1.1",
+            "6002": "2.1",
+            "6003": "2.1",
+        }
+
+    def test_not_one_that_was_never_answered_nor_a_feature_code(self) -> None:
+        ring = Ring()
+        ring.ended(leg(linkedid="1.1"))
+        ring.ended(leg(linkedid="2.1", uniqueid="2.1", answered=False))
+        ring.ended(replace(leg(linkedid="3.1", uniqueid="3.1"), feature=True))
+        last = ring.last_call("6001", 60)
+        assert last is not None
+        assert last.linkedid == "1.1"
+
+    def test_not_one_of_too_long_ago_whatever_the_wall_clock_does(self) -> None:
+        clock = Clock()
+        ring = Ring(clock=clock)
+        ring.ended(leg())
+        clock.now += 61
+        assert ring.last_call("6001", 60) is None
+        assert ring.last_call("6001", 62) is not None
+
+    def test_none_on_another_phone_or_on_the_trunk(self) -> None:
+        ring = Ring()
+        ring.ended(leg("trunk"))
+        assert ring.last_call("trunk", 60) is None
+        assert ring.last_call("6001", 60) is None
