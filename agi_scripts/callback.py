@@ -17,12 +17,14 @@ log = structlog.get_logger()
 
 
 async def callback(session: AgiSession, context: LineContext) -> None:
-    """Arguments: what (brief, connected, refused, voicemail or join) and the callback's id."""
+    """Arguments: what (brief, dial, connected, refused, voicemail or join) and the callback's id."""
     what, callback_id = session.args
     try:
         match what:
             case "brief":
                 await _brief(session, context, callback_id)
+            case "dial":
+                await _dial(session, context, callback_id)
             case "connected":
                 if await context.keeper.connected(callback_id) is None:
                     log.warning("callback answered that was not being dialled", callback=callback_id)
@@ -67,14 +69,20 @@ async def _brief(session: AgiSession, context: LineContext, callback_id: str) ->
         digits = (f"digit-{digit}" for digit in _as_said(one.number, context.desks[one.desk].region))
         await say("callback-brief", *digits, "callback-brief-dialling")
         context.calls.note(call_id, "dialling", context.clock(), attempt=one.attempts)
-        await context.keeper.dial(one)
     except CallHungUp:
         await context.keeper.abandon(callback_id, "interrupted")
         raise
-    except (Unavailable, AmiRefused) as error:
-        log.warning("customer not dialled", callback=callback_id, error=str(error))
-        await context.keeper.abandon(callback_id, "failed")
-        await say("callback-withdrawn")
+
+
+async def _dial(session: AgiSession, context: LineContext, callback_id: str) -> None:
+    """Whom to dial, now that the technician is there; nobody unless the attempt was committed."""
+    one = context.keeper.get(callback_id)
+    if one is None or one.state != "dialling":
+        log.warning("callback not dialled", callback=callback_id, state=one.state if one is not None else "unknown")
+        return
+    await session.set_variable("OV_LANGUAGE", one.language)
+    whom = ("phone", one.endpoint) if one.endpoint is not None else ("outside", one.number)
+    await session.set_variable("OV_NEXT", ",".join(whom))
 
 
 async def _join(session: AgiSession, context: LineContext, callback_id: str) -> None:

@@ -1,8 +1,9 @@
 """The channels of callbacks: how they are named, made, sent on and ended.
 
-A held place is a Local channel: its near half (;1) stands in the queue, its far half (;2) waits in the dialplan until
-it is sent to dial the customer. All bear the callback's id in their uniqueid, so that every event tells whose it is,
-also to a service that was started after them.
+A held place is a Local channel. Its near half (;2) stands in the queue without having been answered, so that nothing
+plays to it and it costs next to nothing. Its far half (;1) is answered with it, by the technician who gets the place,
+and only then goes on in the dialplan, to dial the customer. Both bear the callback's id in their uniqueid, so that
+every event tells whose it is, also to a service that was started after them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from ivr.asterisk.ami import AmiRefused, Fields, ManagerInterface
 
-_UNIQUEID = re.compile(r"cb-([0-9a-f]{16})-[0-9a-f]{6}(-far|-customer)?")
+_UNIQUEID = re.compile(r"cb-([0-9a-f]{16})-[0-9a-f]{6}-(near|far|customer)")
 #: Nobody holds a place longer than this, in seconds.
 _LONGEST_S = 14 * 86_400
 #: No technician has this penalty: a place that waits for its customer is passed over, and yet keeps its position.
@@ -31,7 +32,7 @@ class Part:
 def part_of(uniqueid: str) -> Part | None:
     """None for a channel that belongs to no callback."""
     found = _UNIQUEID.fullmatch(uniqueid)
-    return Part(callback=found[1], part=(found[2] or "-near")[1:]) if found is not None else None
+    return Part(callback=found[1], part=found[2]) if found is not None else None
 
 
 def new_id() -> str:
@@ -39,9 +40,14 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
-def new_uniqueid(callback: str) -> str:
-    """What a place's near half is to be called; its far half has `-far` behind it."""
-    return f"cb-{callback}-{secrets.token_hex(3)}"
+def new_uniqueid(callback: str, part: str) -> str:
+    """What a channel is to be called. None is the beginning of another: Asterisk takes that for the same."""
+    return f"cb-{callback}-{secrets.token_hex(3)}-{part}"
+
+
+def far_of(near: str) -> str:
+    """What the other half of a held place is called."""
+    return near.removesuffix("near") + "far"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,29 +75,24 @@ class Channels:
             raise ValueError(uniqueid)
         callback = part.callback
         variables = [*_variables(callback, desk, prompts), "CHANNEL(language)=none"]
+        variables += [f"OV_TARGET={queue}", f"OV_POSITION={position}", f"OV_SECONDS={_LONGEST_S}"]
         if not rings:
             variables.append(f"QUEUE_MIN_PENALTY={_NOBODY}")
         await self.ami.action(
             "Originate",
             {
-                "Channel": f"Local/{callback}@callback-place/n",
-                "Application": "Queue",
-                "Data": f"{queue},r,,,{_LONGEST_S},,callback-technician,,{position}",
+                "Channel": f"Local/{callback}@callback-queue/n",
+                "Context": "callback-dial",
+                "Exten": "s",
+                "Priority": "1",
+                "Timeout": str(_LONGEST_S * 1000),
                 "Async": "true",
-                "ChannelId": uniqueid,
-                "OtherChannelId": f"{uniqueid}-far",
+                "ChannelId": far_of(uniqueid),
+                "OtherChannelId": uniqueid,
                 "Codecs": "ulaw",
                 "CallerID": f"<{number}>",
                 "Variable": ",".join(variables),
             },
-        )
-
-    async def dial_from(self, near: str, *, number: str, endpoint: str | None) -> None:
-        """A technician has answered: have the far half of `near` dial the customer."""
-        far = near.removesuffix(";1") + ";2"
-        context = "callback-dial" if endpoint is None else "callback-dial-phone"
-        await self.ami.action(
-            "Redirect", {"Channel": far, "Context": context, "Exten": endpoint or number, "Priority": "1"}
         )
 
     async def dial_first(
@@ -115,7 +116,7 @@ class Channels:
                 "Priority": "1",
                 "Async": "true",
                 "Timeout": str(ring_s * 1000),
-                "ChannelId": f"{new_uniqueid(callback)}-customer",
+                "ChannelId": new_uniqueid(callback, "customer"),
                 "CallerID": f"<{caller_id}>",
                 "Variable": ",".join(_variables(callback, desk, prompts)),
             },

@@ -204,13 +204,6 @@ class Keeper:
         self._told.pop(callback, None)
         return begun
 
-    async def dial(self, one: Callback) -> None:
-        """Have the technician's side of an attempt dial the customer. Raises Unavailable, AmiRefused."""
-        near = self.near(one.id)
-        if near is None:
-            raise Unavailable(component="held place", callback=one.id)
-        await self._channels.dial_from(near[1], number=one.number, endpoint=one.endpoint)
-
     def near(self, callback: str) -> tuple[str, str] | None:
         """Uniqueid and name of the channel that holds, or held, the place."""
         places = self._near.get(callback, {})
@@ -417,7 +410,7 @@ class Keeper:
         )
         position = places.position_for(at, besides=instead_of) + ahead
         self._placing[callback] = self._monotonic() + _PLACING_S
-        uniqueid = new_uniqueid(callback)
+        uniqueid = new_uniqueid(callback, "near")
         if not rings and callback in self._asking:
             self._provisional.add(uniqueid)
         await self._channels.hold(

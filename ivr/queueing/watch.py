@@ -21,8 +21,8 @@ from ivr.queueing.places import Place, Places
 
 log = structlog.get_logger()
 
-#: The far half of a held place: Local/ID@callback-place-0000001f;1
-_HELD = re.compile(r"Local/([0-9a-f]{16})@callback-place-[0-9a-f]+;1")
+#: The half of a held place that stands in the queue: Local/ID@callback-queue-0000001f;2
+_HELD = re.compile(r"Local/([0-9a-f]{16})@callback-queue-[0-9a-f]+;2")
 #: Whoever left the queue is remembered for so long, in seconds: they may come back to their place.
 _REMEMBERED_S = 3600.0
 #: Technicians in these states can be given a call now, and these can be given one at all.

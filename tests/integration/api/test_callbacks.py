@@ -145,8 +145,8 @@ async def test_the_queue_shows_held_places(line: Line, client: httpx.AsyncClient
             "event": "QueueCallerJoin",
             "queue": "support",
             "position": "1",
-            "uniqueid": "cb-0000000000000001-abcdef",
-            "channel": "Local/0000000000000001@callback-place-00000001;1",
+            "uniqueid": "cb-0000000000000001-abcdef-near",
+            "channel": "Local/0000000000000001@callback-queue-00000001;2",
         }
     )
     places = (await client.get("/v1/queues/support")).json()["places"]

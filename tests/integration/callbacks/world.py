@@ -15,7 +15,7 @@ from typing import Any
 from ivr.asterisk.ami import NO_FIELDS, RECONNECTED, Fields
 from ivr.callbacks import store as statements
 from ivr.callbacks.callback import Callback, deadline_of
-from ivr.callbacks.channels import Prompts, new_id, new_uniqueid, part_of
+from ivr.callbacks.channels import Prompts, far_of, new_id, new_uniqueid, part_of
 from ivr.callbacks.keeper import Keeper
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks, load_desks
@@ -98,23 +98,19 @@ class World:
     async def hold(self, uniqueid: str, queue: str, position: int, *, rings: bool, **_: Any) -> None:
         part = part_of(uniqueid)
         assert part is not None
-        near = f"Local/{part.callback}@callback-place-{next(self._count):08x};1"
-        self.channels[uniqueid], self.channels[f"{uniqueid}-far"] = near, near[:-1] + "2"
+        near = f"Local/{part.callback}@callback-queue-{next(self._count):08x};2"
+        self.channels[uniqueid], self.channels[far_of(uniqueid)] = near, near[:-1] + "1"
         if not self._reachable():
             # joinempty: the queue takes nobody, and the channel ends.
             await self.hang_up(near)
             return
         self.join(Entry(uniqueid=uniqueid, channel=near, rings=rings), position)
 
-    async def dial_from(self, near: str, *, number: str, endpoint: str | None) -> None:
-        uniqueid = next(u for u, channel in self.channels.items() if channel == near)
-        self._dial(f"{uniqueid}-far", number)
-
     async def dial_first(self, callback: str, *, number: str, **_: Any) -> None:
         free = sum(state == "idle" for state in self.technicians.values())
         outstanding = sum("-customer" in channel for channel in self.dialling)
         assert outstanding < free, "more customers dialled than technicians are free"
-        uniqueid = f"{new_uniqueid(callback)}-customer"
+        uniqueid = new_uniqueid(callback, "customer")
         self.channels[uniqueid] = f"PJSIP/trunk-{next(self._count)}"
         self._dial(uniqueid, number)
 
@@ -131,8 +127,9 @@ class World:
     async def hang_up(self, channel: str) -> None:
         gone = [u for u, name in self.channels.items() if channel in (name, u)]
         for uniqueid in gone:
-            base = uniqueid.removesuffix("-far")
-            both = (base, f"{base}-far") if "-customer" not in uniqueid else (uniqueid,)
+            base = uniqueid.removesuffix("far").removesuffix("near")
+            held = uniqueid != base
+            both = (f"{base}near", f"{base}far") if held else (uniqueid,)
             for one in both:
                 self._end(one)
 
@@ -306,7 +303,8 @@ class World:
         except Exception:
             await self.hang_up(near)
             return
-        await self.keeper.dial(one)
+        uniqueid = next(u for u, channel in self.channels.items() if channel == near)
+        self._dial(far_of(uniqueid), one.number)
 
     async def customer(self, uniqueid: str, does: str) -> None:
         """Whoever is dialled answers and presses 1, or does not."""
