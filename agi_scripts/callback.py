@@ -7,10 +7,11 @@ import uuid
 import structlog
 
 from agi_scripts.context import LineContext, endpoint_of
-from agi_scripts.waiting import _as_said
+from agi_scripts.waiting import as_said
 from ivr.asterisk.ami import AmiRefused
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.callbacks.callback import Callback, NotNow
+from ivr.callbacks.channels import far_of
 from ivr.errors import Unavailable
 
 log = structlog.get_logger()
@@ -64,9 +65,12 @@ async def _brief(session: AgiSession, context: LineContext, callback_id: str) ->
         if near is not None:
             await context.keeper.end_place(near[1])
         return
-    call_id = _enter_call(context, one, near[0] if near is not None else "", near[1] if near is not None else "")
+    # What comes of a held place is known by its other half, which was there first.
+    call_id = _enter_call(
+        context, one, far_of(near[0]) if near is not None else "", near[1] if near is not None else ""
+    )
     try:
-        digits = (f"digit-{digit}" for digit in _as_said(one.number, context.desks[one.desk].region))
+        digits = (f"digit-{digit}" for digit in as_said(one.number, context.desks[one.desk].region))
         await say("callback-brief", *digits, "callback-brief-dialling")
         context.calls.note(call_id, "dialling", context.clock(), attempt=one.attempts)
     except CallHungUp:

@@ -179,7 +179,7 @@ class _Asking:
         for _ in range(_TRIES):
             if self.number is None and not await self._enter():
                 return False
-            digits = tuple(f"digit-{digit}" for digit in _as_said(self.number or "", self.caller.desk.region))
+            digits = tuple(f"digit-{digit}" for digit in as_said(self.number or "", self.caller.desk.region))
             key = await self.caller.say("callback-number", *digits, "callback-confirm", wait_s=_WAIT_S)
             if key in (None, "1"):
                 return True
@@ -260,6 +260,6 @@ class _Asking:
         return kept
 
 
-def _as_said(number: str, region: str) -> str:
-    """As people there say their number: without the country code at home."""
+def as_said(number: str, region: str) -> str:
+    """A number's digits as people there say their number: without the country code at home."""
     return number[1:] if region in ("CA", "US") and len(number) == 11 and number.startswith("1") else number
