@@ -46,8 +46,10 @@ TICK_S = 0.5
 _PLACING_S = 15.0
 #: So many places are asked for at one time; Asterisk makes two channels for each.
 _AT_ONCE = 50
-#: How often the attempts are compared with the channels there are, and how long one may be without any, in seconds.
+#: How often all is compared with the channels there are, in seconds: while somebody is dialled or talks, and else;
+#: and how long an attempt may be without any channel.
 _COMPARE_S = 3.0
+_COMPARE_IDLE_S = 30.0
 _LOST_S = 4.0
 
 #: Called in the transaction that ends a callback without anybody having been reached.
@@ -202,6 +204,7 @@ class Keeper:
         if begun is None:
             raise NotNow(state="changed meanwhile", wanted="dialling")
         self._told.pop(callback, None)
+        self._compare_at = min(self._compare_at, self._monotonic() + _COMPARE_S)
         return begun
 
     def near(self, callback: str) -> tuple[str, str] | None:
@@ -311,7 +314,8 @@ class Keeper:
         now, clock = self._monotonic(), self._clock()
         if now >= self._compare_at:
             await self._compare()
-            self._compare_at = self._monotonic() + _COMPARE_S
+            busy = any(one.state in ("dialling", "connected") for one in self._active.values())
+            self._compare_at = self._monotonic() + (_COMPARE_S if busy else _COMPARE_IDLE_S)
         await self._settle_taken()
         for one in self.active():
             if one.state == "pending" and clock >= one.deadline:
@@ -322,8 +326,14 @@ class Keeper:
             for place in self._watch.places(queue):
                 if place.callback is not None:
                     held.setdefault(place.callback, []).append(place)
-        for one in self.active():
-            await self._stand(one, clock, held.get(one.id, []))
+        line = self.active()
+        is_open = {
+            key: self._calendars[key[0]][key[1]].is_open(clock) for key in {(o.desk, o.department) for o in line}
+        }
+        technicians = {queue: self._watch.technicians(queue) for queue in self._rules}
+        for one in line:
+            should = stands(one, clock, is_open=is_open[one.desk, one.department], technicians=technicians[one.queue])
+            await self._stand(one, should, held.get(one.id, []))
         for callback, places in held.items():
             if not self._wanted(callback):
                 for place in places:
@@ -332,11 +342,8 @@ class Keeper:
     def _wanted(self, callback: str) -> bool:
         return callback in self._asking or callback in self._active or callback in self._taken_by.values()
 
-    async def _stand(self, one: Callback, clock: datetime, mine: list[Place]) -> None:
+    async def _stand(self, one: Callback, should: bool, mine: list[Place]) -> None:
         """See that a callback has its place, or none, and that a customer whose turn it is gets dialled."""
-        calendar = self._calendars[one.desk][one.department]
-        technicians = self._watch.technicians(one.queue)
-        should = stands(one, clock, is_open=calendar.is_open(clock), technicians=technicians)
         proper = [place for place in mine if one.mode == "customer_first" or place.uniqueid not in self._provisional]
         if proper:
             self._placing.pop(one.id, None)

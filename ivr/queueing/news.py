@@ -8,6 +8,7 @@ other sounds whenever their place changes. Nobody leaves the queue to hear it, a
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable
@@ -65,7 +66,7 @@ class News:
         self._queues = tuple(queues)
         self._watch = watch
         self._who = who
-        self._sound_of = sound_of
+        self._sound_of = functools.cache(sound_of)
         #: What each caller's files say now, by the name of their folder.
         self._said: dict[str, _Files] = {}
         #: Sounds put together, to their files; in order of making.

@@ -1,0 +1,115 @@
+"""kill -9 of the service, of Asterisk, of both, in each state of a callback: the places stand again, nobody is dialled
+twice (OV-9)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sipsim.records import Answering
+
+from tests.calls.line import Line, wait_for
+from tests.calls.queueing import Busy, busy, busy_line, new_number
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Line, int]]:
+    """A line that may be hurt."""
+    with busy_line(tmp_path_factory.mktemp("restart")) as started:
+        yield started
+
+
+@pytest.fixture
+async def line(running: tuple[Line, int], tmp_path: Path) -> AsyncIterator[Busy]:
+    """With nobody on it."""
+    async with busy(tmp_path, running) as around:
+        yield around
+
+
+def _asterisk_pid(line: Line) -> int:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"-C" in words and any(word.startswith(f"{line.state}/asterisk/etc".encode()) for word in words):
+            return int(folder.name)
+    raise AssertionError("no Asterisk")
+
+
+def kill(line: Line, *what: str) -> None:
+    """kill -9; returns once the line takes calls again."""
+    before = {"service": line.service_pid(), "asterisk": _asterisk_pid(line)}
+    for one in what:
+        os.kill(before[one], signal.SIGKILL)
+
+    def back() -> bool:
+        try:
+            now = {"service": line.service_pid(), "asterisk": _asterisk_pid(line)}
+        except AssertionError:
+            return False
+        return all(now[one] != before[one] for one in what) and line.healthy()
+
+    wait_for(back, f"the return of {what}", 60)
+
+
+@pytest.mark.parametrize("what", [("service",), ("asterisk",), ("service", "asterisk")], ids=" and ".join)
+async def test_places_stand_again_in_order(line: Busy, what: tuple[str, ...]) -> None:
+    """In order of original arrival, and ahead of who calls later."""
+    technician = line.technician()
+    line.paused("7001", True)
+    numbers = [new_number() for _ in range(2)]
+    calls = [await line.caller(number) for number in numbers]
+    # The second asks first: arrival decides.
+    await line.ask(calls[1])
+    await line.ask(calls[0])
+    held = [f"held {number}" for number in numbers]
+    await asyncio.to_thread(line.until_places, *held)
+    await asyncio.to_thread(kill, line.line, *what)
+    # Phones register again after a while; the test does not wait for it.
+    await asyncio.to_thread(technician.register)
+    await asyncio.to_thread(line.until_places, *held, within_s=45)
+    later = new_number()
+    await line.caller(later)
+    await asyncio.to_thread(line.until_places, *held, later)
+
+
+async def test_the_service_is_killed_while_the_customer_is_dialled(line: Busy) -> None:
+    """The attempt goes on without it, and is not made a second time."""
+    technician = line.technician()
+    line.paused("7001", True)
+    number = new_number()
+    await line.ask(await line.caller(number))
+    customer = line.customer(number, Answering(how="answer", after_s=9))
+    line.paused("7001", False)
+    await asyncio.to_thread(customer.wait_ringing, 30)
+    await asyncio.to_thread(kill, line.line, "service")
+    await asyncio.to_thread(
+        wait_for, lambda: line.callback(number)["state"] != "pending" or None, "what was begun is known", 20
+    )
+    assert line.callback(number)["attempts"] == 1
+    await asyncio.sleep(5)
+    assert customer.rung() == 1
+    assert technician.rung() == 1
+
+
+async def test_asterisk_is_killed_while_they_talk(line: Busy) -> None:
+    """It is over; the customer is not called again."""
+    technician = line.technician()
+    line.paused("7001", True)
+    number = new_number()
+    await line.ask(await line.caller(number))
+    customer = line.customer(number)
+    line.paused("7001", False)
+    rings = await asyncio.to_thread(customer.wait_ringing, 30)
+    await asyncio.to_thread(rings.press_when_heard, "callback-greeting", "1", after_s=1)
+    await asyncio.to_thread(line.until_state, number, "connected")
+    await asyncio.to_thread(kill, line.line, "asterisk")
+    await asyncio.to_thread(technician.register)
+    await asyncio.to_thread(line.until_state, number, "done")
+    await asyncio.sleep(3)
+    assert customer.rung() == 1
