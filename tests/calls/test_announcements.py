@@ -79,9 +79,6 @@ async def waiting(call: RawCall, known: Recogniser, line: Line, number: str, *ke
     await asyncio.to_thread(
         wait_for, lambda: any(entry["kind"] == "queued" for entry in line.call_from(number)["timeline"]), "the queue"
     )
-    # A newcomer is told their place first, for some seconds; who has waited hears music.
-    await asyncio.to_thread(hear, known, call.heard, "queue-youarenext", 20)
-    await asyncio.sleep(6)
 
 
 async def hears_after(call: RawCall, known: Recogniser, prompt: str, since_s: float, *languages: str) -> float:
