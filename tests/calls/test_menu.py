@@ -102,7 +102,9 @@ async def test_support_queue_is_option_2(
         await call.press("2")
         ringing = await asyncio.to_thread(technician.wait_ringing, 15)
         await asyncio.to_thread(ringing.wait_answered)
-        assert caller.heard()[-2:] == [("queue-wait", "fr"), ("services-operational", "fr")]
+        # Whoever waits a little longer than the ring hears more of the same.
+        said = caller.heard()
+        assert said[said.index(("queue-wait", "fr")) + 1] == ("services-operational", "fr")
         await asyncio.sleep(1)
     record = await asyncio.to_thread(open_line.ended_call_from, number)
     assert (record["queue"], record["answered_by"], record["result"]) == ("support", "7001", "answered")
