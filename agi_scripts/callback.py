@@ -6,7 +6,7 @@ import uuid
 
 import structlog
 
-from agi_scripts.context import LineContext, endpoint_of
+from agi_scripts.context import LineContext, endpoint_of, next_step
 from agi_scripts.waiting import as_said
 from ivr.asterisk.ami import AmiRefused
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
@@ -66,9 +66,8 @@ async def _brief(session: AgiSession, context: LineContext, callback_id: str) ->
             await context.keeper.end_place(near[1])
         return
     # What comes of a held place is known by its other half, which was there first.
-    call_id = _enter_call(
-        context, one, far_of(near[0]) if near is not None else "", near[1] if near is not None else ""
-    )
+    uniqueid, channel = near or ("", "")
+    call_id = _enter_call(context, one, far_of(uniqueid), channel)
     try:
         digits = (f"digit-{digit}" for digit in as_said(one.number, context.desks[one.desk].region))
         await say("callback-brief", *digits, "callback-brief-dialling")
@@ -99,9 +98,16 @@ async def _join(session: AgiSession, context: LineContext, callback_id: str) -> 
     context.watch.arrives(uniqueid, one.arrived_at)
     position = context.watch.places(one.queue).position_for(one.arrived_at)
     context.keeper.taken_by(callback_id, uniqueid)
-    longest = str(context.desks[one.desk].queues[one.queue].max_wait_s)
-    fields = ("queue", one.language, one.department, one.queue, longest, "ordinary", call_id, str(position))
-    await session.set_variable("OV_NEXT", ",".join(fields))
+    step = next_step(
+        "queue",
+        language=one.language,
+        department=one.department,
+        target=one.queue,
+        seconds=context.desks[one.desk].queues[one.queue].max_wait_s,
+        call_id=call_id,
+        position=position,
+    )
+    await session.set_variable("OV_NEXT", step)
 
 
 def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str) -> str:

@@ -150,6 +150,24 @@ class LineContext:
         )
 
 
+def next_step(
+    kind: str,
+    *,
+    language: str,
+    department: str,
+    target: str,
+    seconds: float,
+    call_id: str,
+    urgent: bool = False,
+    position: int | None = None,
+    partner: tuple[str, ...] = (),
+) -> str:
+    """What the dialplan is to do next, as it reads OV_NEXT in `[line]`; `partner` is whom to dial and for how long."""
+    urgency = "urgent" if urgent else "ordinary"
+    place = str(position) if position is not None else ""
+    return ",".join((kind, language, department, target, str(int(seconds)), urgency, call_id, place, *partner))
+
+
 def notice_of(desk: Desk, department: str) -> Notice:
     """Whom a department's e-mail goes to; staff read it in the desk's first language."""
     language = desk.languages[0]

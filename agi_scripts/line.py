@@ -6,7 +6,7 @@ import uuid
 
 import structlog
 
-from agi_scripts.context import LineContext, caller_number, endpoint_of
+from agi_scripts.context import LineContext, caller_number, endpoint_of, next_step
 from agi_scripts.partner import dial_string, partner_first
 from agi_scripts.pending import pending_callback
 from agi_scripts.speaking import ask
@@ -103,7 +103,6 @@ async def _decide(
 ) -> None:
     target = to.queue if to.kind == "queue" else "&".join(f"PJSIP/{phone}" for phone in to.phones)
     seconds = desk.queues[to.queue].max_wait_s if to.queue else to.ring_s
-    urgency = "urgent" if to.urgent else "ordinary"
     now = context.clock()
     kind: str = to.kind
     first: tuple[str, ...] = ()
@@ -111,8 +110,18 @@ async def _decide(
         kind, first = "partner", (dial_string(partner, context.directory.book), str(desk.tickets.routing.elite_ring_s))
     context.calls.note(call_id, "routed", now, to=kind, department=to.department, target=target, why=to.reason)
     context.calls.route(call_id, department=to.department, language=to.language)
-    fields = (kind, to.language, to.department, target or "", str(int(seconds or 0)), urgency, call_id, place, *first)
     if to.kind in ("queue", "ring"):
         context.open_ticket(call_id, desk, to.department, to.language)
     context.remember_language(call_id, to.language)
-    await session.set_variable("OV_NEXT", ",".join(fields))
+    step = next_step(
+        kind,
+        language=to.language,
+        department=to.department,
+        target=target or "",
+        seconds=seconds or 0,
+        call_id=call_id,
+        urgent=to.urgent,
+        position=int(place) if place else None,
+        partner=first,
+    )
+    await session.set_variable("OV_NEXT", step)

@@ -7,10 +7,11 @@ the dialplan returns there by itself should the service be gone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
-from agi_scripts.context import LineContext, caller_number, endpoint_of
+from agi_scripts.context import LineContext, caller_number, endpoint_of, next_step
 from agi_scripts.speaking import ask
 from ivr.asterisk.ami import AmiRefused
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
@@ -41,6 +42,7 @@ class _Waiting:
     queue: str
     call_id: str
     language: str
+    arrived_at: datetime
 
     @property
     def uniqueid(self) -> str:
@@ -62,19 +64,31 @@ class _Waiting:
         self.language = self.desk.languages[0] if self.language == other else other
         self.context.calls.route(self.call_id, department=self.department, language=self.language)
 
-    async def back(self, position: int) -> None:
+    @property
+    def position(self) -> int:
+        """The caller's place in the queue, by the moment they first stood there."""
+        return self.context.watch.places(self.queue).position_for(self.arrived_at, besides=self.uniqueid)
+
+    async def back(self) -> None:
         """The very last: return to the place."""
-        now = self.context.clock()
-        arrived = self.context.watch.arrived_at(self.uniqueid) or now
-        left = max(30, self.desk.queues[self.queue].max_wait_s - int((now - arrived).total_seconds()))
-        fields = ("queue", self.language, self.department, self.queue, str(left), "ordinary", self.call_id)
-        await self.session.set_variable("OV_NEXT", ",".join((*fields, str(position))))
+        waited_s = (self.context.clock() - self.arrived_at).total_seconds()
+        step = next_step(
+            "queue",
+            language=self.language,
+            department=self.department,
+            target=self.queue,
+            seconds=max(30, self.desk.queues[self.queue].max_wait_s - waited_s),
+            call_id=self.call_id,
+            position=self.position,
+        )
+        await self.session.set_variable("OV_NEXT", step)
 
 
 async def waiting(session: AgiSession, context: LineContext) -> None:
     """Arguments: desk, department, language, queue, call's id, key."""
     desk_id, department, language, queue, call_id, key = session.args
     desk = context.desks[desk_id]
+    now = context.clock()
     caller = _Waiting(
         session=session,
         context=context,
@@ -83,19 +97,17 @@ async def waiting(session: AgiSession, context: LineContext) -> None:
         queue=queue,
         call_id=call_id,
         language=language,
+        arrived_at=context.watch.arrived_at(session.env.get("uniqueid", "")) or now,
     )
-    places = context.watch.places(queue)
-    now = context.clock()
-    arrived = context.watch.arrived_at(caller.uniqueid) or now
     context.calls.note(call_id, "pressed", now, key=key, place="queue")
     try:
         if key in desk.menu.languages:
             caller.turn_language(key)
             await session.set_variable("OV_LANGUAGE", caller.language)
-            return await caller.back(places.position_for(arrived, besides=caller.uniqueid))
+            return await caller.back()
         rules = context.keeper.rules(queue)
         if key != CALLBACK_KEY or rules is None or not context.offered(call_id):
-            return await caller.back(places.position_for(arrived, besides=caller.uniqueid))
+            return await caller.back()
         await _Asking(caller=caller, rules=rules, callback=new_id()).run()
     except CallHungUp:
         context.calls.end(call_id, context.clock(), result="abandoned", reason="hung up in the queue")
@@ -117,7 +129,6 @@ class _Asking:
     async def run(self) -> None:
         caller, context = self.caller, self.caller.context
         self._from_the_call()
-        arrived = context.watch.arrived_at(caller.uniqueid) or context.clock()
         try:
             await context.keeper.hold(
                 self.callback,
@@ -125,33 +136,36 @@ class _Asking:
                 queue=caller.queue,
                 language=caller.language,
                 number=self.number or "0",
-                at=arrived,
+                at=caller.arrived_at,
                 instead_of=caller.uniqueid,
             )
         except (Unavailable, AmiRefused) as error:
             log.warning("place not held; the caller returns to the queue", error=str(error))
-            return await caller.back(context.watch.places(caller.queue).position_for(arrived, besides=caller.uniqueid))
-        position = context.watch.places(caller.queue).position_for(arrived, besides=caller.uniqueid)
+            return await caller.back()
+        position = caller.position
         context.calls.note(caller.call_id, "place-held", context.clock(), callback=self.callback, position=position)
-        kept = False
+        # Whether the place is somebody's who is not here: a callback's, or the caller's on the way back to it.
+        settled = False
+        declined = False
         try:
             # For the dialplan, should this service be gone before the end.
             await caller.session.set_variable("OV_POSITION", str(position))
-            if await self._agreed():
-                kept = await self._accept()
-            if not kept:
+            settled = await self._agreed() and await self._accept()
+            if not settled:
+                declined = True
                 await caller.say("callback-back")
                 context.calls.note(caller.call_id, "callback-declined", context.clock())
                 context.keeper.taken_by(self.callback, caller.uniqueid)
-                kept = True
-                await caller.back(context.watch.places(caller.queue).position_for(arrived, besides=caller.uniqueid))
+                settled = True
+                await caller.back()
         except CallHungUp:
             # Who pressed 1 and hangs up while their number is read to them wants to be called back.
-            if not kept and self.number is not None:
-                kept = await self._keep() is not None
+            if not declined and self.number is not None:
+                kept = await self._keep()
+                settled = isinstance(kept, Callback) and kept.id == self.callback
             raise
         finally:
-            if not kept:
+            if not settled:
                 await context.keeper.withdraw(self.callback)
 
     def _from_the_call(self) -> None:
@@ -245,7 +259,7 @@ class _Asking:
             identity=dict(call.identity) if call is not None else {},
             mode=self.rules.mode,
             state="pending",
-            arrived_at=context.watch.arrived_at(caller.uniqueid) or now,
+            arrived_at=caller.arrived_at,
             requested_at=now,
             not_before=now,
             deadline=deadline_of(self.rules, context.calendars[caller.desk.id][caller.department], now),

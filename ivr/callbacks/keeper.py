@@ -263,7 +263,10 @@ class Keeper:
 
     async def _hung_up(self, callback: str, part: str, uniqueid: str, cause: str) -> None:
         if part == "near":
-            self._near.get(callback, {}).pop(uniqueid, None)
+            places = self._near.get(callback, {})
+            places.pop(uniqueid, None)
+            if not places:
+                self._near.pop(callback, None)
             self._provisional.discard(uniqueid)
             return
         one = self._active.get(callback)
@@ -490,6 +493,7 @@ class Keeper:
         if one.ended:
             self._active.pop(one.id, None)
             self._told.pop(one.id, None)
+            self._watch.callback_arrivals.pop(one.id, None)
         else:
             self._active[one.id] = one
             self._watch.callback_arrivals[one.id] = one.arrived_at
