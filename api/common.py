@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Request
@@ -76,6 +77,20 @@ def read_cursor(cursor: str | None, count: int) -> list[str] | None:
     if len(parts) != count:
         raise bad_cursor()
     return parts
+
+
+def read_moment_cursor(cursor: str | None) -> tuple[datetime, str] | None:
+    """The moment and id of the last row of a page, of a cursor made of both. Raises BadInput."""
+    parts = read_cursor(cursor, 2)
+    if parts is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(parts[0])
+    except ValueError:
+        raise bad_cursor() from None
+    if moment.tzinfo is None:
+        raise bad_cursor()
+    return moment, parts[1]
 
 
 def bad_cursor() -> BadInput:

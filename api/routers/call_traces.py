@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import structlog
@@ -14,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
 from api import trace_page
-from api.common import Given, Has, Page, PageQuery, Short, Text, Who, bad_cursor, make_cursor, read_cursor
+from api.common import Given, Has, Page, PageQuery, Short, Text, Who, make_cursor, read_moment_cursor
 from api.services import Services
 from ivr.asterisk.hep import HepGarbage, Packet
 from ivr.calltrace import evidence, store
@@ -222,25 +221,12 @@ async def list_traces(query: Annotated[TraceQuery, Query()], has: Has) -> Page[T
     """Reported calls, the newest first."""
     filters = query.model_dump(exclude={"limit", "cursor"}, exclude_none=True)
     async with has.store.reading() as unit:
-        rows = await store.page(unit, filters=filters, before=_before(query.cursor), limit=query.limit + 1)
+        rows = await store.page(unit, filters=filters, before=read_moment_cursor(query.cursor), limit=query.limit + 1)
     shown = rows[: query.limit]
     following = None
     if len(rows) > len(shown):
         following = make_cursor(shown[-1]["reported_at"].isoformat(), shown[-1]["id"])
     return Page(items=[TraceView(**_view(row)) for row in shown], next=following)
-
-
-def _before(cursor: str | None) -> tuple[datetime, str] | None:
-    parts = read_cursor(cursor, 2)
-    if parts is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(parts[0])
-    except ValueError:
-        raise bad_cursor() from None
-    if moment.tzinfo is None:
-        raise bad_cursor()
-    return moment, parts[1]
 
 
 @router.get("/call-traces/{trace_id}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.common import Has, Page, PageQuery, Short, bad_cursor, make_cursor, read_cursor
+from api.common import Has, Page, PageQuery, Short, make_cursor, read_moment_cursor
 from ivr.calls import store
 from ivr.calls.call import Call
 from ivr.calls.view import summary
@@ -112,7 +112,7 @@ class CallQuery(PageQuery):
 async def list_calls(query: Annotated[CallQuery, Query()], has: Has) -> Page[CallView]:
     """Calls, the newest first. Those that last are as they are at this moment."""
     filters = query.model_dump(exclude={"limit", "cursor", "open"}, exclude_none=True)
-    before = _moment(read_cursor(query.cursor, 2))
+    before = read_moment_cursor(query.cursor)
     if query.open:
         found = _matching(has.calls.live(), filters, before)[: query.limit + 1]
     else:
@@ -129,18 +129,6 @@ def _matching(calls: list[Call], filters: dict[str, Any], before: tuple[datetime
     matching = [call for call in calls if all(getattr(call, name) == value for name, value in filters.items())]
     newest_first = sorted(matching, key=lambda call: (call.started_at, call.id), reverse=True)
     return [call for call in newest_first if before is None or (call.started_at, call.id) < before]
-
-
-def _moment(parts: list[str] | None) -> tuple[datetime, str] | None:
-    if parts is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(parts[0])
-    except ValueError:
-        raise bad_cursor() from None
-    if moment.tzinfo is None:
-        raise bad_cursor()
-    return moment, parts[1]
 
 
 @router.get("/calls/{call_id}")
