@@ -9,17 +9,12 @@ the programs that it started, while all wait.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import os
 import platform
-import signal
-import socket
 import statistics
 import tempfile
-import threading
 import time
-from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +22,8 @@ import jinja2
 from rich.console import Console
 from rich.table import Table
 
+from bench.ear import Ear
+from bench.running import family, family_cpu_s, waiting_callers
 from ivr.announcements.on_air import NORMAL, OnAirFiles
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
@@ -42,7 +39,6 @@ HERE = Path(__file__).parent
 PORTS = {"sip": 5980, "http": 8980, "agi": 4980, "ami": 5981}
 #: A caller who has not heard the change by then is counted as never.
 _PATIENCE_S = 45.0
-_PACKET = 160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,54 +77,6 @@ class Measured:
         """Of the delays, in seconds."""
         ordered = sorted(self.delays_s)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else math.nan
-
-
-class Ear:
-    """Hears all callers at once: whose packets come, and when each first hears what is listened for."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.settimeout(0.2)
-        self.port: int = self._socket.getsockname()[1]
-        self.packets: dict[int, int] = {}
-        self.heard: dict[int, float] = {}
-        self._awaited: dict[bytes, int] = {}
-        self._closed = False
-        self._thread = threading.Thread(target=self._listen, name="ear")
-        self._thread.start()
-
-    def _listen(self) -> None:
-        receive, packets, heard = self._socket.recvfrom, self.packets, self.heard
-        while not self._closed:
-            try:
-                data, (_, port) = receive(2048)
-            except TimeoutError:
-                continue
-            packets[port] = packets.get(port, 0) + 1
-            index = self._awaited.get(data[12:])
-            if index is not None and port not in heard:
-                heard[port] = time.monotonic() - index * 0.020
-
-    def listen_for(self, sound: bytes) -> None:
-        """From now on, note who hears the beginning of this sound, µ-law."""
-        heads = [sound[n * _PACKET : (n + 1) * _PACKET] for n in range(25)]
-        # A packet that comes twice, or is silence, does not tell where we are.
-        self._awaited = {one: n for n, one in enumerate(heads) if heads.count(one) == 1 and len(set(one)) > 8}
-        self.heard.clear()
-
-    def wait(self, those: Mapping[int, object], count: int, patience_s: float) -> None:
-        """Until there are so many callers in `packets` or in `heard`, or patience ends."""
-        deadline = time.monotonic() + patience_s
-        while len(those) < count and time.monotonic() < deadline:
-            time.sleep(0.1)
-
-    def close(self) -> None:
-        """End it."""
-        self._closed = True
-        self._thread.join()
-        self._socket.close()
 
 
 async def run(console: Console, *, callers: int, seconds: float, output: Path | None) -> None:
@@ -196,7 +144,9 @@ class _Bench:
         self._put(way, self._states[0])
         ear = Ear()
         try:
-            async with self._waiting(way, callers, ear):
+            async with waiting_callers(self._asterisk, way.number, callers, ear, rate=20):
+                # Long enough for the change to be the only news.
+                await asyncio.sleep(5)
                 got = Measured(waiting=len(ear.packets))
                 before, counted, began = self._cpu_s(), sum(ear.packets.values()), time.monotonic()
                 await asyncio.sleep(seconds)
@@ -220,43 +170,9 @@ class _Bench:
         else:
             write(OnAirFiles(self._settings.on_air).path("omnivigil", "fr"), state)
 
-    @contextlib.asynccontextmanager
-    async def _waiting(self, way: Way, callers: int, ear: Ear) -> AsyncIterator[None]:
-        """All callers in the queue, long enough for the change to be the only news; gone afterwards."""
-        words = self._runtime.command(
-            self._runtime.sipp,
-            f"127.0.0.1:{PORTS['sip']}",
-            *("-sf", str(HERE / "scenarios" / "waiting.xml"), "-s", way.number),
-            *("-i", "127.0.0.1", "-mi", "127.0.0.1", "-key", "ear", str(ear.port)),
-            *("-m", str(callers), "-l", str(callers), "-r", "20", "-d", "600000", "-nostdin"),
-        )
-        sipp = await asyncio.create_subprocess_exec(
-            *words,
-            cwd=self._settings.state,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            await asyncio.to_thread(ear.wait, ear.packets, callers, callers / 20 + 30)
-            await asyncio.sleep(5)
-            yield
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(sipp.pid, signal.SIGKILL)
-            await sipp.wait()
-            await self._asterisk.cli("channel request hangup all")
-            await asyncio.sleep(3)
-
     def _cpu_s(self) -> float:
         """Of Asterisk and of what it started, so far."""
-        asterisk = self._asterisk.process.pid
-        total = 0.0
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                pid, rest = int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
-                if asterisk in (pid, int(rest[1])):
-                    total += (int(rest[11]) + int(rest[12])) / os.sysconf("SC_CLK_TCK")
-        return total
+        return family_cpu_s(family(self._asterisk.process.pid))
 
 
 _HEADINGS = ("way", "waiting", "heard after, median", "p99", "last", "never", "CPU ms/s per caller", "packets missing")

@@ -14,14 +14,12 @@ from rich.table import Table
 from sipsim.impaired import GOOD, PhoneCall, TrunkEnd
 from sipsim.raw import CallFailed
 
-from bench.menu import _cpu_s
-from bench.trace import _until_up
+from bench.running import cpu_s, running_service, until_up
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
 from ivr.directory.demo import demo_password
 from ivr.prepare import prepare
 from ivr.settings import Address, Settings
-from ivr.supervisor import Service
 from ivr.up import ensure_runtime
 
 PORTS = {"sip": 5950, "http": 8950, "agi": 4950, "ami": 5951}
@@ -84,31 +82,22 @@ async def _round(
     if not evidence:
         _take_out(Folders.below(settings).etc)
     asterisk = await process.start(found, settings)
-    settings_file = settings.state / "run" / "settings.json"
-    settings.write(settings_file)
-
-    async def no_rescue() -> int:
-        return 0
-
-    service = Service(settings_file=settings_file, output=settings.state / "service.log", rescue=no_rescue)
-    watching = asyncio.create_task(service.watch())
     trunk = TrunkEnd(lambda _: (GOOD, GOOD))
     try:
         await trunk.open(_TRUNK)
-        await _until_up(settings)
-        await _calls(settings, 8, 3, 8)
-        before = _cpu_s(asterisk.process.pid), _cpu_s(service.pid)
-        made = await _calls(settings, calls, seconds, together)
-        await asyncio.sleep(1)
-        after = _cpu_s(asterisk.process.pid), _cpu_s(service.pid)
-        # What the service does without any call, such as answering heartbeats, is in both rounds alike.
-        into.asterisk.append((after[0] - before[0]) * 1000 / made)
-        into.service.append((after[1] - before[1]) * 1000 / made)
-        into.memory_mb = max(into.memory_mb, _memory_mb(service.pid))
+        async with running_service(settings) as service:
+            await until_up(settings)
+            await _calls(settings, 8, 3, 8)
+            before = cpu_s(asterisk.process.pid), cpu_s(service.pid)
+            made = await _calls(settings, calls, seconds, together)
+            await asyncio.sleep(1)
+            after = cpu_s(asterisk.process.pid), cpu_s(service.pid)
+            # What the service does without any call, such as answering heartbeats, is in both rounds alike.
+            into.asterisk.append((after[0] - before[0]) * 1000 / made)
+            into.service.append((after[1] - before[1]) * 1000 / made)
+            into.memory_mb = max(into.memory_mb, _memory_mb(service.pid))
     finally:
         trunk.close()
-        await service.stop()
-        await watching
         await asterisk.stop()
 
 

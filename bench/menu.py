@@ -30,6 +30,7 @@ from sipsim.raw import CallFailed, RawCall
 
 from bench.rivals import steps as rival_steps
 from bench.rivals.steps import Step
+from bench.running import cpu_s, running_service
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
@@ -38,7 +39,6 @@ from ivr.desk import menu as desk_menu
 from ivr.prepare import Prepared, load, prepare
 from ivr.prompts.build import Sounds
 from ivr.settings import Address, Settings
-from ivr.supervisor import Service
 from ivr.up import ensure_runtime
 from ivr.voices import sounds_of
 
@@ -159,9 +159,9 @@ class _Bench:
         async with self._running(back_end) as service_pid:
             await self._load(back_end, rate, 3)  # warm: sounds looked up, code paths run once
             await asyncio.sleep(CALL_S)
-            before = _cpu_s(self._asterisk.process.pid), _cpu_s(service_pid)
+            before = cpu_s(self._asterisk.process.pid), cpu_s(service_pid)
             made, failed = await self._load(back_end, rate, seconds)
-            after = _cpu_s(self._asterisk.process.pid), _cpu_s(service_pid)
+            after = cpu_s(self._asterisk.process.pid), cpu_s(service_pid)
             into.asterisk_ms.append((after[0] - before[0]) * 1000 / max(1, made))
             into.service_ms.append((after[1] - before[1]) * 1000 / max(1, made))
             into.calls += made
@@ -200,22 +200,9 @@ class _Bench:
                 rival.kill()
                 await rival.wait()
         elif back_end.number == BACK_ENDS[1].number:
-            settings_file = self._settings.state / "run" / "settings.json"
-            self._settings.write(settings_file)
-
-            async def no_rescue() -> int:
-                return 0
-
-            service = Service(
-                settings_file=settings_file, output=self._settings.state / "service.log", rescue=no_rescue
-            )
-            watching = asyncio.create_task(service.watch())
-            try:
+            async with running_service(self._settings) as service:
                 await _listening(PORTS["agi"])
                 yield service.pid
-            finally:
-                await service.stop()
-                await watching
         else:
             yield None
 
@@ -317,14 +304,6 @@ async def _listening(port: int) -> None:
             return
         await asyncio.sleep(0.1)
     raise RuntimeError(f"nothing listens on port {port}")
-
-
-def _cpu_s(pid: int | None) -> float:
-    """Seconds of processor that a process has used, its threads included."""
-    if pid is None:
-        return 0.0
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _statistics(file: Path) -> tuple[int, int]:

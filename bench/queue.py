@@ -20,15 +20,15 @@ import signal
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.announcement import Ear
+from bench.ear import Ear
+from bench.running import family, family_cpu_s, family_memory_mb, running_service, waiting_callers
 from ivr.announcements.on_air import OnAirFiles
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
@@ -93,7 +93,7 @@ class _Bench:
     def __init__(self, settings: Settings, found: Runtime, asterisk: AsteriskProcess, change: bytes) -> None:
         self._settings, self._runtime, self._asterisk, self._change = settings, found, asterisk, change
         self._service: Service | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._ends = contextlib.AsyncExitStack()
 
     @classmethod
     async def set_up(cls, folder: Path, console: Console) -> _Bench:
@@ -131,9 +131,7 @@ class _Bench:
 
     async def tear_down(self) -> None:
         """End the service, then Asterisk."""
-        if self._service is not None and self._watching is not None:
-            await self._service.stop()
-            await self._watching
+        await self._ends.aclose()
         await self._asterisk.stop()
 
     async def measure(self, console: Console, live: int, held: int, seconds: float) -> dict[str, Measured]:
@@ -142,14 +140,14 @@ class _Bench:
         console.print(f"{live} callers with hold music alone")
         rows["idle"] = Measured(live=0, held=0, memory=self._memory())
         ear = Ear()
-        async with self._callers(MUSIC, live, ear):
+        async with waiting_callers(self._asterisk, MUSIC, live, ear, rate=_RATE):
             rows["hold music alone (floor)"] = await self._look(ear, live, 0, seconds)
         ear.close()
         await self._start_service()
         rows["line, nobody on it"] = Measured(live=0, held=0, memory=self._memory())
         ear = Ear()
         console.print(f"{live} callers in the queue")
-        async with self._callers(NUMBER, live, ear):
+        async with waiting_callers(self._asterisk, NUMBER, live, ear, rate=_RATE):
             await self._until(live)
             rows["waiting in the queue"] = await self._look(ear, live, 0, seconds)
             console.print(f"and {held} held places")
@@ -215,16 +213,7 @@ class _Bench:
             await store.close()
 
     async def _start_service(self) -> None:
-        settings_file = self._settings.state / "run" / "settings.json"
-        replace(self._settings).write(settings_file)
-
-        async def no_rescue() -> int:
-            return 0
-
-        self._service = Service(
-            settings_file=settings_file, output=self._settings.state / "service.log", rescue=no_rescue
-        )
-        self._watching = asyncio.create_task(self._service.watch())
+        self._service = await self._ends.enter_async_context(running_service(self._settings))
         await asyncio.sleep(8)
 
     async def _restart_service(self) -> None:
@@ -243,49 +232,15 @@ class _Bench:
         found = re.search(r"has (\d+) calls", await self._asterisk.cli("queue show support"))
         return int(found[1]) if found else 0
 
-    @contextlib.asynccontextmanager
-    async def _callers(self, number: str, count: int, ear: Ear) -> AsyncIterator[None]:
-        words = self._runtime.command(
-            self._runtime.sipp,
-            f"127.0.0.1:{PORTS['sip']}",
-            *("-sf", str(HERE / "scenarios" / "waiting.xml"), "-s", number),
-            *("-i", "127.0.0.1", "-mi", "127.0.0.1", "-key", "ear", str(ear.port)),
-            *("-m", str(count), "-l", str(count), "-r", str(_RATE), "-d", "1200000", "-nostdin"),
-        )
-        sipp = await asyncio.create_subprocess_exec(
-            *words,
-            cwd=self._settings.state,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            await asyncio.to_thread(ear.wait, ear.packets, count, count / _RATE + 30)
-            yield
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(sipp.pid, signal.SIGKILL)
-            await sipp.wait()
-            await self._asterisk.cli("channel request hangup all")
-            await asyncio.sleep(3)
-
-    def _pids(self) -> list[tuple[int, list[str]]]:
-        """Asterisk, what it started, and the service: pid, and the fields of its stat after the name."""
-        wanted = {self._asterisk.process.pid}
-        if self._service is not None and self._service.pid is not None:
-            wanted.add(self._service.pid)
-        found: list[tuple[int, list[str]]] = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                pid, rest = int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
-                if pid in wanted or int(rest[1]) == self._asterisk.process.pid:
-                    found.append((pid, rest))
-        return found
+    def _family(self) -> list[list[str]]:
+        """Asterisk, what it started, and the service."""
+        return family(self._asterisk.process.pid, self._service.pid if self._service is not None else None)
 
     def _cpu_s(self) -> float:
-        return sum((int(rest[11]) + int(rest[12])) / os.sysconf("SC_CLK_TCK") for _, rest in self._pids())
+        return family_cpu_s(self._family())
 
     def _memory(self) -> float:
-        return sum(int(rest[21]) for _, rest in self._pids()) * os.sysconf("SC_PAGE_SIZE") / 1e6
+        return family_memory_mb(self._family())
 
 
 _HEADINGS = (

@@ -12,6 +12,7 @@ from rich.console import Console
 from sipsim.impaired import GOOD, PhoneCall, TrunkEnd
 from sipsim.raw import CallFailed
 
+from bench.running import running_service, until_up
 from ivr.asterisk import process
 from ivr.directory import store as directory
 from ivr.directory.passwords import ha1
@@ -19,7 +20,6 @@ from ivr.directory.tables import endpoints
 from ivr.prepare import prepare
 from ivr.settings import Address, Settings
 from ivr.store.engine import open_store
-from ivr.supervisor import Service
 from ivr.up import ensure_runtime
 
 PORTS = {"sip": 5940, "http": 8940, "agi": 4940, "ami": 5941}
@@ -71,14 +71,6 @@ async def _measure(folder: Path, console: Console, rate: float, seconds: float) 
     await store.close()
     await prepare(settings, found, lambda _: None)
     asterisk = await process.start(found, settings)
-    settings_file = settings.state / "run" / "settings.json"
-    settings.write(settings_file)
-
-    async def no_rescue() -> int:
-        return 0
-
-    service = Service(settings_file=settings_file, output=settings.state / "service.log", rescue=no_rescue)
-    watching = asyncio.create_task(service.watch())
     trunk = TrunkEnd(lambda _: (GOOD, GOOD))
     delays: list[float] = []
     failed = 0
@@ -101,30 +93,17 @@ async def _measure(folder: Path, console: Console, rate: float, seconds: float) 
 
     try:
         await trunk.open(_TRUNK)
-        await _until_up(settings)
-        began = time.monotonic()
-        async with asyncio.TaskGroup() as group:
-            for number in range(round(rate * seconds)):
-                group.create_task(one(number))
-                await asyncio.sleep(max(0.0, began + (number + 1) / rate - time.monotonic()))
+        async with running_service(settings):
+            await until_up(settings)
+            began = time.monotonic()
+            async with asyncio.TaskGroup() as group:
+                for number in range(round(rate * seconds)):
+                    group.create_task(one(number))
+                    await asyncio.sleep(max(0.0, began + (number + 1) / rate - time.monotonic()))
     finally:
         trunk.close()
-        await service.stop()
-        await watching
         await asterisk.stop()
     return delays, failed, await _tickets(settings)
-
-
-async def _until_up(settings: Settings) -> None:
-    for _ in range(600):
-        try:
-            _, writer = await asyncio.open_connection(settings.agi.host, settings.agi.port)
-        except OSError:
-            await asyncio.sleep(0.1)
-            continue
-        writer.close()
-        return
-    raise RuntimeError("the service does not come up")
 
 
 async def _tickets(settings: Settings) -> int:
