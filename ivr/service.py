@@ -119,15 +119,6 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     bus = EventBus()
     directory = Directory(store)
     calls = CallLog(store, bus, open_tickets=lambda customer_id: _open_tickets(store, customer_id))
-    announcer = Announcer(
-        store=store,
-        desks=desks,
-        sounds=sounds,
-        kept=AnnouncementSounds(sounds, folder=settings.sounds, kept=settings.announcements),
-        on_air=OnAirFiles(settings.on_air),
-        bus=bus,
-        clock=clock,
-    )
     spool = Spool(settings.spool / "intake")
     ami = Ami(settings.ami.host, settings.ami.port, "service", line_secrets(settings.state)["ami_service"])
     ready = _Ready()
@@ -150,6 +141,17 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         calls=calls,
         clock=clock,
         told=lambda call_id, desk, at: context.aside(_note_offer(context, call_id, desk, at), f"offer {call_id}"),
+    )
+    news = News(settings.sounds, watch.queues, watch, offers.listener, sounds.fixed)
+    announcer = Announcer(
+        store=store,
+        desks=desks,
+        sounds=sounds,
+        kept=AnnouncementSounds(sounds, folder=settings.sounds, kept=settings.announcements),
+        on_air=OnAirFiles(settings.on_air),
+        interrupt=news.interrupt,
+        bus=bus,
+        clock=clock,
     )
     ring = Ring()
     collector = Collector(ring)
@@ -222,7 +224,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "announcements": announcer.run(),
         "events": _follow(ami, calls, context),
         "callbacks": keeper.run(),
-        "news": News(settings.sounds, watch.queues, watch, offers.listener, sounds.fixed).run(),
+        "news": news.run(),
         "evidence": collector.run(),
         "call traces": traces.keep_draining(),
         "call traces taken without us": AwayReports(

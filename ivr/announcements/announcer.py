@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,14 +43,17 @@ class Announcer:
         sounds: Sounds,
         kept: AnnouncementSounds,
         on_air: OnAirFiles,
+        interrupt: Callable[[str], Awaitable[None]],
         bus: EventBus,
         clock: Clock,
     ) -> None:
+        """`interrupt` is called with a desk's id before its state changes: those who wait are to hear nothing else."""
         self._store = store
         self._desks = desks
         self._sounds = sounds
         self._kept = kept
         self._on_air = on_air
+        self._interrupt = interrupt
         self._bus = bus
         self._clock = clock
         #: None until the database was read: what was on the air stays there.
@@ -202,6 +205,8 @@ class Announcer:
             if desk.id in self._told and _same(self._told[desk.id], one):
                 continue
             try:
+                if desk.id in self._told:
+                    await self._make_room(desk)
                 changed = await asyncio.to_thread(self._tell, desk, one)
             except (OmnivigilError, OSError):
                 # It is in the database: what cannot be told now is told as soon as it can be.
@@ -213,6 +218,13 @@ class Announcer:
                 self._publish(desk)
             self._told[desk.id] = one
         return well
+
+    async def _make_room(self, desk: Desk) -> None:
+        try:
+            await self._interrupt(desk.id)
+        except (OmnivigilError, OSError):
+            # They hear it after what they are being told.
+            log.exception("waiting callers not interrupted", desk=desk.id)
 
     def _publish(self, desk: Desk) -> None:
         self._bus.publish("announcement.changed", self._clock(), self.facts(desk.id))

@@ -25,8 +25,8 @@ FADE_OUT_S = 0.3
 BEFORE_S = 0.2
 AFTER_S = 0.5
 FADE_IN_S = 0.6
-#: News is said again so soon, in seconds from one beginning to the next, and so often: whoever was being told their
-#: place in the queue when it was said first (6 s; newcomers 11 s) hears it then.
+#: News is said again so soon, in seconds from one beginning to the next, and so often: for whoever joined in the midst
+#: of it, or was still being told something else.
 AGAIN_S = 6.0
 _AGAIN = 2
 #: What is cut off by news fades this quickly, in seconds.

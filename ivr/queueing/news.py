@@ -3,13 +3,18 @@
 app_queue plays one file to everyone who waits, and looks for it by the channel's language: `fr_ov_3f…` first, then
 `fr_ov`, then `fr`. So each caller has a folder of that name with the files that are theirs, links that are turned to
 other sounds whenever their place changes. Nobody leaves the queue to hear it, and a key pressed meanwhile counts.
+
+While it is heard, the held stream with the state of the services is not. So a change of that state cuts short what is
+being told, and for some seconds nothing else is.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
-import hashlib
+import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -28,9 +33,12 @@ log = structlog.get_logger()
 
 #: The files that app_queue plays in turn (queues.conf's periodic-announce).
 FILES = WAITING
-#: Whoever has waited no longer than this, in seconds, is told all at once. Later each announcement is short: while
-#: it is heard, a change of the services' state is not.
+#: Whoever has waited no longer than this, in seconds, is told all at once; later each announcement is short.
 _NEW_S = 20.0
+#: So long after a change of the services' state, in seconds, that is all that is heard by whoever waited already.
+QUIET_S = 10.0
+#: What is told then: 20 ms of nothing, for app_queue looks for some file.
+_NOTHING = b"\xff" * 160
 #: Seconds between two looks; a place that changed meanwhile is told with the next announcement anyway.
 _EVERY_S = 0.5
 #: Estimates change with time alone: everyone's is renewed at least so often, in seconds.
@@ -50,7 +58,7 @@ class Listener:
     waited_s: float
 
 
-#: For each of FILES the sounds that make it.
+#: For each of FILES the desk and the sounds that make it; no sounds are silence.
 _Files = tuple[tuple[str, ...], ...]
 #: Who a place is, when it is a caller; `waiting` counts all places of the queue.
 Who = Callable[[str, Place], Listener | None]
@@ -69,8 +77,12 @@ class News:
         self._sound_of = functools.cache(sound_of)
         #: What each caller's files say now, by the name of their folder.
         self._said: dict[str, _Files] = {}
-        #: Sounds put together, to their files; in order of making.
+        #: Desk and sounds put together, to their files; in order of making.
         self._made: dict[tuple[str, ...], Path] = {}
+        self._numbers = itertools.count(1)
+        #: Desks whose state has just changed, and until when (the loop's time) their callers hear nothing else.
+        self._quiet: dict[str, float] = {}
+        self._writing = asyncio.Lock()
 
     def clear(self) -> None:
         """Remove what an earlier run left."""
@@ -84,7 +96,10 @@ class News:
         version, renewed = -1, 0.0
         loop = asyncio.get_running_loop()
         while True:
-            if version != self._watch.version or loop.time() >= renewed + _RENEW_S:
+            over = [desk for desk, until in self._quiet.items() if until <= loop.time()]
+            for desk in over:
+                del self._quiet[desk]
+            if over or version != self._watch.version or loop.time() >= renewed + _RENEW_S:
                 version, renewed = self._watch.version, loop.time()
                 try:
                     await self.refresh()
@@ -92,25 +107,48 @@ class News:
                     log.exception("waiting callers are told what they were told before")
             await asyncio.sleep(_EVERY_S)
 
+    async def interrupt(self, desk: str) -> None:
+        """The state of a desk's services is about to be told: end what its callers are being told, and wait with more.
+
+        Asterisk reads a file as it plays it, half a second ahead: one that is cut off ends there. Raises OSError.
+        """
+        self._quiet[desk] = asyncio.get_running_loop().time() + QUIET_S
+        async with self._writing:
+            old = [self._made.pop(files) for files in tuple(self._made) if files[0] == desk]
+            await self._refresh(anew=desk)
+            await asyncio.to_thread(_cut_off, old)
+
     async def refresh(self) -> None:
         """Give everyone who waits now their file, and take away those of who is gone. Raises OSError, BadInput."""
+        async with self._writing:
+            await self._refresh()
+
+    async def _refresh(self, anew: str = "") -> None:
         wanted: dict[str, _Files] = {}
         for queue in self._queues:
             for position, place in enumerate(self._watch.places(queue), 1):
                 if place.callback is None and (listener := self._who(queue, place)) is not None:
                     wanted[_folder_name(listener)] = self._files(queue, position, listener)
-        changed = {name: files for name, files in wanted.items() if self._said.get(name) != files}
+        changed = {n: files for n, files in wanted.items() if self._said.get(n) != files or files[0][0] == anew}
         gone = [name for name in self._said if name not in wanted]
         await asyncio.to_thread(self._write, changed, gone)
         self._said = wanted
 
     def _files(self, queue: str, position: int, listener: Listener) -> _Files:
+        if self._is_quiet(listener):
+            return tuple((listener.desk,) for _ in FILES)
         place = wait_prompts(position, self._watch.wait_s(queue, position), listener.language)
         offer = ("callback-offer",) if listener.offered else ()
         told = ((*place, *offer) if listener.waited_s <= _NEW_S else place, offer or place)
         return tuple(
-            tuple(self._sound_of(listener.desk, prompt, listener.language) for prompt in prompts) for prompts in told
+            (listener.desk, *(self._sound_of(listener.desk, prompt, listener.language) for prompt in prompts))
+            for prompts in told
         )
+
+    def _is_quiet(self, listener: Listener) -> bool:
+        """Who came after the change was told of it before they joined, and is told their place."""
+        left_s = self._quiet.get(listener.desk, 0.0) - asyncio.get_running_loop().time()
+        return left_s > 0 and listener.waited_s >= QUIET_S - left_s
 
     def _write(self, changed: dict[str, _Files], gone: list[str]) -> None:
         for name, both in changed.items():
@@ -129,15 +167,21 @@ class News:
         known = self._made.get(files)
         if known is not None:
             return known
-        name = hashlib.sha256("\0".join(files).encode()).hexdigest()[:16]
-        path = self._folder / "ov" / "news" / f"{name}.ulaw"
+        path = self._folder / "ov" / "news" / f"{next(self._numbers)}.ulaw"
         # Whatever codec a caller has: who waits hears announcements rarely, and G.711 is quickly turned into others.
-        write(path, b"".join(Path(f"{file}.ulaw").read_bytes() for file in files))
+        write(path, b"".join(Path(f"{file}.ulaw").read_bytes() for file in files[1:]) or _NOTHING)
         self._made[files] = path
         while len(self._made) > _MOST:
             # Whoever's link leads there hears the common announcement once, and is then given another.
             self._made.pop(next(iter(self._made))).unlink(missing_ok=True)
         return path
+
+
+def _cut_off(files: Iterable[Path]) -> None:
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            os.truncate(file, 0)
+            file.unlink()
 
 
 def _folder_name(listener: Listener) -> str:

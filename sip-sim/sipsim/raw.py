@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +21,10 @@ import numpy as np
 from sipsim.audio import RATE, Samples, from_ulaw, write_wav
 
 FRAME = 160  # bytes and samples of 20 ms of G.711
+#: Frames of a new stream that come no later than this after the last one, in samples, follow it.
+_LATE = RATE // 5
+#: Timestamps that jump further, in samples, began to count anew. A minute.
+_LONGEST_GAP = 60 * RATE
 _DIGITS = "0123456789*#"
 
 
@@ -30,11 +36,55 @@ class CallFailed(Exception):
         super().__init__(f"{status} {reason}")
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """20 ms of G.711 as they came: when (perf_counter), and what their RTP header says (RFC 3550, section 5.1)."""
+
+    at: float
+    sequence: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+
+
+def played(frames: Iterable[Frame], began: float) -> Samples:
+    """What a phone would have played of these since `began` (perf_counter); what was not sent is silence.
+
+    Within a stream the sender's timestamps tell where a frame belongs. When it came tells only where a stream begins:
+    a machine that was busy for a moment gets frames late and then all at once, which nobody hears.
+    """
+    parts: list[Samples] = []
+    place = 0
+    ssrc: int | None = None
+    # In the stream: the last frame's sequence number, and the timestamp that would come next.
+    last = expected = 0
+    for frame in frames:
+        if frame.ssrc == ssrc:
+            if _signed(frame.sequence - last, 16) <= 0:
+                continue
+            gap = _signed(frame.timestamp - expected, 32)
+        else:
+            gap = -1
+        if not 0 <= gap <= _LONGEST_GAP:
+            gap = max(0, int((frame.at - began) * RATE) - place)
+            gap = gap if gap > _LATE else 0
+        ssrc, last, expected = frame.ssrc, frame.sequence, frame.timestamp + FRAME
+        parts += [np.zeros(gap, np.float32), from_ulaw(frame.payload)]
+        place += gap + FRAME
+    return np.concatenate([np.zeros(0, np.float32), *parts])
+
+
+def _signed(difference: int, bits: int) -> int:
+    """A difference of two counters that wrap, as small as it can be."""
+    half = 1 << bits - 1
+    return (difference + half) % (1 << bits) - half
+
+
 class _Media(asyncio.DatagramProtocol):
     """Keeps every frame with its place in time; can wait for a frame of a prompt."""
 
     def __init__(self) -> None:
-        self.frames: list[tuple[float, bytes]] = []
+        self.frames: list[Frame] = []
         self.awaited: dict[bytes, int] = {}
         self.seen: asyncio.Future[float] | None = None
 
@@ -43,7 +93,8 @@ class _Media(asyncio.DatagramProtocol):
             return
         now = time.perf_counter()
         payload = data[12:]
-        self.frames.append((now, payload))
+        sequence, timestamp, ssrc = struct.unpack("!HII", data[2:12])
+        self.frames.append(Frame(now, sequence, timestamp, ssrc, payload))
         if self.seen is not None and not self.seen.done() and (index := self.awaited.get(payload)) is not None:
             self.seen.set_result(now - index * 0.020)
 
@@ -210,17 +261,7 @@ class RawCall:
 
     def heard(self) -> Samples:
         """Everything heard so far, from the answer on; what was not sent is silence."""
-        if not self.media.frames:
-            return np.zeros(0, np.float32)
-        parts: list[Samples] = []
-        place = self.answered_at
-        for at, frame in list(self.media.frames):
-            if at - place > 0.2:
-                parts.append(np.zeros(int((at - place) * RATE), np.float32))
-                place = at
-            parts.append(from_ulaw(frame))
-            place += 0.020
-        return np.concatenate(parts)
+        return played(tuple(self.media.frames), self.answered_at)
 
     def save(self, path: Path) -> None:
         """Write what was heard as a WAV file."""

@@ -133,6 +133,18 @@ async def test_who_waits_already_hears_a_change_and_its_end(farm: PhoneFarm, lin
         assert await hears_after(other, known, "services-operational", since[other], "en") < LIMIT_S
 
 
+async def test_who_is_being_told_their_place_is_interrupted(farm: PhoneFarm, line: Line, shipped: Recogniser) -> None:
+    """The change is worth more, and is heard from its beginning."""
+    async with RawCall(line.server, NUMBER, "15145550115") as call:
+        await waiting(call, shipped, line, "15145550115", "2")
+        place = await asyncio.to_thread(hear, shipped, call.heard, "queue-youarenext")
+        since = seconds(call)
+        await asyncio.to_thread(line.api, "PUT", URL, json={"texts": TEXTS})
+        assert await hears_after(call, knowing(line, shipped), "announcement", since, "fr") < LIMIT_S
+        later = [one.prompt_id for one in shipped.recognise(call.heard()) if one.start_s > place.start_s]
+        assert "queue-youarenext" not in later
+
+
 async def test_the_first_thing_on_option_2_and_on_611(farm: PhoneFarm, line: Line, shipped: Recogniser) -> None:
     """While an announcement is in force, it comes before all else, and can be cut short like any prompt."""
     line.api("PUT", URL, json={"texts": TEXTS})

@@ -38,6 +38,10 @@ def humming(folder: Path, desks: Desks) -> Sounds:
     return sounds
 
 
+async def nobody_waits(desk: str) -> None:
+    """There is nobody to interrupt."""
+
+
 def announcer(
     *, store: Store, desks: Desks, sounds: Sounds, folder: Path, shared: Path, bus: EventBus, clock: Clock
 ) -> Announcer:
@@ -48,6 +52,7 @@ def announcer(
         sounds=sounds,
         kept=AnnouncementSounds(sounds, folder=shared / "sounds", kept=folder / "announcements"),
         on_air=OnAirFiles(folder / "on-air"),
+        interrupt=nobody_waits,
         bus=bus,
         clock=clock,
     )

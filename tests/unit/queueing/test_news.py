@@ -1,0 +1,101 @@
+"""What waiting callers are told, as the files that Asterisk would open (OV-9, OV-10)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from ivr.queueing.news import FILES, Listener, News
+from ivr.queueing.places import Place
+from ivr.queueing.watch import QueueWatch
+
+ARRIVED = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
+
+
+class Waiting:
+    """Two desks' callers in a queue each, for so many seconds."""
+
+    version = 0
+
+    def __init__(self) -> None:
+        self.waited_s = {"first": 60.0, "second": 60.0}
+
+    def places(self, queue: str) -> list[Place]:
+        return [Place(uniqueid=queue, channel=f"PJSIP/trunk-{queue}", arrived_at=ARRIVED, callback=None)]
+
+    def wait_s(self, queue: str, position: int) -> float | None:
+        return 60.0 * position
+
+    def listener(self, queue: str, place: Place) -> Listener:
+        return Listener(call_id=queue, desk=queue, language="fr", offered=True, waited_s=self.waited_s[queue])
+
+
+@pytest.fixture
+def waiting() -> Waiting:
+    return Waiting()
+
+
+@pytest.fixture
+def news(tmp_path: Path, waiting: Waiting) -> News:
+    def sound_of(desk: str, prompt: str, language: str) -> str:
+        path = tmp_path / f"{prompt}.ulaw"
+        path.write_bytes(prompt.encode())
+        return str(path.with_suffix(""))
+
+    return News(tmp_path, tuple(waiting.waited_s), cast(QueueWatch, waiting), waiting.listener, sound_of)
+
+
+def told(folder: Path, caller: str, file: str = FILES[0]) -> bytes:
+    return (folder / f"fr_ov_{caller}" / f"{file}.ulaw").read_bytes()
+
+
+PLACE = b"queue-youarenextqueue-holdtimedigit-1queue-minute"
+
+
+async def test_the_place_and_then_the_offer(tmp_path: Path, news: News) -> None:
+    await news.refresh()
+    assert told(tmp_path, "first") == PLACE
+    assert told(tmp_path, "first", FILES[1]) == b"callback-offer"
+
+
+async def test_who_is_new_is_told_all_at_once(tmp_path: Path, news: News, waiting: Waiting) -> None:
+    waiting.waited_s["first"] = 1.0
+    await news.refresh()
+    assert told(tmp_path, "first") == PLACE + b"callback-offer"
+
+
+async def test_a_change_ends_what_is_being_told_and_nothing_more_is_for_a_while(tmp_path: Path, news: News) -> None:
+    """Other desks' callers are not concerned."""
+    await news.refresh()
+    heard = {caller: (tmp_path / f"fr_ov_{caller}" / f"{FILES[0]}.ulaw").open("rb") for caller in ("first", "second")}
+    await news.interrupt("first")
+    assert heard["first"].read() == b""
+    assert heard["second"].read() == PLACE
+    assert set(told(tmp_path, "first")) == {0xFF}
+    assert told(tmp_path, "second") == PLACE
+    for file in heard.values():
+        file.close()
+
+
+async def test_who_comes_after_a_change_is_told_their_place(tmp_path: Path, news: News, waiting: Waiting) -> None:
+    """They heard of the change before they joined. Theirs is a new file, and not the one that was cut off."""
+    await news.refresh()
+    waiting.waited_s["first"] = -1.0
+    await news.interrupt("first")
+    assert told(tmp_path, "first").startswith(PLACE)
+    waiting.waited_s["first"] = 60.0
+    await news.refresh()
+    assert set(told(tmp_path, "first")) == {0xFF}
+
+
+async def test_places_are_told_again_after_the_change(
+    tmp_path: Path, news: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.queueing.news.QUIET_S", 0.0)
+    await news.refresh()
+    await news.interrupt("first")
+    await news.refresh()
+    assert told(tmp_path, "first") == PLACE
