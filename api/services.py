@@ -35,6 +35,10 @@ class Member(Protocol):
     @property
     def in_call(self) -> bool: ...
     @property
+    def status(self) -> str:
+        """What their phone does."""
+
+    @property
     def calls_taken(self) -> int: ...
     @property
     def last_call(self) -> datetime | None:

@@ -16,7 +16,7 @@ from ivr.up import ensure_runtime
 console = Console(highlight=False)
 
 #: Calls side by side on one line.
-CALL_WORKERS = os.environ.get("OMNIVIGIL_TEST_WORKERS", "5")
+CALL_WORKERS = os.environ.get("OMNIVIGIL_TEST_WORKERS", "4")
 
 
 def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:

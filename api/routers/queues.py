@@ -37,6 +37,7 @@ class MemberView(BaseModel):
     queue: str
     paused: bool
     in_call: bool
+    status: str = Field(description="What their phone does, as Asterisk knows it: idle, in use, ringing, unavailable …")
     calls_taken: int
     last_call: AwareDatetime | None = Field(description="When their last call ended.")
 
@@ -152,6 +153,7 @@ def _member_view(has: Services, member: Member) -> MemberView:
         queue=member.queue,
         paused=member.paused,
         in_call=member.in_call,
+        status=member.status,
         calls_taken=member.calls_taken,
         last_call=member.last_call,
     )

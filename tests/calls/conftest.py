@@ -80,17 +80,40 @@ def closed_prompts(closed_line: Line) -> Recogniser:
     return Recogniser.load(Path(closed_line.state) / "sounds")
 
 
+class SharedPhones(PhoneFarm):
+    """Phones on a line that other test processes use too: each phone is at one of them at a time."""
+
+    def __init__(self, folder: Path, *, server: str, locks: Path) -> None:
+        self._locks = locks / server.replace(":", "-")
+        self._locks.mkdir(exist_ok=True)
+        self._taken: dict[str, FileLock] = {}
+        super().__init__(folder, server=server)
+
+    def take(self, name: str) -> None:
+        """Wait until no other test has this phone."""
+        if name not in self._taken:
+            # Taken in a thread, given back in another.
+            lock = FileLock(self._locks / f"{name}.lock", timeout=200, thread_local=False)
+            lock.acquire()
+            self._taken[name] = lock
+
+    def close(self) -> None:
+        super().close()
+        while self._taken:
+            self._taken.popitem()[1].release()
+
+
 @pytest.fixture
-def farm(open_line: Line, tmp_path: Path) -> Iterator[PhoneFarm]:
+def farm(open_line: Line, tmp_path: Path, shared: Path) -> Iterator[PhoneFarm]:
     """Phones on the open line."""
-    with PhoneFarm(tmp_path / "phones", server=open_line.address) as phones:
+    with SharedPhones(tmp_path / "phones", server=open_line.address, locks=shared) as phones:
         yield phones
 
 
 @pytest.fixture
-def closed_farm(closed_line: Line, tmp_path: Path) -> Iterator[PhoneFarm]:
+def closed_farm(closed_line: Line, tmp_path: Path, shared: Path) -> Iterator[PhoneFarm]:
     """Phones on the closed line."""
-    with PhoneFarm(tmp_path / "phones", server=closed_line.address) as phones:
+    with SharedPhones(tmp_path / "phones", server=closed_line.address, locks=shared) as phones:
         yield phones
 
 
@@ -117,5 +140,7 @@ def _log_out_all(line: Line) -> None:
 
 
 def registered(farm: PhoneFarm, name: str, how: Answering | None = None) -> Phone:
-    """A phone of the demo directory, registered."""
+    """A phone of the demo directory, registered; on a shared line, once no other test has it."""
+    if isinstance(farm, SharedPhones):
+        farm.take(name)
     return farm.phone(name, password=f"demo-{name}", answering=how).register()

@@ -147,6 +147,11 @@ class Busy:
         """Pause a technician, or let them go on."""
         self.line.api("PUT", f"/v1/queues/support/members/{name}/pause", json={"paused": paused})
 
+    def reachable(self, name: str) -> bool:
+        """Whether the queue knows that a technician's phone is there."""
+        members = self.line.api("GET", "/v1/queues/support/members")
+        return any(one["endpoint"] == name and one["status"] in ("idle", "in use") for one in members)
+
     def customer(self, number: str, how: Answering | None = None) -> Phone:
         """Somebody whom the carrier can reach."""
         return self.carrier.phone(number, answering=how or Answering())

@@ -74,7 +74,7 @@ async def test_places_stand_again_in_order(line: Busy, what: tuple[str, ...]) ->
     await asyncio.to_thread(technician.register)
     await asyncio.to_thread(line.until_places, *held, within_s=45)
     # After a restart of Asterisk, until its news reaches the queue, nobody would be there to answer a new caller.
-    await asyncio.sleep(5)
+    await asyncio.to_thread(wait_for, lambda: line.reachable("7001"), "7001's phone known to the queue", 60)
     later = new_number()
     await line.caller(later)
     await asyncio.to_thread(line.until_places, *held, later)

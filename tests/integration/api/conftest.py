@@ -56,6 +56,7 @@ class FakeMember:
     endpoint: str
     paused: bool = False
     in_call: bool = False
+    status: str = "idle"
     calls_taken: int = 0
     last_call: datetime | None = None
 
