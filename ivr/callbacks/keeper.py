@@ -88,6 +88,8 @@ class Keeper:
         self._near: dict[str, dict[str, str]] = {}
         #: How an attempt's dialling ended, as far as events have told.
         self._told: dict[str, Outcome] = {}
+        #: When somebody answered and pressed 1, while that could not be committed yet: they are not dialled again.
+        self._answered: dict[str, datetime] = {}
         #: Callers who take their place back themselves: their uniqueid to the callback whose place is then given up.
         self._taken_by: dict[str, str] = {}
         #: Attempts without a channel, to since when.
@@ -214,11 +216,12 @@ class Keeper:
         return chosen[-1] if chosen else None
 
     async def connected(self, callback: str) -> Callback | None:
-        """Somebody answered and pressed 1. Raises Unavailable."""
+        """Somebody answered and pressed 1. Raises Unavailable; it is remembered and committed later then."""
         one = self._active.get(callback)
         if one is None or one.state != "dialling":
             return None
-        return await self._change(one, connect(one, self._clock()))
+        self._answered.setdefault(callback, self._clock())
+        return await self._change(one, connect(one, self._answered[callback]))
 
     async def refused(self, callback: str) -> None:
         """Somebody answered and does not want to be called back. Raises Unavailable."""
@@ -234,7 +237,7 @@ class Keeper:
         """The present attempt is over without anybody reached. Raises Unavailable."""
         one = self._active.get(callback)
         rules = self.rules(one.queue) if one is not None else None
-        if one is not None and rules is not None and one.state == "dialling":
+        if one is not None and rules is not None and one.state == "dialling" and callback not in self._answered:
             await self._change(one, after_attempt(one, outcome, rules, self._clock()))
 
     async def end_place(self, channel: str) -> None:
@@ -273,12 +276,19 @@ class Keeper:
         if one is None or (part == "far" and one.mode == "customer_first"):
             return
         try:
-            if one.state == "connected":
-                await self._change(one, end(one, "done", "talked", self._clock()))
+            if self._is_talking(one):
+                await self._talked(one, "talked")
             elif one.state == "dialling":
                 await self.abandon(callback, self._told.get(callback) or _outcome(cause))
         except Unavailable as error:
             log.warning("callback not written; tried again", callback=callback, error=str(error))
+
+    def _is_talking(self, one: Callback) -> bool:
+        return one.state == "connected" or (one.state == "dialling" and one.id in self._answered)
+
+    async def _talked(self, one: Callback, reason: str) -> None:
+        answered = connect(one, self._answered[one.id]) if one.state == "dialling" else one
+        await self._change(one, end(answered, "done", reason, self._clock()))
 
     # Mending -------------------------------------------------------------------------------------
 
@@ -321,6 +331,8 @@ class Keeper:
             self._compare_at = self._monotonic() + (_COMPARE_S if busy else _COMPARE_IDLE_S)
         await self._settle_taken()
         for one in self.active():
+            if one.state == "dialling" and one.id in self._answered:
+                await self._change(one, connect(one, self._answered[one.id]))
             if one.state == "pending" and clock >= one.deadline:
                 await self._change(one, end(one, "expired", "deadline", clock))
                 await self._give_up(one.id)
@@ -467,8 +479,8 @@ class Keeper:
                 self._lost.pop(one.id, None)
             elif now - self._lost.setdefault(one.id, now) >= _LOST_S:
                 self._lost.pop(one.id)
-                if one.state == "connected":
-                    await self._change(one, end(one, "done", "talked; its end was not seen", self._clock()))
+                if self._is_talking(one):
+                    await self._talked(one, "talked; its end was not seen")
                 else:
                     await self.abandon(one.id, self._told.get(one.id) or "interrupted")
 
@@ -490,6 +502,8 @@ class Keeper:
         return becomes if stored is becomes else None
 
     def _keep(self, one: Callback, kind: str) -> None:
+        if one.state != "dialling":
+            self._answered.pop(one.id, None)
         if one.ended:
             self._active.pop(one.id, None)
             self._told.pop(one.id, None)
