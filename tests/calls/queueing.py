@@ -170,16 +170,20 @@ def new_number() -> str:
 
 @contextmanager
 def busy_line(folder: Path, *, now: str = OPEN, **changes: Any) -> Iterator[tuple[Line, int]]:
-    """A line of its own, and the port of its carrier."""
-    (port,) = free_ports(1)
-    options = ("--desks", str(desks(folder / "desks", **changes)), "--outbound", f"127.0.0.1:{port}")
+    """A line of its own, and the port of its carrier. Again in the same folder, it is the same line started anew."""
+    at_desks, carrier = folder / "desks", folder / "carrier.port"
+    if not at_desks.exists():
+        desks(at_desks, **changes)
+        carrier.write_text(str(free_ports(1)[0]))
+    port = int(carrier.read_text())
+    options = ("--desks", str(at_desks), "--outbound", f"127.0.0.1:{port}")
     with running_line(folder / "line", now=now, options=options) as line:
         yield line, port
 
 
 @asynccontextmanager
-async def busy(folder: Path, running: tuple[Line, int]) -> AsyncIterator[Busy]:
-    """Phones around it; everyone hangs up at the end, and nobody waits any more."""
+async def people(folder: Path, running: tuple[Line, int]) -> AsyncIterator[Busy]:
+    """Phones around it; everyone hangs up at the end."""
     line, port = running
     known = Recogniser.load(Path(line.state) / "sounds")
     with (
@@ -191,6 +195,16 @@ async def busy(folder: Path, running: tuple[Line, int]) -> AsyncIterator[Busy]:
             yield around
         finally:
             await around.gone(*around.callers)
+
+
+@asynccontextmanager
+async def busy(folder: Path, running: tuple[Line, int]) -> AsyncIterator[Busy]:
+    """The same, and nobody waits any more at the end, nor is to be called back."""
+    line = running[0]
+    async with people(folder, running) as around:
+        try:
+            yield around
+        finally:
             for member in line.api("GET", "/v1/queues/support/members"):
                 line.api("DELETE", f"/v1/queues/support/members/{member['endpoint']}")
     await asyncio.to_thread(wait_for, lambda: _nobody(line), "the end of all callbacks", 60)

@@ -1,0 +1,88 @@
+"""What goes wrong in a queue: phones that are unplugged, keys pressed at random. Nobody loses their place (OV-9)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sipsim.phones import PhoneFarm
+from sipsim.records import Answering
+
+from tests.calls.line import Line, wait_for
+from tests.calls.queueing import Busy, busy, busy_line, new_number
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Line, int]]:
+    """A line that offers callbacks to everyone."""
+    with busy_line(tmp_path_factory.mktemp("faults")) as started:
+        yield started
+
+
+@pytest.fixture
+async def line(running: tuple[Line, int], tmp_path: Path) -> AsyncIterator[Busy]:
+    """With nobody on it."""
+    async with busy(tmp_path, running) as around:
+        yield around
+
+
+def unplugged(line: Busy, folder: Path) -> None:
+    """7001 rings, and in the midst of it the phone has no power any more: it says nothing to anybody."""
+    with PhoneFarm(folder / "unplugged", server=line.line.address) as farm:
+        phone = farm.phone("7001", password="demo-7001", answering=Answering(how="ring")).register()
+        line.line.api("PUT", "/v1/queues/support/members/7001")
+        phone.wait_ringing(30)
+        os.kill(farm.pid, signal.SIGKILL)
+
+
+async def test_a_phone_unplugged_in_mid_ring(line: Busy, tmp_path: Path) -> None:
+    """The caller keeps their place and the next technician answers."""
+    line.technician("7002")
+    line.paused("7002", True)
+    number = new_number()
+    call = await line.caller(number)
+    await asyncio.to_thread(unplugged, line, tmp_path)
+    assert line.places() == [number]
+    line.paused("7002", False)
+    await asyncio.to_thread(
+        wait_for, lambda: line.line.call_from(number)["answered_by"] == "7002" or None, "an answer by 7002", 60
+    )
+    assert not await call.ended_by_line(1)
+
+
+async def test_a_phone_unplugged_as_a_callback_rings(line: Busy, tmp_path: Path) -> None:
+    """Nobody was dialled, no attempt is spent, and the place is kept for the next technician."""
+    line.technician("7002")
+    line.paused("7002", True)
+    number = new_number()
+    await line.ask(await line.caller(number))
+    customer = line.customer(number)
+    await asyncio.to_thread(unplugged, line, tmp_path)
+    await asyncio.to_thread(line.until_places, f"held {number}", within_s=30)
+    assert line.callback(number)["attempts"] == 0
+    line.paused("7002", False)
+    rings = await asyncio.to_thread(customer.wait_ringing, 60)
+    await asyncio.to_thread(rings.press_when_heard, "callback-greeting", "1", after_s=1)
+    one = await asyncio.to_thread(line.until_state, number, "connected")
+    assert one["attempts"] == 1
+    assert customer.rung() == 1
+
+
+async def test_keys_pressed_at_random(line: Busy) -> None:
+    """A crying child, a bad line: what means nothing changes nothing, and a key that does still works afterwards."""
+    line.technician()
+    line.paused("7001", True)
+    numbers = [new_number() for _ in range(2)]
+    calls = [await line.caller(number) for number in numbers]
+    await line.hear(calls[0], "callback-offer")
+    for key in "345670#*8*#24680#*3":
+        await calls[0].press(key)
+        await asyncio.sleep(0.05)
+    await asyncio.to_thread(line.until_places, *numbers)
+    assert "left-queue" not in [entry["kind"] for entry in line.line.call_from(numbers[0])["timeline"]]
+    await line.ask(calls[0])
+    await asyncio.to_thread(line.until_places, f"held {numbers[0]}", numbers[1])
