@@ -24,7 +24,9 @@ _PATIENCE_BYTES = 32 * LARGEST
 _BODY_S = 10.0
 
 _JSON = ("application/json", "application/merge-patch+json")
+#: What is sent to some addresses instead of JSON: files in a form, or a spreadsheet's CSV.
 _UPLOADS = re.compile(r"/v1/desks/[^/]+/announcement/recordings")
+_TABLES = re.compile(r"/v1/incidents/[^/]+/affected\.csv")
 #: These come as forms and are known by their signature, which their router checks.
 _SIGNED = (STATUS_PATH,)
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -112,7 +114,7 @@ class BodyGuard:
             if isinstance(body, ProblemResponse)
             else None
             if signed
-            else _check(Headers(scope=scope), body, upload)
+            else _check(Headers(scope=scope), body, scope["path"])
         )
         if refusal is not None:
             await refusal(scope, receive, send)
@@ -144,28 +146,30 @@ async def _read(headers: Headers, receive: Receive, largest: int) -> bytes | Pro
     return b"".join(parts)
 
 
-def _check(headers: Headers, body: bytes, upload: bool) -> ProblemResponse | None:
+def _check(headers: Headers, body: bytes, path: str) -> ProblemResponse | None:
     if not body:
         return None
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         return _refusal(415, "wrong-encoding", "The body is compressed.", "send it as it is", None, "Content-Encoding")
     media_type, _, parameters = headers.get("content-type", "").partition(";")
-    if upload:
+    if _UPLOADS.fullmatch(path):
         if media_type.strip().lower() != "multipart/form-data":
             mend = "send the recordings as a form: Content-Type: multipart/form-data"
             return _refusal(415, "wrong-type", "The body is not a form with files.", mend, None, "Content-Type")
         return None
     charset = parameters.partition("charset=")[2].split(";")[0].strip().strip('"').lower()
-    if media_type.strip().lower() not in _JSON or charset not in ("", "utf-8", "utf8"):
-        mend = "send JSON in UTF-8, and say so: Content-Type: application/json"
-        return _refusal(415, "wrong-type", "The body is not said to be JSON in UTF-8.", mend, None, "Content-Type")
+    name, media_types = ("CSV", ("text/csv",)) if _TABLES.fullmatch(path) else ("JSON", _JSON)
+    if media_type.strip().lower() not in media_types or charset not in ("", "utf-8", "utf8"):
+        mend = f"send {name} in UTF-8, and say so: Content-Type: {media_types[0]}"
+        detail = f"The body is not said to be {name} in UTF-8."
+        return _refusal(415, "wrong-type", detail, mend, None, "Content-Type")
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         detail = f"The body is not UTF-8, from byte {error.start} on."
         return _refusal(400, "wrong-encoding", detail, "send it in UTF-8", None)
     if b"\x00" in body:
-        return _refusal(400, "wrong-encoding", "The body is not UTF-8, or not JSON.", "send JSON in UTF-8", None)
+        return _refusal(400, "wrong-encoding", f"The body is not UTF-8, or not {name}.", f"send {name} in UTF-8", None)
     return None
 
 

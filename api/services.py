@@ -18,6 +18,7 @@ from ivr.desk.schema import Desk
 from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens
 from ivr.events import EventBus
+from ivr.incidents.keeping import Incidents
 from ivr.notify.config import NoticeConfig
 from ivr.queueing.places import Places
 from ivr.store.engine import Store
@@ -108,6 +109,7 @@ class Services:
     health: Callable[[], Awaitable[Health]]
     clock: Clock
     announcer: Announcer
+    incidents: Incidents
     #: Folder of the voice messages' recordings.
     messages: Path
     traces: CallTraces

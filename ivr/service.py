@@ -56,6 +56,7 @@ from ivr.events import EventBus
 from ivr.evidence import legs
 from ivr.evidence.collector import Collector
 from ivr.evidence.ring import Ring
+from ivr.incidents.keeping import Incidents
 from ivr.mail import receiver
 from ivr.mail import store as mail_statements
 from ivr.mail.taking import MailRoom
@@ -153,6 +154,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
     )
+    incidents = Incidents(store=store, desks=desks, announcer=announcer, bus=bus, clock=clock)
     ring = Ring()
     collector = Collector(ring)
     traces = CallTraces(
@@ -199,6 +201,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             health=lambda: _health(store, ami, ready, notices, clock),
             clock=clock,
             announcer=announcer,
+            incidents=incidents,
             messages=Folders.below(settings).messages,
             notices=notices,
             mails=settings.mails,
@@ -222,6 +225,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "call writer": calls.run(),
         "spool": keep_draining(spool, store, bus=bus),
         "announcements": announcer.run(),
+        "incidents": incidents.run(),
         "events": _follow(ami, calls, context),
         "callbacks": keeper.run(),
         "news": news.run(),

@@ -31,6 +31,7 @@ from ivr.directory.tokens import Tokens, keep_token
 from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.evidence.ring import Ring
+from ivr.incidents.keeping import Incidents
 from ivr.prompts.build import Sounds
 from ivr.queueing.watch import QueueWatch
 from ivr.store.engine import Store, Unit, open_store
@@ -198,6 +199,15 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
     async def connect(first: str, second: str) -> None:
         connected.append((first, second))
 
+    announcing = announcer(
+        store=store,
+        desks=desks,
+        sounds=sounds,
+        folder=tmp_path,
+        shared=sounds_folder,
+        bus=bus,
+        clock=lambda: made.now,
+    )
     services = Services(
         store=store,
         directory=directory,
@@ -211,15 +221,8 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
         watch=watch,
         health=health,
         clock=lambda: made.now,
-        announcer=announcer(
-            store=store,
-            desks=desks,
-            sounds=sounds,
-            folder=tmp_path,
-            shared=sounds_folder,
-            bus=bus,
-            clock=lambda: made.now,
-        ),
+        announcer=announcing,
+        incidents=Incidents(store=store, desks=desks, announcer=announcing, bus=bus, clock=lambda: made.now),
         messages=folder,
         traces=traces,
         connect_phones=connect,

@@ -1,0 +1,210 @@
+"""Keeps incidents, and has everybody who waits hear the last word on them (OV-10, OV-26, OV-27)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from ivr.announcements.announcement import Announcement
+from ivr.announcements.announcer import Announcer
+from ivr.clock import Clock
+from ivr.desk.schema import Desk
+from ivr.errors import BadInput, Conflict, NotFound, OmnivigilError, Unavailable
+from ivr.events import EventBus
+from ivr.incidents import store as statements
+from ivr.incidents.incident import (
+    RESOLVED_ON_AIR,
+    Affected,
+    Impact,
+    Incident,
+    Stage,
+    Update,
+    checked_texts,
+    told,
+    updated,
+)
+from ivr.store.engine import Store
+
+log = structlog.get_logger()
+
+#: What ends by itself is noticed within this, and what failed is tried again, in seconds.
+_TICK_S = 2.0
+#: How announcements that were made here are signed.
+_SIGNED = "incident "
+
+
+class IncidentNotFound(NotFound):
+    """There is no such incident."""
+
+
+class IncidentChanged(Conflict):
+    """Somebody changed the incident in the meantime."""
+
+
+class Incidents:
+    """All incidents of all desks. Those that are told are in memory."""
+
+    def __init__(
+        self, *, store: Store, desks: Mapping[str, Desk], announcer: Announcer, bus: EventBus, clock: Clock
+    ) -> None:
+        self._store, self._desks, self._announcer = store, desks, announcer
+        self._bus, self._clock = bus, clock
+        #: By id; None until the database was read.
+        self._known: dict[int, Incident] | None = None
+        self._changing = asyncio.Lock()
+
+    # Changing ----------------------------------------------------------------------------------------
+
+    async def begin(
+        self,
+        desk: Desk,
+        *,
+        title: Mapping[str, str],
+        impact: Impact,
+        stage: Stage,
+        texts: Mapping[str, str],
+        services: tuple[str, ...],
+        components: tuple[str, ...],
+        affected: Affected,
+        started_at: datetime | None,
+        who: str,
+    ) -> Incident:
+        """A new incident. Returns once it is committed and, unless the voice failed, told to all who wait.
+
+        Raises BadInput, StoreUnavailable.
+        """
+        now = self._clock()
+        if stage == "resolved":
+            mend = "begin with another stage, and resolve it then"
+            raise BadInput(field="stage", problem="an incident does not begin as resolved", mend=mend)
+        if started_at is not None and started_at > now:
+            raise BadInput(field="started_at", problem="is in the future", mend="give when it began, or nothing")
+        said = checked_texts(texts, desk.languages, stage=stage, services=services)
+        values = {
+            "desk": desk.id,
+            "title": {language: title.get(language) or said[language][:200] for language in desk.languages},
+            "impact": impact,
+            "services": list(services),
+            "components": list(components),
+            "affected": {name: list(ids) for name, ids in vars(affected).items()},
+            "started_at": started_at or now,
+        }
+        async with self._changing:
+            async with self._store.unit() as unit:
+                first = {"stage": stage, "texts": said, "at": now, "by": who}
+                made = await statements.get(unit, await statements.add(unit, values, first))
+            assert made is not None  # noqa: S101 - it was written in this transaction
+            await self._changed(made, "incident.opened")
+        return made
+
+    async def update(
+        self, incident_id: int, *, stage: Stage, texts: Mapping[str, str], version: int | None, who: str
+    ) -> Incident:
+        """One more update. Returns as `begin`. Raises IncidentNotFound, IncidentChanged, BadInput, StoreUnavailable."""
+        async with self._changing:
+            was = await self.get(incident_id)
+            if version not in (None, was.version):
+                raise IncidentChanged(incident=incident_id, version=was.version)
+            desk = self._desks[was.desk]
+            said = checked_texts(texts, desk.languages, stage=stage, services=was.services)
+            new = updated(was, Update(id=0, stage=stage, texts=said, at=self._clock(), by=who))
+            last = new.updates[-1]
+            async with self._store.unit() as unit:
+                if not await statements.change(unit, was.id, was.version, resolved_at=new.resolved_at):
+                    raise IncidentChanged(incident=incident_id)
+                values = {"stage": last.stage, "texts": dict(last.texts), "at": last.at, "by": last.by}
+                await statements.add_update(unit, was.id, values)
+                stored = await statements.get(unit, was.id)
+            assert stored is not None  # noqa: S101 - it was read in this transaction
+            await self._changed(stored, "incident.updated")
+        return stored
+
+    async def touches(self, incident_id: int, affected: Affected, *, version: int | None) -> Incident:
+        """Say anew whom it affects. Raises IncidentNotFound, IncidentChanged, StoreUnavailable."""
+        async with self._changing:
+            was = await self.get(incident_id)
+            if version not in (None, was.version):
+                raise IncidentChanged(incident=incident_id, version=was.version)
+            async with self._store.unit() as unit:
+                values = {name: list(ids) for name, ids in vars(affected).items()}
+                if not await statements.change(unit, was.id, was.version, affected=values):
+                    raise IncidentChanged(incident=incident_id)
+            stored = replace(was, affected=affected, version=was.version + 1)
+            await self._changed(stored, "incident.updated")
+        return stored
+
+    async def get(self, incident_id: int) -> Incident:
+        """One incident. Raises IncidentNotFound, StoreUnavailable."""
+        async with self._store.reading() as unit:
+            found = await statements.get(unit, incident_id)
+        if found is None:
+            raise IncidentNotFound(incident=incident_id)
+        return found
+
+    # Reading -----------------------------------------------------------------------------------------
+
+    def told_now(self, desk: str) -> list[Incident]:
+        """The incidents that callers of a desk hear of, the latest word first."""
+        now = self._clock()
+        mine = [one for one in (self._known or {}).values() if one.desk == desk and one.is_told(now)]
+        return sorted(mine, key=lambda one: (one.updates[-1].at, one.id), reverse=True)
+
+    # On the air --------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Tell what is to be told, for ever; what failed is tried again."""
+        while True:
+            try:
+                if self._known is None:
+                    await self._load()
+                for desk in self._desks.values():
+                    async with self._changing:
+                        await self._tell(desk)
+            except Unavailable as error:
+                log.warning("incidents: the database is away", error=str(error))
+            except OmnivigilError:
+                log.exception("incident not told to those who wait; trying again")
+            await asyncio.sleep(_TICK_S)
+
+    async def _load(self) -> None:
+        async with self._store.reading() as unit:
+            found = await statements.open_or_since(unit, self._clock() - RESOLVED_ON_AIR)
+        self._known = {one.id: one for one in found} | (self._known or {})
+
+    async def _changed(self, one: Incident, kind: str) -> None:
+        if self._known is not None:
+            self._known[one.id] = one
+        log.info("incident changed", incident=one.id, desk=one.desk, stage=one.stage, kind=kind)
+        self._bus.publish(kind, self._clock(), one.facts())
+        try:
+            if self._known is None:
+                await self._load()
+            await self._tell(self._desks[one.desk])
+        except OmnivigilError:
+            # It is committed; `run` tries again.
+            log.exception("incident not told to those who wait yet", incident=one.id)
+
+    async def _tell(self, desk: Desk) -> None:
+        """Have the desk announce what it should. What staff announced by hand since the last update stays."""
+        now, telling = self._clock(), self.told_now(desk.id)
+        current = self._announcer.in_force(desk.id)
+        if not telling:
+            if current is not None and _ours(current):
+                await self._announcer.end(desk, f"{_SIGNED}over")
+            return
+        said = {language: told(telling, language, now) or "" for language in desk.languages}
+        if current is not None:
+            by_hand_since = not _ours(current) and current.created_at >= telling[0].updates[-1].at
+            if by_hand_since or dict(current.texts) == said:
+                return
+        await self._announcer.announce_text(
+            desk, said, starts_at=None, expires_at=None, who=f"{_SIGNED}{telling[0].id}"
+        )
+
+
+def _ours(announcement: Announcement) -> bool:
+    return announcement.created_by.startswith(_SIGNED)

@@ -1,0 +1,40 @@
+"""The incidents' tables."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table
+
+from ivr.store.metadata import Moment, json_type, metadata
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("desk", String(40), nullable=False),
+    #: By language.
+    Column("title", json_type(), nullable=False),
+    #: minor, major or critical
+    Column("impact", String(10), nullable=False),
+    Column("services", json_type(), nullable=False),
+    Column("components", json_type(), nullable=False),
+    #: Ids of partners and customers, and numbers in E.164 digits.
+    Column("affected", json_type(), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("resolved_at", Moment),
+    Column("version", Integer, nullable=False),
+    Index("ix_incidents_started_at_id", "started_at", "id"),
+)
+
+incident_updates = Table(
+    "incident_updates",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("incident_id", ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False, index=True),
+    #: investigating, confirmed or resolved
+    Column("stage", String(20), nullable=False),
+    #: By language.
+    Column("texts", json_type(), nullable=False),
+    Column("at", Moment, nullable=False),
+    #: Name of the API token.
+    Column("by", String(200), nullable=False),
+)

@@ -1,0 +1,180 @@
+"""Stages, texts, whom it touches, and what those who wait hear (OV-26, OV-27)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ivr.announcements.announcement import LONGEST_TEXT
+from ivr.directory.book import Book
+from ivr.directory.people import Customer, Partner
+from ivr.errors import BadInput
+from ivr.incidents.incident import (
+    RESOLVED_ON_AIR,
+    STAGES,
+    Affected,
+    Incident,
+    LanguageMissing,
+    Stage,
+    Update,
+    checked_texts,
+    draft,
+    told,
+    updated,
+)
+from ivr.incidents.naming import affected, affected_of_csv
+
+START = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def update(stage: Stage, text: str, minutes: int = 0) -> Update:
+    return Update(
+        id=minutes, stage=stage, texts={"fr": text, "en": f"{text} (en)"}, at=START + minutes * MINUTE, by="ops"
+    )
+
+
+def incident(*updates: Update, number: int = 1) -> Incident:
+    return Incident(
+        id=number,
+        desk="omnivigil",
+        title={"fr": "Panne", "en": "Outage"},
+        impact="major",
+        started_at=START,
+        updates=updates or (update("investigating", "Nous vérifions."),),
+    )
+
+
+class TestLife:
+    def test_any_stage_follows_any_and_it_can_return(self) -> None:
+        one = incident()
+        for n, stage in enumerate(("confirmed", "resolved", "investigating", "resolved"), 1):
+            one = updated(one, update(stage, f"Mot {n}.", n))  # type: ignore[arg-type]
+            assert one.stage == stage
+            assert (one.resolved_at is not None) == (stage == "resolved")
+        assert one.version == 5
+
+    def test_it_was_resolved_when_it_first_was_and_stayed_so(self) -> None:
+        again = incident(
+            update("confirmed", "a"),
+            update("resolved", "b", 10),
+            update("confirmed", "c", 20),
+            update("resolved", "d", 30),
+            update("resolved", "e", 40),
+        )
+        assert again.resolved_at == START + 30 * MINUTE
+
+    def test_an_update_that_says_nothing_new_is_refused(self) -> None:
+        with pytest.raises(BadInput, match="last update says already"):
+            updated(incident(), update("investigating", "Nous vérifions.", 5))
+
+
+class TestTexts:
+    @pytest.mark.parametrize("stage", STAGES)
+    def test_a_missing_language_is_refused_with_a_draft(self, stage: Stage) -> None:
+        with pytest.raises(LanguageMissing) as refused:
+            checked_texts({"fr": "Une panne."}, ["fr", "en"], stage=stage, services=["telephony"])
+        assert refused.value.field == "texts.en"
+        assert draft(stage, ["telephony"], "en") in refused.value.mend
+
+    def test_a_draft_can_be_said_as_it_is(self) -> None:
+        for language in ("fr", "en"):
+            for stage in STAGES:
+                for services in ([], ["la téléphonie"], ["la téléphonie", "la messagerie", "le cloud"]):
+                    text = draft(stage, services, language)
+                    assert checked_texts({language: text}, [language], stage=stage, services=services) == {
+                        language: text
+                    }
+
+    def test_services_are_joined_as_people_do(self) -> None:
+        assert "la téléphonie, la messagerie et le cloud" in draft(
+            "confirmed", ["la téléphonie", "la messagerie", "le cloud"], "fr"
+        )
+
+    def test_another_language_than_the_desks_is_refused(self) -> None:
+        with pytest.raises(BadInput, match="does not speak"):
+            checked_texts({"fr": "a", "de": "b"}, ["fr"], stage="confirmed", services=[])
+
+
+class TestTold:
+    def test_the_latest_word_and_what_is_resolved_last(self) -> None:
+        first = incident(update("confirmed", "Un.", 0), number=1)
+        second = incident(update("investigating", "Deux.", 5), number=2)
+        over = incident(update("resolved", "Trois.", 6), number=3)
+        now = START + 10 * MINUTE
+        assert told([first, over, second], "fr", now) == "Deux. Un. Trois."
+        assert told([], "fr", now) is None
+
+    def test_that_it_is_over_is_told_for_half_an_hour_from_when_it_was(self) -> None:
+        over = incident(
+            update("confirmed", "Un."), update("resolved", "Fini.", 10), update("resolved", "Bien fini.", 20)
+        )
+        until = START + 10 * MINUTE + RESOLVED_ON_AIR
+        assert told([over], "fr", until - timedelta(microseconds=1)) == "Bien fini."
+        assert told([over], "fr", until) is None
+
+    def test_what_does_not_fit_waits(self) -> None:
+        long = incident(update("confirmed", "a" * LONGEST_TEXT, 5), number=1)
+        short = incident(update("confirmed", "Court.", 0), number=2)
+        assert told([long, short], "fr", START + 10 * MINUTE) == "a" * LONGEST_TEXT
+
+
+BOOK = Book(
+    partners={1: Partner(id=1, name="Téléphonie Élan", tier="elite"), 2: Partner(id=2, name="Autre", tier="standard")},
+    customers={7: Customer(id=7, account="A-100", name="Boulangerie", partner_id=1)},
+)
+
+
+class TestWhom:
+    def test_whoever_is_named_is_touched(self) -> None:
+        found = affected(BOOK, "CA", partners=["téléphonie élan"], accounts=["a-100"], numbers=["(418) 555-0101"])
+        assert found == Affected(partners=(1,), customers=(7,), numbers=("14185550101",))
+        assert found.touches(partner=1, customer=None, number=None)
+        assert found.touches(partner=None, customer=7, number=None)
+        assert found.touches(partner=None, customer=None, number="14185550101")
+        assert not found.touches(partner=2, customer=8, number="14185550102")
+
+    def test_nobody_named_touches_nobody_in_particular(self) -> None:
+        assert not Affected()
+        assert not Affected().touches(partner=None, customer=None, number=None)
+
+    @pytest.mark.parametrize(
+        ("given", "field"),
+        [
+            ({"partners": ["Autre", "Qui"]}, "partners.1"),
+            ({"accounts": ["Z-9"]}, "accounts.0"),
+            ({"numbers": ["4185550101", "12"]}, "numbers.1"),
+        ],
+    )
+    def test_what_nobody_knows_is_named(self, given: dict[str, list[str]], field: str) -> None:
+        with pytest.raises(BadInput) as refused:
+            affected(BOOK, "CA", **{"partners": [], "accounts": [], "numbers": []} | given)
+        assert refused.value.field == field
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+    def test_a_spreadsheets_csv(self, delimiter: str) -> None:
+        """With a byte order mark, other columns, empty cells and doubles."""
+        rows = [
+            ["Nom", "Number", "ACCOUNT"],
+            ["x", "4185550101", ""],
+            ["y", "", "A-100"],
+            ["z", "418 555-0101", "a-100"],
+        ]
+        text = "\ufeff" + "\r\n".join(delimiter.join(row) for row in rows) + "\r\n"
+        assert affected_of_csv(text, BOOK, "CA") == Affected(customers=(7,), numbers=("14185550101",))
+
+    @pytest.mark.parametrize(
+        ("text", "where"),
+        [
+            ("", "body"),
+            ("nom,courriel\na,b\n", "body"),
+            ("number\n4185550101\n99\n", "line 3, number"),
+            ('account\n"A-100"x\n', "line 2"),
+            ("partner;account\nAutre;\n;\n;B-1\n", "line 4, account"),
+        ],
+    )
+    def test_a_csv_that_is_wrong_is_told_with_its_line(self, text: str, where: str) -> None:
+        with pytest.raises(BadInput) as refused:
+            affected_of_csv(text, BOOK, "CA")
+        assert refused.value.field == where
