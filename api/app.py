@@ -31,6 +31,7 @@ from api.routers import (
     twilio,
 )
 from api.services import Services
+from api.status import router as status
 
 _ABOUT = """
 The support line's calls, queues and tickets.
@@ -47,6 +48,7 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     app.include_router(description.router)
     app.include_router(health.router)
+    app.include_router(status.router)
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]
     v1 = APIRouter(prefix="/v1", dependencies=described, responses=problems.DESCRIBED)

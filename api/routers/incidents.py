@@ -14,6 +14,7 @@ from ivr.announcements.announcement import LONGEST_TEXT
 from ivr.errors import BadInput
 from ivr.incidents import store
 from ivr.incidents.incident import STAGE_NAMES, Affected, Impact, Incident, Stage, draft
+from ivr.incidents.keeping import services_of
 from ivr.incidents.naming import affected, affected_of_csv
 
 router = APIRouter(tags=["incidents"])
@@ -28,7 +29,9 @@ Texts = Annotated[
         examples=[{"fr": "Une panne touche la téléphonie à Québec.", "en": "Telephony is down in Quebec City."}],
     ),
 ]
-Services_ = Annotated[list[Line], Field(max_length=20, examples=[["la téléphonie"]])]
+ServiceIds = Annotated[
+    list[Short], Field(max_length=20, examples=[["telephonie"]], description="Ids of the desk's services.")
+]
 
 
 class AffectedGiven(Given):
@@ -47,8 +50,8 @@ class NewIncident(Given):
     impact: Impact = "major"
     stage: Stage = "investigating"
     texts: Texts
-    services: Services_ = Field(default_factory=list)
-    components: Services_ = Field(default_factory=list)
+    services: ServiceIds = Field(default_factory=list)
+    components: list[Line] = Field(default_factory=list, max_length=20, description="What failed, for the report.")
     affected: AffectedGiven = Field(default_factory=AffectedGiven)
     started_at: AwareDatetime | None = Field(default=None, description="When it began; without it, now.")
 
@@ -160,10 +163,12 @@ async def draft_update(
     has: Has,
     desk: Annotated[Short, Query()],
     stage: Annotated[Stage, Query()],
-    service: Annotated[list[Line], Query(max_length=20, description="As people call it: « la téléphonie ».")] = [],  # noqa: B006
+    service: Annotated[list[Short], Query(max_length=20, description="Ids of the desk's services.")] = [],  # noqa: B006
 ) -> Drafts:
     """What could be said at a stage, in each language of the desk, to be changed as needed."""
-    return Drafts(texts={language: draft(stage, service, language) for language in desk_of(has, desk).languages})
+    found = desk_of(has, desk)
+    names = services_of(found, service)
+    return Drafts(texts={language: draft(stage, names, language) for language in found.languages})
 
 
 @router.get("/incidents/{incident_id}")

@@ -303,6 +303,8 @@ class Desk(_Part):
     trace: CallTrace | None = None
     queues: dict[Identifier, Queue] = {}
     announcement: AnnouncementHabits = AnnouncementHabits()
+    #: What incidents can touch, named as within a sentence (« la téléphonie »); the status page shows each.
+    services: dict[Identifier, Names] = {}
     hours: Week
     holidays: Holidays | None = None
     exceptions: tuple[SpecialDay, ...] = ()
@@ -395,6 +397,7 @@ class Desk(_Part):
     def _text_problems(self) -> Iterator[Incoherent]:
         spoken = [(f"texts.{name}", texts) for name, texts in self.texts.items()]
         spoken += [(f"departments.{name}.name", one.name) for name, one in self.departments.items()]
+        spoken += [(f"services.{name}", names) for name, names in self.services.items()]
         for field, texts in spoken:
             for language in self.languages:
                 if language not in texts:

@@ -82,6 +82,7 @@ class Incident:
     desk: str
     title: Mapping[str, str]
     impact: Impact
+    #: Of the desk's services, by id.
     services: tuple[str, ...] = ()
     components: tuple[str, ...] = ()
     affected: Affected = field(default_factory=Affected)
@@ -125,16 +126,16 @@ class Incident:
         }
 
 
-def draft(stage: Stage, services: Sequence[str], language: str) -> str:
-    """What could be said, for whoever is in a hurry; `services` are as people call them, « la téléphonie »."""
+def draft(stage: Stage, services: Iterable[Mapping[str, str]], language: str) -> str:
+    """What could be said, for whoever is in a hurry; `services` by language, as within a sentence."""
     known = language if language in _DRAFTS else "fr"
-    *first, last = services or (_ANYTHING[known],)
+    *first, last = [names[known] for names in services if known in names] or [_ANYTHING[known]]
     what = _AND[known].join([", ".join(first), last]) if first else last
     return _DRAFTS[known][stage].format(what=what)
 
 
 def checked_texts(
-    texts: Mapping[str, str], languages: Sequence[str], *, stage: Stage, services: Sequence[str]
+    texts: Mapping[str, str], languages: Sequence[str], *, stage: Stage, services: Iterable[Mapping[str, str]]
 ) -> dict[str, str]:
     """An update's texts as they will be read and said. Raises BadInput, with a draft for a language that is missing."""
     for language in texts:

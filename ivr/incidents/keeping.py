@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -83,7 +83,8 @@ class Incidents:
             raise BadInput(field="stage", problem="an incident does not begin as resolved", mend=mend)
         if started_at is not None and started_at > now:
             raise BadInput(field="started_at", problem="is in the future", mend="give when it began, or nothing")
-        said = checked_texts(texts, desk.languages, stage=stage, services=services)
+        names = services_of(desk, services)
+        said = checked_texts(texts, desk.languages, stage=stage, services=names)
         values = {
             "desk": desk.id,
             "title": {language: title.get(language) or said[language][:200] for language in desk.languages},
@@ -110,7 +111,8 @@ class Incidents:
             if version not in (None, was.version):
                 raise IncidentChanged(incident=incident_id, version=was.version)
             desk = self._desks[was.desk]
-            said = checked_texts(texts, desk.languages, stage=stage, services=was.services)
+            names = [desk.services[one] for one in was.services if one in desk.services]
+            said = checked_texts(texts, desk.languages, stage=stage, services=names)
             new = updated(was, Update(id=0, stage=stage, texts=said, at=self._clock(), by=who))
             last = new.updates[-1]
             async with self._store.unit() as unit:
@@ -208,3 +210,14 @@ class Incidents:
 
 def _ours(announcement: Announcement) -> bool:
     return announcement.created_by.startswith(_SIGNED)
+
+
+def services_of(desk: Desk, services: Iterable[str]) -> list[Mapping[str, str]]:
+    """The names of a desk's services, by language. Raises BadInput for one that it does not have."""
+    found: list[Mapping[str, str]] = []
+    for n, service in enumerate(services):
+        if service not in desk.services:
+            mend = f"use one of: {', '.join(desk.services) or 'none, the desk file names no services'}"
+            raise BadInput(field=f"services.{n}", problem=f"the desk has no service {service[:40]!r}", mend=mend)
+        found.append(desk.services[service])
+    return found

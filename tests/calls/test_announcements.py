@@ -188,6 +188,27 @@ async def test_hl1_another_desk_has_its_own_state(farm: PhoneFarm, line: Line, s
         assert "announcement" not in [one.prompt_id for one in later]
 
 
+async def test_ov26_each_stage_of_an_incident_is_heard_by_who_waits(
+    farm: PhoneFarm, line: Line, shipped: Recogniser
+) -> None:
+    """Opened, confirmed, resolved: within 10 s each; then, when it is over, on entry too."""
+    stages = ("investigating", "confirmed", "resolved")
+    services = {"fr": "Tous les appels de la région sont touchés", "en": "All calls of the area are affected"}
+    async with RawCall(line.server, NUMBER, "15145550151") as call:
+        await waiting(call, shipped, line, "15145550151", "2")
+        number: int | None = None
+        for n, stage in enumerate(stages, 1):
+            texts = {language: f"{text}, {n}." for language, text in services.items()}
+            since = seconds(call)
+            if number is None:
+                made = line.api("POST", "/v1/incidents", json={"desk": "omnivigil", "stage": stage, "texts": texts})
+                number = made["id"]
+            else:
+                line.api("POST", f"/v1/incidents/{number}/updates", json={"stage": stage, "texts": texts})
+            known = knowing(line, shipped)
+            assert await hears_after(call, known, "announcement", since, "fr") < LIMIT_S
+
+
 async def test_without_the_service_the_state_is_still_told(farm: PhoneFarm, line: Line, shipped: Recogniser) -> None:
     """Killed and frozen out: who waits goes on hearing it, who comes hears it on entry; then it is on again."""
     line.api("PUT", URL, json={"texts": TEXTS})

@@ -47,7 +47,7 @@ class TestLife:
     async def test_from_doubt_to_the_end_everybody_hears_the_last_word(
         self, client: httpx.AsyncClient, line: Line
     ) -> None:
-        one = await opened(client, services=["la téléphonie"], impact="critical")
+        one = await opened(client, services=["telephonie"], impact="critical")
         assert (one["stage"], one["version"], one["resolved_at"]) == ("investigating", 1, None)
         assert one["updates"][0]["stage_name"] == {"fr": "Investigation", "en": "Investigating"}
         assert await on_air(client) == FIRST
@@ -108,7 +108,9 @@ class TestLife:
     async def test_changes_are_told_as_events(self, client: httpx.AsyncClient, line: Line) -> None:
         async with listening(client) as events:
             one = await opened(client)
-            event = data(await next_one(events))
+            heard = await next_one(events)
+            event = data(heard)
+            assert heard.event == "incident.opened"
             assert (event["id"], event["stage"]) == (one["id"], "investigating")
 
 
@@ -127,10 +129,10 @@ class TestLists:
         assert ([one["id"] for one in rest["items"]], rest["next"]) == ([made[0]], None)
 
     async def test_a_draft_for_whoever_is_in_a_hurry(self, client: httpx.AsyncClient) -> None:
-        asked = {"desk": "omnivigil", "stage": "confirmed", "service": ["la téléphonie", "le cloud"]}
+        asked = {"desk": "omnivigil", "stage": "confirmed", "service": ["telephonie", "textos"]}
         texts = (await client.get(f"{URL}/draft", params=asked)).json()["texts"]
-        assert "la téléphonie et le cloud" in texts["fr"]
-        assert set(texts) == {"fr", "en"}
+        assert "la téléphonie et les textos" in texts["fr"]
+        assert "telephone service and text messaging" in texts["en"]
 
 
 class TestWhom:
@@ -163,6 +165,7 @@ class TestRefused:
         [
             ({"stage": "resolved"}, "stage"),
             ({"started_at": (NOW + timedelta(hours=1)).isoformat()}, "started_at"),
+            ({"services": ["telephonie", "gaz"]}, "services.1"),
             ({"affected": {"accounts": ["nobody"]}}, "affected.accounts.0"),
             ({"texts": {"fr": "<b>Panne</b>", "en": "Down."}}, "texts.fr"),
             ({"texts": {"fr": "a" * 601, "en": "Down."}}, "texts.fr"),

@@ -27,6 +27,9 @@ from ivr.incidents.naming import affected, affected_of_csv
 
 START = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+PHONES = {"fr": "la téléphonie", "en": "telephone service"}
+MAIL = {"fr": "la messagerie", "en": "voicemail"}
+CLOUD = {"fr": "le cloud", "en": "the cloud"}
 
 
 def update(stage: Stage, text: str, minutes: int = 0) -> Update:
@@ -74,23 +77,22 @@ class TestTexts:
     @pytest.mark.parametrize("stage", STAGES)
     def test_a_missing_language_is_refused_with_a_draft(self, stage: Stage) -> None:
         with pytest.raises(LanguageMissing) as refused:
-            checked_texts({"fr": "Une panne."}, ["fr", "en"], stage=stage, services=["telephony"])
+            checked_texts({"fr": "Une panne."}, ["fr", "en"], stage=stage, services=[PHONES])
         assert refused.value.field == "texts.en"
-        assert draft(stage, ["telephony"], "en") in refused.value.mend
+        assert draft(stage, [PHONES], "en") in refused.value.mend
 
     def test_a_draft_can_be_said_as_it_is(self) -> None:
         for language in ("fr", "en"):
             for stage in STAGES:
-                for services in ([], ["la téléphonie"], ["la téléphonie", "la messagerie", "le cloud"]):
+                for services in ([], [PHONES], [PHONES, MAIL, CLOUD]):
                     text = draft(stage, services, language)
                     assert checked_texts({language: text}, [language], stage=stage, services=services) == {
                         language: text
                     }
 
     def test_services_are_joined_as_people_do(self) -> None:
-        assert "la téléphonie, la messagerie et le cloud" in draft(
-            "confirmed", ["la téléphonie", "la messagerie", "le cloud"], "fr"
-        )
+        assert "la téléphonie, la messagerie et le cloud" in draft("confirmed", [PHONES, MAIL, CLOUD], "fr")
+        assert "telephone service and voicemail" in draft("resolved", [PHONES, MAIL], "en")
 
     def test_another_language_than_the_desks_is_refused(self) -> None:
         with pytest.raises(BadInput, match="does not speak"):

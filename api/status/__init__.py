@@ -1,0 +1,1 @@
+"""The public status page: no token, no script, nothing of any customer."""

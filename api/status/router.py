@@ -1,0 +1,206 @@
+"""The public status page: HTML, an Atom feed (RFC 4287), and JSON as Statuspage's clients read it (OV-27)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from api.common import Has
+from api.routers.desks import DeskId, desk_of
+from api.services import Services
+from api.status import words
+from ivr.desk.schema import Desk
+from ivr.errors import NotFound
+from ivr.incidents import status, store
+from ivr.incidents.incident import STAGE_NAMES, Incident
+
+router = APIRouter(prefix="/status", tags=["status"])
+
+_HERE = FilePath(__file__).parent
+#: Whoever stands between us and the public may keep a page so long, in seconds; a change is seen in time.
+_FRESH_S = 10
+_HEADERS = {
+    "Cache-Control": f"public, max-age={_FRESH_S}",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+LanguageCode = Annotated[str, Path(pattern="^[a-z]{2}$", examples=["fr"])]
+
+
+class PageNotFound(NotFound):
+    """There is no such page."""
+
+
+@router.get("", include_in_schema=False)
+async def main_page(request: Request, has: Has) -> RedirectResponse:
+    """To the main desk's page."""
+    return RedirectResponse(f"/status/{next(iter(has.desks))}", status_code=307)
+
+
+@router.get("/style.css", include_in_schema=False)
+async def style() -> FileResponse:
+    """How it looks."""
+    return FileResponse(_HERE / "style.css", media_type="text/css", headers=_HEADERS)
+
+
+@router.get("/{desk}", include_in_schema=False)
+async def desk_page(desk: DeskId, request: Request, has: Has) -> RedirectResponse:
+    """To the page in the reader's language, or the desk's first."""
+    found = desk_of(has, desk)
+    asked = request.headers.get("accept-language", "").lower().replace(";", ",").split(",")
+    wanted = [part.strip()[:2] for part in asked]
+    language = next((one for one in wanted if one in found.languages), found.languages[0])
+    headers = {"Vary": "Accept-Language", "Cache-Control": _HEADERS["Cache-Control"]}
+    return RedirectResponse(f"/status/{found.id}/{language}", status_code=307, headers=headers)
+
+
+@router.get("/{desk}/api/v2/{what}.json")
+async def read_json(
+    desk: DeskId,
+    what: Literal["summary", "status", "components", "incidents"],
+    request: Request,
+    has: Has,
+) -> JSONResponse:
+    """As Statuspage's public API, version 2, tells it; in English where the desk speaks it."""
+    return await _json(desk, what, request, has)
+
+
+@router.get("/{desk}/api/v2/incidents/unresolved.json")
+async def read_unresolved(desk: DeskId, request: Request, has: Has) -> JSONResponse:
+    """The incidents that are not resolved."""
+    return await _json(desk, "incidents/unresolved", request, has)
+
+
+async def _json(desk: str, what: str, request: Request, has: Services) -> JSONResponse:
+    found = desk_of(has, desk)
+    incidents, now = await _incidents(has, found), has.clock()
+    language = "en" if "en" in found.languages else found.languages[0]
+    url = _url(request, found)
+    told: dict[str, Any] = {"page": status.page(found, url, incidents, now)}
+    if what in ("summary", "status"):
+        told["status"] = status.overall(incidents, language)
+    if what in ("summary", "components"):
+        states = status.service_states(found, incidents, now)
+        told["components"] = status.components(found, states, language, incidents[-1].started_at if incidents else now)
+    if what in ("summary", "incidents", "incidents/unresolved"):
+        shown = incidents if what == "incidents" else status.open_now(incidents)
+        told["incidents"] = [status.incident(one, language, url) for one in shown]
+    if what == "summary":
+        told["scheduled_maintenances"] = []
+    # Read by scripts on other people's pages, as Statuspage's is.
+    return JSONResponse(told, headers={**_HEADERS, "Access-Control-Allow-Origin": "*"})
+
+
+@router.get("/{desk}/{language}", include_in_schema=False)
+async def read_page(desk: DeskId, language: LanguageCode, request: Request, has: Has) -> Response:
+    """What is, and what was in the last 90 days."""
+    return await _page(desk, language, request, has)
+
+
+@router.get("/{desk}/{language}/incidents/{incident_id}", include_in_schema=False)
+async def read_incident(
+    desk: DeskId,
+    language: LanguageCode,
+    incident_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    request: Request,
+    has: Has,
+) -> Response:
+    """One incident."""
+    return await _page(desk, language, request, has, only=incident_id)
+
+
+@router.get("/{desk}/{language}/feed.atom", include_in_schema=False)
+async def read_feed(desk: DeskId, language: LanguageCode, request: Request, has: Has) -> Response:
+    """What changed, for readers of feeds."""
+    found = _spoken(desk_of(has, desk), language)
+    incidents = sorted(await _incidents(has, found), key=lambda one: one.updates[-1].at, reverse=True)
+    updated = incidents[0].updates[-1].at if incidents else has.clock()
+    text = (
+        _environment(found, language, xml=True)
+        .get_template("feed.atom.j2")
+        .render(
+            desk=found,
+            language=language,
+            word=words.WORDS[language],
+            stages=STAGE_NAMES[language],
+            url=_url(request, found),
+            incidents=incidents,
+            updated=updated,
+        )
+    )
+    return _answer(request, text, "application/atom+xml")
+
+
+async def _page(desk: str, language: str, request: Request, has: Services, only: int | None = None) -> Response:
+    found = _spoken(desk_of(has, desk), language)
+    incidents, now = await _incidents(has, found), has.clock()
+    shown = next((one for one in incidents if one.id == only), None)
+    if only is not None and shown is None:
+        raise PageNotFound(incident=only)
+    indicator = status.overall(incidents, language)
+    text = (
+        _environment(found, language)
+        .get_template("page.html.j2")
+        .render(
+            desk=found,
+            language=language,
+            base=f"/status/{found.id}",
+            here=f"/incidents/{only}" if only is not None else "",
+            names=words.LANGUAGES,
+            word=words.WORDS[language],
+            levels=words.LEVELS[language],
+            stages=STAGE_NAMES[language],
+            indicator=indicator["indicator"],
+            overall=indicator["description"],
+            open=status.open_now(incidents),
+            past=[one for one in incidents if one.resolved_at is not None],
+            services=status.service_states(found, incidents, now),
+            only=shown,
+            # To the minute, so that a page that says the same is the same.
+            now=now.replace(second=0, microsecond=0),
+        )
+    )
+    return _answer(request, text, "text/html; charset=utf-8")
+
+
+def _answer(request: Request, text: str, media_type: str) -> Response:
+    etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    headers = {**_HEADERS, "ETag": etag}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(text, media_type=media_type, headers=headers)
+
+
+def _spoken(desk: Desk, language: str) -> Desk:
+    if language not in desk.languages or language not in words.WORDS:
+        raise PageNotFound(language=language)
+    return desk
+
+
+def _url(request: Request, desk: Desk) -> str:
+    return f"{str(request.base_url).rstrip('/')}/status/{desk.id}"
+
+
+def _environment(desk: Desk, language: str, *, xml: bool = False) -> Environment:
+    # Everything is escaped, titles and texts too, whoever wrote them.
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=xml
+    )
+    environment.filters |= words.filters(language, desk.zone) | {"capital": status.capital}
+    return environment
+
+
+async def _incidents(has: Services, desk: Desk) -> Sequence[Incident]:
+    """The last 90 days', those that began last first."""
+    async with has.store.reading() as unit:
+        found = await store.open_or_since(unit, has.clock() - timedelta(days=status.DAYS))
+    return sorted((one for one in found if one.desk == desk.id), key=lambda one: (one.started_at, one.id), reverse=True)
