@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time
 
 from ivr.incidents.status import Indicator, ServiceState
 
@@ -21,6 +21,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "services": "Les services, sur 90 jours",
         "history": "Derniers incidents",
         "nothing": "Aucun incident depuis 90 jours.",
+        "nothing_else": "Aucun autre incident depuis 90 jours.",
         "as_of": "À jour le",
         "back": "Tous les services",
     },
@@ -31,6 +32,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "services": "Services, over 90 days",
         "history": "Past incidents",
         "nothing": "No incident in the last 90 days.",
+        "nothing_else": "No other incident in the last 90 days.",
         "as_of": "As of",
         "back": "All services",
     },
@@ -50,7 +52,7 @@ def filters(language: str, zone: ZoneInfo) -> dict[str, Callable[..., str]]:
     locale = f"{language}_CA"
 
     def spoken(at: datetime) -> str:
-        return format_datetime(at, "long", tzinfo=zone, locale=locale)
+        return f"{format_date(at.astimezone(zone), 'long', locale=locale)}, {format_time(at, 'short', zone, locale)}"
 
     def day_spoken(day: date) -> str:
         return format_date(day, "long", locale=locale)
