@@ -33,12 +33,17 @@ def operations(line: Line) -> list[tuple[str, str]]:
 
 
 async def test_nothing_below_v1_is_open(line: Line, stranger: httpx.AsyncClient) -> None:
-    asked = [(method, path) for method, path in operations(line) if path != "/healthz"]
+    asked = [(method, path) for method, path in operations(line) if path.startswith("/v1")]
     assert len(asked) >= 17
     for method, path in [*asked, ("GET", "/v1"), ("GET", "/v1/nothing"), ("POST", "/v1/../v1/tickets")]:
         response = await stranger.request(method, path)
         refused(response, 401, field="Authorization")
         assert response.headers["www-authenticate"] == "Bearer"
+
+
+async def test_only_health_and_the_public_status_are_open(line: Line) -> None:
+    beside = {path for _, path in operations(line) if not path.startswith("/v1")}
+    assert beside == {"/healthz", *(path for path in beside if path.startswith("/status/"))}
 
 
 @pytest.mark.parametrize(
