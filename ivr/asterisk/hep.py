@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ivr.errors import OmnivigilError
 
@@ -147,17 +147,19 @@ def _packet(chunks: dict[int, bytes]) -> Packet:
 
 
 def build(packet: Packet) -> bytes:
-    """The datagram of a packet over IPv4, as Asterisk would send it."""
+    """The datagram of a packet, as Asterisk would send it."""
+    src, dst = ip_address(packet.src[0]), ip_address(packet.dst[0])
+    six = src.version == 6
     chunks = {
-        _FAMILY: b"\x02",
+        _FAMILY: b"\x0a" if six else b"\x02",
         _PROTOCOL: bytes([_TCP if packet.tcp else _UDP]),
         _KIND: bytes([packet.kind]),
         _SPORT: packet.src[1].to_bytes(2, "big"),
         _DPORT: packet.dst[1].to_bytes(2, "big"),
         _SECONDS: int(packet.at).to_bytes(4, "big"),
         _MICROS: int(packet.at % 1 * 1e6).to_bytes(4, "big"),
-        _SRC4: IPv4Address(packet.src[0]).packed,
-        _DST4: IPv4Address(packet.dst[0]).packed,
+        _SRC6 if six else _SRC4: src.packed,
+        _DST6 if six else _DST4: dst.packed,
         _CORRELATION: packet.correlation.encode(),
         _PAYLOAD: packet.payload,
     }

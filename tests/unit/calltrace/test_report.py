@@ -55,7 +55,10 @@ def test_the_ladder_of_both_legs() -> None:
 
 
 def test_evidence_comes_out_as_it_went_in() -> None:
-    packets = [message(1.25, PHONE, US, "BYE sip:x SIP/2.0", "a")]
+    packets = [
+        message(1.25, PHONE, US, "BYE sip:x SIP/2.0", "a"),
+        message(1.5, ("2001:db8::7", 5060), ("2001:db8::1", 5060), "BYE sip:y SIP/2.0", "b"),
+    ]
     assert list(evidence.unpack(evidence.pack(packets))) == packets
     assert evidence.pack([]) == b""
     assert list(evidence.unpack(b"")) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -48,8 +49,10 @@ def test_read_in_one_go_or_piece_by_piece_it_is_the_same() -> None:
     assert parse(other) == parse(REAL) == parse(b"HEP3" + (6 + len(body)).to_bytes(2, "big") + body)
 
 
-def test_there_and_back() -> None:
-    assert parse(build(PACKET)) == PACKET
+@pytest.mark.parametrize("ends", [("192.0.2.1", "198.51.100.2"), ("2001:db8::1", "::1")])
+def test_there_and_back(ends: tuple[str, str]) -> None:
+    packet = replace(PACKET, src=(ends[0], 4000), dst=(ends[1], 5000))
+    assert parse(build(packet)) == packet
 
 
 @pytest.mark.parametrize(
