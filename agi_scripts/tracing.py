@@ -12,6 +12,7 @@ from agi_scripts.context import LineContext, endpoint_of
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.calltrace.away import LastCall, last_call
 from ivr.calltrace.traces import CallTraces, Receipt, new_report_id
+from ivr.evidence.legs import Device, registered_at
 from ivr.evidence.ring import EndedCall
 
 log = structlog.get_logger()
@@ -29,8 +30,9 @@ _Say = Callable[[str], Awaitable[None]]
 async def tracing(session: AgiSession, context: LineContext) -> None:
     """Report the last call of the phone that dials.
 
-    Arguments: the phone's channels at this moment, and what Asterisk remembers of its last call. Both come with
-    the call, so that who hangs up at once has reported all the same. After a failure the dialplan keeps the report.
+    Arguments: the phone's channels at this moment, what Asterisk remembers of the last calls of its two devices, where
+    this device's SIP comes from, and where the account is registered from. All come with the call, so that who hangs up
+    at once has reported all the same. After a failure the dialplan keeps the report.
     """
     traces = context.traces
     phone = endpoint_of(session)
@@ -50,18 +52,20 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
             await session.set_variable("OV_NEXT", "done")
             return
         report_id = new_report_id()
-        channels, remembered = (*session.args, "", "")[:2]
+        channels, last, other, address, *contacts = (*session.args, "", "", "", "")
+        device = Device(phone=phone, address=address or None, registered=registered_at(",".join(contacts)))
+        remembered = [one for one in (last_call(phone, last), last_call(phone, other)) if one and device.had(one.leg)]
         if len(channels.split()) > 1 and await _in_another_call(session, phone):
             await say("trace-in-call")
             await session.set_variable("OV_NEXT", "done")
             return
-        found = await _find(traces, phone, last_call(phone, remembered))
+        found = await _find(traces, device, next(iter(remembered), None))
         if found is None:
             sound = await context.sounds.of(desk.id, "trace-none", language, {})
             key = await session.get_option(sound, "1", 5000)
             await session.set_variable("OV_NEXT", "support" if key == "1" else "done")
             return
-        taking = asyncio.ensure_future(_take_in(traces, found, phone, report_id))
+        taking = asyncio.ensure_future(_take_in(traces, found, device, report_id))
         await asyncio.wait({taking}, timeout=_FIRST_WORD_S)
         try:
             if not taking.done():
@@ -70,7 +74,7 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
             # Also when the caller is gone by now.
             receipt = await taking
             if isinstance(found, EndedCall) and receipt.trace_id is not None:
-                context.aside(traces.settle(found, phone, report_id), f"last figures of call trace {receipt.trace_id}")
+                context.aside(traces.settle(found, device, report_id), f"last figures of call trace {receipt.trace_id}")
         await _confirm(receipt, say)
         await session.set_variable("OV_NEXT", "done")
     except CallHungUp:
@@ -101,21 +105,21 @@ async def _in_another_call(session: AgiSession, phone: str) -> bool:
     return len(channels.split()) > 1
 
 
-async def _find(traces: CallTraces, phone: str, remembered: LastCall | None) -> EndedCall | LastCall | None:
+async def _find(traces: CallTraces, device: Device, remembered: LastCall | None) -> EndedCall | LastCall | None:
     """The call that is meant: the ring's, or after a restart the one that Asterisk itself remembers."""
-    call = traces.last_call(phone)
+    call = traces.last_call(device)
     if remembered is None or time.time() - remembered.ended > traces.within_s:
         return call
     if call is None or remembered.leg.linkedid != call.linkedid:
         # Asterisk knows a later call than the ring: its end is still on its way, or came before our start.
         await asyncio.sleep(_ARRIVING_S)
-        call = traces.last_call(phone)
+        call = traces.last_call(device)
     return call if call is not None and remembered.leg.linkedid == call.linkedid else remembered
 
 
-async def _take_in(traces: CallTraces, found: EndedCall | LastCall, phone: str, report_id: str) -> Receipt:
+async def _take_in(traces: CallTraces, found: EndedCall | LastCall, device: Device, report_id: str) -> Receipt:
     if isinstance(found, LastCall):
         intake = traces.intake_alone(found.leg, report_id=report_id, source="phone")
     else:
-        intake = await asyncio.to_thread(traces.intake, found, phone, report_id=report_id)
+        intake = await asyncio.to_thread(traces.intake, found, device, report_id=report_id)
     return await traces.take_in(intake)

@@ -26,6 +26,7 @@ from ivr.directory.directory import Directory
 from ivr.events import EventBus
 from ivr.evidence import legs
 from ivr.evidence.collector import Collector
+from ivr.evidence.legs import Device
 from ivr.evidence.ring import Ring
 from ivr.prepare import line_secrets, prepare
 from ivr.settings import Address, Settings
@@ -198,7 +199,7 @@ async def _call(
         if time.monotonic() > deadline:
             return None
         await asyncio.sleep(0.05)
-    intake: TraceIntake = await asyncio.to_thread(traces.intake, ended, _PHONE, report_id=str(index))
+    intake: TraceIntake = await asyncio.to_thread(traces.intake, ended, Device(phone=_PHONE), report_id=str(index))
     reasons = ", ".join(reason.key for reason in intake.reasons)
     return Outcome(scenario=scenario, found=intake.cause, mos=intake.mos, reasons=reasons)
 

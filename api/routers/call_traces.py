@@ -20,6 +20,7 @@ from ivr.calltrace import evidence, store
 from ivr.calltrace.traces import Receipt, new_report_id
 from ivr.errors import BadInput, NotFound, TooMany
 from ivr.evidence import pcap
+from ivr.evidence.legs import Device
 from ivr.quality import words
 from ivr.quality.emodel import codec_name
 from ivr.quality.figures import CallFigures, Direction, Leg
@@ -165,8 +166,11 @@ async def report_call(given: NewTrace, response: Response, has: Has) -> TraceRec
         raise TooMany(device=given.device)
     report_id = new_report_id()
     call = has.traces.ring.call_with(given.call_id)
-    if call is not None and any(leg.name == given.device for leg in call.legs.values()):
-        intake = await asyncio.to_thread(has.traces.intake, call, given.device, report_id=report_id, source="api")
+    mine = [leg for leg in call.legs.values() if leg.name == given.device] if call is not None else []
+    if call is not None and mine:
+        address = next((leg.device for leg in mine if leg.call_id == given.call_id), None)
+        device = Device(phone=given.device, address=address)
+        intake = await asyncio.to_thread(has.traces.intake, call, device, report_id=report_id, source="api")
     elif given.figures is None:
         mend = "give figures, or the SIP Call-ID of a call that ended on this phone within the last 30 minutes"
         raise BadInput(field="call_id", problem="no such call of this device is known here", mend=mend)

@@ -12,7 +12,7 @@ import structlog
 
 from ivr.calltrace.traces import CallTraces
 from ivr.evidence import legs
-from ivr.evidence.legs import EndedLeg
+from ivr.evidence.legs import Device, EndedLeg
 from ivr.evidence.ring import EndedCall
 
 log = structlog.get_logger()
@@ -41,9 +41,9 @@ class AwayReport:
 
 
 def last_call(phone: str, text: str) -> LastCall | None:
-    """What the dialplan wrote: ended|linkedid|uniqueid|SIP Call-ID|codec|remote|their number|figures."""
-    parts = text.strip().split("|", 7)
-    if len(parts) != 8 or not re.fullmatch(r"\d{9,11}", parts[0]):
+    """What the dialplan wrote: ended|linkedid|uniqueid|SIP Call-ID|codec|remote|their number|device|figures."""
+    parts = text.strip().split("|", 8)
+    if len(parts) != 9 or not re.fullmatch(r"\d{9,11}", parts[0]):
         return None
     leg = legs.of_text(
         linkedid=parts[1],
@@ -54,7 +54,8 @@ def last_call(phone: str, text: str) -> LastCall | None:
         codec=parts[4] or None,
         remote=parts[5] or None,
         their_number=parts[6] or None,
-        rtcp=parts[7],
+        device=parts[7] or None,
+        rtcp=parts[8],
     )
     return LastCall(ended=float(parts[0]), leg=leg) if leg is not None else None
 
@@ -109,7 +110,8 @@ class AwayReports:
         known: EndedCall | None = self._traces.ring.call_with(last.leg.call_id)
         if known is not None and any(leg.name == report.phone for leg in known.legs.values()):
             # The service was frozen rather than gone, and has all the evidence.
-            intake = self._traces.intake(known, report.phone, report_id=report.report_id, source="away")
+            device = Device(phone=report.phone, address=last.leg.device)
+            intake = self._traces.intake(known, device, report_id=report.report_id, source="away")
         else:
             intake = self._traces.intake_alone(
                 last.leg, report_id=report.report_id, source="away", at=at, told=report.reference

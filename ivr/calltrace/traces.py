@@ -25,7 +25,7 @@ from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.evidence import sip
 from ivr.evidence.figures import figures_of
-from ivr.evidence.legs import EndedLeg
+from ivr.evidence.legs import Device, EndedLeg
 from ivr.evidence.ring import EndedCall, Ring
 from ivr.quality.emodel import codec_name
 from ivr.quality.figures import CallFigures, Leg
@@ -89,13 +89,15 @@ class CallTraces:
         """Whether this device may report once more now."""
         return self._limit.allows(device, time.monotonic())
 
-    def last_call(self, phone: str) -> EndedCall | None:
-        """The call that a report from this phone means."""
-        return self.ring.last_call(phone, self.within_s)
+    def last_call(self, device: Device) -> EndedCall | None:
+        """The call that a report from this device means."""
+        return self.ring.last_call(device, self.within_s)
 
-    def intake(self, call: EndedCall, device: str, *, report_id: str, source: Source = "phone") -> TraceIntake:
-        """A report on a call that the ring knows."""
-        near = next(leg for leg in call.legs.values() if leg.name == device)
+    def intake(self, call: EndedCall, device: Device, *, report_id: str, source: Source = "phone") -> TraceIntake:
+        """A report on a call that the ring knows, by a device that has a leg in it."""
+        mine = (leg for leg in call.legs.values() if leg.name == device.phone)
+        # Of a line that rang on several devices, the leg that was answered; of two such, the reporter's own.
+        near = max(mine, key=lambda leg: (leg.answered, leg.device == device.address))
         others = [leg for leg in call.legs.values() if leg is not near and leg.answered]
         far = max(others, key=lambda leg: leg.rx or 0, default=None)
         kept = {leg.call_id: self.ring.packets(leg) for leg in (near, far) if leg is not None}
@@ -106,7 +108,7 @@ class CallTraces:
         packets = [packet for one in kept.values() for packet in one]
         return self.intake_of(
             figures,
-            device=device,
+            device=device.phone,
             report_id=report_id,
             source=source,
             linkedid=call.linkedid,
@@ -259,7 +261,7 @@ class CallTraces:
                 async with self.store.unit() as unit:
                     await propose_incidents(unit, self._notice(), self._clock(), bus=self._bus)
 
-    async def settle(self, call: EndedCall, device: str, report_id: str, *, after_s: float = _SETTLED_S) -> None:
+    async def settle(self, call: EndedCall, device: Device, report_id: str, *, after_s: float = _SETTLED_S) -> None:
         """Judge again once the last figures have arrived."""
         await asyncio.sleep(after_s)
         better = await asyncio.to_thread(self.intake, call, device, report_id=report_id)

@@ -37,6 +37,8 @@ class EndedLeg:
     #: Milliseconds; None when the other end never reported.
     rtt_ms: float | None
     their_ssrc: int | None
+    #: Where the device's SIP comes from, as address and port: several devices may share one line.
+    device: str | None = None
     #: A feature code's leg is no call that one complains of.
     feature: bool = False
 
@@ -66,6 +68,7 @@ def read(event: Mapping[str, str]) -> EndedLeg | None:
         remote=event.get("remote") or None,
         their_number=event.get("connectedlinenum") or None,
         rtcp=event.get("rtcp", ""),
+        device=event.get("device") or None,
         feature=event.get("kind", "") != "",
     )
 
@@ -82,6 +85,7 @@ def of_text(
     their_number: str | None,
     rtcp: str,
     channel: str = "",
+    device: str | None = None,
     feature: bool = False,
 ) -> EndedLeg | None:
     """A leg of Asterisk's own words; None without the ids that make it one."""
@@ -100,7 +104,7 @@ def of_text(
         started=float(started[1]),
         answered=answered,
         codec=codec,
-        remote=remote if remote and re.fullmatch(r"[0-9a-fA-F.:\[\]]{3,60}", remote) else None,
+        remote=_address(remote),
         their_number=their_number[:40] if their_number and their_number != "<unknown>" else None,
         rx=_count(figures.get("rxcount")),
         lost=_count(figures.get("lp")),
@@ -109,8 +113,35 @@ def of_text(
         their_lost=_count(figures.get("rlp")) if heard else None,
         rtt_ms=round(rtt * 1000, 2) if rtt is not None and 0 < rtt < 30 else None,
         their_ssrc=int(figures["themssrc"]) if "themssrc" in figures else None,
+        device=_address(device),
         feature=feature,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One of the devices that share a phone's account: what another one did is not this one's call."""
+
+    phone: str
+    #: Where its SIP comes from; None when it is not known, and then every device of the account is meant.
+    address: str | None = None
+    #: Where the account's devices are registered from.
+    registered: frozenset[str] = frozenset()
+
+    def had(self, leg: EndedLeg) -> bool:
+        """Whether the leg was this device's. Where nobody is registered any more, it was: addresses change."""
+        return leg.name == self.phone and (
+            None in (self.address, leg.device) or leg.device == self.address or leg.device not in self.registered
+        )
+
+
+def registered_at(contacts: str) -> frozenset[str]:
+    """Addresses and ports in Asterisk's list of an account's contacts (`PJSIP/6001/sip:6001@192.0.2.7:5060&…`)."""
+    return frozenset(re.findall(r"@([0-9a-fA-F.:\[\]]{3,60})", contacts[:4000]))
+
+
+def _address(text: str | None) -> str | None:
+    return text if text and re.fullmatch(r"[0-9a-fA-F.:\[\]]{3,60}", text) else None
 
 
 def _count(value: float | None) -> int | None:

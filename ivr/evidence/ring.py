@@ -12,7 +12,7 @@ import structlog
 
 from ivr.asterisk.hep import RTCP_JSON, SIP, Packet
 from ivr.evidence import sip
-from ivr.evidence.legs import EndedLeg
+from ivr.evidence.legs import Device, EndedLeg
 
 log = structlog.get_logger()
 
@@ -127,12 +127,15 @@ class Ring:
                 mine.append(call)
         self._expire(now)
 
-    def last_call(self, phone: str, within_s: float) -> EndedCall | None:
-        """The last answered call that ended on this phone, in either direction, not longer ago than that."""
-        mine = self._of_phone.get(phone)
-        if not mine or self._clock() - mine[-1].ended > within_s:
-            return None
-        return mine[-1]
+    def last_call(self, device: Device, within_s: float) -> EndedCall | None:
+        """The last answered call that ended on this device, in either direction, not longer ago than that."""
+        now = self._clock()
+        for call in reversed(self._of_phone.get(device.phone, ())):
+            if now - call.ended > within_s:
+                return None
+            if any(leg.answered and device.had(leg) for leg in call.legs.values()):
+                return call
+        return None
 
     def call_with(self, sip_call_id: str) -> EndedCall | None:
         """The ended call that has a leg with this SIP Call-ID."""

@@ -181,6 +181,27 @@ def test_a_thousand_reports(line: Line, good: PhoneFarm, known: Recogniser) -> N
     assert len(traces(line, "7101")) == 1
 
 
+def test_devices_that_share_a_line_report_their_own(
+    line: Line, good: PhoneFarm, bad: PhoneFarm, known: Recogniser
+) -> None:
+    """The call of the one is not the other's, neither of the service's knowledge nor of Asterisk's own."""
+    registered(good, "6002", Answering(how="answer", after_s=0.1))
+    desk_phone, softphone = registered(good, "7002"), registered(bad, "7002")
+    talk(desk_phone, "6002", 3)
+    assert dial(softphone, known) == ["trace-none"]
+    talk(softphone, "6002", 8)
+    pid = line.service_pid()
+    os.kill(pid, signal.SIGKILL)
+    _service_back(line, pid)
+    assert "trace-received" in dial(desk_phone, known)
+    first = traces(line, "7002")
+    assert "trace-received" in dial(softphone, known)
+    second = traces(line, "7002")
+    (mine,) = [one for one in second if one["id"] != first[0]["id"]]
+    lost = [line.api("GET", f"/v1/call-traces/{one['id']}")["legs"]["near"]["up"]["lost"] for one in (first[0], mine)]
+    assert lost[0] == 0 < lost[1], lost
+
+
 def _service_back(line: Line, pid: int) -> None:
     wait_for(lambda: line.service_pid() != pid and line.healthy(), "the service's return", 60)
 

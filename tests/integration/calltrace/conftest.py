@@ -15,7 +15,7 @@ from ivr.desk.load import load_desks
 from ivr.directory.demo import load_demo
 from ivr.directory.directory import Directory
 from ivr.events import EventBus
-from ivr.evidence.legs import EndedLeg
+from ivr.evidence.legs import Device, EndedLeg
 from ivr.evidence.ring import EndedCall, Ring
 from ivr.store.engine import Store
 from ivr.tickets.spool import Spool
@@ -84,7 +84,7 @@ class World:
                     their_ssrc=1,
                 )
             )
-        found = self.ring.last_call(phone, 60)
+        found = self.ring.last_call(Device(phone=phone), 60)
         assert found is not None
         return found
 

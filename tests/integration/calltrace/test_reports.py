@@ -17,6 +17,7 @@ from ivr.calltrace import store as statements
 from ivr.calltrace.away import AwayReports
 from ivr.calltrace.tables import call_trace_evidence, call_traces, incident_proposals, recommendations
 from ivr.calltrace.traces import Receipt
+from ivr.evidence.legs import Device
 from ivr.notify.tables import outbox
 from ivr.tickets.spool import Spool
 from ivr.tickets.tables import ticket_events, tickets
@@ -34,7 +35,9 @@ async def report(
     world: World, phone: str = "6001", *, report_id: str = "r1", patience_s: float = 2, **how: Any
 ) -> Receipt:
     call = world.call(phone, **how)
-    return await world.traces.take_in(world.traces.intake(call, phone, report_id=report_id), patience_s=patience_s)
+    return await world.traces.take_in(
+        world.traces.intake(call, Device(phone=phone), report_id=report_id), patience_s=patience_s
+    )
 
 
 class TestTicket:
@@ -67,9 +70,9 @@ class TestTicket:
 
     async def test_the_same_call_again_is_the_same_ticket_and_noted(self, world: World) -> None:
         call = world.call(lost=60)
-        first = await world.traces.take_in(world.traces.intake(call, "6001", report_id="r1"))
-        second = await world.traces.take_in(world.traces.intake(call, "6001", report_id="r2"))
-        repeated = await world.traces.take_in(world.traces.intake(call, "6001", report_id="r2"))
+        first = await world.traces.take_in(world.traces.intake(call, Device(phone="6001"), report_id="r1"))
+        second = await world.traces.take_in(world.traces.intake(call, Device(phone="6001"), report_id="r2"))
+        repeated = await world.traces.take_in(world.traces.intake(call, Device(phone="6001"), report_id="r2"))
         assert first.ticket_number == second.ticket_number == repeated.ticket_number
         assert (first.again, second.again) == (False, True)
         (trace,) = await rows(world, call_traces)
@@ -80,7 +83,7 @@ class TestTicket:
     async def test_both_phones_of_a_call_report_it_each_for_itself(self, world: World) -> None:
         call = world.call("6001", far="6002", lost=60)
         for phone in ("6001", "6002"):
-            await world.traces.take_in(world.traces.intake(call, phone, report_id=phone))
+            await world.traces.take_in(world.traces.intake(call, Device(phone=phone), report_id=phone))
         found = {one["device"]: (one["cause"], one["account_number"]) for one in await rows(world, call_traces)}
         assert found == {"6001": ("uplink", "C-1001"), "6002": ("other-party", "C-1002")}
 
@@ -109,11 +112,11 @@ class TestTicket:
     async def test_the_last_figures_change_the_finding(self, world: World) -> None:
         """In the first second after hanging up little is known; what comes then is taken up."""
         call = world.call()
-        await world.traces.take_in(world.traces.intake(call, "6001", report_id="r1"))
+        await world.traces.take_in(world.traces.intake(call, Device(phone="6001"), report_id="r1"))
         worse = world.call(lost=400)
         call.legs.clear()
         call.legs.update(worse.legs)
-        await world.traces.settle(call, "6001", "r1", after_s=0)
+        await world.traces.settle(call, Device(phone="6001"), "r1", after_s=0)
         (ticket,), (trace,) = await rows(world, tickets), await rows(world, call_traces)
         assert (trace["cause"], trace["report_ids"], ticket["priority"]) == ("uplink", ["r1"], "haute")
         assert (await rows(world, ticket_events))[-1]["kind"] == "evidence"
@@ -205,7 +208,7 @@ class TestAway:
         folder = tmp_path / "reported"
         folder.mkdir()
         figures = "lp=80;rxcount=920;txcount=1000;rlp=0;rtt=0.02;themssrc=5;ssrc=6"
-        last = f"1795384719|1795384710.2|1795384710.2|gone|ulaw|192.0.2.7:4000|6002|{figures}"
+        last = f"1795384719|1795384710.2|1795384710.2|gone|ulaw|192.0.2.7:4000|6002|192.0.2.7:5060|{figures}"
         (folder / "a.trace").write_text(f"v1|6001|1795384720.9|1795384725|47207259|{last}\n")
         (folder / "b.trace").write_text("nonsense")
         (folder / "c.trace").write_text(f"v1|6001|1795384721.1|1795384726|47207260|{last}\n")
@@ -221,7 +224,7 @@ class TestAway:
 
 async def test_ten_reports_at_once_are_ten_tickets(world: World) -> None:
     calls = [world.call("6001", lost=60) for _ in range(10)]
-    intakes = [world.traces.intake(call, "6001", report_id=str(n)) for n, call in enumerate(calls)]
+    intakes = [world.traces.intake(call, Device(phone="6001"), report_id=str(n)) for n, call in enumerate(calls)]
     receipts = await asyncio.gather(*(world.traces.take_in(intake) for intake in intakes for _ in range(2)))
     assert len({receipt.ticket_number for receipt in receipts}) == 10
     assert len(await rows(world, tickets)) == 10

@@ -7,7 +7,7 @@ import pytest
 from ivr.calltrace.away import last_call, read
 
 LAST = (
-    "1795384719|ov-1795384710.2|ov-1795384710.3|4e1f1de6-a42e|ulaw|192.0.2.7:53094|14185550101|"
+    "1795384719|ov-1795384710.2|ov-1795384710.3|4e1f1de6-a42e|ulaw|192.0.2.7:53094|14185550101|192.0.2.7:5060|"
     "ssrc=515430165;themssrc=1022074618;lp=12;rxjitter=0.000375;rxcount=602;txjitter=0.000250;txcount=566;rlp=31;"
     "rtt=0.000274;rxmes=76.043043;txmes=88.084426"
 )
@@ -20,6 +20,7 @@ def test_a_report() -> None:
     assert found.last is not None
     leg = found.last.leg
     assert (leg.name, leg.caller, leg.lost, leg.their_lost, leg.remote) == ("6002", False, 12, 31, "192.0.2.7:53094")
+    assert leg.device == "192.0.2.7:5060"
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_what_is_no_report(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x|" * 8, LAST.replace("1795384719", "soon"), LAST.replace("ov-1795384710.3", "?")]
+    "text", ["", "x|" * 9, LAST.replace("1795384719", "soon"), LAST.replace("ov-1795384710.3", "?")]
 )
 def test_what_is_no_call(text: str) -> None:
     assert last_call("6002", text) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ivr.asterisk.hep import RTCP_JSON, SIP, Packet
-from ivr.evidence.legs import EndedLeg
+from ivr.evidence.legs import Device, EndedLeg, registered_at
 from ivr.evidence.ring import Ring
 
 INVITE = b"INVITE sip:6002@127.0.0.1 SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n"
@@ -83,7 +83,7 @@ def test_evidence_is_erased_after_half_an_hour() -> None:
     assert of(ring, "a")
     clock.now += 1
     ring.erase_old()
-    assert (of(ring, "a"), ring.size, ring.last_call("6001", 10**6)) == ([], 0, None)
+    assert (of(ring, "a"), ring.size, ring.last_call(Device(phone="6001"), 10**6)) == ([], 0, None)
 
 
 def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
@@ -115,7 +115,7 @@ class TestWhichCall:
         ring.ended(leg("6002", uniqueid="1.2"))
         ring.ended(leg("6003", linkedid="2.1", uniqueid="2.1"))
         ring.ended(leg("6002", linkedid="2.1", uniqueid="2.2"))
-        last = {name: ring.last_call(name, 60) for name in ("6001", "6002", "6003")}
+        last = {name: ring.last_call(Device(phone=name), 60) for name in ("6001", "6002", "6003")}
         assert {name: call.linkedid for name, call in last.items() if call} == {
             "6001": "1.1",
             "6002": "2.1",
@@ -127,7 +127,7 @@ class TestWhichCall:
         ring.ended(leg(linkedid="1.1"))
         ring.ended(leg(linkedid="2.1", uniqueid="2.1", answered=False))
         ring.ended(replace(leg(linkedid="3.1", uniqueid="3.1"), feature=True))
-        last = ring.last_call("6001", 60)
+        last = ring.last_call(Device(phone="6001"), 60)
         assert last is not None
         assert last.linkedid == "1.1"
 
@@ -136,11 +136,33 @@ class TestWhichCall:
         ring = Ring(clock=clock)
         ring.ended(leg())
         clock.now += 61
-        assert ring.last_call("6001", 60) is None
-        assert ring.last_call("6001", 62) is not None
+        assert ring.last_call(Device(phone="6001"), 60) is None
+        assert ring.last_call(Device(phone="6001"), 62) is not None
 
     def test_none_on_another_phone_or_on_the_trunk(self) -> None:
         ring = Ring()
         ring.ended(leg("trunk"))
-        assert ring.last_call("trunk", 60) is None
-        assert ring.last_call("6001", 60) is None
+        assert ring.last_call(Device(phone="trunk"), 60) is None
+        assert ring.last_call(Device(phone="6001"), 60) is None
+
+    def test_on_a_shared_line_each_device_has_its_own(self) -> None:
+        desk, soft = "192.0.2.7:5060", "198.51.100.9:41000"
+        both = registered_at(f"PJSIP/6001/sip:6001@{desk};ob&PJSIP/6001/sip:6001@{soft}")
+        assert both == {desk, soft}
+        ring = Ring()
+        ring.ended(replace(leg(linkedid="1.1", uniqueid="1.1"), device=desk))
+        ring.ended(replace(leg(linkedid="2.1", uniqueid="2.1"), device=soft))
+        # Both were rung, one was answered.
+        ring.ended(replace(leg("6002", linkedid="3.1", uniqueid="3.1")))
+        ring.ended(replace(leg(linkedid="3.1", uniqueid="3.2", answered=False), device=soft))
+        ring.ended(replace(leg(linkedid="3.1", uniqueid="3.3"), device=desk))
+
+        def last(address: str | None, registered: frozenset[str] = both) -> str | None:
+            call = ring.last_call(Device(phone="6001", address=address, registered=registered), 60)
+            return call.linkedid if call else None
+
+        assert (last(desk), last(soft), last(None)) == ("3.1", "2.1", "3.1")
+        # A third one had none; but who moved to another address since is no other device.
+        third = "203.0.113.5:5060"
+        assert last(third, both | {third}) is None
+        assert last(third, frozenset({soft, third})) == "3.1"
