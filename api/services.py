@@ -11,6 +11,7 @@ from typing import Protocol
 from ivr.announcements.announcer import Announcer
 from ivr.callbacks.callback import Callback
 from ivr.calls.log import CallLog
+from ivr.calltrace.recordings import Recordings
 from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
@@ -113,6 +114,7 @@ class Services:
     #: Folder of the voice messages' recordings.
     messages: Path
     traces: CallTraces
+    recordings: Recordings
     #: Rings the first phone and then, for whoever answers it, the second. Raises Unavailable.
     connect_phones: Callable[[str, str], Awaitable[None]]
     notices: NoticeConfig = field(default_factory=NoticeConfig)

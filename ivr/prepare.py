@@ -110,6 +110,7 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
         outside={right: dialling.patterns(right) for right in dialling.RIGHTS},
         premium=dialling.PREMIUM_PATTERNS,
         trace_within_s=next(iter(desks.values())).call_trace.within_min * 60,
+        record_calls=next(iter(desks.values())).call_trace.audio is not None,
         strict_rtp=settings.strict_rtp,
     )
     return Prepared(desks=desks, phones=phones, secrets=known)
@@ -169,7 +170,7 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
         },
         tracing={
             (what, language): sounds.fixed(main.id, what, language)
-            for what in ("trace-received", "trace-reference", "trace-follow-up", "trace-none-away")
+            for what in ("trace-received", "trace-reference", "trace-follow-up", "trace-none-away", "call-recorded")
             for language in main.languages
         },
         not_allowed=sounds.fixed(main.id, "not-allowed", main.languages[0]),

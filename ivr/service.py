@@ -45,6 +45,7 @@ from ivr.calls import store as call_statements
 from ivr.calls.log import CallLog
 from ivr.calls.recovery import Recovery
 from ivr.calltrace.away import AwayReports
+from ivr.calltrace.recordings import Recordings
 from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
 from ivr.directory.directory import Directory
@@ -167,6 +168,13 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         clock=clock,
         rtp_ports=settings.rtp,
     )
+    recordings = Recordings(
+        Folders.below(settings).recordings,
+        store,
+        next(iter(desks.values())).call_trace,
+        clock,
+        timedelta(seconds=settings.clock_shift_s),
+    )
     context = LineContext(
         desks=desks,
         calendars=calendars,
@@ -206,6 +214,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             notices=notices,
             mails=settings.mails,
             traces=traces,
+            recordings=recordings,
             connect_phones=lambda first, second: _connect_phones(ami, first, second),
         ),
     )
@@ -234,6 +243,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "call traces taken without us": AwayReports(
             Folders.below(settings).traces, traces, timedelta(seconds=settings.clock_shift_s)
         ).run(),
+        "recordings": recordings.run(),
         "directory": _renew(directory),
         "claims": _claims(settings, context).run(),
         "recovery": _recovery(settings, context).run(),

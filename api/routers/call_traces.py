@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, Path, Query, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
 from api import trace_page
@@ -21,6 +21,7 @@ from ivr.calltrace.traces import Receipt, new_report_id
 from ivr.errors import BadInput, NotFound, TooMany
 from ivr.evidence import pcap
 from ivr.evidence.legs import Device
+from ivr.listenings import store as listenings
 from ivr.quality import words
 from ivr.quality.emodel import codec_name
 from ivr.quality.figures import CallFigures, Direction, Leg
@@ -38,6 +39,10 @@ _Count = Annotated[int, Field(ge=0, le=5_000_000)]
 
 class TraceNotFound(NotFound):
     """There is no such call trace."""
+
+
+class RecordingNotFound(NotFound):
+    """The call was not recorded, or its recording is erased."""
 
 
 class GivenDirection(Given):
@@ -129,6 +134,7 @@ class TraceDetail(TraceView):
     advice: dict[str, str] | None
     legs: dict[str, Any]
     recommendations: list[dict[str, Any]]
+    audio: str | None = Field(description="Where the call's recording is, if there is one.")
 
 
 class TraceQuery(PageQuery):
@@ -239,6 +245,7 @@ async def read_trace(trace_id: TraceId, has: Has) -> TraceDetail:
     row, _ = await _row(has, trace_id)
     async with has.store.reading() as unit:
         advised = await store.recommendations(unit, row["customer_id"]) if row["customer_id"] else []
+    recorded = await asyncio.to_thread(has.recordings.of, row["linkedid"])
     verdict = trace_page.verdict_of(row)
     advice = {language: text for language in words.CAUSES if (text := words.advice(verdict, language)) is not None}
     return TraceDetail(
@@ -249,6 +256,7 @@ async def read_trace(trace_id: TraceId, has: Has) -> TraceDetail:
         recommendations=[
             {name: one[name] for name in ("text", "given_at", "answered_at", "answer")} for one in advised
         ],
+        audio=f"/v1/call-traces/{trace_id}/audio" if recorded else None,
     )
 
 
@@ -323,6 +331,25 @@ async def capture(trace_id: TraceId, has: Has) -> Response:
     file = await asyncio.to_thread(pcap.write, packets)
     headers = {"Content-Disposition": f'attachment; filename="call-trace-{row["ticket_number"]}.pcap"'}
     return Response(file, media_type="application/vnd.tcpdump.pcap", headers=headers)
+
+
+@router.get(
+    "/call-traces/{trace_id}/audio",
+    response_class=FileResponse,
+    responses={200: {"content": {"audio/wav": {}}}, 206: {"description": "The range that was asked for."}},
+)
+@router.head("/call-traces/{trace_id}/audio", include_in_schema=False)
+async def listen(trace_id: TraceId, has: Has, who: Who) -> FileResponse:
+    """The call's recording, where the desk file has calls recorded, as WAV (8 kHz, 16 bit, both parties in one); ranges
+    may be asked for (RFC 9110 section 14). It is noted who listens."""
+    row, _ = await _row(has, trace_id)
+    path = await asyncio.to_thread(has.recordings.of, row["linkedid"])
+    if path is None:
+        raise RecordingNotFound(trace=trace_id)
+    async with has.store.unit() as unit:
+        await listenings.note(unit, kind="call-trace", subject=trace_id, who=who.name, at=has.clock())
+    name = f"call-trace-{row['ticket_number']}.wav"
+    return FileResponse(path, media_type="audio/wav", filename=name, content_disposition_type="inline")
 
 
 @router.get("/incident-proposals")

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from fastapi.responses import FileResponse
 
-from api.common import Has
+from api.common import Has, Who
 from api.routers.tickets import VoiceMessageView, message_view
 from api.services import Services
 from ivr.errors import NotFound
+from ivr.listenings import store as listenings
 from ivr.tickets import store
 
 router = APIRouter(tags=["messages"])
@@ -40,13 +41,18 @@ async def read_message(message_id: MessageId, has: Has) -> VoiceMessageView:
     responses={200: {"content": {"audio/wav": {}}}, 206: {"description": "The range that was asked for."}},
 )
 @router.head("/messages/{message_id}/audio", include_in_schema=False)
-async def listen(message_id: MessageId, has: Has) -> FileResponse:
-    """The recording, as WAV (8 kHz, 16 bit, mono); ranges may be asked for (RFC 9110 section 14)."""
+async def listen(message_id: MessageId, has: Has, who: Who) -> FileResponse:
+    """The recording, as WAV (8 kHz, 16 bit, mono); ranges may be asked for (RFC 9110 section 14).
+
+    It is noted who listens.
+    """
     row = await _row(has, message_id)
     name = FilePath(row["file"]).name
     path = has.messages / name
     if name != row["file"] or not await asyncio.to_thread(path.is_file):
         raise RecordingNotFound(message=message_id)
+    async with has.store.unit() as unit:
+        await listenings.note(unit, kind="message", subject=str(message_id), who=who.name, at=has.clock())
     return FileResponse(path, media_type="audio/wav", filename=name, content_disposition_type="inline")
 
 

@@ -207,6 +207,8 @@ class Folders:
     messages: Path
     #: Call traces that were reported while the service was away.
     traces: Path
+    #: Calls that are recorded, where the desk file wants that.
+    recordings: Path
     sounds: Path
 
     @classmethod
@@ -219,12 +221,13 @@ class Folders:
             log=settings.state / "log" / "asterisk",
             messages=settings.spool / "messages",
             traces=settings.spool / "reported",
+            recordings=settings.spool / "recordings",
             sounds=settings.sounds,
         )
 
     def make(self, runtime: Runtime) -> None:
         """Create the folders, and the data folder whose links lead to the runtime's documentation and voices."""
-        folders = (self.etc, self.run, self.log, self.messages, self.traces, self.sounds)
+        folders = (self.etc, self.run, self.log, self.messages, self.traces, self.recordings, self.sounds)
         below_home = ("lib/keys", "data", "agi", "spool/outgoing", "spool/tmp")
         for folder in (*folders, *(self.home / name for name in below_home), self.log / "cdr-custom"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -273,6 +276,7 @@ def render(
     outside: Mapping[str, Sequence[str]],
     premium: Sequence[str],
     trace_within_s: int,
+    record_calls: bool = False,
     streams: Sequence[HeldStream] = (),
     strict_rtp: bool = True,
 ) -> None:
@@ -294,7 +298,7 @@ def render(
         "sounds": folders.sounds,
         "systemname": "ov",
         "default_language": desks[0].language,
-        "modules": MODULES,
+        "modules": (*MODULES, "app_mixmonitor", "bridge_builtin_interval_features") if record_calls else MODULES,
         "rtp_first": settings.rtp[0],
         "rtp_last": settings.rtp[1],
         "strict_rtp": strict_rtp,
@@ -320,6 +324,8 @@ def render(
         "contexts": {phone.context: phone for phone in phones if phone.rights},
         "traces": folders.traces,
         "trace_within_s": trace_within_s,
+        "record_calls": record_calls,
+        "recordings": folders.recordings,
         "desk_operator_code": desks[0].service_codes[0] if desks[0].service_codes else "",
         # One second of 8 kHz, 16-bit audio: shorter than that, nothing was said.
         "shortest_message_bytes": 16000,

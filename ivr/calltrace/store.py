@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 
 from ivr.calltrace import tables as t
 from ivr.calltrace.rules import TOGETHER_WITHIN, Reported, Shared
@@ -14,6 +14,8 @@ from ivr.store.engine import Unit
 
 #: More reports than this at once make no clearer incident.
 _MOST_TOGETHER = 200
+#: Ids in one question.
+_AT_ONCE = 500
 
 
 async def by_key(unit: Unit, key: str) -> dict[str, Any] | None:
@@ -24,6 +26,19 @@ async def by_key(unit: Unit, key: str) -> dict[str, Any] | None:
 async def get(unit: Unit, trace_id: str) -> dict[str, Any] | None:
     """A trace."""
     return await _one(unit, t.call_traces.c.id == trace_id)
+
+
+async def last_reports(unit: Unit, linkedids: Sequence[str]) -> dict[str, datetime]:
+    """When each of these calls was last reported, of those that were."""
+    table = t.call_traces
+    found: dict[str, datetime] = {}
+    for place in range(0, len(linkedids), _AT_ONCE):
+        asked = table.c.linkedid.in_(linkedids[place : place + _AT_ONCE])
+        query = (
+            select(table.c.linkedid, func.max(table.c.reported_at).label("at")).where(asked).group_by(table.c.linkedid)
+        )
+        found |= {row["linkedid"]: row["at"] for row in (await unit.execute(query)).mappings()}
+    return found
 
 
 async def of_report(unit: Unit, trace_id: str) -> bytes:

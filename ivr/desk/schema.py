@@ -254,6 +254,13 @@ class AnnouncementHabits(_Part):
     ops_email: Email | None = None
 
 
+class CallAudio(_Part):
+    """Recording phones' ordinary calls, of which both parties are told when it begins."""
+
+    #: A reported call's recording is kept so many days; any other is erased when it cannot be reported any more.
+    keep_days: Annotated[int, Field(ge=1, le=365)]
+
+
 class CallTrace(_Part):
     """*57, the report of a call that went badly."""
 
@@ -261,6 +268,8 @@ class CallTrace(_Part):
     department: Identifier
     #: A call can be reported this many minutes after its end.
     within_min: Annotated[int, Field(ge=1, le=30)] = 30
+    #: Without it, no call's audio is ever recorded.
+    audio: CallAudio | None = None
 
 
 class Menu(_Part):

@@ -69,6 +69,7 @@ REQUIRED = (
     "trace-in-call",
     "trace-too-many",
     "trace-none-away",
+    "call-recorded",
     "fallback-queue",
     "fallback-message",
     "fallback-received",

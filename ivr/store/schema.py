@@ -7,6 +7,8 @@ import ivr.callbacks.tables
 import ivr.calls.tables
 import ivr.calltrace.tables
 import ivr.directory.tables
+import ivr.incidents.tables
+import ivr.listenings.tables
 import ivr.mail.tables
 import ivr.notify.tables
 import ivr.oncall.tables

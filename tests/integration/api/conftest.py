@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -22,6 +22,7 @@ from ivr.callbacks.callback import Callback
 from ivr.callbacks.channels import Prompts
 from ivr.callbacks.keeper import Keeper
 from ivr.calls.log import CallLog
+from ivr.calltrace.recordings import Recordings
 from ivr.calltrace.traces import CallTraces
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks, load_desks
@@ -225,6 +226,9 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
         incidents=Incidents(store=store, desks=desks, announcer=announcing, bus=bus, clock=lambda: made.now),
         messages=folder,
         traces=traces,
+        recordings=Recordings(
+            tmp_path / "recordings", store, next(iter(desks.values())).call_trace, lambda: made.now, timedelta(0)
+        ),
         connect_phones=connect,
     )
     made = Line(services=services, members=members, keeper=keeper, watch=watch, connected=connected)

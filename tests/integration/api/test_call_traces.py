@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,7 +13,10 @@ import pytest
 
 from ivr.asterisk.hep import SIP, Packet
 from ivr.evidence.legs import EndedLeg
+from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import Line
+
+Away = Callable[[], AbstractContextManager[None]]
 
 FIGURES = {
     "near": {
@@ -70,6 +77,55 @@ def ended_call(line: Line, call_id: str = "sip-a", origin: str = "6001") -> None
         their_ssrc=1,
     )
     ring.ended(leg)
+
+
+class TestRecording:
+    """Only where the desk file wants it; here a recording simply lies in its folder."""
+
+    async def test_it_can_be_heard_in_parts_and_every_listener_is_noted(
+        self, client: httpx.AsyncClient, line: Line, tmp_path: Path
+    ) -> None:
+        trace = await made(client, call_id="ov-1795384710.1")
+        address = f"/v1/call-traces/{trace['id']}"
+        assert (await client.get(address)).json()["audio"] is None
+        refused(await client.get(f"{address}/audio"), 404)
+        assert (await client.get("/v1/listenings")).json() == {"items": [], "next": None}
+        folder = tmp_path / "recordings"
+        folder.mkdir()
+        (folder / "ov-1795384710.1.wav").write_bytes(bytes(range(200)))
+        assert (await client.get(address)).json()["audio"] == f"{address}/audio"
+        for _ in range(3):
+            part = await client.get(f"{address}/audio", headers={"Range": "bytes=10-19"})
+            assert (part.status_code, part.content) == (206, bytes(range(10, 20)))
+        line.now += timedelta(minutes=6)
+        whole = await client.get(f"{address}/audio", headers={"Authorization": "Bearer reader"})
+        assert len(whole.content) == 200
+        noted = (await client.get("/v1/listenings", params={"kind": "call-trace", "subject": trace["id"]})).json()
+        assert [one["who"] for one in noted["items"]] == ["wallboard", "console"]
+        first = (await client.get("/v1/listenings", params={"limit": 1})).json()
+        second = (await client.get("/v1/listenings", params={"limit": 1, "cursor": first["next"]})).json()
+        assert [one["who"] for one in (*first["items"], *second["items"])] == ["wallboard", "console"]
+        assert second["next"] is None
+
+    @pytest.mark.parametrize("call_id", ["../x", "ov-1795384710.1/../x", "x", "ov-1795384710.1.wav"])
+    async def test_only_calls_of_our_own_have_one(
+        self, client: httpx.AsyncClient, tmp_path: Path, call_id: str
+    ) -> None:
+        (tmp_path / "recordings").mkdir()
+        for name in ("x.wav", "recordings/x.wav", "recordings/ov-1795384710.1.wav"):
+            (tmp_path / name).write_bytes(b"secret")
+        trace = await made(client, call_id=call_id)
+        refused(await client.get(f"/v1/call-traces/{trace['id']}/audio"), 404)
+
+    async def test_nobody_listens_unnoted(
+        self, line: Line, client: httpx.AsyncClient, tmp_path: Path, database_away: Away
+    ) -> None:
+        trace = await made(client, call_id="ov-1795384710.1")
+        await line.services.traces.close()
+        (tmp_path / "recordings").mkdir()
+        (tmp_path / "recordings" / "ov-1795384710.1.wav").write_bytes(b"voice")
+        with database_away():
+            refused(await client.get(f"/v1/call-traces/{trace['id']}/audio"), 503)
 
 
 class TestReporting:

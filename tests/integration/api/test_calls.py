@@ -194,6 +194,8 @@ class TestMessages:
         response = await client.get(message["audio"])
         assert (response.status_code, response.headers["content-type"]) == (200, "audio/wav")
         assert response.content == sound
+        [noted] = (await client.get("/v1/listenings", params={"kind": "message"})).json()["items"]
+        assert (noted["subject"], noted["who"]) == (str(message["id"]), "console")
 
     async def test_parts_of_the_sound_may_be_asked_for(self, line: Line, client: httpx.AsyncClient) -> None:
         sound = record(line.services.messages / "m1.wav")
