@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -25,10 +26,12 @@ from ivr.desk.schema import Desk
 from ivr.directory.directory import Directory
 from ivr.directory.numbers import normalise
 from ivr.events import EventBus
+from ivr.oncall.calling import PageCalls
+from ivr.oncall.paging import Paging
 from ivr.prompts.build import Sounds
 from ivr.queueing.watch import QueueWatch
 from ivr.store.engine import Store
-from ivr.tickets import messages
+from ivr.tickets import messages as ticket_messages
 from ivr.tickets.intake import Notice, VoiceMessage
 from ivr.tickets.messages import Receipt
 from ivr.tickets.spool import Spool
@@ -56,6 +59,12 @@ class LineContext:
     #: Calls to which a callback was offered.
     offers: Offers
     traces: CallTraces
+    paging: Paging
+    page_calls: PageCalls
+    #: Whether calls can go out by the trunk.
+    trunk: bool
+    #: Folder of the voice messages' recordings.
+    messages: Path
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def sound_of(self, desk: Desk, prompt: menu.Prompt, language: str) -> str:
@@ -65,6 +74,11 @@ class LineContext:
             # It may have ended this very moment.
             return playing or await self.sounds.of(desk.id, menu.NORMAL, language, {})
         return await self.sounds.of(desk.id, prompt.id, language, dict(prompt.variables))
+
+    def recording(self, file: str | None) -> str | None:
+        """What Asterisk plays for a voice message, without extension; None when its recording is not there."""
+        path = self.messages / file if file and Path(file).name == file else None
+        return str(path.with_suffix("")) if path is not None and path.is_file() else None
 
     @property
     def main_desk(self) -> Desk:
@@ -96,7 +110,7 @@ class LineContext:
         call = self.calls.current(call_id)
         if call is None:
             return
-        work = messages.open_for_call(
+        work = ticket_messages.open_for_call(
             self.store,
             self.spool,
             at=self.clock(),
@@ -132,7 +146,7 @@ class LineContext:
         recording: Recording,
     ) -> Receipt:
         """Return once the message's ticket is committed, or its request is on disk. Raises OSError for neither."""
-        return await messages.leave_message(
+        return await ticket_messages.leave_message(
             self.store,
             self.spool,
             key=recording.path.stem,

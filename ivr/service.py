@@ -19,6 +19,7 @@ from agi_scripts.callback import callback
 from agi_scripts.context import LineContext, notice_of
 from agi_scripts.line import line
 from agi_scripts.message import message
+from agi_scripts.page import page
 from agi_scripts.partner import place
 from agi_scripts.recording import inspect
 from agi_scripts.technician import technician
@@ -65,6 +66,7 @@ from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
 from ivr.notify import office
 from ivr.notify.config import NoticeConfig
+from ivr.oncall.calling import PageCalls
 from ivr.oncall.paging import Paging
 from ivr.prepare import line_secrets, load
 from ivr.prompts.build import Sounds
@@ -191,6 +193,17 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
         traces=traces,
+        paging=Paging(store, desks, bus, clock),
+        page_calls=PageCalls(
+            store=store,
+            ami=ami,
+            desks=desks,
+            book=lambda: directory.book,
+            trunk=settings.outbound is not None,
+            clock=clock,
+        ),
+        trunk=settings.outbound is not None,
+        messages=Folders.below(settings).messages,
     )
     agi = FastAgiServer(settings.agi.host, settings.agi.port, lambda session: _converse(session, context, settings))
     api = _api(
@@ -247,7 +260,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "directory": _renew(directory),
         "claims": _claims(settings, context).run(),
         "recovery": _recovery(settings, context).run(),
-        "paging": Paging(store, desks, bus, clock).run(),
+        "paging": context.paging.run(),
+        "page calls": context.page_calls.run(),
         "tickets' clocks": Clockwork(store, desks, calendars, bus, clock).run(),
         "notices": _notices(settings, context, notices),
         "api": api.serve(),
@@ -298,6 +312,8 @@ async def _converse(session: AgiSession, context: LineContext, settings: Setting
             case "announcing":
                 pins = Pins(context.store, context.clock)
                 await announcing(session, context, pins, settings.spool / "announcements")
+            case "page":
+                await page(session, context)
             case "trace":
                 await tracing(session, context)
             case other:
@@ -396,6 +412,7 @@ async def _follow(ami: Ami, calls: CallLog, context: LineContext) -> None:
             context.watch.enter(event)
             asterisk_events.enter(calls, event, context.clock())
             await context.keeper.enter(event)
+            context.page_calls.enter(event)
             if (leg := legs.read(event)) is not None:
                 context.traces.ring.ended(leg)
             if event.get("event", "").startswith("QueueMember"):

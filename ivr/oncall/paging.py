@@ -1,7 +1,7 @@
 """Pages whoever is on call for every urgent voice message, until somebody takes it (OV-7).
 
-Text messages leave through the outbox, in the transaction that notes them: each page is sent once, by however many
-services and however often they are started again.
+Text messages leave through the outbox, and calls by `ivr.oncall.calling`, both from rows of the transaction that notes
+the page: each page is sent once, by however many services and however often they are started again.
 """
 
 from __future__ import annotations
@@ -119,6 +119,22 @@ class Paging:
                 unit.afterwards(lambda: self._bus.publish("emergency.paged", now, _facts(emergency)))
         return len(due)
 
+    async def pass_on(self, emergency_id: int) -> None:
+        """Whoever was rung cannot take it: the next in line is paged now. Raises Unavailable."""
+        now = self._clock()
+        async with self._store.unit() as unit:
+            emergency = await store.lock(unit, emergency_id)
+            desk = self._desks.get(emergency.desk) if emergency is not None else None
+            if emergency is None or emergency.taken_at is not None or desk is None or desk.oncall is None:
+                return
+            line = await line_of(unit, desk, desk.oncall, emergency.left_at)
+            pages = timetable(desk.oncall, line, emergency.left_at)
+            following = pages[emergency.pages : emergency.pages + 1]
+            ticket = await editing.get(unit, emergency.ticket_number)
+            for page in following:
+                await self._send(unit, desk.oncall, desk.zone, emergency, ticket, page, now)
+                await store.change(unit, emergency.id, {"pages": page.nth + 1})
+
     async def _send(
         self,
         unit: Unit,
@@ -140,6 +156,7 @@ class Paging:
             name=f" ({name})" if name else "",
         )
         await put_sms(unit, Sms(to=to, body=text, language=language, ticket_number=ticket.number), at=now)
+        await store.add_page_call(unit, emergency.id, nth=page.nth, person=page.person, number=to, at=now)
         told = {"emergency": emergency.id, "nth": page.nth, "person": page.person or "fallback"}
         await tickets.add_event(
             unit, ticket.number, at=now, who=ONCALL, kind="paged", changes=told, version=ticket.version

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
 from ivr.oncall import tables as t
 from ivr.oncall.rota import Stint
@@ -32,6 +32,25 @@ class Emergency:
     taken_by: str | None
     called_back_at: datetime | None
     called_back_by: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageCall:
+    """One ringing of one person for one emergency."""
+
+    id: int
+    emergency_id: int
+    desk: str
+    nth: int
+    person: str | None
+    number: str
+    state: str
+    channel: str | None
+    outcome: str | None
+    due_at: datetime
+    dialled_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
 
 
 async def overrides(unit: Unit, desk: str, start: datetime, end: datetime) -> list[tuple[int, Stint]]:
@@ -83,6 +102,12 @@ async def waiting(unit: Unit, since: datetime) -> list[Emergency]:
     return [Emergency(**row) for row in (await unit.execute(query.order_by(table.c.id))).mappings()]
 
 
+async def get(unit: Unit, emergency_id: int) -> Emergency | None:
+    """An emergency."""
+    row = (await unit.execute(select(t.emergencies).where(t.emergencies.c.id == emergency_id))).mappings().one_or_none()
+    return Emergency(**row) if row is not None else None
+
+
 async def lock(unit: Unit, emergency_id: int) -> Emergency | None:
     """An emergency that nobody else changes until this transaction ends."""
     query = select(t.emergencies).where(t.emergencies.c.id == emergency_id).with_for_update()
@@ -102,3 +127,68 @@ async def left_between(unit: Unit, desk: str, start: datetime, end: datetime) ->
     table = t.emergencies
     query = select(table).where(table.c.desk == desk, table.c.left_at >= start, table.c.left_at < end)
     return [Emergency(**row) for row in (await unit.execute(query.order_by(table.c.id))).mappings()]
+
+
+async def add_page_call(
+    unit: Unit, emergency_id: int, *, nth: int, person: str | None, number: str, at: datetime
+) -> None:
+    """Somebody is to be rung; once for each page."""
+    values = {
+        "emergency_id": emergency_id,
+        "nth": nth,
+        "person": person,
+        "number": number,
+        "state": "due",
+        "due_at": at,
+    }
+    await unit.execute(unit.insert(t.page_calls).values(values).on_conflict_do_nothing())
+
+
+async def open_page_calls(unit: Unit) -> list[tuple[PageCall, bool]]:
+    """Page calls that are not over, the earliest first, and whether their emergency was taken."""
+    query = _page_calls().add_columns(t.emergencies.c.taken_at).where(t.page_calls.c.state != "ended")
+    found = []
+    for row in (await unit.execute(query.order_by(t.page_calls.c.id))).mappings():
+        facts = dict(row)
+        taken = facts.pop("taken_at") is not None
+        found.append((PageCall(**facts), taken))
+    return found
+
+
+async def page_call(unit: Unit, call: int) -> PageCall | None:
+    """One page call."""
+    row = (await unit.execute(_page_calls().where(t.page_calls.c.id == call))).mappings().one_or_none()
+    return PageCall(**row) if row is not None else None
+
+
+async def page_calls(unit: Unit, emergency_id: int) -> list[PageCall]:
+    """All of an emergency's, the earliest first."""
+    query = _page_calls().where(t.page_calls.c.emergency_id == emergency_id).order_by(t.page_calls.c.id)
+    return [PageCall(**row) for row in (await unit.execute(query)).mappings()]
+
+
+def _page_calls() -> Select[Any]:
+    joined = t.page_calls.join(t.emergencies, t.emergencies.c.id == t.page_calls.c.emergency_id)
+    return select(t.page_calls, t.emergencies.c.desk).select_from(joined)
+
+
+async def begin_page_call(unit: Unit, call: int, *, channel: str, at: datetime) -> bool:
+    """Whether this call is ours to dial: nobody has begun it."""
+    due = (t.page_calls.c.id == call) & (t.page_calls.c.state == "due")
+    values = {"state": "dialling", "channel": channel, "dialled_at": at}
+    return (await unit.execute(update(t.page_calls).where(due).values(values))).rowcount == 1
+
+
+async def change_page_call(unit: Unit, call: int, values: Mapping[str, Any]) -> None:
+    """Set columns of a page call."""
+    await unit.execute(update(t.page_calls).where(t.page_calls.c.id == call).values(values))
+
+
+async def end_page_call(unit: Unit, call: int, *, outcome: str, at: datetime) -> PageCall | None:
+    """The call as it ended, with the outcome that it had before, if any; None when it was over already."""
+    found = await page_call(unit, call)
+    if found is None or found.state == "ended":
+        return None
+    over = replace(found, state="ended", outcome=found.outcome or outcome, ended_at=at)
+    await change_page_call(unit, call, {"state": over.state, "outcome": over.outcome, "ended_at": at})
+    return over

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint
 
 from ivr.store.metadata import Moment, metadata
 
@@ -41,4 +41,27 @@ emergencies = Table(
     Column("called_back_at", Moment),
     Column("called_back_by", String(100)),
     Index("ix_emergencies_desk_left_at", "desk", "left_at"),
+)
+
+#: One for each page: whoever is on call is rung besides the text message.
+page_calls = Table(
+    "page_calls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("emergency_id", ForeignKey("emergencies.id", ondelete="CASCADE"), nullable=False),
+    Column("nth", Integer, nullable=False),
+    Column("person", String(40)),
+    Column("number", String(15), nullable=False),
+    #: due, dialling or ended
+    Column("state", String(10), nullable=False),
+    #: Its uniqueid at Asterisk.
+    Column("channel", String(40)),
+    #: taken, passed, no-key (a voicemail, or nobody who pressed anything), no-answer, busy, …
+    Column("outcome", String(20)),
+    Column("due_at", Moment, nullable=False),
+    Column("dialled_at", Moment),
+    Column("answered_at", Moment),
+    Column("ended_at", Moment),
+    UniqueConstraint("emergency_id", "nth"),
+    Index("ix_page_calls_state", "state"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -78,6 +78,21 @@ REQUIRED = (
 REQUIRED_FOR_EMERGENCIES = ("closed-emergency", "closed-emergency-no-opening", "message-received-urgent")
 #: And where there is another language to offer.
 REQUIRED_FOR_LANGUAGES = ("language-offer",)
+
+#: And where somebody is on call.
+REQUIRED_FOR_ONCALL = (
+    "page-number",
+    "page-no-recording",
+    "page-keys",
+    "page-taken",
+    "page-taken-connect",
+    "page-connecting",
+    "page-not-noted",
+    "page-other",
+    "page-passed",
+)
+#: Of these there is only the text: what fills it is not known before.
+SPOKEN_WHEN_NEEDED = ("page-greeting", "page-from")
 
 #: And where a queue offers callbacks.
 REQUIRED_FOR_CALLBACKS = (
@@ -174,7 +189,9 @@ class Catalog:
             yield from REQUIRED_FOR_LANGUAGES
         if any(queue.callback is not None for queue in desk.queues.values()):
             yield from REQUIRED_FOR_CALLBACKS
-        yield from (name for name in desk.texts if name not in REQUIRED)
+        if desk.oncall is not None:
+            yield from REQUIRED_FOR_ONCALL
+        yield from (name for name in desk.texts if name not in (*REQUIRED, *SPOKEN_WHEN_NEEDED))
 
     def everything(
         self, calendars: Mapping[str, Mapping[str, Calendar]], now: datetime
@@ -185,12 +202,21 @@ class Catalog:
         for desk in self._desks.values():
             openings = _openings(desk, calendars[desk.id], now)
             for language in desk.languages:
+                if desk.oncall is not None:
+                    missing += self._without_text(desk, language, SPOKEN_WHEN_NEEDED)
                 for prompt in dict.fromkeys(self.required(desk)):
                     try:
                         said |= dict.fromkeys(self._variants(desk, prompt, language, openings))
                     except PromptMissing as error:
                         missing.append(error)
         return list(said), missing
+
+    def _without_text(self, desk: Desk, language: str, prompts: Sequence[str]) -> Iterator[PromptMissing]:
+        for prompt in prompts:
+            try:
+                self._template(desk.id, prompt, language)
+            except PromptMissing as error:
+                yield error
 
     def _variants(self, desk: Desk, prompt: str, language: str, openings: _Openings) -> Iterator[Utterance]:
         variables = self.variables(desk.id, prompt, language)

@@ -176,6 +176,8 @@ def test_a_thousand_reports(line: Line, good: PhoneFarm, known: Recogniser) -> N
     for _ in range(10):
         call = phone.dial("*57")
         call.wait_answered()
+        # Long enough for the report to reach the service.
+        time.sleep(0.5)
         call.hang_up()
     assert dial(phone, known) == ["trace-too-many"]
     assert len(traces(line, "7101")) == 1

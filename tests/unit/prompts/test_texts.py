@@ -13,6 +13,8 @@ from ivr.prompts.catalog import (
     REQUIRED_FOR_CALLBACKS,
     REQUIRED_FOR_EMERGENCIES,
     REQUIRED_FOR_LANGUAGES,
+    REQUIRED_FOR_ONCALL,
+    SPOKEN_WHEN_NEEDED,
     read_common,
 )
 
@@ -21,7 +23,7 @@ COMMON = read_common()
 OF_A_DESK = {name for name in REQUIRED + REQUIRED_FOR_EMERGENCIES if name.startswith("closed-")} | {"welcome", "menu"}
 
 #: A number is said after these.
-BEFORE_DIGITS = ("ticket-number", "trace-reference", "callback-number", "callback-brief")
+BEFORE_DIGITS = ("ticket-number", "trace-reference", "callback-number", "callback-brief", "page-number")
 
 
 def shipped(language: str) -> Iterator[tuple[str, str]]:
@@ -39,7 +41,9 @@ def test_each_language_has_the_same_texts() -> None:
 
 
 def test_no_text_is_lacking_and_none_is_unused() -> None:
-    needed = {*REQUIRED, *REQUIRED_FOR_EMERGENCIES, *REQUIRED_FOR_LANGUAGES, *REQUIRED_FOR_CALLBACKS} - OF_A_DESK
+    needed = {*REQUIRED, *REQUIRED_FOR_EMERGENCIES, *REQUIRED_FOR_LANGUAGES, *REQUIRED_FOR_CALLBACKS}
+    needed |= {*REQUIRED_FOR_ONCALL, *SPOKEN_WHEN_NEEDED}
+    needed -= OF_A_DESK
     assert set(COMMON["fr"]) == needed
 
 

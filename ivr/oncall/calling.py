@@ -1,0 +1,191 @@
+"""Page calls: whoever is on call is rung, hears the emergency, and takes it with a key (OV-7).
+
+A call is a row that was committed with its page. It is dialled once: the row says so before Asterisk is told, and what
+was under way when the service died is not dialled again; the next page comes soon enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import structlog
+
+from ivr.asterisk.ami import RECONNECTED, AmiRefused, Fields, ManagerInterface, State
+from ivr.clock import Clock
+from ivr.desk.schema import Desk
+from ivr.directory.book import Book
+from ivr.errors import Unavailable
+from ivr.oncall import store
+from ivr.oncall.store import PageCall
+from ivr.store.engine import Store
+from ivr.tickets import store as tickets
+
+log = structlog.get_logger()
+
+#: A mobile phone's own voicemail answers after about as many seconds.
+RING_S = 40
+#: A page that could not be dialled for so long is overtaken by the next one.
+_STALE = timedelta(minutes=15)
+_UNIQUEID = re.compile(r"pg-(\d{1,10})-[0-9a-f]{6}")
+#: Why Asterisk ended it (Q.850), in a ticket's words.
+_CAUSES = {"17": "busy", "18": "no-answer", "19": "no-answer", "21": "refused"}
+
+
+def call_of(uniqueid: str) -> int | None:
+    """The page call that a channel belongs to."""
+    found = _UNIQUEID.fullmatch(uniqueid)
+    return int(found[1]) if found is not None else None
+
+
+def way_to(number: str, book: Book, *, trunk: bool) -> tuple[str, str] | None:
+    """`phone` and its name where a registered phone of ours has the number, else `outside` and the number; None without
+    a trunk."""
+    own = next((name for name, phone in book.endpoints.items() if phone.caller_id == number), None)
+    if own is not None:
+        return "phone", own
+    return ("outside", number) if trunk else None
+
+
+class PageCalls:
+    """Dials what is due, and notes how each call ended."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ami: ManagerInterface,
+        desks: Mapping[str, Desk],
+        book: Callable[[], Book],
+        trunk: bool,
+        clock: Clock,
+    ) -> None:
+        self._store, self._ami, self._desks = store, ami, desks
+        self._book, self._trunk, self._clock = book, trunk, clock
+        #: Channels that are gone, with the cause, whose rows do not say so yet.
+        self._gone: dict[int, str] = {}
+        self._wake = asyncio.Event()
+        #: Whether what is dialling was compared with the channels there are, since events may have been missed.
+        self._compared = False
+
+    def enter(self, event: Fields) -> None:
+        """Note a channel's end."""
+        if event is RECONNECTED:
+            self._compared = False
+            self._wake.set()
+        elif event.get("event") == "Hangup" and (call := call_of(event.get("uniqueid", ""))) is not None:
+            self._gone[call] = event.get("cause", "")
+            self._wake.set()
+
+    async def run(self, every_s: float = 1.0) -> None:
+        """Dial until cancelled. What another service's life left dialling is over: its channel's end was not seen."""
+        while True:
+            try:
+                await self.once()
+            except (Unavailable, AmiRefused) as error:
+                log.error("page calls wait", error=str(error))
+            except Exception:
+                log.exception("page calls not looked after; trying again")
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(every_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def once(self) -> None:
+        """Dial what is due, end what is not needed any more, and note what is over. Raises Unavailable, AmiRefused."""
+        if not self._compared:
+            await self._close_left()
+            self._compared = True
+        for gone, cause in list(self._gone.items()):
+            await self.ended(gone, _CAUSES.get(cause, "failed"))
+            self._gone.pop(gone, None)
+        async with self._store.reading() as unit:
+            found = await store.open_page_calls(unit)
+        now = self._clock()
+        for call, taken in found:
+            if call.state == "due":
+                if taken or now - call.due_at > _STALE:
+                    await self.ended(call.id, "not-needed" if taken else "too-late")
+                else:
+                    await self._dial(call)
+            elif taken and call.answered_at is None and call.channel is not None:
+                # Somebody else has taken it while this phone still rings.
+                await self._hang_up(call.channel)
+
+    async def _dial(self, call: PageCall) -> None:
+        way = way_to(call.number, self._book(), trunk=self._trunk)
+        if way is None:
+            log.error("nobody can be rung for an emergency: the line has no way out", emergency=call.emergency_id)
+            await self.ended(call.id, "no-way-out")
+            return
+        if self._ami.state is not State.CONNECTED:
+            raise Unavailable(component="Asterisk's manager", emergency=call.emergency_id)
+        channel = f"pg-{call.id}-{secrets.token_hex(3)}"
+        async with self._store.unit() as unit:
+            if not await store.begin_page_call(unit, call.id, channel=channel, at=self._clock()):
+                return
+        kind, name = way
+        fields = {
+            "Channel": f"PJSIP/{name}" if kind == "phone" else f"PJSIP/{name}@outbound",
+            "Context": "page-answered",
+            "Exten": "s",
+            "Priority": "1",
+            "Async": "true",
+            "Timeout": str(RING_S * 1000),
+            "ChannelId": channel,
+            "CallerID": f"<{self._desks[call.desk].numbers[0]}>",
+            "Variable": f"__OV_PAGE={call.id}",
+        }
+        try:
+            await self._ami.action("Originate", fields)
+        except AmiRefused as error:
+            log.error("a page call was refused", emergency=call.emergency_id, error=str(error))
+            await self.ended(call.id, "failed")
+        except Unavailable as error:
+            # Perhaps it rings all the same: then whoever answers hears the emergency. It is not dialled twice.
+            log.error("a page call may not have been dialled", emergency=call.emergency_id, error=str(error))
+            await self.ended(call.id, "lost")
+
+    async def _hang_up(self, channel: str) -> None:
+        try:
+            await self._ami.action("Hangup", {"Channel": channel, "Cause": "16"})
+        except AmiRefused as error:
+            # It may be gone by now.
+            log.info("a page call was over already", said=error.facts.get("said"))
+
+    async def answered(self, call: int) -> None:
+        """Somebody, or a voicemail, answered. Raises Unavailable."""
+        async with self._store.unit() as unit:
+            await store.change_page_call(unit, call, {"answered_at": self._clock()})
+
+    async def ended(self, call: int, outcome: str) -> None:
+        """How it ended; the first word stands, and the ticket tells it. Raises Unavailable."""
+        now = self._clock()
+        async with self._store.unit() as unit:
+            row = await store.end_page_call(unit, call, outcome=outcome, at=now)
+            if row is None:
+                return
+            emergency = await store.lock(unit, row.emergency_id)
+            ticket = await tickets.lock(unit, emergency.ticket_number) if emergency is not None else None
+            if ticket is None:
+                return
+            told = {"emergency": row.emergency_id, "person": row.person or "fallback", "outcome": row.outcome}
+            await tickets.add_event(
+                unit, ticket.number, at=now, who="on call", kind="page-call", changes=told, version=ticket.version
+            )
+
+    async def _close_left(self) -> None:
+        """End the rows whose channels nobody knows any more."""
+        async with self._store.reading() as unit:
+            left = [call for call, _ in await store.open_page_calls(unit) if call.state == "dialling"]
+        if not left:
+            return
+        live = {call_of(row.get("uniqueid", "")) for row in await self._ami.collect("CoreShowChannels")}
+        for call in left:
+            if call.id not in live:
+                await self.ended(call.id, "lost")

@@ -1,0 +1,172 @@
+"""The night by real calls: whoever is on call is rung, hears the emergency, takes it or passes it on (OV-7)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sipsim.audio import read_ulaw
+from sipsim.matching import Sound
+from sipsim.phones import Phone, PhoneCall, PhoneFarm
+from sipsim.raw import RawCall
+from sipsim.recognise import Recogniser
+from sipsim.records import Answering
+
+from ivr.desk.load import BUILT_IN
+from tests.calls.conftest import registered
+from tests.calls.line import Line, hear, prompts, running_line, wait_for
+from tests.calls.test_closed import NUMBER, speech
+
+SATURDAY = "2026-11-28T02:00:00-05:00"
+#: Phones of the demo directory that have the numbers of those on call here.
+ON_CALL = {"14185550161": "14185550151", "14185550162": "14185550102", "14185550169": "14185550199"}
+CUSTOMER = "14185550103"
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "desks").mkdir()
+    for file in BUILT_IN.glob("*.yaml"):
+        text = file.read_text()
+        for shipped, here in ON_CALL.items():
+            text = text.replace(shipped, here)
+        (folder / "desks" / file.name).write_text(text)
+    with running_line(folder / "line", now=SATURDAY, options=("--desks", str(folder / "desks"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def known(line: Line) -> Recogniser:
+    return Recogniser.load(Path(line.state) / "sounds")
+
+
+@pytest.fixture
+def phones(line: Line, known: Recogniser, tmp_path: Path) -> Iterator[PhoneFarm]:
+    with PhoneFarm(tmp_path / "phones", server=line.address, recogniser=known) as farm:
+        yield farm
+
+
+async def leaves_message(line: Line, known: Recogniser, number: str) -> str:
+    """An emergency, and its ticket."""
+    async with RawCall(line.server, NUMBER, number) as call:
+        for prompt in ("menu", "closed-emergency"):
+            await asyncio.to_thread(hear, known, call.heard, prompt)
+            await call.press({"menu": "2", "closed-emergency": "1"}[prompt])
+        await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
+        await call.speak(speech(line, 4))
+        await call.press("#")
+        await asyncio.to_thread(hear, known, call.heard, "message-received-urgent")
+    found = line.api("GET", "/v1/calls", params={"ani": number, "limit": 1})["items"]
+    return str(line.api("GET", f"/v1/calls/{found[0]['id']}")["ticket"]["number"])
+
+
+def spoken_now(line: Line, prompt: str) -> Sound:
+    """A prompt that could not be built before: its text has somebody's name in it."""
+    (file,) = (Path(line.state) / "sounds" / "ov" / "fr").glob(f"{prompt}-??????????.ulaw")
+    return Sound(prompt_id=prompt, language="fr", text="", desk="", samples=read_ulaw(file))
+
+
+def emergency(line: Line, ticket: str) -> dict[str, Any]:
+    items = line.api("GET", "/v1/desks/omnivigil/emergencies")["items"]
+    found: dict[str, Any] = next(one for one in items if one["ticket"] == ticket)
+    return found
+
+
+def outcomes(line: Line, ticket: str) -> list[str]:
+    events = line.api("GET", f"/v1/tickets/{ticket}")["history"]
+    return [one["changes"]["outcome"] for one in events if one["kind"] == "page-call"]
+
+
+def rung(phone: Phone) -> PhoneCall:
+    call = phone.wait_ringing(20)
+    call.wait_answered()
+    return call
+
+
+async def test_ov7_the_one_on_call_hears_the_message_and_takes_it(
+    line: Line, phones: PhoneFarm, known: Recogniser
+) -> None:
+    """Then 1 connects them to the customer at once; three clocks are kept."""
+    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=1))
+    customer = await asyncio.to_thread(registered, phones, "6003", Answering(how="answer", after_s=1))
+    ticket = await leaves_message(line, known, CUSTOMER)
+
+    def act() -> None:
+        page = rung(annie)
+        page.wait_heard("page-keys", timeout_s=45)
+        # With what was spoken for this call alone.
+        spoken = {name: spoken_now(line, name) for name in ("page-greeting", "page-from")}
+        heard = known.knowing(*spoken.values()).recognise(page.recording)
+        assert [one.prompt_id for one in heard if one.prompt_id.startswith("page-")] == [
+            "page-greeting",
+            "page-from",
+            "page-keys",
+        ]
+        page.press("1")
+        page.wait_heard("page-taken-connect", timeout_s=45)
+        taken = emergency(line, ticket)
+        assert taken["taken_by"] == "annie"
+        assert taken["called_back_at"] is None
+        page.press("1")
+        there = customer.wait_ringing(20)
+        there.wait_answered()
+        wait_for(lambda: emergency(line, ticket)["called_back_at"], "the clock of calling back")
+        page.hang_up()
+        there.wait_ended()
+
+    await asyncio.to_thread(act)
+    found = emergency(line, ticket)
+    assert found["notified_at"] < found["taken_at"] < found["called_back_at"]
+    assert found["in_time"] is True
+    assert outcomes(line, ticket) == ["taken"]
+    month = line.api("GET", "/v1/desks/omnivigil/emergencies")
+    assert month["taken_in_time"] >= 1
+
+
+async def test_who_passes_it_on_has_the_next_one_rung_at_once(
+    line: Line, phones: PhoneFarm, known: Recogniser, ani: Callable[[], str]
+) -> None:
+    """And a caller whom nobody knows is told by number."""
+    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=1))
+    luc = await asyncio.to_thread(registered, phones, "6002", Answering(how="answer", after_s=1))
+    ticket = await leaves_message(line, known, ani())
+
+    def act() -> None:
+        page = rung(annie)
+        page.wait_heard("page-number", timeout_s=45)
+        page.press("2")
+        began = time.monotonic()
+        following = rung(luc)
+        assert time.monotonic() - began < 20
+        page.wait_heard("page-passed", timeout_s=45)
+        following.wait_heard("page-number", timeout_s=45)
+        following.press("1")
+        following.wait_heard("page-taken", timeout_s=45)
+
+    await asyncio.to_thread(act)
+    assert emergency(line, ticket)["taken_by"] == "luc"
+    assert outcomes(line, ticket) == ["passed", "taken"]
+
+
+@pytest.mark.timeout(240)
+async def test_a_voicemail_does_not_take_it(
+    line: Line, phones: PhoneFarm, known: Recogniser, ani: Callable[[], str]
+) -> None:
+    """It answers and presses nothing: the emergency stays open, and its history says why."""
+    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=1))
+    ticket = await leaves_message(line, known, ani())
+    voicemail = await asyncio.to_thread(rung, annie)
+    ended = await asyncio.to_thread(voicemail.wait_ended, 150)
+    assert ended.talked_s > 20
+    told = prompts(known.recognise(voicemail.recording))
+    assert told.count("page-keys") == 3
+    await asyncio.to_thread(wait_for, lambda: outcomes(line, ticket), "the page call's end")
+    assert outcomes(line, ticket) == ["no-key"]
+    open_still = emergency(line, ticket)
+    assert open_still["taken_at"] is None
+    line.api("POST", f"/v1/emergencies/{open_still['id']}/taken", json={})
