@@ -220,6 +220,12 @@ def hear(
     hear_call(console, dial=dial, caller=from_, at=at, presses=press or [], settings=settings)
 
 
+def _phones() -> None:
+    from ivr.up import ensure_phones
+
+    asyncio.run(ensure_phones(REPOSITORY / "var" / "phones", console))
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     add_help_option=False,
@@ -228,6 +234,7 @@ def sim(context: typer.Context) -> None:
     """Simulated phones: `sim call --dial 611 --as 6001 --press 1`."""
     from sipsim.cli import app as simulator
 
+    _phones()
     simulator(args=context.args, prog_name="omnivigil sim")
 
 
@@ -239,6 +246,7 @@ def bench(context: typer.Context) -> None:
     """Benchmarks that print ratios against a ceiling measured in the same run."""
     from bench.__main__ import app as benchmarks
 
+    _phones()
     benchmarks(args=context.args, prog_name="omnivigil bench")
 
 

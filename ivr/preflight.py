@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sipsim import interpreter
+from sipsim.errors import FarmFailed
+
 from ivr.asterisk import runtime
 from ivr.errors import BadInput
 from ivr.notify import config as notice_config
@@ -169,8 +172,8 @@ def _notices(settings: Settings) -> Finding:
 
 def _simulator() -> Finding:
     try:
-        import pjsua2  # noqa: F401
-    except ImportError:
-        mend = "run ./omnivigil test or ./omnivigil sim, which install it (Python 3.11 or 3.12)"
+        interpreter.find()
+    except FarmFailed:
+        mend = "run ./omnivigil test or ./omnivigil sim, which install them"
         return Finding(what="simulated phones", well=False, state="not installed; only tests need them", mend=mend)
     return Finding(what="simulated phones", well=True, state="present")

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ivr.settings import Settings
-from ivr.up import ensure_runtime
+from ivr.up import ensure_phones, ensure_runtime
 
 console = Console(highlight=False)
 
@@ -22,6 +22,7 @@ CALL_WORKERS = os.environ.get("OMNIVIGIL_TEST_WORKERS", "4")
 def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
     """The exit code of the first thing that fails, or 0. Call tests run side by side: they mostly wait."""
     asyncio.run(ensure_runtime(Settings(state=repository / "var"), console))
+    asyncio.run(ensure_phones(repository / "var" / "phones", console))
     bin_folder = Path(sys.executable).parent
     checks: list[list[str]] = [
         [str(bin_folder / "ruff"), "check"],

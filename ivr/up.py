@@ -15,7 +15,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from ivr import logs, preflight
+from ivr import logs, phones, preflight
 from ivr.announcements.demo import demo_pin
 from ivr.asterisk import process, rescue, runtime
 from ivr.asterisk.runtime import Runtime
@@ -42,6 +42,13 @@ async def ensure_runtime(settings: Settings, console: Console) -> Runtime:
     except runtime.RuntimeMissing:
         with step(console, "Asterisk and the voices (first time only)") as say:
             return await asyncio.to_thread(runtime.install, settings.state / "runtime", say)
+
+
+async def ensure_phones(folder: Path, console: Console) -> None:
+    """A Python for the simulated phones, unpacked first where they cannot run in ours."""
+    if not phones.ready(folder):
+        with step(console, "The simulated phones (first time only)") as say:
+            await asyncio.to_thread(phones.install, folder, say)
 
 
 class Step:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, or_, select, update
+from sqlalchemy import Executable, Select, Table, and_, or_, select, update
 
 from ivr.calls import tables as t
-from ivr.store.engine import Unit
+from ivr.store.engine import Unit, insert_into
 
-#: What a call cannot change once it has begun.
-_FIXED = {"id", "linkedid", "channel", "desk", "dialled", "ani", "endpoint", "customer_id", "identity", "started_at"}
+#: What a call, and a leg, cannot change once it has begun.
+_FIXED = frozenset(
+    {"id", "linkedid", "channel", "desk", "dialled", "ani", "endpoint", "customer_id", "identity", "started_at"}
+)
+_FIXED_OF_LEG = frozenset({"call_id", "uniqueid", "started_at"})
 
 
 async def write(
@@ -23,22 +27,23 @@ async def write(
     legs: Sequence[Mapping[str, Any]],
 ) -> None:
     """Write rows; those written before are brought up to date, so that repeating does no harm."""
-    await _upsert(unit, t.calls, calls, fixed=_FIXED)
-    await _upsert(unit, t.call_events, events, fixed=None)
-    await _upsert(unit, t.call_legs, legs, fixed={"call_id", "uniqueid", "started_at"})
+    if calls:
+        await unit.execute(_upsert(unit.dialect, t.calls, _FIXED), calls)
+    if events:
+        await unit.execute(_upsert(unit.dialect, t.call_events, None), events)
+    if legs:
+        await unit.execute(_upsert(unit.dialect, t.call_legs, _FIXED_OF_LEG), legs)
 
 
-async def _upsert(unit: Unit, table: Table, rows: Sequence[Mapping[str, Any]], *, fixed: set[str] | None) -> None:
-    if not rows:
-        return
-    insert = unit.insert(table)
+@cache
+def _upsert(dialect: str, table: Table, fixed: frozenset[str] | None) -> Executable:
+    """A statement for whole rows, made once: it is needed on every call, and making it costs as much as running it."""
+    insert = insert_into(table, dialect)
     key = [column.name for column in table.primary_key.columns]
     if fixed is None:
-        statement = insert.on_conflict_do_nothing(index_elements=key)
-    else:
-        changing = {name: insert.excluded[name] for name in rows[0] if name not in fixed}
-        statement = insert.on_conflict_do_update(index_elements=key, set_=changing)
-    await unit.execute(statement, rows)
+        return insert.on_conflict_do_nothing(index_elements=key)
+    changing = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in fixed}
+    return insert.on_conflict_do_update(index_elements=key, set_=changing)
 
 
 async def close_left_open(unit: Unit, *, at: datetime) -> int:

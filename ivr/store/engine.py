@@ -46,7 +46,7 @@ class Unit:
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """An INSERT in this database's dialect, which knows ON CONFLICT."""
-        return postgresql.insert(table) if self._connection.dialect.name == "postgresql" else sqlite.insert(table)
+        return insert_into(table, self.dialect)
 
     @property
     def dialect(self) -> str:
@@ -61,6 +61,11 @@ class Unit:
         """Do what was to be done afterwards."""
         for act in self._afterwards:
             act()
+
+
+def insert_into(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT in a database's dialect, for statements that are made once."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 class Store:

@@ -14,7 +14,6 @@ import contextlib
 import itertools
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from sipsim import interpreter
 from sipsim.ear import Ear
 from sipsim.errors import FarmFailed, PhoneTimeout, RegistrationFailed
 from sipsim.recognise import Heard, Recogniser
@@ -72,7 +72,7 @@ class PhoneFarm:
         }
         with (folder / "farm.err").open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "sipsim.farm", str(folder), json.dumps(options)],
+                [interpreter.find(), "-m", "sipsim.farm", str(folder), json.dumps(options)],
                 cwd=_PACKAGES,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
