@@ -60,6 +60,7 @@ from ivr.evidence import legs
 from ivr.evidence.collector import Collector
 from ivr.evidence.ring import Ring
 from ivr.incidents.keeping import Incidents
+from ivr.keeping.erasing import Eraser
 from ivr.mail import receiver
 from ivr.mail import store as mail_statements
 from ivr.mail.taking import MailRoom
@@ -261,6 +262,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             Folders.below(settings).traces, traces, timedelta(seconds=settings.clock_shift_s)
         ).run(),
         "recordings": recordings.run(),
+        "erasing": Eraser(store, desks, clock, messages=context.messages, mails=settings.mails).run(),
         "directory": _renew(directory),
         "claims": _claims(settings, context).run(),
         "recovery": _recovery(settings, context).run(),
