@@ -68,6 +68,7 @@ from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
 from ivr.notify import office
 from ivr.notify.config import NoticeConfig
+from ivr.oncall import gaps
 from ivr.oncall.calling import PageCalls
 from ivr.oncall.paging import Paging
 from ivr.prepare import line_secrets, load
@@ -241,6 +242,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         async with store.unit() as unit:
             await call_statements.close_left_open(unit, at=clock())
         await announcer.load()
+    await gaps.tell_at_start(store, desks, clock())
     collector.start(settings.hep_collector, settings.homer)
     await ami.connect()
     await agi.start()
