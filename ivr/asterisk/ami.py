@@ -95,16 +95,23 @@ class _Action(panoramisk_actions.Action):  # type: ignore[misc]
 
 
 class _Protocol(AMIProtocol):  # type: ignore[misc]
-    """Decodes over packet borders."""
+    """Decodes over packet borders, and reads events by itself: they come on every call, and panoramisk is thorough."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._unfinished = ""
 
     def data_received(self, data: bytes) -> None:
-        whole = self._decoder.decode(data)
-        if whole:
-            super().data_received(whole.encode())
+        *messages, self._unfinished = (self._unfinished + self._decoder.decode(data)).split("\r\n\r\n")
+        for message in messages:
+            fields = _event_fields(message)
+            # A list's event belongs to its action; one of them is the end of the connection.
+            ours = "event" in fields and "actionid" not in fields and fields["event"].lower() != "shutdown"
+            if ours and self.factory is not None:
+                self.factory.on_event(fields)
+            else:
+                super().data_received(f"{message}\r\n\r\n".encode())
 
     def connection_lost(self, exc: Exception | None) -> None:
         # Until the manager has taken the connection over there is nobody to tell.
@@ -115,9 +122,10 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
 class _Manager(Manager):  # type: ignore[misc]
     """Never reconnects by itself."""
 
-    def __init__(self, on_lost: Callable[[], None], **config: Any) -> None:
+    def __init__(self, on_lost: Callable[[], None], on_event: Callable[[Fields], None], **config: Any) -> None:
         super().__init__(**config)
         self._on_lost = on_lost
+        self.on_event = on_event
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._on_lost()
@@ -153,8 +161,7 @@ class Ami:
     async def _login(self) -> None:
         loop = asyncio.get_running_loop()
         self._lost = asyncio.Event()
-        manager = _Manager(self._lost.set, loop=loop, forgetable_actions=_Everything(), ping_delay=10**9)
-        manager.register_event("*", self._on_event)
+        manager = _Manager(self._lost.set, self._put, loop=loop, forgetable_actions=_Everything(), ping_delay=10**9)
         try:
             async with asyncio.timeout(_LOGIN_S):
                 connected = await loop.create_connection(_Protocol, self._host, self._port)
@@ -211,9 +218,6 @@ class Ami:
                 refused = True
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
-
-    def _on_event(self, _: Manager, message: Any) -> None:
-        self._put(_fields(message))
 
     def _put(self, event: Fields | None) -> None:
         if self._events.qsize() >= _BACKLOG:
@@ -299,6 +303,17 @@ def refuse_line_breaks(name: str, fields: Fields) -> None:
     for text in (name, *fields, *fields.values()):
         if "\r" in text or "\n" in text:
             raise AmiValueError(action=repr(name), value=repr(text[:80]), problem="line break")
+
+
+def _event_fields(message: str) -> Fields:
+    """An event's fields, as `_fields` gives them."""
+    fields: dict[str, str] = {}
+    for line in message.split("\r\n"):
+        name, colon, value = line.partition(": ")
+        if colon:
+            name = name.lower()
+            fields[name] = f"{fields[name]}\n{value}" if name in fields else value
+    return fields
 
 
 def _fields(message: Any) -> Fields:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from ivr.errors import Unavailable
+from ivr.store.sqlite import connector
 
 log = structlog.get_logger()
 
@@ -185,8 +186,8 @@ def _engine(url: str, patience_s: float, *, foreign_keys: bool = True) -> AsyncE
         if foreign_keys
         else {"poolclass": NullPool}
     )
-    # The driver's own idea of when a transaction begins leaves schema changes and reads outside of it.
-    engine = create_async_engine(url, connect_args={"isolation_level": None, "timeout": patience_s}, **json, **pool)
+    connect = connector(make_url(url).database or "", patience_s)
+    engine = create_async_engine(url, async_creator=connect, **json, **pool)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
