@@ -251,7 +251,6 @@ class TestGaps:
     """No one on call: operations are told, and the fallback number is paged."""
 
     START, END = local("2026-11-23T00:00"), local("2026-12-07T00:00")
-    NOBODY = {"turns": (), "fallback": "14185550100"}
 
     def test_turns_leave_none(self) -> None:
         others = [over("luc", "2026-11-25T18:00", "2026-11-26T08:00")]
@@ -263,10 +262,12 @@ class TestGaps:
             over("luc", "2026-11-25T08:00", "2026-11-30T08:00"),
             over("zoe", "2026-12-01T08:00", "2026-12-20T08:00"),
         ]
-        assert gaps(duty(**self.NOBODY), TORONTO, others, self.START, self.END) == [
+        assert gaps(duty(turns=(), fallback="14185550100"), TORONTO, others, self.START, self.END) == [
             (local("2026-11-30T08:00"), local("2026-12-01T08:00"))
         ]
-        assert gaps(duty(**self.NOBODY), TORONTO, [], self.START, self.END) == [(self.START, self.END)]
+        assert gaps(duty(turns=(), fallback="14185550100"), TORONTO, [], self.START, self.END) == [
+            (self.START, self.END)
+        ]
 
     def test_who_is_no_longer_among_the_people_is_nobody(self) -> None:
         others = [over("gone", "2026-11-25T18:00", "2026-11-26T08:00")]
