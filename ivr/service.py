@@ -85,6 +85,7 @@ from ivr.tickets.clockwork import Clockwork
 from ivr.tickets.intake import VoiceMessage
 from ivr.tickets.spool import Spool, keep_draining
 from ivr.tickets.unclaimed import Claims, Unclaimed
+from ivr.transcribing.transcriber import Transcriber, program_of
 from ivr.voices import sounds_of
 
 log = structlog.get_logger()
@@ -274,6 +275,9 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "notices": _notices(settings, context, notices),
         "api": api.serve(),
     }
+    if settings.transcribe is not None:
+        writer = Transcriber(program_of(settings.transcribe), store, bus, clock, messages=context.messages)
+        parts["transcripts"] = writer.run()
     if notices.mail is not None:
         parts["mail"] = receiver.run(_mail_room(settings, context, notices), notices.mail)
     tasks = {asyncio.create_task(part, name=name) for name, part in parts.items()}

@@ -34,7 +34,7 @@ async def recordings(unit: Unit, desk: str, before: datetime) -> list[tuple[int,
 
 async def erase_message(unit: Unit, message_id: int) -> None:
     """That there was a message is kept, and how long it was."""
-    nothing = {"file": "", "number": None, "endpoint": None}
+    nothing = {"file": "", "number": None, "endpoint": None, "transcript": None}
     await unit.execute(update(messages).where(messages.c.id == message_id).values(nothing))
     await unit.execute(update(emergencies).where(emergencies.c.message_id == message_id).values(number=None))
 
