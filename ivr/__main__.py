@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ivr.clock import require_aware, system_clock
 from ivr.errors import BadInput, OmnivigilError
-from ivr.settings import Address, Settings
+from ivr.settings import Address, Settings, database_url_of
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -28,6 +28,20 @@ HttpOption = Annotated[str, typer.Option("--http", metavar="HOST:PORT", help="Wh
 AgiOption = Annotated[str, typer.Option("--agi", metavar="HOST:PORT", help="Internal: the service's FastAGI port.")]
 AmiOption = Annotated[str, typer.Option("--ami", metavar="HOST:PORT", help="Internal: Asterisk's manager port.")]
 RtpOption = Annotated[str, typer.Option("--rtp", metavar="FIRST-LAST", help="UDP ports for media.")]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        envvar="OMNIVIGIL_DATABASE_URL",
+        show_envvar=True,
+        metavar="postgresql://…",
+        help="PostgreSQL instead of SQLite in the state folder; with a password, better by the environment.",
+    ),
+]
+
+
+def _database(url: str | None) -> str | None:
+    return database_url_of(url) if url else None
 
 
 def settings_of(
@@ -84,6 +98,7 @@ def up(
     ] = None,
     outbound: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Trunk for calls to the outside.")] = None,
     homer: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Homer server that gets copies too.")] = None,
+    database: DatabaseOption = None,
 ) -> None:
     """Set everything up on first use and run the line until Ctrl-C."""
     from dataclasses import replace
@@ -99,6 +114,7 @@ def up(
         transcribe=_folder(transcribe, "--transcribe") if transcribe else None,
         outbound=Address.parse(outbound, field="--outbound") if outbound else None,
         homer=Address.parse(homer, field="--homer") if homer else None,
+        database=_database(database),
     )
     raise typer.Exit(asyncio.run(run(settings, console)))
 
@@ -139,12 +155,15 @@ def doctor(
     agi: AgiOption = "127.0.0.1:4573",
     ami: AmiOption = "127.0.0.1:5038",
     rtp: RtpOption = "10000-12000",
+    database: DatabaseOption = None,
 ) -> None:
     """Say what is missing, and how to mend it."""
+    from dataclasses import replace
+
     from ivr.asterisk import runtime
     from ivr.preflight import findings
 
-    settings = settings_of(state, sip, http, agi, ami, rtp, None, True)
+    settings = replace(settings_of(state, sip, http, agi, ami, rtp, None, True), database=_database(database))
     found = findings(settings, runtime.folders(settings.state))
     table = Table("", "what", "state", "mend")
     for one in found:
@@ -158,13 +177,14 @@ def token(
     name: Annotated[str, typer.Argument(help="Who will use it; shown in tickets' histories.")],
     state: StateOption = Path("var"),
     read_only: Annotated[bool, typer.Option("--read-only", help="May look, but change nothing.")] = False,
+    database: DatabaseOption = None,
 ) -> None:
     """Make a token for the API and print it, once: only its digest is kept."""
     from ivr.directory.tokens import create_token
     from ivr.store.engine import open_store
 
     async def make() -> str:
-        store = open_store(Settings(state=state.resolve()).database_url)
+        store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
         try:
             await store.migrate()
             async with store.unit() as unit:
@@ -179,6 +199,7 @@ def token(
 def pin(
     endpoint: Annotated[str, typer.Argument(help="The technician's phone, as 7001.")],
     state: StateOption = Path("var"),
+    database: DatabaseOption = None,
 ) -> None:
     """Set the PIN with which a technician may record announcements (*58). It is asked for, and shown nowhere."""
     from ivr.announcements.pins import check_pin, hashed, put_pin
@@ -186,7 +207,7 @@ def pin(
     from ivr.store.engine import open_store
 
     async def keep(pin_hash: str) -> None:
-        store = open_store(Settings(state=state.resolve()).database_url)
+        store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
         try:
             await store.migrate()
             directory = Directory(store)
@@ -222,11 +243,12 @@ def hear(
     press: Annotated[list[str] | None, typer.Option(help="Keys, as 9,2; nothing between commas is a silence.")] = None,
     state: StateOption = Path("var"),
     desks: Annotated[Path | None, typer.Option(help="Folder of desk files instead of the built-in ones.")] = None,
+    database: DatabaseOption = None,
 ) -> None:
     """Tell, without a phone, what a caller would hear, step by step."""
     from ivr.hearing import hear_call
 
-    settings = Settings(state=state.resolve(), desks=desks.resolve() if desks else None)
+    settings = Settings(state=state.resolve(), desks=desks.resolve() if desks else None, database=_database(database))
     hear_call(console, dial=dial, caller=from_, at=at, presses=press or [], settings=settings)
 
 

@@ -95,7 +95,8 @@ def _keys(group: str) -> list[str]:
 
 async def _book(settings: Settings) -> Book:
     """The line's directory, when one has run on this state folder."""
-    if not await asyncio.to_thread((settings.state / "omnivigil.sqlite3").exists):
+    # SQLite would make the file.
+    if settings.database is None and not await asyncio.to_thread((settings.state / "omnivigil.sqlite3").exists):
         return Book()
     store = open_store(settings.database_url)
     try:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import exc, make_url
+
 from ivr.clock import Clock, system_clock
 from ivr.errors import BadInput
 
@@ -74,12 +76,16 @@ class Settings:
     piper_models: tuple[tuple[str, str], ...] = ()
     #: A folder with a faster-whisper model, which writes voice messages down.
     transcribe: Path | None = None
+    #: The database's URL as `database_url_of` gives it, maybe with a password; SQLite in the state folder when None.
+    database: str | None = None
     #: Only the load generator, whose sequence numbers skip, needs this off.
     strict_rtp: bool = True
 
     def write(self, path: Path) -> None:
-        """Hand these settings to another process of the line."""
+        """Hand these settings to another process of the line. Only the owner may read them."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
         path.write_text(json.dumps(asdict(self), default=str, indent=1))
 
     @classmethod
@@ -111,7 +117,7 @@ class Settings:
     @property
     def database_url(self) -> str:
         """SQLAlchemy's URL of the database."""
-        return f"sqlite+aiosqlite:///{self.state / 'omnivigil.sqlite3'}"
+        return self.database or f"sqlite+aiosqlite:///{self.state / 'omnivigil.sqlite3'}"
 
     @property
     def sounds(self) -> Path:
@@ -137,3 +143,25 @@ class Settings:
     def spool(self) -> Path:
         """Voice messages and requests that are on disk before they are in the database."""
         return self.state / "spool"
+
+
+def database_url_of(text: str) -> str:
+    """SQLAlchemy's URL for a PostgreSQL URL as libpq reads it (postgresql://USER:PASSWORD@HOST:PORT/DATABASE).
+
+    Its `sslmode` is kept. Raises BadInput, which does not repeat the text: there may be a password in it.
+    """
+    field, mend = "--database-url", "write it as postgresql://omnivigil:PASSWORD@db.example:5432/omnivigil"
+    try:
+        url = make_url(text)
+    except (exc.ArgumentError, ValueError) as error:
+        raise BadInput(field=field, problem="this is no URL of a database", mend=mend) from error
+    if url.drivername not in ("postgresql", "postgres", "postgresql+asyncpg"):
+        problem = f"{url.drivername} is not served; PostgreSQL is, and without this SQLite in the state folder"
+        raise BadInput(field=field, problem=problem, mend=mend)
+    if not url.database:
+        raise BadInput(field=field, problem="it names no database", mend=mend)
+    query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
+    if unknown := sorted(set(query) - {"ssl", "host", "port"}):
+        problem = f"{', '.join(unknown)} is not known there; sslmode, host and port are"
+        raise BadInput(field=field, problem=problem, mend="leave it out")
+    return url.set(drivername="postgresql+asyncpg", query=query).render_as_string(hide_password=False)

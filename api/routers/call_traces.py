@@ -264,6 +264,7 @@ async def read_trace(trace_id: TraceId, has: Has) -> TraceDetail:
 async def decide(trace_id: TraceId, given: Decision, has: Has, who: Who) -> TraceView:
     """Take up a report all the same, or ignore it; only one that is marked as `unanswered` (OV-25)."""
     async with has.store.unit() as unit:
+        await unit.alone("decision on call trace", trace_id)
         row = await store.get(unit, trace_id)
         if row is None:
             raise TraceNotFound(trace=trace_id)

@@ -208,6 +208,7 @@ async def import_overrides(desk: DeskId, given: Calendar, has: Has, who: Who) ->
     found, duty = _duty(has, desk)
     added: list[StintView] = []
     async with has.store.unit() as unit:
+        await unit.alone("rota", desk)
         for new in ical.read(given.ical, duty.people, found.zone):
             known = [stint for _, stint in await store.overrides(unit, desk, new.start, new.end)]
             if new not in known:
@@ -259,6 +260,7 @@ async def take_emergency(
 
 
 async def _add(unit: Unit, desk: str, new: Stint, *, who: str, field: str) -> int:
+    await unit.alone("rota", desk)
     known = [stint for _, stint in await store.overrides(unit, desk, new.start, new.end)]
     if (other := overlap(known, new)) is not None:
         problem = f"{other.person} is on call from {other.start:%Y-%m-%d %H:%M} to {other.end:%Y-%m-%d %H:%M} UTC"

@@ -139,6 +139,7 @@ class Announcer:
                 "created_at": now,
             }
             async with self._store.unit() as unit:
+                await unit.alone("announcements", desk.id)
                 before = [one for one in await statements.not_ended(unit) if one.desk == desk.id]
                 for one in rules.replaced(before, start, now):
                     await statements.end(unit, one.id, at=now, who=who)

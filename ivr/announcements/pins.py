@@ -78,6 +78,7 @@ class Pins:
     async def judge(self, technician_id: int, dialled: str) -> Verdict:
         """One try. Raises StoreUnavailable, and then nothing was judged."""
         async with self._store.unit() as unit:
+            await unit.alone("pin", technician_id)
             row = (await unit.execute(select(table).where(table.c.technician_id == technician_id))).one_or_none()
             if row is None:
                 return "none"

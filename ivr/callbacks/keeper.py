@@ -160,6 +160,7 @@ class Keeper:
         Gives the number's callback, which may be an older one, or the limit it would exceed. Raises Unavailable.
         """
         async with self._store.unit() as unit:
+            await unit.alone("callbacks", one.desk)
             reached = await statements.limit_reached(
                 unit, limits, desk=one.desk, number=one.number, customer_id=one.customer_id, now=one.requested_at
             )

@@ -130,6 +130,7 @@ class Recovery:
         recovered = 0
         if lines:
             async with self._store.unit() as unit:
+                await unit.alone("recovery of calls")
                 known = await recovery_store.known(unit, lines)
                 for linkedid, line in lines.items():
                     if linkedid not in known:

@@ -36,6 +36,7 @@ class Entered:
 
 async def enter(unit: Unit, intake: TraceIntake, *, bus: EventBus | None = None) -> Entered:
     """The ticket of the report's call: a new one, or the one that it has already (OV-23)."""
+    await unit.alone("call trace", intake.key)
     known = await store.by_key(unit, intake.key)
     if known is not None:
         return await _again(unit, intake, known)
@@ -97,6 +98,7 @@ async def known_as(unit: Unit, intake: TraceIntake) -> bool:
 
 async def refresh(unit: Unit, intake: TraceIntake) -> bool:
     """Take up what arrived since the report was entered; whether the finding is another one now."""
+    await unit.alone("call trace", intake.key)
     known = await store.by_key(unit, intake.key)
     if known is None:
         return False
@@ -189,6 +191,7 @@ def _trace_values(intake: TraceIntake, trace_id: str, number: int, route: Route,
 
 async def propose_incidents(unit: Unit, notice_: Notice, now: datetime, *, bus: EventBus | None = None) -> int:
     """Several recent reports that share something are proposed to operations as an incident, once; how many are new."""
+    await unit.alone("incident proposals")
     new = 0
     for shared in together(await store.recent(unit, now), now):
         proposal, change = await store.propose(unit, shared, now)

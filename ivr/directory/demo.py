@@ -91,6 +91,7 @@ def demo_password(phone: str) -> str:
 
 async def load_demo(unit: Unit) -> None:
     """Enter the demo directory; what is there already, the demo's or anybody's, is left as it is."""
+    await unit.alone("demo directory")
     for client in _CLIENTS:
         if await store.find(unit, t.endpoints, "name", client.phone) is None:
             await _add_client(unit, client)

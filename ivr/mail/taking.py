@@ -112,6 +112,7 @@ class MailRoom:
         if reason is None:
             await asyncio.to_thread(keep, self._folder, mail.key, content)
         async with self._store.unit() as unit:
+            await unit.alone("mail", mail.key)
             if (known := await store.by_key(unit, mail.key)) is not None:
                 return _taken(known)
             taken = (

@@ -173,12 +173,12 @@ async def change(unit: Unit, row_id: int, values: Mapping[str, Any]) -> None:
 
 async def get(unit: Unit, row_id: int) -> Notice | None:
     """A row, which nobody else changes until this transaction ends when it writes."""
-    return await _one(unit, select(*_COLUMNS).where(t.outbox.c.id == row_id).with_for_update())
+    return await _one(unit, select(*_COLUMNS).where(t.outbox.c.id == row_id))
 
 
 async def by_key(unit: Unit, key: str) -> Notice | None:
-    """The row with this name."""
-    return await _one(unit, select(*_COLUMNS).where(t.outbox.c.key == key).with_for_update())
+    """The row with this name; as `get`."""
+    return await _one(unit, select(*_COLUMNS).where(t.outbox.c.key == key))
 
 
 async def taken_ids(unit: Unit, provider_ids: Sequence[str]) -> set[str]:
@@ -265,5 +265,5 @@ async def disable_endpoint(unit: Unit, name: str, *, at: datetime, reason: str) 
 
 
 async def _one(unit: Unit, query: Select[Any]) -> Notice | None:
-    row = (await unit.execute(query)).mappings().one_or_none()
+    row = (await unit.execute(query.with_for_update() if unit.writes else query)).mappings().one_or_none()
     return _notice(row) if row is not None else None

@@ -54,6 +54,7 @@ async def found(unit: Unit, desk: Desk, now: datetime) -> list[tuple[datetime, d
 
 async def tell(unit: Unit, desk: Desk, now: datetime) -> list[tuple[datetime, datetime]]:
     """Have operations told by e-mail, if there are any, and not of the same ones again within a day; what was found."""
+    await unit.alone("rota", desk.id)
     there = await found(unit, desk, now)
     if there:
         email = _email(desk, there)

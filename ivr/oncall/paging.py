@@ -179,6 +179,7 @@ def _taken_since(ticket: Ticket, emergency: Emergency) -> datetime | None:
 async def _begin(unit: Unit, message: Mapping[str, Any]) -> Emergency | None:
     """The emergency of a message; a second one by the same caller joins the first, while nobody has taken that."""
     number, desk, left_at = message["number"], message["desk"], message["created_at"]
+    await unit.alone("emergencies", desk)
     waiting = await store.waiting(unit, left_at - _SAME)
     same = [one for one in waiting if number and (one.number, one.desk) == (number, desk)]
     return await store.add(

@@ -186,6 +186,7 @@ async def change_page_call(unit: Unit, call: int, values: Mapping[str, Any]) -> 
 
 async def end_page_call(unit: Unit, call: int, *, outcome: str, at: datetime) -> PageCall | None:
     """The call as it ended, with the outcome that it had before, if any; None when it was over already."""
+    await unit.alone("page call", call)
     found = await page_call(unit, call)
     if found is None or found.state == "ended":
         return None

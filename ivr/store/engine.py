@@ -9,13 +9,14 @@ from typing import Any
 
 import structlog
 from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, CursorResult, Executable, Table, event, exc, text
+from sqlalchemy import Connection, CursorResult, Executable, Table, event, exc, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ivr.errors import Unavailable
+from ivr.store import postgresql as server
 from ivr.store.sqlite import connector
 
 log = structlog.get_logger()
@@ -35,15 +36,31 @@ class StoreUnavailable(Unavailable):
 class Unit:
     """One transaction: what features write with, and what is to happen once it is committed."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, *, writes: bool) -> None:
         self._connection = connection
+        #: Whether it may do more than read.
+        self.writes = writes
         self._afterwards: list[Callable[[], object]] = []
 
     async def execute(
         self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
         """Run one statement; with a sequence of values, once for each."""
-        return await self._connection.execute(statement, values)
+        try:
+            return await self._connection.execute(statement, values)
+        except OSError as error:
+            # From PostgreSQL's driver: the server is silent, and what it did cannot be known.
+            await self._connection.invalidate()
+            raise StoreUnavailable(problem=str(error) or "the server does not answer") from error
+
+    async def alone(self, *names: object) -> None:
+        """Let no other transaction that asks for these names go on until this one ends.
+
+        For what reads first and writes by what it read: SQLite has one writer at a time anyway, PostgreSQL many.
+        """
+        if self.dialect == "postgresql":
+            name = " ".join(map(str, names))
+            await self.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
     def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """An INSERT in this database's dialect, which knows ON CONFLICT."""
@@ -78,6 +95,9 @@ class Store:
         self._engine = _engine(url, patience_s)
         # SQLite has one writer at a time; waiting here is fair, and cheaper than its busy loop.
         self._turn = asyncio.Lock() if self._engine.dialect.name == "sqlite" else None
+        self._snapshot: dict[str, Any] = (
+            {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self._turn is None else {}
+        )
 
     @contextlib.asynccontextmanager
     async def unit(self) -> AsyncIterator[Unit]:
@@ -89,7 +109,7 @@ class Store:
         async with self._my_turn(), self._connected() as connection:
             connection = await connection.execution_options(ov_writes=True)
             async with connection.begin():
-                unit = Unit(connection)
+                unit = Unit(connection, writes=True)
                 yield unit
         unit.committed()
 
@@ -111,8 +131,11 @@ class Store:
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Unit]:
         """One transaction that only reads, beside any writer. Raises StoreUnavailable."""
-        async with self._connected() as connection, connection.begin():
-            yield Unit(connection)
+        async with self._connected() as connection:
+            # All of its statements see the same state, as under SQLite.
+            connection = await connection.execution_options(**self._snapshot)
+            async with connection.begin():
+                yield Unit(connection, writes=False)
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
@@ -120,9 +143,9 @@ class Store:
             async with contextlib.AsyncExitStack() as stack:
                 try:
                     connection = await stack.enter_async_context(self._engine.connect())
-                except OSError as error:
-                    # From the driver, and not from what is done with the connection below.
-                    raise StoreUnavailable(problem=str(error)) from error
+                except (OSError, exc.DBAPIError) as error:
+                    # Whoever cannot connect cannot work, whatever the reason; below it may be the statement's fault.
+                    raise StoreUnavailable(problem=str(getattr(error, "orig", None) or error)) from error
                 yield connection
 
     async def ping(self) -> None:
@@ -134,8 +157,7 @@ class Store:
         """Bring the tables to `revision`, all or nothing. Raises StoreUnavailable."""
         from ivr.store.migrate import migrate
 
-        # Moving a table to a new shape would otherwise delete the rows that refer to it (SQLite).
-        engine = _engine(self._url, self._patience_s, foreign_keys=False)
+        engine = _engine(self._url, self._patience_s, migrating=True)
         try:
             with _told_as_away():
                 async with engine.connect() as connection:
@@ -155,11 +177,12 @@ def _told_as_away() -> Iterator[None]:
     """Turn what drivers raise when the database cannot work into StoreUnavailable; a broken rule stays what it is."""
     try:
         yield
-    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-        raise StoreUnavailable(problem=str(getattr(error, "orig", None) or error)) from error
-    except exc.DatabaseError as error:
-        # SQLite has no finer word for a damaged file; the finer ones tell of a statement.
-        if type(error) is not exc.DatabaseError:
+    except exc.TimeoutError as error:
+        raise StoreUnavailable(problem=str(error)) from error
+    except exc.DBAPIError as error:
+        # SQLite has no finer word than DatabaseError for a damaged file; the finer ones tell of a statement.
+        away = isinstance(error, exc.OperationalError | exc.InterfaceError) or type(error) is exc.DatabaseError
+        if not (server.is_away(error) if hasattr(error.orig, "sqlstate") else away):
             raise
         raise StoreUnavailable(problem=str(error.orig)) from error
 
@@ -177,13 +200,13 @@ def _to_json(value: Any) -> str:
     return to_json(value).decode()
 
 
-def _engine(url: str, patience_s: float, *, foreign_keys: bool = True) -> AsyncEngine:
-    json: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": from_json}
+def _engine(url: str, patience_s: float, *, migrating: bool = False) -> AsyncEngine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_async_engine(url, **json, pool_size=_CONNECTIONS, pool_timeout=patience_s, pool_pre_ping=True)
+        return server.engine(url, patience_s, pooled=not migrating)
+    json: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": from_json}
     pool: dict[str, Any] = (
         {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_timeout": patience_s}
-        if foreign_keys
+        if not migrating
         else {"poolclass": NullPool}
     )
     connect = connector(make_url(url).database or "", patience_s)
@@ -198,7 +221,8 @@ def _engine(url: str, patience_s: float, *, foreign_keys: bool = True) -> AsyncE
         for setting in (
             # A confirmed ticket must survive a power cut, not only a crash.
             "synchronous = FULL",
-            f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
+            # Moving a table to a new shape would otherwise delete the rows that refer to it.
+            f"foreign_keys = {'OFF' if migrating else 'ON'}",
         ):
             cursor.execute(f"PRAGMA {setting}")
         cursor.close()

@@ -42,14 +42,14 @@ async def enter(unit: Unit, intake: Intake, *, bus: EventBus | None = None) -> T
 
 async def _find_or_add(unit: Unit, intake: Intake) -> _Entered:
     if (found := await store.find(unit, intake_key=intake.key, call_id=intake.call_id)) is not None:
-        return _Entered(ticket=found, new=False)
+        return _Entered(ticket=await _locked(unit, found.number), new=False)
     number = await store.add(unit, _values(intake))
     if number is None:
         # Somebody entered it between the two statements.
         found = await store.find(unit, intake_key=intake.key, call_id=intake.call_id)
         if found is None:
             raise RuntimeError(f"ticket {intake.key} is neither new nor there")
-        return _Entered(ticket=found, new=False)
+        return _Entered(ticket=await _locked(unit, found.number), new=False)
     changes = {"department": intake.department, "identified_by": intake.requester.identified_by}
     await store.add_event(unit, number, at=intake.at, who=LINE, kind="created", changes=changes, version=1)
     return _Entered(ticket=await _ticket(unit, number), new=True)
@@ -118,7 +118,14 @@ async def _attach(unit: Unit, intake: Intake, message: VoiceMessage, entered: _E
 
 
 async def _ticket(unit: Unit, number: int) -> Ticket:
-    found = await store.get(unit, number)
+    return _there(await store.get(unit, number), number)
+
+
+async def _locked(unit: Unit, number: int) -> Ticket:
+    return _there(await store.lock(unit, number), number)
+
+
+def _there(found: Ticket | None, number: int) -> Ticket:
     if found is None:
         raise RuntimeError(f"ticket {number} vanished within its own transaction")
     return found

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, desc, func, literal_column, or_, select, text
+from sqlalchemy import ColumnElement, Select, desc, false, func, literal_column, select, text
 
 from ivr.store.engine import Unit
 from ivr.tickets import tables as t
@@ -39,8 +39,7 @@ async def search(
 ) -> list[dict[str, Any]]:
     """Solutions that hold every word, the best first; without words, the newest.
 
-    Accents and capitals do not matter. The beginning of a word will do in SQLite, its stem in PostgreSQL. Words that
-    are only signs find nothing.
+    Accents and capitals do not matter, and the beginning of a word will do. Words that are only signs find nothing.
     """
     table = t.solutions
     query = select(table).order_by(table.c.id.desc())
@@ -61,21 +60,24 @@ def _in_sqlite(words: str) -> Select[Any]:
     return select(table).join(hits, hits.c.id == table.c.id).order_by(hits.c.rank, table.c.id.desc())
 
 
-#: PostgreSQL: as in revision 0007, word for word, so that its indexes are used. Accents do not matter, nor capitals.
-_ACCENTED, _PLAIN = "àâäçéèêëîïôöùûüÿ", "aaaceeeeiioouuuy"
+#: PostgreSQL: as in revision 0007, word for word, so that its index is used. Neither accents nor capitals matter, as in
+#: SQLite, and what is between words there is so here.
+_ACCENTED, _PLAIN = "ÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŸàâäçéèêëîïôöùûüÿ", "aaaceeeeiioouuuy" * 2
+_SIGNS = "_-.,;:/@+&=<>~^`'\"’‘«»()[]{}|*%$#!?"
 _SAID = (
-    "translate(lower(coalesce(service, '') || ' ' || coalesce(problem, '') || ' ' || solution), "
-    f"'{_ACCENTED}', '{_PLAIN}')"
-)
+    "to_tsvector('simple', translate("
+    "lower(coalesce(service, '') || ' ' || coalesce(problem, '') || ' ' || solution), "
+    "'{accented}{signs}', '{plain}{blanks}'))"
+).format(accented=_ACCENTED, signs=_SIGNS.replace("'", "''"), plain=_PLAIN, blanks=" " * len(_SIGNS))
 
 
 def _in_postgresql(words: str) -> Select[Any]:
     table = t.solutions
-    parts, ranks = [], []
-    for config, where in (("english", table.c.language == "en"), ("french", table.c.language != "en")):
-        vector: ColumnElement[Any] = literal_column(f"to_tsvector('{config}'::regconfig, {_SAID})")
-        plain = func.translate(func.lower(words), _ACCENTED, _PLAIN)
-        wanted = func.plainto_tsquery(literal_column(f"'{config}'::regconfig"), plain)
-        parts.append(and_(where, vector.op("@@")(wanted)))
-        ranks.append(func.ts_rank(vector, wanted))
-    return select(table).where(or_(*parts)).order_by(desc(func.greatest(*ranks)), table.c.id.desc())
+    found = re.findall(r"[^\W_]+", words)[:_MOST_WORDS]
+    if not found:
+        return select(table).where(false())
+    # Letters and digits alone, so that nothing is an operator (tsquery); a colon and a star ask for beginnings.
+    wanted = func.translate(func.lower(" & ".join(f"{word}:*" for word in found)), _ACCENTED, _PLAIN)
+    query = func.to_tsquery(literal_column("'simple'::regconfig"), wanted)
+    said: ColumnElement[Any] = literal_column(_SAID)
+    return select(table).where(said.op("@@")(query)).order_by(desc(func.ts_rank(said, query)), table.c.id.desc())

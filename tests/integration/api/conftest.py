@@ -35,13 +35,11 @@ from ivr.evidence.ring import Ring
 from ivr.incidents.keeping import Incidents
 from ivr.prompts.build import Sounds
 from ivr.queueing.watch import QueueWatch
-from ivr.store.engine import Store, Unit, open_store
+from ivr.store.engine import Store, Unit
 from ivr.tickets.spool import Spool
 from ivr.tickets.store import open_tickets
 from tests.fakes.announcing import announcer, humming
-from tests.integration.store.conftest import _logs, _threads_end, database, database_away, store
-
-__all__ = ["_logs", "_threads_end", "database", "database_away", "store"]
+from tests.integration.databases import Filling
 
 NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 #: For clients that speak plain HTTP: without it each reads every certificate of the machine, which takes its time.
@@ -126,21 +124,16 @@ def desks() -> Desks:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A database with the demo directory and two tokens."""
-    database = tmp_path_factory.mktemp("demo") / "x.sqlite3"
+def filling() -> Filling:
+    """The demo directory and two tokens."""
 
-    async def make() -> None:
-        store = open_store(f"sqlite+aiosqlite:///{database}")
-        await store.migrate()
+    async def fill(store: Store) -> None:
         async with store.unit() as unit:
             await load_demo(unit)
             await keep_token(unit, "writer", "console", ["read", "write"], NOW)
             await keep_token(unit, "reader", "wallboard", ["read"], NOW)
-        await store.close()
 
-    asyncio.run(make())
-    return database.read_bytes()
+    return Filling(name="demo", fill=fill)
 
 
 @pytest.fixture(scope="session")

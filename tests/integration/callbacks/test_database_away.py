@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ivr.callbacks import store as statements
 from ivr.callbacks.callback import Callback
-from ivr.store.engine import Store, StoreUnavailable, open_store
+from ivr.store.engine import Store, StoreUnavailable
 from tests.integration.callbacks.world import World
 
 NUMBER = "15145551000"
@@ -33,14 +32,6 @@ class Away:
             raise StoreUnavailable(reason="gone")
         async with self._store.unit() as unit:
             yield unit
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = open_store(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
-    await opened.migrate()
-    yield opened
-    await opened.close()
 
 
 async def _dialled(store: Store, mode: str) -> tuple[World, Away, str]:

@@ -3,47 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from ivr.store.engine import open_store
 from tests.integration.callbacks.world import World
+from tests.integration.databases import Database, Filling, PostgresServer, SqliteFiles
 
 T = TypeVar("T")
 NUMBERS = [f"1514555{n:04}" for n in range(1000, 1006)]
 
 
-@functools.cache
-def migrated() -> bytes:
-    """A database without rows."""
-    with tempfile.TemporaryDirectory() as folder:
-        database = Path(folder) / "db.sqlite3"
-
-        async def make() -> None:
-            store = open_store(f"sqlite+aiosqlite:///{database}")
-            await store.migrate()
-            await store.close()
-
-        asyncio.run(make())
-        return database.read_bytes()
-
-
 class Callbacks(RuleBasedStateMachine):
     """The real keeper over a real database, in a world that does anything at any time."""
+
+    #: Makes a database for each example.
+    make: Callable[[], Database]
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.TemporaryDirectory()
         self.asked: dict[str, str] = {}
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
@@ -51,9 +43,8 @@ class Callbacks(RuleBasedStateMachine):
 
     @initialize(mode=st.sampled_from(["technician_first", "customer_first"]), technicians=st.integers(1, 3))
     def begin(self, mode: str, technicians: int) -> None:
-        database = Path(self.folder.name) / "db.sqlite3"
-        database.write_bytes(migrated())
-        self.store = open_store(f"sqlite+aiosqlite:///{database}")
+        self.database = self.make()
+        self.store = open_store(self.database.url)
         self.world = World(store=self.store, mode=mode)
         for n in range(technicians):
             self.world.set_technician(f"700{n}", "busy")
@@ -62,7 +53,7 @@ class Callbacks(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.do(self.store.close())
         self.loop.close()
-        self.folder.cleanup()
+        self.database.drop()
 
     def live(self) -> list[str]:
         return [one.uniqueid for one in self.world.entries if one.uniqueid in self.world.numbers]
@@ -161,8 +152,17 @@ class Callbacks(RuleBasedStateMachine):
             self.do(self.world.check())
 
 
-TestCallbacks = Callbacks.TestCase
-TestCallbacks.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+SETTINGS = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
 pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.mark.parametrize("kind", ["sqlite_files", "server"])
+def test_callbacks(kind: str, filling: Filling, request: pytest.FixtureRequest) -> None:
+    maker: SqliteFiles | PostgresServer = request.getfixturevalue(kind)
+
+    class OnThisDatabase(Callbacks):
+        @staticmethod
+        def make() -> Database:
+            return maker.database(filling)
+
+    run_state_machine_as_test(OnThisDatabase, settings=SETTINGS)

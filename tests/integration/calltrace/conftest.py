@@ -19,9 +19,6 @@ from ivr.evidence.legs import Device, EndedLeg
 from ivr.evidence.ring import EndedCall, Ring
 from ivr.store.engine import Store
 from ivr.tickets.spool import Spool
-from tests.integration.store.conftest import _logs, _threads_end, database, database_away, migrated, store
-
-__all__ = ["_logs", "_threads_end", "database", "database_away", "migrated", "store"]
 
 NOW = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 

@@ -93,7 +93,7 @@ class Kept:
 
     async def rows(self, table: Table) -> list[dict[str, Any]]:
         async with self.store.reading() as unit:
-            return [dict(row) for row in (await unit.execute(select(table))).mappings()]
+            return [dict(row) for row in (await unit.execute(select(table).order_by(*table.primary_key))).mappings()]
 
     async def secrets(self) -> set[str]:
         """The tables in which the caller's number still is."""

@@ -14,10 +14,19 @@ from ivr.announcements.pins import Pins
 from ivr.directory.demo import load_demo
 from ivr.errors import BadInput
 from ivr.store.engine import open_store
+from tests.integration.databases import Database, Filling, SqliteFile
 
 
-def test_a_technician_gets_a_pin_and_nobody_else(tmp_path: Path) -> None:
-    url = f"sqlite+aiosqlite:///{tmp_path}/omnivigil.sqlite3"
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_technician_gets_a_pin_and_nobody_else(
+    tmp_path: Path, kind: str, filling: Filling, request: pytest.FixtureRequest
+) -> None:
+    database: Database = SqliteFile(tmp_path / "omnivigil.sqlite3")
+    given: list[str] = []
+    if kind == "postgresql":
+        database = request.getfixturevalue("server").database(filling)
+        given = ["--database-url", database.url.replace("+asyncpg", "")]
+    url = database.url
 
     async def set_up() -> None:
         store = open_store(url)
@@ -33,8 +42,8 @@ def test_a_technician_gets_a_pin_and_nobody_else(tmp_path: Path) -> None:
         return verdict
 
     def pin(endpoint: str, typed: str) -> BaseException | None:
-        given = CliRunner().invoke(app, ["pin", endpoint, "--state", str(tmp_path)], input=f"{typed}\n{typed}\n")
-        return given.exception
+        arguments = ["pin", endpoint, "--state", str(tmp_path), *given]
+        return CliRunner().invoke(app, arguments, input=f"{typed}\n{typed}\n").exception
 
     asyncio.run(set_up())
     assert asyncio.run(judged("90215")) == "none"
@@ -43,4 +52,6 @@ def test_a_technician_gets_a_pin_and_nobody_else(tmp_path: Path) -> None:
     for endpoint, typed in (("6001", "90215"), ("7001", "1111"), ("7001", "9021x")):
         with pytest.raises(BadInput):
             raise pin(endpoint, typed) or AssertionError
-    assert b"90215" not in (tmp_path / "omnivigil.sqlite3").read_bytes()
+    ((kept,),) = database.sql("SELECT hash FROM technician_pins")
+    assert "90215" not in kept
+    assert (tmp_path / "omnivigil.sqlite3").exists() == (kind == "sqlite")

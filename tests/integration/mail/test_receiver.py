@@ -29,9 +29,6 @@ from ivr.store.engine import Store
 from ivr.tickets import editing
 from ivr.tickets import store as ticket_statements
 from ivr.tickets.ticket import Ticket
-from tests.integration.store.conftest import _logs, _threads_end, database, database_away, migrated, store
-
-__all__ = ["_logs", "_threads_end", "database", "database_away", "migrated", "store"]
 
 NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 DOMAIN = "omnivigil.com"

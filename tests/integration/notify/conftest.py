@@ -1,4 +1,4 @@
-"""An outbox in a real SQLite file, and who receives what is in it, on real sockets."""
+"""An outbox in a real database, and who receives what is in it, on real sockets."""
 
 from __future__ import annotations
 
@@ -27,9 +27,6 @@ from ivr.notify.config import Smtp, Twilio
 from ivr.notify.outbox import Email, Sms, put_email, put_sms
 from ivr.notify.store import Notice
 from ivr.store.engine import Store
-from tests.integration.store.conftest import _logs, _threads_end, database, database_away, migrated, store
-
-__all__ = ["_logs", "_threads_end", "database", "database_away", "migrated", "store"]
 
 SID = "AC" + "0" * 32
 TOKEN = "not-a-secret"

@@ -34,7 +34,7 @@ def now() -> datetime:
 
 
 async def main(database: str, kind: str, target: str, when: str) -> None:
-    store = open_store(f"sqlite+aiosqlite:///{database}")
+    store = open_store(database)
     async with aiohttp.ClientSession() as session:
         sender: SmtpSender | SmsSender
         if kind == "email":

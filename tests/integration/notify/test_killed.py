@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
-import sqlite3
 import sys
 from pathlib import Path
 
@@ -17,16 +17,17 @@ from ivr.notify.sms import SmsSender
 from ivr.notify.smtp import SmtpSender
 from ivr.notify.worker import LEASE_S, Worker
 from ivr.store.engine import Store
+from tests.integration.databases import Database
 from tests.integration.notify.conftest import MailServer, Now, Outbox, TwilioDouble
 
 REPOSITORY = Path(__file__).parents[3]
 
 
-async def killed(database: Path, kind: str, target: str, when: str) -> None:
+async def killed(database: Database, kind: str, target: str, when: str) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(Path(__file__).with_name("doomed.py")),
-        str(database),
+        database.url,
         kind,
         target,
         when,
@@ -44,7 +45,7 @@ async def nothing(_: int, __: str) -> None:
 )
 async def test_an_email_arrives_at_least_once_under_one_name(
     store: Store,
-    database: Path,
+    database: Database,
     now: Now,
     bus: EventBus,
     outbox: Outbox,
@@ -69,7 +70,7 @@ async def test_an_email_arrives_at_least_once_under_one_name(
 @pytest.mark.parametrize(("when", "state"), [("claimed", "leased"), ("begun", "sending"), ("sent", "sending")])
 async def test_a_text_message_leaves_exactly_once(
     store: Store,
-    database: Path,
+    database: Database,
     now: Now,
     bus: EventBus,
     outbox: Outbox,
@@ -97,7 +98,7 @@ async def test_a_text_message_leaves_exactly_once(
 
 async def test_killed_while_twilio_has_it_and_has_not_answered(
     store: Store,
-    database: Path,
+    database: Database,
     now: Now,
     bus: EventBus,
     outbox: Outbox,
@@ -109,7 +110,7 @@ async def test_killed_while_twilio_has_it_and_has_not_answered(
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(Path(__file__).with_name("doomed.py")),
-        str(database),
+        database.url,
         "sms",
         twilio.url,
         "never",
@@ -135,17 +136,16 @@ async def test_the_database_is_lost_between_sending_and_writing_it_down(
     outbox: Outbox,
     twilio: TwilioDouble,
     session: aiohttp.ClientSession,
-    database: Path,
+    database: Database,
 ) -> None:
-    other = sqlite3.connect(database, isolation_level=None)
-    twilio.before_answer = lambda: other.execute("BEGIN IMMEDIATE")
+    away = contextlib.ExitStack()
+    twilio.before_answer = lambda: away.enter_context(database.away())
     sender = SmsSender(twilio.config, session, store, clock=now, public_url=None)
     worker = Worker(store, sender, look=sender.look, clock=now, bus=bus)
     await outbox.sms()
     working = asyncio.create_task(worker.once())
     await asyncio.sleep(1.5)
-    other.execute("ROLLBACK")
-    other.close()
+    away.close()
     await working
     assert (await outbox.only()).state == "sent"
     assert twilio.asked == ["send"]

@@ -320,10 +320,10 @@ class TestWriting:
         assert calls.current("bad") is None
 
     async def test_a_flush_that_is_cancelled_is_repeated(
-        self, calls: CallLog, store: Store, database_away: Away
+        self, calls: CallLog, store: Store, database_held: Away
     ) -> None:
         begin(calls)
-        with database_away():
+        with database_held():
             flushing = asyncio.create_task(calls.flush())
             await asyncio.sleep(0.05)
             flushing.cancel()

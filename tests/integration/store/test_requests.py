@@ -322,9 +322,9 @@ class TestOutage:
             await leave(store, Spool(tmp_path / "file" / "intake"))
 
     async def test_a_call_that_is_torn_down_meanwhile_loses_nothing(
-        self, store: Store, spool: Spool, database_away: Away
+        self, store: Store, spool: Spool, database_held: Away
     ) -> None:
-        with database_away():
+        with database_held():
             leaving = asyncio.create_task(leave(store, spool))
             await asyncio.sleep(0.05)
             leaving.cancel()

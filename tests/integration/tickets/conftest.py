@@ -20,10 +20,9 @@ from ivr.tickets import editing
 from ivr.tickets import store as statements
 from ivr.tickets.clockwork import Clockwork
 from ivr.tickets.ticket import Ticket
-from tests.integration.api.conftest import migrated
-from tests.integration.store.conftest import _logs, _threads_end, database, database_away, store
+from tests.integration.api.conftest import filling
 
-__all__ = ["_logs", "_threads_end", "database", "database_away", "migrated", "store"]
+__all__ = ["filling"]
 
 TORONTO = ZoneInfo("America/Toronto")
 

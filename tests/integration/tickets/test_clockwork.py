@@ -243,10 +243,11 @@ class TestFaults:
 
 async def test_the_due_ones_are_found_by_an_index(desk: Desk) -> None:
     async with desk.store.reading() as unit:
-        plan = await unit.execute(
-            text(
-                "EXPLAIN QUERY PLAN SELECT number, due_at FROM tickets"
-                " WHERE due_at IS NOT NULL AND due_at <= '2026-11-25' ORDER BY due_at LIMIT 50"
-            )
-        )
+        explain = "EXPLAIN QUERY PLAN "
+        if unit.dialect == "postgresql":
+            # Of no rows any plan is as good as another.
+            await unit.execute(text("SET LOCAL enable_seqscan = off"))
+            explain = "EXPLAIN "
+        query = "SELECT number, due_at FROM tickets WHERE due_at IS NOT NULL AND due_at <= '2026-11-25'"
+        plan = await unit.execute(text(f"{explain}{query} ORDER BY due_at LIMIT 50"))
         assert "ix_tickets_due_at" in str(plan.all())

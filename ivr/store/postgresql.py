@@ -1,0 +1,76 @@
+"""Connections to PostgreSQL, and what its errors mean."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import event, exc
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+#: Connections that are kept, and how many more are made when all of them are in use.
+_CONNECTIONS, _MORE = 10, 10
+#: Statements that each connection keeps prepared.
+_PREPARED = 500
+#: A server that does not answer a statement within so many times the patience is away.
+_SILENT = 3
+
+#: Classes of SQLSTATE (PostgreSQL, appendix A) that tell of the server and not of a statement: connection, resources,
+#: operator intervention, system error, configuration file, internal error. A statement that lost a race for a lock, or
+#: met a server that may only read, is as badly off.
+_AWAY = ("08", "53", "57", "58", "F0", "XX", "25006", "40001", "40P01", "55P03")
+
+#: JSON's escape of the one character that PostgreSQL cannot keep; after a backslash it is none.
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def engine(url: str, patience_s: float, *, pooled: bool = True) -> AsyncEngine:
+    """An engine for `url`; without a pool for migrations, whose statements may take their time."""
+    connecting: dict[str, Any] = {
+        "timeout": patience_s,
+        "prepared_statement_cache_size": _PREPARED,
+        "server_settings": {"application_name": "omnivigil", "timezone": "UTC", "jit": "off"},
+    }
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if pooled:
+        connecting["command_timeout"] = patience_s * _SILENT
+        connecting["server_settings"]["lock_timeout"] = f"{round(patience_s * 1000)}ms"
+        pool = {"pool_size": _CONNECTIONS, "max_overflow": _MORE, "pool_timeout": patience_s}
+    made = create_async_engine(
+        url, connect_args=connecting, json_serializer=_to_json, json_deserializer=from_json, **pool
+    )
+
+    @event.listens_for(made.sync_engine, "checkout")
+    def still_there(connection: Any, _: Any, __: Any) -> None:
+        # The driver knows when the server has gone; asking the server would cost a round trip each time.
+        if connection.driver_connection.is_closed():
+            raise exc.DisconnectionError("the server has closed the connection")
+
+    @event.listens_for(made.sync_engine, "before_cursor_execute", retval=True)
+    def keepable(_: Any, __: Any, statement: str, values: Any, ___: Any, many: bool) -> tuple[str, Any]:
+        return statement, [_keepable(row) for row in values] if many else _keepable(values)
+
+    return made
+
+
+def _keepable(values: Any) -> Any:
+    """Texts without the one character that PostgreSQL cannot keep (U+0000); whoever sent it gets the rest."""
+    if any(isinstance(value, str) and "\0" in value for value in values or ()):
+        return tuple(value.replace("\0", "") if isinstance(value, str) else value for value in values)
+    return values
+
+
+def _to_json(value: Any) -> str:
+    return _NUL.sub(rb"\1", to_json(value)).decode()
+
+
+def is_away(error: exc.DBAPIError) -> bool:
+    """Whether an error of the driver tells that the server cannot work now, and nothing of the statement."""
+    native = error.orig.__cause__ if error.orig is not None else None
+    state = getattr(native, "sqlstate", None) or getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(_AWAY)
+    # Without a state it is the driver's own: a closed connection, or a value that no column takes.
+    return error.connection_invalidated or not isinstance(native, ValueError | TypeError)

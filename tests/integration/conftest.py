@@ -1,0 +1,80 @@
+"""What every integration test has: a database of its own, once in SQLite and once in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+
+from ivr import logs
+from ivr.store.engine import Store, open_store
+from tests.integration.databases import Database, Filling, PostgresServer, SqliteFiles, postgres_server
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _logs() -> None:
+    """As in the service; structlog's own default draws each error with every local variable, which takes seconds."""
+    logs.configure()
+
+
+@pytest.fixture(autouse=True)
+async def _threads_end() -> AsyncIterator[None]:
+    """The driver's thread for a database that could not be opened ends by itself, a little later; the loop waits."""
+    yield
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 5)
+
+
+@pytest.fixture(scope="session")
+def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> SqliteFiles:
+    return SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[PostgresServer]:
+    """PostgreSQL, shared by all test processes."""
+    base = tmp_path_factory.getbasetemp()
+    with postgres_server(base if worker_id == "master" else base.parent) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def filling() -> Filling:
+    """No rows."""
+
+    async def nothing(_: Store) -> None: ...
+
+    return Filling(name="empty", fill=nothing)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, filling: Filling) -> Iterator[Database]:
+    makers: dict[str, str] = {"sqlite": "sqlite_files", "postgresql": "server"}
+    # Asked for when it is needed: whoever runs other tests need not wait for a server.
+    maker: SqliteFiles | PostgresServer = request.getfixturevalue(makers[request.param])
+    made = maker.database(filling)
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[Store]:
+    # A file that somebody else holds is away only once patience is at its end; a server says so.
+    patience_s = 0.2 if database.kind == "sqlite" else 2.0
+    opened = open_store(database.url, patience_s=patience_s)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def database_away(database: Database) -> Callable[[], AbstractContextManager[None]]:
+    return database.away
+
+
+@pytest.fixture
+def database_held(database: Database) -> Callable[[], AbstractContextManager[None]]:
+    return database.held
