@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import structlog
@@ -19,6 +20,9 @@ SILENCE_S = 5
 LONGEST_S = 180
 #: A caller who said nothing, or next to nothing, is asked again this often.
 ATTEMPTS = 3
+#: A caller may listen or begin anew this often, and presses a key within so many milliseconds, or has sent it.
+REVIEWS = 6
+REVIEW_MS = 4000
 
 
 async def message(session: AgiSession, context: LineContext) -> None:
@@ -38,6 +42,8 @@ async def message(session: AgiSession, context: LineContext) -> None:
             # The queue or the phones did not lead to a person; a closed desk has told so already.
             await _say(session, context, desk, language, "nobody-answers", call_id)
         recording = await _record(session, context, desk, language, path, call_id)
+        if recording.said_something:
+            recording = await _review(session, context, desk, language, recording, call_id)
     except CallHungUp:
         recording = await asyncio.to_thread(inspect, path)
         if recording.said_something:
@@ -88,6 +94,43 @@ async def _record(
         again = "message-silence" if recording.silent else "message-short"
         await _say(session, context, desk, language, again, call_id)
     return recording
+
+
+async def _review(
+    session: AgiSession, context: LineContext, desk: Desk, language: str, recording: Recording, call_id: str
+) -> Recording:
+    """Let the caller send it, listen to it or record it anew; who does nothing, or hangs up, has sent it.
+
+    What was recorded before is kept until something was said anew.
+    """
+    path, kept = recording.path, recording.path.with_suffix(".before")
+    sound = await context.sounds.of(desk.id, "message-review", language, {})
+    for _ in range(REVIEWS):
+        context.calls.note(call_id, "played", context.clock(), prompts="message-review", language=language)
+        key = await session.get_option(sound, "123", REVIEW_MS)
+        context.calls.note(call_id, "pressed", context.clock(), key=key or "")
+        if key == "2":
+            await session.stream_file(str(path.with_suffix("")), "123#")
+        elif key == "3":
+            await asyncio.to_thread(shutil.copyfile, path, kept)
+            try:
+                await _record(session, context, desk, language, path, call_id)
+            finally:
+                # Also when the caller hangs up meanwhile.
+                recording = await asyncio.to_thread(_better, path, kept)
+        else:
+            break
+    return recording
+
+
+def _better(path: Path, before: Path) -> Recording:
+    """The new recording, or the one before it where nothing was said anew."""
+    anew = inspect(path)
+    if anew.said_something:
+        before.unlink(missing_ok=True)
+        return anew
+    before.replace(path)
+    return inspect(path)
 
 
 async def _enter(

@@ -97,3 +97,17 @@ def trace(
 
     console = Console(highlight=False, width=140)
     asyncio.run(run(console, rate=rate, seconds=seconds, output=output))
+
+
+@app.command()
+def tickets(
+    seconds: Annotated[float, typer.Option(help="How long each server is loaded, each round.")] = 15.0,
+    rounds: Annotated[int, typer.Option(help="Times that each has its turn; medians are printed.")] = 3,
+    running: Annotated[int, typer.Option(help="Tickets with running clocks.")] = 100_000,
+    output: Annotated[Path | None, typer.Option(help="Also write the table here, as Markdown.")] = None,
+) -> None:
+    """Tickets a second through the API beside a bare FastAPI and SQLAlchemy; and finding what is due among many."""
+    from bench.tickets import run
+
+    console = Console(highlight=False, width=140)
+    asyncio.run(run(console, seconds=seconds, rounds=rounds, running=running, output=output))

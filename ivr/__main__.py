@@ -79,6 +79,9 @@ def up(
     desks: Annotated[Path | None, typer.Option(help="Folder of desk files instead of the built-in ones.")] = None,
     recordings: Annotated[Path | None, typer.Option(help="Folder of recorded prompts, which win.")] = None,
     piper: Annotated[list[str] | None, typer.Option(help="Piper voice, as fr=VOICE.onnx.")] = None,
+    transcribe: Annotated[
+        Path | None, typer.Option(help="Folder of a faster-whisper model that writes voice messages down.")
+    ] = None,
     outbound: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Trunk for calls to the outside.")] = None,
     homer: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Homer server that gets copies too.")] = None,
 ) -> None:
@@ -93,10 +96,17 @@ def up(
         desks=desks.resolve() if desks else None,
         recordings=recordings.resolve() if recordings else None,
         piper_models=tuple(_model(text) for text in piper or ()),
+        transcribe=_folder(transcribe, "--transcribe") if transcribe else None,
         outbound=Address.parse(outbound, field="--outbound") if outbound else None,
         homer=Address.parse(homer, field="--homer") if homer else None,
     )
     raise typer.Exit(asyncio.run(run(settings, console)))
+
+
+def _folder(path: Path, field: str) -> Path:
+    if not path.is_dir():
+        raise BadInput(field=field, problem=f"{path} is not a folder", mend="name the folder that holds the model")
+    return path.resolve()
 
 
 def _model(text: str) -> tuple[str, str]:

@@ -60,6 +60,7 @@ from ivr.evidence import legs
 from ivr.evidence.collector import Collector
 from ivr.evidence.ring import Ring
 from ivr.incidents.keeping import Incidents
+from ivr.keeping.erasing import Eraser
 from ivr.mail import receiver
 from ivr.mail import store as mail_statements
 from ivr.mail.taking import MailRoom
@@ -67,6 +68,7 @@ from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
 from ivr.notify import office
 from ivr.notify.config import NoticeConfig
+from ivr.oncall import gaps
 from ivr.oncall.calling import PageCalls
 from ivr.oncall.paging import Paging
 from ivr.prepare import line_secrets, load
@@ -83,6 +85,7 @@ from ivr.tickets.clockwork import Clockwork
 from ivr.tickets.intake import VoiceMessage
 from ivr.tickets.spool import Spool, keep_draining
 from ivr.tickets.unclaimed import Claims, Unclaimed
+from ivr.transcribing.transcriber import Transcriber, program_of
 from ivr.voices import sounds_of
 
 log = structlog.get_logger()
@@ -240,6 +243,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         async with store.unit() as unit:
             await call_statements.close_left_open(unit, at=clock())
         await announcer.load()
+    await gaps.tell_at_start(store, desks, clock())
     collector.start(settings.hep_collector, settings.homer)
     await ami.connect()
     await agi.start()
@@ -261,6 +265,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             Folders.below(settings).traces, traces, timedelta(seconds=settings.clock_shift_s)
         ).run(),
         "recordings": recordings.run(),
+        "erasing": Eraser(store, desks, clock, messages=context.messages, mails=settings.mails).run(),
         "directory": _renew(directory),
         "claims": _claims(settings, context).run(),
         "recovery": _recovery(settings, context).run(),
@@ -270,6 +275,9 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "notices": _notices(settings, context, notices),
         "api": api.serve(),
     }
+    if settings.transcribe is not None:
+        writer = Transcriber(program_of(settings.transcribe), store, bus, clock, messages=context.messages)
+        parts["transcripts"] = writer.run()
     if notices.mail is not None:
         parts["mail"] = receiver.run(_mail_room(settings, context, notices), notices.mail)
     tasks = {asyncio.create_task(part, name=name) for name, part in parts.items()}

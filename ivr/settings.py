@@ -72,6 +72,8 @@ class Settings:
     recordings: Path | None = None
     #: A Piper voice model per language, as in {"fr": "voice.onnx"}.
     piper_models: tuple[tuple[str, str], ...] = ()
+    #: A folder with a faster-whisper model, which writes voice messages down.
+    transcribe: Path | None = None
     #: Only the load generator, whose sequence numbers skip, needs this off.
     strict_rtp: bool = True
 
@@ -88,7 +90,7 @@ class Settings:
             values[name] = Address(**values[name])
         for name in ("outbound", "hep", "homer"):
             values[name] = Address(**values[name]) if values[name] is not None else None
-        for name in ("state", "desks", "recordings"):
+        for name in ("state", "desks", "recordings", "transcribe"):
             values[name] = Path(values[name]) if values[name] is not None else None
         for name in ("rtp", "trunk_hosts"):
             values[name] = tuple(values[name])

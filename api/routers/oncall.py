@@ -14,7 +14,7 @@ from api.services import Services
 from ivr.desk.oncall import OnCall
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput, NotFound
-from ivr.oncall import ical, paging, store
+from ivr.oncall import gaps, ical, paging, store
 from ivr.oncall.rota import Stint, overlap, stints
 from ivr.oncall.store import Emergency
 from ivr.oncall.timetable import kept, timetable
@@ -59,6 +59,13 @@ class PageView(BaseModel):
     name: str | None
 
 
+class GapView(BaseModel):
+    """Nobody is on call, within the next 14 days: the fallback number would be paged."""
+
+    start: AwareDatetime
+    end: AwareDatetime
+
+
 class OnCallView(BaseModel):
     """Who is paged for an emergency that is left now, and when, until somebody takes it."""
 
@@ -68,6 +75,7 @@ class OnCallView(BaseModel):
     timetable: list[PageView]
     rota: list[StintView]
     overrides: list[StintView]
+    gaps: list[GapView]
 
 
 class OnCallQuery(Given):
@@ -143,6 +151,7 @@ async def read_oncall(desk: DeskId, query: Annotated[OnCallQuery, Query()], has:
     async with has.store.reading() as unit:
         line = await paging.line_of(unit, found, duty, at)
         others = await store.overrides(unit, desk, at, at + _AHEAD)
+        left_to_nobody = await gaps.found(unit, found, at)
     pages = [page for page in timetable(duty, line, at) if page.at <= at + _SHOWN]
     rota = stints(duty, found.zone, [stint for _, stint in others], at, at + _AHEAD)
     return OnCallView(
@@ -152,6 +161,7 @@ async def read_oncall(desk: DeskId, query: Annotated[OnCallQuery, Query()], has:
         timetable=[PageView(at=page.at, person=page.person, name=_name(duty, page.person)) for page in pages],
         rota=[_stint(duty, stint) for stint in rota],
         overrides=[_stint(duty, stint, override_id) for override_id, stint in others],
+        gaps=[GapView(start=start, end=end) for start, end in left_to_nobody],
     )
 
 
@@ -169,13 +179,14 @@ async def export_oncall(desk: DeskId, has: Has) -> Response:
 @router.post("/desks/{desk}/oncall/overrides", status_code=201)
 async def add_override(desk: DeskId, given: NewOverride, has: Has, who: Who) -> StintView:
     """Have somebody else on call for a time."""
-    _, duty = _duty(has, desk)
+    found, duty = _duty(has, desk)
     if given.person not in duty.people:
         mend = f"give one of {', '.join(duty.people)}"
         raise BadInput(field="person", problem=f"{given.person} is not among the people on call", mend=mend)
     new = ical.checked(Stint(start=given.start, end=given.end, person=given.person, override=True), field="end")
     async with has.store.unit() as unit:
         override_id = await _add(unit, desk, new, who=who.name, field="start")
+        await gaps.tell(unit, found, has.clock())
     return _stint(duty, new, override_id)
 
 
@@ -184,10 +195,11 @@ async def remove_override(
     desk: DeskId, override_id: Annotated[int, Path(ge=1, le=2**31 - 1)], has: Has, who: Who
 ) -> None:
     """Whoever's turn it is has it again."""
-    _duty(has, desk)
+    found, _ = _duty(has, desk)
     async with has.store.unit() as unit:
         if not await store.remove_override(unit, desk, override_id):
             raise OverrideNotFound(override=override_id)
+        await gaps.tell(unit, found, has.clock())
 
 
 @router.post("/desks/{desk}/oncall/import", status_code=201)
@@ -201,6 +213,7 @@ async def import_overrides(desk: DeskId, given: Calendar, has: Has, who: Who) ->
             if new not in known:
                 override_id = await _add(unit, desk, new, who=who.name, field="ical")
                 added.append(_stint(duty, new, override_id))
+        await gaps.tell(unit, found, has.clock())
     return added
 
 

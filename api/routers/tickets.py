@@ -228,6 +228,7 @@ class VoiceMessageView(BaseModel):
     urgent: bool
     created_at: AwareDatetime
     audio: str = Field(description="Where to listen to it.")
+    transcript: str | None = Field(default=None, description="What a recogniser took it to say, where there is one.")
 
 
 class TicketDetail(TicketView):

@@ -175,6 +175,9 @@ class SpecialDay(_Part):
     reason: Texts | None = None
 
 
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+
 class Department(_Part):
     """One choice of the menu."""
 
@@ -272,6 +275,23 @@ class CallTrace(_Part):
     audio: CallAudio | None = None
 
 
+class Keeping(_Part):
+    """For how many days callers' personal data is kept; then it is erased, and only what happened stays."""
+
+    #: Voice messages' recordings, and their callers' numbers.
+    messages_days: Days = 90
+    #: Who called, what they pressed and heard; numbers of callbacks.
+    calls_days: Days = 365
+    #: The evidence of calls that were reported with *57. What follows is asked of the first desk.
+    traces_days: Days = 365
+    #: What e-mails, text messages and webhooks said, and to whom.
+    notices_days: Days = 90
+    #: E-mails that came in; what they said is on their tickets.
+    mails_days: Days = 365
+    #: Who listened to whose recording.
+    listenings_days: Days = 1095
+
+
 class Menu(_Part):
     """What the keys do."""
 
@@ -311,6 +331,7 @@ class Desk(_Part):
     #: Without it, the reports go to the menu's operator.
     trace: CallTrace | None = None
     queues: dict[Identifier, Queue] = {}
+    keep: Keeping = Keeping()
     announcement: AnnouncementHabits = AnnouncementHabits()
     #: What incidents can touch, named as within a sentence (« la téléphonie »); the status page shows each.
     services: dict[Identifier, Names] = {}

@@ -56,6 +56,24 @@ def stints(duty: OnCall, zone: ZoneInfo, overrides: Sequence[Stint], start: date
     return found
 
 
+def gaps(
+    duty: OnCall, zone: ZoneInfo, overrides: Sequence[Stint], start: datetime, end: datetime
+) -> list[tuple[datetime, datetime]]:
+    """From when to when nobody is on call between `start` and `end`: then the fallback number is paged."""
+    found: list[tuple[datetime, datetime]] = []
+    covered = start
+    known = [one for one in stints(duty, zone, overrides, start, end) if one.person in duty.people]
+    if not duty.turns:
+        known += [one for one in overrides if one.person in duty.people and one.start < end and one.end > start]
+    for one in sorted(known, key=lambda one: one.start):
+        if one.start > covered:
+            found.append((covered, one.start))
+        covered = max(covered, one.end)
+    if covered < end:
+        found.append((covered, end))
+    return found
+
+
 def _turns(duty: OnCall, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Stint]:
     if not duty.turns:
         return

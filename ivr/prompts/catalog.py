@@ -35,6 +35,7 @@ REQUIRED = (
     "message-record",
     "message-silence",
     "message-short",
+    "message-review",
     "message-received",
     "ticket-number",
     "goodbye",

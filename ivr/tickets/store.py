@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -172,6 +172,19 @@ async def ticket_of_message(unit: Unit, key: str) -> int | None:
 async def message_keys(unit: Unit) -> set[str]:
     """The keys of every voice message that has a ticket."""
     return set((await unit.execute(select(t.messages.c.key))).scalars())
+
+
+async def without_transcript(unit: Unit, since: datetime, without: Sequence[int]) -> dict[str, Any] | None:
+    """The oldest recording since then that nobody has written down, but for some."""
+    lacking = t.messages.c.transcript.is_(None) & (t.messages.c.file != "") & t.messages.c.id.not_in(without)
+    query = select(t.messages).where(lacking, t.messages.c.created_at > since).order_by(t.messages.c.id).limit(1)
+    row = (await unit.execute(query)).mappings().one_or_none()
+    return dict(row) if row is not None else None
+
+
+async def put_transcript(unit: Unit, message_id: int, text: str) -> None:
+    """What a message says."""
+    await unit.execute(update(t.messages).where(t.messages.c.id == message_id).values(transcript=text))
 
 
 async def messages(unit: Unit, *, number: int | None = None, message_id: int | None = None) -> list[dict[str, Any]]:

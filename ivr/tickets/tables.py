@@ -104,6 +104,8 @@ messages = Table(
     Column("seconds", Float, nullable=False),
     Column("urgent", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
+    #: What a recogniser took it to say; null without one, or while it listens.
+    Column("transcript", Text),
 )
 
 #: The ledger of each ticket's clocks; see `ivr.tickets.clocks.Span`.

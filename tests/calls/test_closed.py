@@ -41,6 +41,8 @@ async def _leave_message(line: Line, known: Recogniser, number: str, presses: di
         await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
         await call.speak(speech(line, 4))
         await call.press("#")
+        await asyncio.to_thread(hear, known, call.heard, "message-review")
+        await call.press("1")
         assert await call.ended_by_line(30)
     return call
 
@@ -112,6 +114,36 @@ async def test_hanging_up_after_speaking_keeps_the_message(
     record = await asyncio.to_thread(closed_line.ended_call_from, number)
     assert record["result"] == "message"
     assert (await asyncio.to_thread(_ticket, closed_line, number))["department"] == "comptabilite"
+
+
+async def test_a_message_can_be_listened_to_and_begun_anew(
+    closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]
+) -> None:
+    """Who hangs up instead of speaking anew has left the first one."""
+    number = ani()
+    async with RawCall(closed_line.server, NUMBER, number) as call:
+
+        async def heard(prompt: str, times: int = 1, *, whole: bool = False) -> None:
+            await asyncio.to_thread(hear, closed_prompts, call.heard, prompt, whole=whole, times=times)
+
+        await heard("menu")
+        await call.press("4")
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "beep", whole=True)
+        await call.speak(speech(closed_line, 5))
+        await call.press("#")
+        await heard("message-review", whole=True)
+        await call.press("2")
+        await heard("message-review", times=2)
+        # Between the two the caller heard what they had said: a piece of the menu.
+        names = prompts(closed_prompts.recognise(call.heard()))
+        assert "menu" in names[names.index("message-review") :]
+        await call.press("3")
+        await heard("beep", times=2)
+    record = await asyncio.to_thread(closed_line.ended_call_from, number)
+    assert record["result"] == "message"
+    [message] = (await asyncio.to_thread(_ticket, closed_line, number))["messages"]
+    assert 4 < message["seconds"] < 8
+    assert not list((Path(closed_line.state) / "spool" / "messages").glob("*.before"))
 
 
 async def test_silence_is_asked_again(closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]) -> None:

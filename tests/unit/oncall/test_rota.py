@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ivr.desk.oncall import OnCall
 from ivr.errors import BadInput
 from ivr.oncall import ical
-from ivr.oncall.rota import Stint, line_at, overlap, stints
+from ivr.oncall.rota import Stint, gaps, line_at, overlap, stints
 from ivr.oncall.timetable import PROMISE, come, kept, timetable
 
 TORONTO = ZoneInfo("America/Toronto")
@@ -245,3 +245,32 @@ class TestCalendar:
 
 def test_the_first_turn_is_a_date_of_ours() -> None:
     assert duty().first_turn == date(2026, 1, 5)
+
+
+class TestGaps:
+    """No one on call: operations are told, and the fallback number is paged."""
+
+    START, END = local("2026-11-23T00:00"), local("2026-12-07T00:00")
+
+    def test_turns_leave_none(self) -> None:
+        others = [over("luc", "2026-11-25T18:00", "2026-11-26T08:00")]
+        assert gaps(duty(), TORONTO, others, self.START, self.END) == []
+
+    def test_without_turns_whatever_nobody_took(self) -> None:
+        others = [
+            over("annie", "2026-11-22T00:00", "2026-11-25T08:00"),
+            over("luc", "2026-11-25T08:00", "2026-11-30T08:00"),
+            over("zoe", "2026-12-01T08:00", "2026-12-20T08:00"),
+        ]
+        assert gaps(duty(turns=(), fallback="14185550100"), TORONTO, others, self.START, self.END) == [
+            (local("2026-11-30T08:00"), local("2026-12-01T08:00"))
+        ]
+        assert gaps(duty(turns=(), fallback="14185550100"), TORONTO, [], self.START, self.END) == [
+            (self.START, self.END)
+        ]
+
+    def test_who_is_no_longer_among_the_people_is_nobody(self) -> None:
+        others = [over("gone", "2026-11-25T18:00", "2026-11-26T08:00")]
+        assert gaps(duty(), TORONTO, others, self.START, self.END) == [
+            (local("2026-11-25T18:00"), local("2026-11-26T08:00"))
+        ]

@@ -1,0 +1,100 @@
+"""Tells operations when the rota leaves somebody's turn to nobody: at the start, and whenever it is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select
+
+from ivr.desk.schema import Desk
+from ivr.errors import Unavailable
+from ivr.notify.outbox import Email, header_text, put_email
+from ivr.notify.tables import outbox
+from ivr.oncall import store
+from ivr.oncall.rota import gaps
+from ivr.store.engine import Store, Unit
+
+log = structlog.get_logger()
+
+#: Further ahead the rota may still be made.
+AHEAD = timedelta(days=14)
+_AGAIN = timedelta(days=1)
+
+_WORDS = {
+    "fr": {
+        "subject": "{desk} : personne n’est de garde à certains moments",
+        "title": "Pendant les deux prochaines semaines, personne n’est de garde :",
+        "gap": "- du {start:%Y-%m-%d à %H:%M} au {end:%Y-%m-%d à %H:%M}",
+        "fallback": "Une urgence y serait annoncée au numéro de secours, le {fallback}.",
+        "nowhere": "Une urgence n’y serait annoncée à personne : aucun numéro de secours n’est prévu.",
+        "mend": "Pour y remédier : POST /v1/desks/{id}/oncall/overrides, ou la partie « oncall » du fichier du bureau.",
+    },
+    "en": {
+        "subject": "{desk}: nobody is on call at some times",
+        "title": "During the next two weeks nobody is on call:",
+        "gap": "- from {start:%Y-%m-%d at %H:%M} to {end:%Y-%m-%d at %H:%M}",
+        "fallback": "An emergency would be told to the fallback number, {fallback}.",
+        "nowhere": "An emergency would be told to nobody: there is no fallback number.",
+        "mend": "To mend it: POST /v1/desks/{id}/oncall/overrides, or the desk file's oncall part.",
+    },
+}
+
+
+async def found(unit: Unit, desk: Desk, now: datetime) -> list[tuple[datetime, datetime]]:
+    """When nobody is on call, of the time that is looked at."""
+    if desk.oncall is None:
+        return []
+    # By whole days, so that looking twice finds the same.
+    start = now.astimezone(desk.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    others = [stint for _, stint in await store.overrides(unit, desk.id, start, start + AHEAD)]
+    return gaps(desk.oncall, desk.zone, others, start, start + AHEAD)
+
+
+async def tell(unit: Unit, desk: Desk, now: datetime) -> list[tuple[datetime, datetime]]:
+    """Have operations told by e-mail, if there are any, and not of the same ones again within a day; what was found."""
+    there = await found(unit, desk, now)
+    if there:
+        email = _email(desk, there)
+        same = (outbox.c.subject == header_text(email.subject)) & (outbox.c.body == email.body)
+        known = select(outbox.c.id).where(same, outbox.c.created_at > now - _AGAIN).limit(1)
+        if (await unit.execute(known)).first() is None:
+            await put_email(unit, email, at=now)
+    return there
+
+
+async def tell_at_start(database: Store, desks: Mapping[str, Desk], now: datetime) -> None:
+    """The desk file may have been saved with a rota that leaves gaps. Raises nothing: calls come first."""
+    for desk in desks.values():
+        try:
+            async with database.unit() as unit:
+                there = await tell(unit, desk, now)
+        except Unavailable as error:
+            log.warning("the rota was not looked at: the database is away", desk=desk.id, error=str(error))
+        else:
+            if there:
+                log.warning("nobody is on call at some times; the fallback number is used", desk=desk.id)
+
+
+def _email(desk: Desk, there: list[tuple[datetime, datetime]]) -> Email:
+    language = desk.languages[0]
+    words = _WORDS[language]
+    fallback = desk.oncall.fallback if desk.oncall is not None else None
+    facts = {"desk": desk.name, "id": desk.id, "fallback": fallback}
+    lines = [
+        words["title"],
+        *(
+            words["gap"].format(start=start.astimezone(desk.zone), end=end.astimezone(desk.zone))
+            for start, end in there
+        ),
+        "",
+        words["fallback" if fallback else "nowhere"].format(**facts),
+        words["mend"].format(**facts),
+    ]
+    return Email(
+        to=desk.announcement.ops_email or desk.departments[desk.menu.operator].email,
+        subject=words["subject"].format(**facts),
+        body="\n".join(lines) + "\n",
+        language=language,
+    )

@@ -1,0 +1,5 @@
+"""A database."""
+
+from tests.integration.store.conftest import _logs, _threads_end, database, database_away, migrated, store
+
+__all__ = ["_logs", "_threads_end", "database", "database_away", "migrated", "store"]
