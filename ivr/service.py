@@ -95,7 +95,7 @@ _DRAIN_S = 4.0
 #: The directory is read again this often, in seconds, so that what an administrator changed is known to calls.
 _DIRECTORY_S = 30.0
 #: Objects made and not freed that are worth a look for cycles; a call makes some hundreds and few cycles.
-_GC_ALLOCATIONS = 10_000
+_GC_ALLOCATIONS = 50_000
 
 
 @dataclass(kw_only=True)
