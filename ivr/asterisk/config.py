@@ -360,7 +360,7 @@ def _accounts(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
         {
             "name": "service",
             "secret": secrets["ami_service"],
-            "read": "call,agent,dialplan,system,user",
+            "read": "call,agent,system,user",
             "write": "agent,call,originate,reporting",
             "events": SERVICE_EVENTS,
         },
