@@ -506,6 +506,7 @@ def _claims(settings: Settings, context: LineContext) -> Claims:
                 file=found.path.name, seconds=recording.seconds, urgent=found.urgent, number=number, endpoint=None
             ),
             notice=notice_of(desk, found.department),
+            promise=context.promised(desk, found.department, urgent=found.urgent, at=context.clock()),
             bus=context.bus,
         )
         return True

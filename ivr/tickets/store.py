@@ -48,6 +48,27 @@ async def find(unit: Unit, *, intake_key: str | None = None, call_id: str | None
     return None
 
 
+async def of_call(unit: Unit, call_id: str) -> Ticket | None:
+    """The ticket that a call has, or that its message joined."""
+    if (own := await find(unit, call_id=call_id)) is not None:
+        return own
+    joined = select(t.messages.c.ticket_number).where(t.messages.c.call_id == call_id).limit(1).scalar_subquery()
+    return await _one(unit, select(*_COLUMNS).where(t.tickets.c.number == joined))
+
+
+async def of_recent_message(
+    unit: Unit, *, desk: str, department: str, number: str | None, endpoint: str | None, since: datetime
+) -> Ticket | None:
+    """The ticket, while it is open, of the last message that this number left for a department since then, or that this
+    phone left where its number is not known."""
+    message = t.messages.c
+    mine = message.number == number if number is not None else message.endpoint == endpoint
+    left = (message.desk == desk) & (message.department == department) & (message.created_at >= since) & mine
+    last = select(message.ticket_number).join(t.tickets).where(left, t.tickets.c.status.in_(OPEN))
+    last = last.order_by(message.id.desc()).limit(1)
+    return await _one(unit, select(*_COLUMNS).where(t.tickets.c.number == last.scalar_subquery()))
+
+
 async def get(unit: Unit, number: int) -> Ticket | None:
     """A ticket."""
     return await _one(unit, select(*_COLUMNS).where(t.tickets.c.number == number))

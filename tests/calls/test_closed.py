@@ -79,12 +79,15 @@ async def test_emergency_message_becomes_an_urgent_ticket(
 async def test_other_requests_wait_for_the_opening(
     closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]
 ) -> None:
-    """OV-7: 2 leaves an ordinary message, which is not urgent."""
+    """OV-7: 2 leaves a message of normal priority for the next working day, which pages nobody."""
     number = ani()
     call = await _leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "2"})
     assert "message-received" in prompts(closed_prompts.recognise(call.heard()))
     ticket = await asyncio.to_thread(_ticket, closed_line, number)
-    assert ticket["priority"] is None
+    assert (ticket["priority"], ticket["promised_at"]) == ("normale", "2026-11-30T22:00:00Z")
+    assert (
+        closed_line.rows("select id from outbox where kind = 'sms' and ticket_number = ?", int(ticket["number"])) == []
+    )
 
 
 async def test_closed_department_takes_a_message(
