@@ -33,7 +33,7 @@ emergencies = Table(
     Column("merged_into", ForeignKey("emergencies.id", ondelete="CASCADE")),
     #: When the caller left the message: the promise counts from here.
     Column("left_at", Moment, nullable=False),
-    #: Pages that were sent.
+    #: How far the timetable of pages has come.
     Column("pages", Integer, nullable=False),
     Column("notified_at", Moment),
     Column("taken_at", Moment),

@@ -70,6 +70,7 @@ REQUIRED = (
     "trace-in-call",
     "trace-too-many",
     "trace-none-away",
+    "page-away",
     "call-recorded",
     "fallback-queue",
     "fallback-message",
