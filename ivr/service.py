@@ -83,6 +83,7 @@ from ivr.tickets import messages as ticket_messages
 from ivr.tickets import store as ticket_statements
 from ivr.tickets.clockwork import Clockwork
 from ivr.tickets.intake import VoiceMessage
+from ivr.tickets.overdue import Overdue
 from ivr.tickets.spool import Spool, keep_draining
 from ivr.tickets.unclaimed import Claims, Unclaimed
 from ivr.transcribing.transcriber import Transcriber, program_of
@@ -272,6 +273,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "paging": context.paging.run(),
         "page calls": context.page_calls.run(),
         "tickets' clocks": Clockwork(store, desks, calendars, bus, clock).run(),
+        "promises": Overdue(store, desks, calendars, bus, clock).run(),
         "notices": _notices(settings, context, notices),
         "api": api.serve(),
     }

@@ -129,6 +129,15 @@ async def with_clocks(unit: Unit, *, after: int, limit: int) -> dict[int, dateti
     return {row.number: row.due_at for row in rows}
 
 
+async def promised_by(unit: Unit, now: datetime, limit: int) -> list[Ticket]:
+    """Open tickets that nobody answered by when it was promised, of which staff were not told, the oldest first."""
+    ticket, alarm = t.tickets.c, t.ticket_alarms.c
+    told = select(alarm.ticket_number).where(alarm.ticket_number == ticket.number, alarm.clock == "due").exists()
+    late = ticket.promised_at.is_not(None) & (ticket.promised_at <= now) & ticket.answered_at.is_(None)
+    query = select(*_COLUMNS).where(late, ticket.status.in_(OPEN), ~told).order_by(ticket.promised_at).limit(limit)
+    return [Ticket(**row) for row in (await unit.execute(query)).mappings()]
+
+
 async def look_again(unit: Unit, number: int, *, seen: datetime | None, at: datetime | None) -> None:
     """Set when a ticket's clocks are to be looked at, unless that was changed since it was `seen`."""
     column = t.tickets.c.due_at

@@ -135,6 +135,7 @@ ticket_alarms = Table(
     "ticket_alarms",
     metadata,
     Column("ticket_number", ForeignKey("tickets.number", ondelete="CASCADE"), primary_key=True),
+    #: tmr, tr, or due for what whoever left a message was promised
     Column("clock", String(3), primary_key=True),
     Column("level", Integer, primary_key=True),
     #: warning or breach
