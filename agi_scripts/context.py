@@ -35,7 +35,7 @@ from ivr.store.engine import Store
 from ivr.tickets import messages as ticket_messages
 from ivr.tickets.intake import Notice, VoiceMessage
 from ivr.tickets.messages import Receipt
-from ivr.tickets.promise import Promise, promised
+from ivr.tickets.promise import Promise, in_doubt, promised
 from ivr.tickets.spool import Spool
 
 log = structlog.get_logger()
@@ -138,6 +138,10 @@ class LineContext:
     def promised(self, desk: Desk, department: str, *, urgent: bool, at: datetime) -> Promise:
         """What a caller was told who left a message then."""
         return promised(desk.departments[department], self.calendars[desk.id][department], urgent=urgent, at=at)
+
+    def in_doubt(self, desk: Desk, department: str, at: datetime) -> bool:
+        """Whether a message is urgent whose caller could not be asked."""
+        return in_doubt(desk.departments[department], self.calendars[desk.id][department], at)
 
     async def leave_message(
         self,

@@ -13,7 +13,7 @@ from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.callbacks.numbers import Refused, diallable
 from ivr.desk.schema import CallbackRules, Desk
 from ivr.desk.spoken import opening_phrase
-from ivr.errors import Unavailable
+from ivr.errors import OmnivigilError, Unavailable
 from ivr.listenings import store as listenings
 from ivr.oncall import paging, store
 from ivr.oncall.calling import way_to
@@ -45,6 +45,8 @@ class _Page:
     desk: Desk
     language: str
     person: str
+    #: The customer's, as a voice can say it; empty when it is not known.
+    name: str
 
 
 async def page(session: AgiSession, context: LineContext) -> None:
@@ -92,12 +94,17 @@ async def _read(context: LineContext, call_id: int) -> _Page | None:
         desk=desk,
         language=language if language in desk.languages else desk.languages[0],
         person=call.person or "fallback",
+        name=spoken_name(ticket.account_name or ticket.requester_name),
     )
 
 
 async def _ask(session: AgiSession, context: LineContext, found: _Page) -> None:
     await context.page_calls.answered(found.call.id)
-    await _talk(session, context, found)
+    try:
+        await _talk(session, context, found)
+    finally:
+        if found.name:
+            await context.sounds.forget(found.desk.id, "page-from", found.language, {"name": found.name})
     # Else the dialplan tells that there is something.
     await session.set_variable("OV_NEXT", "done")
 
@@ -122,11 +129,10 @@ async def _tell(session: AgiSession, context: LineContext, found: _Page) -> str 
     """Everything there is to hear, as often as need be; 1 or 2, at any moment, or None."""
     left, now = found.emergency.left_at.astimezone(found.desk.zone), context.clock()
     when = opening_phrase(left, now, found.language)
-    name = spoken_name(found.ticket.account_name or found.ticket.requester_name)
-    sounds = [await _sound(context, found, "page-greeting", when=when)]
-    if name:
-        sounds.append(await _sound(context, found, "page-from", name=name))
-    elif found.emergency.number:
+    sounds = await _spoken(context, found, "page-greeting", when=when)
+    named = await _spoken(context, found, "page-from", name=found.name) if found.name else []
+    sounds += named
+    if not named and found.emergency.number:
         sounds.append(await _sound(context, found, "page-number"))
         sounds += [await _sound(context, found, f"digit-{digit}") for digit in found.emergency.number[-10:]]
     recording = context.recording(found.recording)
@@ -225,6 +231,15 @@ async def _called_back(context: LineContext, found: _Page) -> None:
 
 async def _sound(context: LineContext, found: _Page, prompt: str, **variables: str) -> str:
     return await context.sounds.of(found.desk.id, prompt, found.language, variables)
+
+
+async def _spoken(context: LineContext, found: _Page, prompt: str, **variables: str) -> list[str]:
+    """A prompt that is spoken for this call; nothing when the voice fails: the message is heard all the same."""
+    try:
+        return [await _sound(context, found, prompt, **variables)]
+    except (TimeoutError, OmnivigilError, OSError) as error:
+        log.error("a page call goes on without a prompt", prompt=prompt, error=str(error))
+        return []
 
 
 async def _say(session: AgiSession, context: LineContext, found: _Page, prompt: str) -> None:

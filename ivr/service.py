@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -494,21 +494,24 @@ def _claims(settings: Settings, context: LineContext) -> Claims:
             return False
         number = normalise(found.number, desk.region)
         call = context.calls.call_of(found.uniqueid)
+        written = datetime.fromtimestamp((await asyncio.to_thread(found.path.stat)).st_mtime, UTC)
+        at = written + timedelta(seconds=settings.clock_shift_s)
+        urgent = found.urgent if found.urgent is not None else context.in_doubt(desk, found.department, at)
         await ticket_messages.leave_message(
             context.store,
             context.spool,
             key=found.path.stem,
-            at=context.clock(),
+            at=at,
             desk=desk.id,
             department=found.department,
             language=found.language,
             call_id=call.id if call is not None else None,
             identity=context.directory.identify(number, None),
             message=VoiceMessage(
-                file=found.path.name, seconds=recording.seconds, urgent=found.urgent, number=number, endpoint=None
+                file=found.path.name, seconds=recording.seconds, urgent=urgent, number=number, endpoint=None
             ),
             notice=notice_of(desk, found.department),
-            promise=context.promised(desk, found.department, urgent=found.urgent, at=context.clock()),
+            promise=context.promised(desk, found.department, urgent=urgent, at=at),
             bus=context.bus,
         )
         return True

@@ -23,6 +23,14 @@ class Promise:
 NO_PROMISE = Promise()
 
 
+def in_doubt(department: Department, calendar: Calendar, at: datetime) -> bool:
+    """Whether a message is an emergency whose caller, who left it at `at`, could not be asked: the menu was away.
+
+    Where emergencies are taken out of hours, it is one: whoever has none is not harmed by being called back.
+    """
+    return department.closed == "emergency" and not calendar.is_open(at)
+
+
 def promised(department: Department, calendar: Calendar, *, urgent: bool, at: datetime) -> Promise:
     """What was told to a caller who left a message at `at`, which is aware.
 

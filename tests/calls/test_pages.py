@@ -21,6 +21,7 @@ from tests.calls.conftest import registered
 from tests.calls.line import Line, free_ports, hear, prompts, running_line, wait_for
 from tests.calls.test_callbacks_restart import kill
 from tests.calls.test_closed import NUMBER, speech
+from tests.calls.test_faults import service_killed
 
 SATURDAY = "2026-11-28T02:00:00-05:00"
 #: Phones of the demo directory that have the numbers of those on call here; the manager has a mobile phone.
@@ -245,6 +246,31 @@ async def test_an_expensive_number_is_not_dialled(
     await asyncio.to_thread(act)
     assert emergency(line, ticket)["taken_by"] == "responsable"
     assert costly.rung() == 0
+
+
+async def test_ov7_what_is_left_at_night_while_the_service_is_away_is_paged_when_it_is_back(
+    line: Line, phones: PhoneFarm, known: Recogniser
+) -> None:
+    """Nobody could be asked whether it is an emergency: in doubt it is one."""
+    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=1))
+    with service_killed(line):
+        async with RawCall(line.server, NUMBER, "14185550177") as call:
+            await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
+            await call.speak(speech(line, 4))
+            await call.press("#")
+            await asyncio.to_thread(hear, known, call.heard, "fallback-received")
+
+    def act() -> None:
+        page = annie.wait_ringing(90)
+        page.wait_heard("page-keys", timeout_s=45)
+        page.press("1")
+        page.wait_heard("page-taken-connect", timeout_s=45)
+        page.hang_up()
+
+    await asyncio.to_thread(act)
+    [(ticket, urgent)] = line.rows("select ticket_number, urgent from messages where number = '14185550177'")
+    assert urgent
+    assert emergency(line, str(ticket))["taken_by"] == "annie"
 
 
 async def test_the_service_dies_while_the_phone_rings(

@@ -6,7 +6,7 @@ import pytest
 
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
-from ivr.tickets.promise import NO_PROMISE, Promise, promised
+from ivr.tickets.promise import NO_PROMISE, Promise, in_doubt, promised
 from tests.unit.tickets.conftest import local
 
 
@@ -39,6 +39,19 @@ class TestPromised:
     def test_ov8_where_nobody_was_asked_no_priority_is_guessed(self, omnivigil: Desk, calendar: Calendar) -> None:
         found = promised(omnivigil.departments["ventes"], calendar, urgent=False, at=local("2026-11-25T22:00"))
         assert found == Promise(until=local("2026-11-26T17:00"))
+
+    @pytest.mark.parametrize(
+        ("department", "at", "urgent"),
+        [
+            ("support", "2026-11-25T16:59:59", False),
+            ("support", "2026-11-25T17:00", True),
+            ("ventes", "2026-11-25T17:00", False),
+        ],
+    )
+    def test_ov7_who_could_not_be_asked_at_night_has_an_emergency(
+        self, omnivigil: Desk, calendar: Calendar, department: str, at: str, urgent: bool
+    ) -> None:
+        assert in_doubt(omnivigil.departments[department], calendar, local(at)) is urgent
 
     def test_a_naive_moment_is_refused(self, omnivigil: Desk, calendar: Calendar) -> None:
         at = local("2026-11-25T22:00").replace(tzinfo=None)
