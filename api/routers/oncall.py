@@ -16,6 +16,7 @@ from ivr.desk.oncall import OnCall
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput, NotFound
 from ivr.oncall import gaps, ical, paging, store
+from ivr.oncall.paging import EmergencyNotFound
 from ivr.oncall.rota import Stint, overlap, stints
 from ivr.oncall.store import Emergency
 from ivr.oncall.timetable import kept, timetable
@@ -132,6 +133,26 @@ class EmergencyView(BaseModel):
     called_back_at: AwareDatetime | None
     called_back_by: str | None
     in_time: bool | None = Field(description="Taken within 30 minutes; null while that may still be.")
+    late_at: AwareDatetime | None = Field(description="When operations were told that nobody had taken it in time.")
+
+
+class PageCallView(BaseModel):
+    """One ringing of one person; without a person, of the fallback number."""
+
+    nth: int
+    person: str | None
+    state: Literal["due", "dialling", "ended"]
+    outcome: str | None = Field(description="taken, passed, no-key, no-answer, busy, refused, failed, …")
+    due_at: AwareDatetime
+    dialled_at: AwareDatetime | None
+    answered_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+
+
+class EmergencyDetail(EmergencyView):
+    """With the calls to whoever is on call."""
+
+    calls: list[PageCallView]
 
 
 class MonthView(BaseModel):
@@ -259,6 +280,18 @@ async def list_emergencies(desk: DeskId, query: Annotated[MonthQuery, Query()], 
         slowest_s=max(taken, default=None),
         items=[_emergency(one, now) for one in found],
     )
+
+
+@router.get("/emergencies/{emergency_id}")
+async def read_emergency(emergency_id: EmergencyId, has: Has) -> EmergencyDetail:
+    """An emergency, and who was rung for it; for one that was merged into another, what became of that one."""
+    async with has.store.reading() as unit:
+        found = await store.get(unit, emergency_id)
+        if found is None:
+            raise EmergencyNotFound(emergency=emergency_id)
+        calls = await store.page_calls(unit, found.merged_into or found.id)
+    facts = _emergency(found, has.clock()).model_dump()
+    return EmergencyDetail(**facts, calls=[PageCallView(**vars(call)) for call in calls])
 
 
 @router.post("/emergencies/{emergency_id}/{step}")

@@ -20,8 +20,9 @@ from ivr.desk.schema import Desk
 from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput, NotFound, Unavailable
 from ivr.events import EventBus
-from ivr.notify.outbox import Sms, put_sms
+from ivr.notify.outbox import Sms, put_email, put_sms
 from ivr.oncall import store
+from ivr.oncall.late import is_late, late_email
 from ivr.oncall.rota import line_at
 from ivr.oncall.store import Emergency
 from ivr.oncall.timetable import LASTS, Page, brought_forward, come, timetable
@@ -84,6 +85,8 @@ class Paging:
         for emergency in waiting:
             try:
                 sent += await self._page(emergency, now)
+                if is_late(emergency, now):
+                    await self._tell_late(emergency.id, now)
             except Unavailable:
                 raise
             except Exception:
@@ -118,6 +121,20 @@ class Paging:
             if due:
                 unit.afterwards(lambda: self._bus.publish("emergency.paged", now, _facts(emergency)))
         return len(due)
+
+    async def _tell_late(self, emergency_id: int, now: datetime) -> None:
+        async with self._store.unit() as unit:
+            emergency = await store.lock(unit, emergency_id)
+            if emergency is None or not is_late(emergency, now):
+                return
+            ticket = await editing.get(unit, emergency.ticket_number)
+            await store.change(unit, emergency.id, {"late_at": now})
+            await put_email(unit, late_email(self._desks[emergency.desk], emergency, ticket), at=now)
+            told = {"emergency": emergency.id, "pages": emergency.pages}
+            await tickets.add_event(
+                unit, ticket.number, at=now, who=ONCALL, kind="emergency-late", changes=told, version=ticket.version
+            )
+            unit.afterwards(lambda: self._bus.publish("emergency.late", now, _facts(emergency)))
 
     async def pass_on(self, emergency_id: int, person: str | None) -> None:
         """Whoever was rung cannot take it: the next in line who has not said so too is paged now, unless somebody is

@@ -40,6 +40,8 @@ emergencies = Table(
     Column("taken_by", String(100)),
     Column("called_back_at", Moment),
     Column("called_back_by", String(100)),
+    #: When operations were told that nobody had taken it in time.
+    Column("late_at", Moment),
     Index("ix_emergencies_desk_left_at", "desk", "left_at"),
 )
 

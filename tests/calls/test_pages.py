@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,16 @@ async def leaves_message(line: Line, known: Recogniser, number: str) -> str:
         await asyncio.to_thread(hear, known, call.heard, "message-received-urgent")
     found = line.api("GET", "/v1/calls", params={"ani": number, "limit": 1})["items"]
     return str(line.api("GET", f"/v1/calls/{found[0]['id']}")["ticket"]["number"])
+
+
+@contextmanager
+def database_held(line: Line) -> Iterator[None]:
+    """Nobody can write, as on a disk that hangs."""
+    file = f"{line.state}/omnivigil.sqlite3"
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=20)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield
+        database.execute("ROLLBACK")
 
 
 def spoken_now(line: Line, prompt: str) -> Sound:
@@ -271,6 +283,25 @@ async def test_ov7_what_is_left_at_night_while_the_service_is_away_is_paged_when
     [(ticket, urgent)] = line.rows("select ticket_number, urgent from messages where number = '14185550177'")
     assert urgent
     assert emergency(line, str(ticket))["taken_by"] == "annie"
+
+
+async def test_the_database_is_away_when_it_is_taken(
+    line: Line, phones: PhoneFarm, known: Recogniser, ani: Callable[[], str]
+) -> None:
+    """Whoever takes it is told the truth, and it is noted as soon as it can be."""
+    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=1))
+    ticket = await leaves_message(line, known, ani())
+
+    def act() -> None:
+        page = rung(annie)
+        page.wait_heard("page-keys", timeout_s=45)
+        with database_held(line):
+            page.press("1")
+            page.wait_heard("page-not-noted", timeout_s=45)
+            assert emergency(line, ticket)["taken_at"] is None
+        wait_for(lambda: emergency(line, ticket)["taken_by"] == "annie", "its taking", 30)
+
+    await asyncio.to_thread(act)
 
 
 async def test_the_service_dies_while_the_phone_rings(

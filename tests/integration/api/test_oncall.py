@@ -154,6 +154,14 @@ class TestEmergencies:
         assert ticket["status"] == "in-progress"
         assert [one["kind"] for one in ticket["history"]][-2:] == ["changed", "called-back"]
 
+    async def test_who_was_rung_for_it(self, line: Line, client: httpx.AsyncClient) -> None:
+        await emergency(line, 1)
+        [one] = (await client.get("/v1/desks/omnivigil/emergencies")).json()["items"]
+        found = (await client.get(f"/v1/emergencies/{one['id']}")).json()
+        assert [(call["person"], call["state"], call["outcome"]) for call in found["calls"]] == [("luc", "due", None)]
+        assert (found["ticket"], found["late_at"]) == (one["ticket"], None)
+        refused(await client.get("/v1/emergencies/999"), 404)
+
     async def test_what_is_not_there_or_not_known(self, client: httpx.AsyncClient) -> None:
         refused(await client.post("/v1/emergencies/999/taken", json={}), 404)
         refused(await client.post("/v1/emergencies/999/lost", json={}), 422, field="step")
