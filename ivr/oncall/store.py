@@ -33,6 +33,7 @@ class Emergency:
     taken_by: str | None
     called_back_at: datetime | None
     called_back_by: str | None
+    late_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
