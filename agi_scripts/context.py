@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from ivr.store.engine import Store
 from ivr.tickets import messages as ticket_messages
 from ivr.tickets.intake import Notice, VoiceMessage
 from ivr.tickets.messages import Receipt
+from ivr.tickets.promise import Promise, in_doubt, promised
 from ivr.tickets.spool import Spool
 
 log = structlog.get_logger()
@@ -133,6 +135,14 @@ class LineContext:
         if known != language and not (known is None and language == self.desks[call.desk].languages[0]):
             self.aside(self.directory.remember_language(call.ani, language), f"language of call {call_id}")
 
+    def promised(self, desk: Desk, department: str, *, urgent: bool, at: datetime) -> Promise:
+        """What a caller was told who left a message then."""
+        return promised(desk.departments[department], self.calendars[desk.id][department], urgent=urgent, at=at)
+
+    def in_doubt(self, desk: Desk, department: str, at: datetime) -> bool:
+        """Whether a message is urgent whose caller could not be asked."""
+        return in_doubt(desk.departments[department], self.calendars[desk.id][department], at)
+
     async def leave_message(
         self,
         *,
@@ -160,6 +170,7 @@ class LineContext:
                 file=recording.path.name, seconds=recording.seconds, urgent=urgent, number=number, endpoint=endpoint
             ),
             notice=notice_of(desk, department),
+            promise=self.promised(desk, department, urgent=urgent, at=self.clock()),
             bus=self.bus,
         )
 

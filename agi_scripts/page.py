@@ -10,9 +10,11 @@ import structlog
 
 from agi_scripts.context import LineContext
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
-from ivr.desk.schema import Desk
+from ivr.callbacks.numbers import Refused, diallable
+from ivr.desk.schema import CallbackRules, Desk
 from ivr.desk.spoken import opening_phrase
-from ivr.errors import Unavailable
+from ivr.errors import OmnivigilError, Unavailable
+from ivr.listenings import store as listenings
 from ivr.oncall import paging, store
 from ivr.oncall.calling import way_to
 from ivr.oncall.store import Emergency, PageCall
@@ -38,15 +40,19 @@ class _Page:
     emergency: Emergency
     ticket: Ticket
     recording: str | None
+    #: The registered phone that the message came from.
+    endpoint: str | None
     desk: Desk
     language: str
     person: str
+    #: The customer's, as a voice can say it; empty when it is not known.
+    name: str
 
 
 async def page(session: AgiSession, context: LineContext) -> None:
     """Arguments: `ask` on the channel of whoever is on call, `connected` on the customer's; and the page call's id.
 
-    Tells the dialplan by OV_NEXT whom to dial when the one on call wants to talk to the customer at once.
+    Tells the dialplan by OV_WAY and OV_WHOM whom to dial when the one on call wants to talk to the customer at once.
     """
     what, call_id = session.args[0], int(session.args[1])
     try:
@@ -62,7 +68,7 @@ async def page(session: AgiSession, context: LineContext) -> None:
         if what == "ask":
             context.aside(context.page_calls.ended(call_id, "no-key"), f"end of page call {call_id}")
     except Exception:
-        # The next page comes; what was taken is taken.
+        # The dialplan tells that there is an emergency, and the next page comes; what was taken is taken.
         log.exception("page call failed", call=call_id)
 
 
@@ -84,14 +90,26 @@ async def _read(context: LineContext, call_id: int) -> _Page | None:
         emergency=emergency,
         ticket=ticket,
         recording=messages[0]["file"] if messages else None,
+        endpoint=messages[0]["endpoint"] if messages else None,
         desk=desk,
         language=language if language in desk.languages else desk.languages[0],
         person=call.person or "fallback",
+        name=spoken_name(ticket.account_name or ticket.requester_name),
     )
 
 
 async def _ask(session: AgiSession, context: LineContext, found: _Page) -> None:
     await context.page_calls.answered(found.call.id)
+    try:
+        await _talk(session, context, found)
+    finally:
+        if found.name:
+            await context.sounds.forget(found.desk.id, "page-from", found.language, {"name": found.name})
+    # Else the dialplan tells that there is something.
+    await session.set_variable("OV_NEXT", "done")
+
+
+async def _talk(session: AgiSession, context: LineContext, found: _Page) -> None:
     if found.emergency.taken_at is not None:
         await _say(session, context, found, "page-other")
         await context.page_calls.ended(found.call.id, "not-needed")
@@ -100,7 +118,7 @@ async def _ask(session: AgiSession, context: LineContext, found: _Page) -> None:
     if key == "1":
         await _take(session, context, found)
     elif key == "2":
-        await context.paging.pass_on(found.emergency.id)
+        await context.paging.pass_on(found.emergency.id, found.call.person)
         await context.page_calls.ended(found.call.id, "passed")
         await _say(session, context, found, "page-passed")
     else:
@@ -111,14 +129,15 @@ async def _tell(session: AgiSession, context: LineContext, found: _Page) -> str 
     """Everything there is to hear, as often as need be; 1 or 2, at any moment, or None."""
     left, now = found.emergency.left_at.astimezone(found.desk.zone), context.clock()
     when = opening_phrase(left, now, found.language)
-    name = spoken_name(found.ticket.account_name or found.ticket.requester_name)
-    sounds = [await _sound(context, found, "page-greeting", when=when)]
-    if name:
-        sounds.append(await _sound(context, found, "page-from", name=name))
-    elif found.emergency.number:
+    sounds = await _spoken(context, found, "page-greeting", when=when)
+    named = await _spoken(context, found, "page-from", name=found.name) if found.name else []
+    sounds += named
+    if not named and found.emergency.number:
         sounds.append(await _sound(context, found, "page-number"))
         sounds += [await _sound(context, found, f"digit-{digit}") for digit in found.emergency.number[-10:]]
     recording = context.recording(found.recording)
+    if recording is not None:
+        await _note_listening(context, found)
     sounds.append(recording or await _sound(context, found, "page-no-recording"))
     keys = await _sound(context, found, "page-keys")
     for _ in range(_TIMES):
@@ -148,13 +167,43 @@ async def _take(session: AgiSession, context: LineContext, found: _Page) -> None
         await context.page_calls.ended(found.call.id, "not-needed")
         await _say(session, context, found, "page-other")
         return
-    number = found.emergency.number
-    way = way_to(number, context.directory.book, trunk=context.trunk) if number else None
+    way = _way_back(context, found)
     if way is None:
         await _say(session, context, found, "page-taken")
     elif await session.get_option(await _sound(context, found, "page-taken-connect"), "1", _WAIT_MS) == "1":
         await _say(session, context, found, "page-connecting")
-        await session.set_variable("OV_NEXT", ",".join(way))
+        await session.set_variable("OV_WAY", way[0])
+        await session.set_variable("OV_WHOM", way[1])
+
+
+def _way_back(context: LineContext, found: _Page) -> tuple[str, str] | None:
+    """How the customer is dialled: the phone that they called from, or their number. None where it may not be: whoever
+    calls says what their number is, and an expensive one is toll fraud."""
+    book, number = context.directory.book, found.emergency.number
+    if found.endpoint is not None and book.endpoint(found.endpoint) is not None:
+        return "phone", found.endpoint
+    if number is None:
+        return None
+    way = way_to(number, book, trunk=context.trunk)
+    if way is None or way[0] == "phone":
+        return way
+    rules = next((queue.callback for queue in found.desk.queues.values() if queue.callback), CallbackRules())
+    own = {dialled for desk in context.desks.values() for dialled in desk.dialled}
+    allowed = diallable(number, region=found.desk.region, allowed=rules.regions, own=own)
+    if isinstance(allowed, Refused):
+        log.warning("a customer's number is not dialled", emergency=found.emergency.id, reason=allowed.reason)
+        return None
+    return way[0], allowed
+
+
+async def _note_listening(context: LineContext, found: _Page) -> None:
+    """Who listens is noted; the emergency is heard all the same."""
+    subject = str(found.emergency.message_id)
+    try:
+        async with context.store.unit() as unit:
+            await listenings.note(unit, kind="message", subject=subject, who=found.person, at=context.clock())
+    except Unavailable as error:
+        log.error("a listening was not noted", message=subject, who=found.person, error=str(error))
 
 
 async def _taken(context: LineContext, found: _Page) -> bool:
@@ -182,6 +231,15 @@ async def _called_back(context: LineContext, found: _Page) -> None:
 
 async def _sound(context: LineContext, found: _Page, prompt: str, **variables: str) -> str:
     return await context.sounds.of(found.desk.id, prompt, found.language, variables)
+
+
+async def _spoken(context: LineContext, found: _Page, prompt: str, **variables: str) -> list[str]:
+    """A prompt that is spoken for this call; nothing when the voice fails: the message is heard all the same."""
+    try:
+        return [await _sound(context, found, prompt, **variables)]
+    except (TimeoutError, OmnivigilError, OSError) as error:
+        log.error("a page call goes on without a prompt", prompt=prompt, error=str(error))
+        return []
 
 
 async def _say(session: AgiSession, context: LineContext, found: _Page, prompt: str) -> None:

@@ -170,7 +170,14 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
         },
         tracing={
             (what, language): sounds.fixed(main.id, what, language)
-            for what in ("trace-received", "trace-reference", "trace-follow-up", "trace-none-away", "call-recorded")
+            for what in (
+                "trace-received",
+                "trace-reference",
+                "trace-follow-up",
+                "trace-none-away",
+                "call-recorded",
+                "page-away",
+            )
             for language in main.languages
         },
         not_allowed=sounds.fixed(main.id, "not-allowed", main.languages[0]),

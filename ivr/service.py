@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -83,6 +83,7 @@ from ivr.tickets import messages as ticket_messages
 from ivr.tickets import store as ticket_statements
 from ivr.tickets.clockwork import Clockwork
 from ivr.tickets.intake import VoiceMessage
+from ivr.tickets.overdue import Overdue
 from ivr.tickets.spool import Spool, keep_draining
 from ivr.tickets.unclaimed import Claims, Unclaimed
 from ivr.transcribing.transcriber import Transcriber, program_of
@@ -95,7 +96,7 @@ _DRAIN_S = 4.0
 #: The directory is read again this often, in seconds, so that what an administrator changed is known to calls.
 _DIRECTORY_S = 30.0
 #: Objects made and not freed that are worth a look for cycles; a call makes some hundreds and few cycles.
-_GC_ALLOCATIONS = 10_000
+_GC_ALLOCATIONS = 50_000
 
 
 @dataclass(kw_only=True)
@@ -272,6 +273,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "paging": context.paging.run(),
         "page calls": context.page_calls.run(),
         "tickets' clocks": Clockwork(store, desks, calendars, bus, clock).run(),
+        "promises": Overdue(store, desks, calendars, bus, clock).run(),
         "notices": _notices(settings, context, notices),
         "api": api.serve(),
     }
@@ -492,20 +494,24 @@ def _claims(settings: Settings, context: LineContext) -> Claims:
             return False
         number = normalise(found.number, desk.region)
         call = context.calls.call_of(found.uniqueid)
+        written = datetime.fromtimestamp((await asyncio.to_thread(found.path.stat)).st_mtime, UTC)
+        at = written + timedelta(seconds=settings.clock_shift_s)
+        urgent = found.urgent if found.urgent is not None else context.in_doubt(desk, found.department, at)
         await ticket_messages.leave_message(
             context.store,
             context.spool,
             key=found.path.stem,
-            at=context.clock(),
+            at=at,
             desk=desk.id,
             department=found.department,
             language=found.language,
             call_id=call.id if call is not None else None,
             identity=context.directory.identify(number, None),
             message=VoiceMessage(
-                file=found.path.name, seconds=recording.seconds, urgent=found.urgent, number=number, endpoint=None
+                file=found.path.name, seconds=recording.seconds, urgent=urgent, number=number, endpoint=None
             ),
             notice=notice_of(desk, found.department),
+            promise=context.promised(desk, found.department, urgent=urgent, at=at),
             bus=context.bus,
         )
         return True

@@ -13,7 +13,7 @@ from ivr.calls import store
 from ivr.calls.call import Call
 from ivr.calls.view import summary
 from ivr.errors import NotFound, Unavailable
-from ivr.tickets.store import find, open_tickets
+from ivr.tickets.store import of_call, open_tickets
 
 router = APIRouter(tags=["calls"])
 
@@ -142,7 +142,7 @@ async def read_call(call_id: Annotated[str, Path(max_length=40)], has: Has) -> C
     tickets: list[TicketBrief] | None = None
     try:
         async with has.store.reading() as unit:
-            own = await find(unit, call_id=call_id)
+            own = await of_call(unit, call_id)
             of_customer = await open_tickets(unit, customer["id"]) if customer else []
     except Unavailable:
         # Whoever answers a call must know who calls, also while the database is away.

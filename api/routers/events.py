@@ -32,8 +32,9 @@ async def events(
     has: Has, last_event_id: Annotated[str | None, Header(description="The last event you have got.")] = None
 ) -> StreamingResponse:
     """Events from now on: call.started, call.queued, call.answered, call.ended, ticket.created, ticket.updated,
-    ticket.alarm, emergency.paged, emergency.taken, emergency.called-back, member.changed, announcement.changed,
-    callback.accepted, callback.waiting, callback.dialling, callback.connected and one for each of their ends.
+    ticket.alarm, emergency.paged, emergency.taken, emergency.late, emergency.called-back, member.changed,
+    announcement.changed, callback.accepted, callback.waiting, callback.dialling, callback.connected and one for each
+    of their ends,
     notice.sent, notice.delivered, notice.refused, notice.unknown, notice.dead, notice.retried.
 
     With Last-Event-ID, first those that were missed. When they are no longer kept, or the service was started

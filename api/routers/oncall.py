@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
@@ -15,6 +16,7 @@ from ivr.desk.oncall import OnCall
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput, NotFound
 from ivr.oncall import gaps, ical, paging, store
+from ivr.oncall.paging import EmergencyNotFound
 from ivr.oncall.rota import Stint, overlap, stints
 from ivr.oncall.store import Emergency
 from ivr.oncall.timetable import kept, timetable
@@ -51,19 +53,35 @@ class StintView(BaseModel):
     override: bool
 
 
+class GapView(BaseModel):
+    """Nobody is on call, within the next 14 days: the fallback number would be paged."""
+
+    start: AwareDatetime
+    end: AwareDatetime
+
+
+class RotaView(BaseModel):
+    """What a change of the rota leaves; operations are told of its gaps by e-mail."""
+
+    gaps: list[GapView]
+
+
+class AddedView(StintView, RotaView):
+    """An override that was entered."""
+
+
+class ImportView(RotaView):
+    """The overrides that were entered; what was there already is not among them."""
+
+    added: list[StintView]
+
+
 class PageView(BaseModel):
     """A page that would be sent; without a person to the fallback number."""
 
     at: AwareDatetime
     person: str | None
     name: str | None
-
-
-class GapView(BaseModel):
-    """Nobody is on call, within the next 14 days: the fallback number would be paged."""
-
-    start: AwareDatetime
-    end: AwareDatetime
 
 
 class OnCallView(BaseModel):
@@ -115,6 +133,26 @@ class EmergencyView(BaseModel):
     called_back_at: AwareDatetime | None
     called_back_by: str | None
     in_time: bool | None = Field(description="Taken within 30 minutes; null while that may still be.")
+    late_at: AwareDatetime | None = Field(description="When operations were told that nobody had taken it in time.")
+
+
+class PageCallView(BaseModel):
+    """One ringing of one person; without a person, of the fallback number."""
+
+    nth: int
+    person: str | None
+    state: Literal["due", "dialling", "ended"]
+    outcome: str | None = Field(description="taken, passed, no-key, no-answer, busy, refused, failed, …")
+    due_at: AwareDatetime
+    dialled_at: AwareDatetime | None
+    answered_at: AwareDatetime | None
+    ended_at: AwareDatetime | None
+
+
+class EmergencyDetail(EmergencyView):
+    """With the calls to whoever is on call."""
+
+    calls: list[PageCallView]
 
 
 class MonthView(BaseModel):
@@ -161,7 +199,7 @@ async def read_oncall(desk: DeskId, query: Annotated[OnCallQuery, Query()], has:
         timetable=[PageView(at=page.at, person=page.person, name=_name(duty, page.person)) for page in pages],
         rota=[_stint(duty, stint) for stint in rota],
         overrides=[_stint(duty, stint, override_id) for override_id, stint in others],
-        gaps=[GapView(start=start, end=end) for start, end in left_to_nobody],
+        gaps=_gaps(left_to_nobody),
     )
 
 
@@ -177,7 +215,7 @@ async def export_oncall(desk: DeskId, has: Has) -> Response:
 
 
 @router.post("/desks/{desk}/oncall/overrides", status_code=201)
-async def add_override(desk: DeskId, given: NewOverride, has: Has, who: Who) -> StintView:
+async def add_override(desk: DeskId, given: NewOverride, has: Has, who: Who) -> AddedView:
     """Have somebody else on call for a time."""
     found, duty = _duty(has, desk)
     if given.person not in duty.people:
@@ -186,24 +224,25 @@ async def add_override(desk: DeskId, given: NewOverride, has: Has, who: Who) -> 
     new = ical.checked(Stint(start=given.start, end=given.end, person=given.person, override=True), field="end")
     async with has.store.unit() as unit:
         override_id = await _add(unit, desk, new, who=who.name, field="start")
-        await gaps.tell(unit, found, has.clock())
-    return _stint(duty, new, override_id)
+        left_to_nobody = await gaps.tell(unit, found, has.clock())
+    return AddedView(**_stint(duty, new, override_id).model_dump(), gaps=_gaps(left_to_nobody))
 
 
-@router.delete("/desks/{desk}/oncall/overrides/{override_id}", status_code=204)
+@router.delete("/desks/{desk}/oncall/overrides/{override_id}")
 async def remove_override(
     desk: DeskId, override_id: Annotated[int, Path(ge=1, le=2**31 - 1)], has: Has, who: Who
-) -> None:
+) -> RotaView:
     """Whoever's turn it is has it again."""
     found, _ = _duty(has, desk)
     async with has.store.unit() as unit:
         if not await store.remove_override(unit, desk, override_id):
             raise OverrideNotFound(override=override_id)
-        await gaps.tell(unit, found, has.clock())
+        left_to_nobody = await gaps.tell(unit, found, has.clock())
+    return RotaView(gaps=_gaps(left_to_nobody))
 
 
 @router.post("/desks/{desk}/oncall/import", status_code=201)
-async def import_overrides(desk: DeskId, given: Calendar, has: Has, who: Who) -> list[StintView]:
+async def import_overrides(desk: DeskId, given: Calendar, has: Has, who: Who) -> ImportView:
     """Take overrides from a calendar: all of them or, when one cannot be used, none. What is there already stays."""
     found, duty = _duty(has, desk)
     added: list[StintView] = []
@@ -214,8 +253,8 @@ async def import_overrides(desk: DeskId, given: Calendar, has: Has, who: Who) ->
             if new not in known:
                 override_id = await _add(unit, desk, new, who=who.name, field="ical")
                 added.append(_stint(duty, new, override_id))
-        await gaps.tell(unit, found, has.clock())
-    return added
+        left_to_nobody = await gaps.tell(unit, found, has.clock())
+    return ImportView(added=added, gaps=_gaps(left_to_nobody))
 
 
 @router.get("/desks/{desk}/emergencies")
@@ -242,6 +281,18 @@ async def list_emergencies(desk: DeskId, query: Annotated[MonthQuery, Query()], 
         slowest_s=max(taken, default=None),
         items=[_emergency(one, now) for one in found],
     )
+
+
+@router.get("/emergencies/{emergency_id}")
+async def read_emergency(emergency_id: EmergencyId, has: Has) -> EmergencyDetail:
+    """An emergency, and who was rung for it; for one that was merged into another, what became of that one."""
+    async with has.store.reading() as unit:
+        found = await store.get(unit, emergency_id)
+        if found is None:
+            raise EmergencyNotFound(emergency=emergency_id)
+        calls = await store.page_calls(unit, found.merged_into or found.id)
+    facts = _emergency(found, has.clock()).model_dump()
+    return EmergencyDetail(**facts, calls=[PageCallView(**vars(call)) for call in calls])
 
 
 @router.post("/emergencies/{emergency_id}/{step}")
@@ -279,6 +330,10 @@ def _duty(has: Services, desk: str) -> tuple[Desk, OnCall]:
 
 def _name(duty: OnCall, person: str | None) -> str | None:
     return duty.people[person].name if person is not None and person in duty.people else None
+
+
+def _gaps(found: Sequence[tuple[datetime, datetime]]) -> list[GapView]:
+    return [GapView(start=start.astimezone(UTC), end=end.astimezone(UTC)) for start, end in found]
 
 
 def _stint(duty: OnCall, stint: Stint, override_id: int | None = None) -> StintView:

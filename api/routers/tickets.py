@@ -182,6 +182,9 @@ class TicketView(BaseModel):
     updated_at: AwareDatetime
     documented_at: AwareDatetime | None = Field(description="When all that its kind asks for was there.")
     answered_at: AwareDatetime | None = Field(description="When a technician first answered it or worked on it.")
+    promised_at: AwareDatetime | None = Field(
+        description="Until when whoever left a message out of hours was promised an answer."
+    )
 
 
 class MissingView(BaseModel):

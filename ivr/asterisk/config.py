@@ -255,7 +255,7 @@ class FixedPrompts:
     #: By language, what a queue announces without the service.
     waiting: Mapping[str, str]
     not_allowed: str
-    #: By name and language: what *57 says without the service.
+    #: By name and language: what phones hear from the dialplan alone, of *57, of recording and of a page call.
     tracing: Mapping[tuple[str, str], str]
     no_way_out: str
     #: (desk id, `queue` | `message` | `received`, language) -> sound file.
@@ -360,7 +360,7 @@ def _accounts(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
         {
             "name": "service",
             "secret": secrets["ami_service"],
-            "read": "call,agent,dialplan,system,user",
+            "read": "call,agent,system,user",
             "write": "agent,call,originate,reporting",
             "events": SERVICE_EVENTS,
         },

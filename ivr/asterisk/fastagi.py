@@ -36,7 +36,7 @@ class Limits:
     #: Connections at once.
     sessions: int = 2000
     #: Seconds between looks for commands that Asterisk no longer answers.
-    sweep_s: float = 1.0
+    sweep_s: float = 5.0
 
 
 class _Connection(asyncio.Protocol):
@@ -143,8 +143,9 @@ class FastAgiServer:
 
     def _expire_overdue(self) -> None:
         loop = asyncio.get_running_loop()
+        now = loop.time()
         for session in self._tasks.values():
-            session.expire(loop.time())
+            session.expire(now)
         self._sweep = loop.call_later(self.limits.sweep_s, self._expire_overdue)
 
     @property

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
 
 from ivr.errors import OmnivigilError
 
@@ -55,8 +55,7 @@ class HepGarbage(OmnivigilError):
     """A datagram is not HEP version 3."""
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """One captured packet. `at` is seconds since 1970; `src` and `dst` are address and port."""
 
     at: float

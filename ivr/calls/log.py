@@ -32,7 +32,7 @@ OpenTickets = Callable[[int], Awaitable[list[dict[str, Any]]]]
 
 #: Changed calls are written this often, in seconds, or as soon as so many wait. A crash loses no more than that
 #: of a timeline; a transaction for each happening would cost several times what the happenings do.
-_INTERVAL_S = 0.5
+_INTERVAL_S = 1.0
 _ENOUGH = 200
 #: Calls in one transaction, so that none lasts long.
 _BATCH = 200

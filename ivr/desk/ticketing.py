@@ -11,6 +11,8 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Role = Literal["administrateur", "facturation", "utilisateur", "partenaire"]
 #: Up to four weeks.
 Minutes = Annotated[int, Field(ge=1, le=40_320)]
+#: As `ivr.desk.schema.Email`, whose mend is told for it.
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[a-z]+$")]
 LevelKey = Literal["1", "2", "3", "4"]
 
 
@@ -40,6 +42,8 @@ class Level(_Part):
     tmr: Times = Times()
     #: Until it is resolved; past its limit the ticket goes to the next level.
     tr: Times = Times()
+    #: Who is told of this level's clocks, and of tickets that come to it; without it, the ticket's department.
+    email: Email | None = None
 
 
 class ToPartner(_Part):

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 _BUFFER = 4_000_000
 #: Waking up for a datagram costs more than reading it: they are taken in together, this many seconds apart;
 #: sooner while many come, long before the buffer is full.
-_REST_S, _BUSY_REST_S = 0.1, 0.01
+_REST_S, _BUSY_REST_S = 0.25, 0.01
 _MANY, _AT_ONCE = 30, 500
 #: What is too old is erased this often, in seconds.
 _ERASE_S = 30.0

@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -153,4 +153,4 @@ class Ring:
         found = [dialog for name in {leg.call_id, leg.channel} if (dialog := self._dialogs.get(name)) is not None]
         packets = (packet for dialog in found for packet in dialog.packets)
         # Kept under one name, by which the report finds its leg.
-        return sorted((replace(one, correlation=leg.call_id) for one in packets), key=lambda packet: packet.at)
+        return sorted((one._replace(correlation=leg.call_id) for one in packets), key=lambda packet: packet.at)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,8 @@ from ivr.keeping import store
 from ivr.store.engine import Store
 
 log = structlog.get_logger()
+
+_AT_ONCE = 500
 
 
 class Eraser:
@@ -52,6 +56,7 @@ class Eraser:
             erased["traces"] = await store.traces(unit, now - timedelta(days=main.traces_days))
             erased["notices"] = await store.notices(unit, now - timedelta(days=main.notices_days))
             erased["listenings"] = await store.listened(unit, now - timedelta(days=main.listenings_days))
+        erased["stray recordings"] = await self._strays(timedelta(days=main.messages_days))
         erased["mails"] = await self._erase_mails(now - timedelta(days=main.mails_days))
         total = sum(erased.values())
         if total:
@@ -68,6 +73,16 @@ class Eraser:
                 await store.erase_message(unit, message_id)
         return len(old)
 
+    async def _strays(self, longest: timedelta) -> int:
+        """Recordings that are no message's: nobody spoke in them, or their ticket is gone. By their files' own age."""
+        old = await asyncio.to_thread(_older, self._messages, time.time() - longest.total_seconds())
+        async with self._store.reading() as unit:
+            known = await store.known_files(unit, [path.name for path in old])
+        strays = [path for path in old if path.name not in known]
+        for path in strays:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+        return len(strays)
+
     async def _erase_mails(self, before: datetime) -> int:
         async with self._store.reading() as unit:
             old = await store.mails_before(unit, before)
@@ -77,3 +92,11 @@ class Eraser:
             async with self._store.unit() as unit:
                 await store.erase_mail(unit, mail_id)
         return len(old)
+
+
+def _older(folder: Path, than: float) -> list[Path]:
+    """At most some hundred files of a folder that were last written before then, in seconds since 1970."""
+    if not folder.is_dir():
+        return []
+    files = (path for path in folder.iterdir() if path.is_file() and path.stat().st_mtime < than)
+    return list(itertools.islice(files, _AT_ONCE))

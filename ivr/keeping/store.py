@@ -5,6 +5,7 @@ Tickets themselves stay: they are what was agreed with a customer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,11 @@ async def recordings(unit: Unit, desk: str, before: datetime) -> list[tuple[int,
     old = (messages.c.desk == desk) & (messages.c.created_at < before) & (messages.c.file != "")
     found = await unit.execute(select(messages.c.id, messages.c.file).where(old).limit(_AT_ONCE))
     return [(row.id, row.file) for row in found]
+
+
+async def known_files(unit: Unit, files: Sequence[str]) -> set[str]:
+    """Which of these recordings are a message's."""
+    return set((await unit.execute(select(messages.c.file).where(messages.c.file.in_(files)))).scalars())
 
 
 async def erase_message(unit: Unit, message_id: int) -> None:

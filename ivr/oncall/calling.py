@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 #: A mobile phone's own voicemail answers after about as many seconds.
 RING_S = 40
+#: A call whose channel is not there after so many seconds could not be made, or its end was not seen.
+_MADE_S = 5.0
 #: A page that could not be dialled for so long is overtaken by the next one.
 _STALE = timedelta(minutes=15)
 _UNIQUEID = re.compile(r"pg-(\d{1,10})-[0-9a-f]{6}")
@@ -68,8 +70,10 @@ class PageCalls:
         #: Channels that are gone, with the cause, whose rows do not say so yet.
         self._gone: dict[int, str] = {}
         self._wake = asyncio.Event()
-        #: Whether what is dialling was compared with the channels there are, since events may have been missed.
+        #: Whether what is dialling was compared with the channels there are, since events may have been missed; and
+        #: when it is again, by the loop's clock.
         self._compared = False
+        self._compare_at = 0.0
 
     def enter(self, event: Fields) -> None:
         """Note a channel's end."""
@@ -98,20 +102,21 @@ class PageCalls:
 
     async def once(self) -> None:
         """Dial what is due, end what is not needed any more, and note what is over. Raises Unavailable, AmiRefused."""
-        if not self._compared:
-            await self._close_left()
-            self._compared = True
         for gone, cause in list(self._gone.items()):
-            await self.ended(gone, _CAUSES.get(cause, "failed"))
+            await self._gone_away(gone, cause)
             self._gone.pop(gone, None)
         async with self._store.reading() as unit:
             found = await store.open_page_calls(unit)
+        await self._compare([call for call, _ in found if call.state == "dialling"])
         now = self._clock()
+        # Who is being rung for one emergency is rung for the other one after that.
+        rung = {call.number for call, _ in found if call.state == "dialling"}
         for call, taken in found:
             if call.state == "due":
                 if taken or now - call.due_at > _STALE:
                     await self.ended(call.id, "not-needed" if taken else "too-late")
-                else:
+                elif call.number not in rung:
+                    rung.add(call.number)
                     await self._dial(call)
             elif taken and call.answered_at is None and call.channel is not None:
                 # Somebody else has taken it while this phone still rings.
@@ -139,7 +144,7 @@ class PageCalls:
             "Timeout": str(RING_S * 1000),
             "ChannelId": channel,
             "CallerID": f"<{self._desks[call.desk].numbers[0]}>",
-            "Variable": f"__OV_PAGE={call.id}",
+            "Variable": f"OV_PAGE={call.id},OV_LANGUAGE={self._language(call)}",
         }
         try:
             await self._ami.action("Originate", fields)
@@ -150,6 +155,13 @@ class PageCalls:
             # Perhaps it rings all the same: then whoever answers hears the emergency. It is not dialled twice.
             log.error("a page call may not have been dialled", emergency=call.emergency_id, error=str(error))
             await self.ended(call.id, "lost")
+
+    def _language(self, call: PageCall) -> str:
+        """For what the dialplan tells alone, in the main desk's sounds."""
+        duty = self._desks[call.desk].oncall
+        person = duty.people.get(call.person or "") if duty is not None else None
+        known = next(iter(self._desks.values())).languages
+        return person.language if person is not None and person.language in known else known[0]
 
     async def _hang_up(self, channel: str) -> None:
         try:
@@ -179,13 +191,26 @@ class PageCalls:
                 unit, ticket.number, at=now, who="on call", kind="page-call", changes=told, version=ticket.version
             )
 
-    async def _close_left(self) -> None:
-        """End the rows whose channels nobody knows any more."""
+    async def _gone_away(self, call: int, cause: str) -> None:
+        """A channel has ended; of who answered it is known by now whether they pressed a key."""
         async with self._store.reading() as unit:
-            left = [call for call, _ in await store.open_page_calls(unit) if call.state == "dialling"]
-        if not left:
+            row = await store.page_call(unit, call)
+        answered = row is not None and row.answered_at is not None
+        await self.ended(call, "no-key" if answered else _CAUSES.get(cause, "failed"))
+
+    async def _compare(self, dialling: list[PageCall]) -> None:
+        """End the rows whose channels nobody knows: at first all of them, then those that should be there by now.
+
+        A phone that is not registered has no channel, and nothing tells of its end.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._compared and (not dialling or now < self._compare_at):
             return
-        live = {call_of(row.get("uniqueid", "")) for row in await self._ami.collect("CoreShowChannels")}
-        for call in left:
-            if call.id not in live:
-                await self.ended(call.id, "lost")
+        if dialling:
+            live = {call_of(row.get("uniqueid", "")) for row in await self._ami.collect("CoreShowChannels")}
+            made = self._clock() - timedelta(seconds=_MADE_S)
+            for call in dialling:
+                late = call.dialled_at is None or call.dialled_at <= made
+                if call.id not in live and (late or not self._compared):
+                    await self.ended(call.id, "failed" if self._compared else "lost")
+        self._compared, self._compare_at = True, now + _MADE_S

@@ -20,22 +20,22 @@ from ivr.desk.schema import Desk
 from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput, NotFound, Unavailable
 from ivr.events import EventBus
-from ivr.notify.outbox import Sms, put_sms
+from ivr.notify.outbox import Sms, put_email, put_sms
 from ivr.oncall import store
+from ivr.oncall.late import is_late, late_email
 from ivr.oncall.rota import line_at
 from ivr.oncall.store import Emergency
-from ivr.oncall.timetable import LASTS, Page, come, timetable
+from ivr.oncall.timetable import LASTS, Page, brought_forward, come, timetable
 from ivr.store.engine import Store, Unit
 from ivr.tickets import editing
 from ivr.tickets import store as tickets
+from ivr.tickets.entering import SAME_THING
 from ivr.tickets.ticket import DONE, Ticket
 
 log = structlog.get_logger()
 
 #: Who did it, in a ticket's history.
 ONCALL = "on call"
-#: A second message by one caller within this time is about the same thing.
-_SAME = timedelta(hours=1)
 _BATCH = 20
 
 _TEXTS = {
@@ -85,6 +85,8 @@ class Paging:
         for emergency in waiting:
             try:
                 sent += await self._page(emergency, now)
+                if is_late(emergency, now):
+                    await self._tell_late(emergency.id, now)
             except Unavailable:
                 raise
             except Exception:
@@ -108,19 +110,35 @@ class Paging:
             if (since := _taken_since(ticket, emergency)) is not None:
                 await store.change(unit, emergency.id, {"taken_at": since, "taken_by": "ticket"})
                 return 0
-            due = come(pages, emergency.pages, now)
+            ahead = {call.nth for call in await store.page_calls(unit, emergency.id)}
+            due = come(pages, emergency.pages, now, ahead)
             for page in due:
                 await self._send(unit, desk.oncall, desk.zone, emergency, ticket, page, now)
-            if due:
+            reached = sum(page.at <= now for page in pages)
+            if reached > emergency.pages:
                 notified = emergency.notified_at or now
-                await store.change(
-                    unit, emergency.id, {"pages": max(page.nth for page in due) + 1, "notified_at": notified}
-                )
+                await store.change(unit, emergency.id, {"pages": reached, "notified_at": notified})
+            if due:
                 unit.afterwards(lambda: self._bus.publish("emergency.paged", now, _facts(emergency)))
         return len(due)
 
-    async def pass_on(self, emergency_id: int) -> None:
-        """Whoever was rung cannot take it: the next in line is paged now. Raises Unavailable."""
+    async def _tell_late(self, emergency_id: int, now: datetime) -> None:
+        async with self._store.unit() as unit:
+            emergency = await store.lock(unit, emergency_id)
+            if emergency is None or not is_late(emergency, now):
+                return
+            ticket = await editing.get(unit, emergency.ticket_number)
+            await store.change(unit, emergency.id, {"late_at": now})
+            await put_email(unit, late_email(self._desks[emergency.desk], emergency, ticket), at=now)
+            told = {"emergency": emergency.id, "pages": emergency.pages}
+            await tickets.add_event(
+                unit, ticket.number, at=now, who=ONCALL, kind="emergency-late", changes=told, version=ticket.version
+            )
+            unit.afterwards(lambda: self._bus.publish("emergency.late", now, _facts(emergency)))
+
+    async def pass_on(self, emergency_id: int, person: str | None) -> None:
+        """Whoever was rung cannot take it: the next in line who has not said so too is paged now, unless somebody is
+        being rung for it already. Raises Unavailable."""
         now = self._clock()
         async with self._store.unit() as unit:
             emergency = await store.lock(unit, emergency_id)
@@ -129,11 +147,14 @@ class Paging:
                 return
             line = await line_of(unit, desk, desk.oncall, emergency.left_at)
             pages = timetable(desk.oncall, line, emergency.left_at)
-            following = pages[emergency.pages : emergency.pages + 1]
-            ticket = await editing.get(unit, emergency.ticket_number)
-            for page in following:
-                await self._send(unit, desk.oncall, desk.zone, emergency, ticket, page, now)
-                await store.change(unit, emergency.id, {"pages": page.nth + 1})
+            calls = await store.page_calls(unit, emergency.id)
+            if any(call.state != "ended" and call.person != person for call in calls):
+                return
+            cannot = {call.person for call in calls if call.outcome == "passed"} | {person}
+            following = brought_forward(pages, emergency.pages, {call.nth for call in calls}, cannot)
+            if following is not None:
+                ticket = await editing.get(unit, emergency.ticket_number)
+                await self._send(unit, desk.oncall, desk.zone, emergency, ticket, following, now)
 
     async def _send(
         self,
@@ -180,7 +201,7 @@ async def _begin(unit: Unit, message: Mapping[str, Any]) -> Emergency | None:
     """The emergency of a message; a second one by the same caller joins the first, while nobody has taken that."""
     number, desk, left_at = message["number"], message["desk"], message["created_at"]
     await unit.alone("emergencies", desk)
-    waiting = await store.waiting(unit, left_at - _SAME)
+    waiting = await store.waiting(unit, left_at - SAME_THING)
     same = [one for one in waiting if number and (one.number, one.desk) == (number, desk)]
     return await store.add(
         unit,

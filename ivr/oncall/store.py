@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, select, update
@@ -32,6 +33,7 @@ class Emergency:
     taken_by: str | None
     called_back_at: datetime | None
     called_back_by: str | None
+    late_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,9 +148,8 @@ async def add_page_call(
 
 async def open_page_calls(unit: Unit) -> list[tuple[PageCall, bool]]:
     """Page calls that are not over, the earliest first, and whether their emergency was taken."""
-    query = _page_calls().add_columns(t.emergencies.c.taken_at).where(t.page_calls.c.state != "ended")
     found = []
-    for row in (await unit.execute(query.order_by(t.page_calls.c.id))).mappings():
+    for row in (await unit.execute(_open_page_calls())).mappings():
         facts = dict(row)
         taken = facts.pop("taken_at") is not None
         found.append((PageCall(**facts), taken))
@@ -165,6 +166,13 @@ async def page_calls(unit: Unit, emergency_id: int) -> list[PageCall]:
     """All of an emergency's, the earliest first."""
     query = _page_calls().where(t.page_calls.c.emergency_id == emergency_id).order_by(t.page_calls.c.id)
     return [PageCall(**row) for row in (await unit.execute(query)).mappings()]
+
+
+@cache
+def _open_page_calls() -> Select[Any]:
+    """Made once: it is asked every second."""
+    query = _page_calls().add_columns(t.emergencies.c.taken_at).where(t.page_calls.c.state != "ended")
+    return query.order_by(t.page_calls.c.id)
 
 
 def _page_calls() -> Select[Any]:

@@ -33,13 +33,15 @@ emergencies = Table(
     Column("merged_into", ForeignKey("emergencies.id", ondelete="CASCADE")),
     #: When the caller left the message: the promise counts from here.
     Column("left_at", Moment, nullable=False),
-    #: Pages that were sent.
+    #: How far the timetable of pages has come.
     Column("pages", Integer, nullable=False),
     Column("notified_at", Moment),
     Column("taken_at", Moment),
     Column("taken_by", String(100)),
     Column("called_back_at", Moment),
     Column("called_back_by", String(100)),
+    #: When operations were told that nobody had taken it in time.
+    Column("late_at", Moment),
     Index("ix_emergencies_desk_left_at", "desk", "left_at"),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -42,10 +42,23 @@ def timetable(duty: OnCall, line: Sequence[str], start: datetime) -> list[Page]:
     return pages
 
 
-def come(pages: Sequence[Page], sent: int, now: datetime) -> list[Page]:
-    """The pages whose time has come and that were not sent; of a person who was missed twice, one."""
-    missed = [page for page in pages[sent:] if page.at <= now]
+def come(pages: Sequence[Page], sent: int, now: datetime, ahead: Collection[int] = ()) -> list[Page]:
+    """The pages whose time has come and that were not sent; of a person who was missed twice, one.
+
+    `sent` is how far the timetable has come; those of `ahead` were sent before their time.
+    """
+    missed = [page for page in pages[sent:] if page.at <= now and page.nth not in ahead]
     return list({page.person: page for page in missed}.values())
+
+
+def brought_forward(
+    pages: Sequence[Page], sent: int, ahead: Collection[int], cannot: Collection[str | None]
+) -> Page | None:
+    """The page that is sent before its time since somebody passed theirs on: the first one's who has not done so.
+
+    None when everybody has; then the others come when it is their time.
+    """
+    return next((page for page in pages[sent:] if page.nth not in ahead and page.person not in cannot), None)
 
 
 def kept(left_at: datetime, taken_at: datetime | None, now: datetime) -> bool | None:

@@ -17,7 +17,7 @@ from ivr.desk.hours import Calendar
 from ivr.errors import OmnivigilError
 from ivr.prompts import music
 from ivr.prompts.audio import NotAudio, Pcm, telephone
-from ivr.prompts.catalog import Catalog, PromptMissing, Utterance
+from ivr.prompts.catalog import NAMING_PEOPLE, Catalog, PromptMissing, Utterance
 from ivr.prompts.engines import CoreSounds, Engine, Voices
 from ivr.prompts.files import SoundFiles, write
 
@@ -150,6 +150,13 @@ class Sounds:
             (pcm,) = engine.speak([utterance])
             self._files.keep(name, telephone(pcm))
 
+    async def forget(self, desk: str, prompt: str, language: str, variables: Mapping[str, str]) -> None:
+        """Remove what `of` had spoken: a person's name in it is not kept. Raises PromptMissing, OSError."""
+        self._known.pop((desk, prompt, language, tuple(sorted(variables.items()))), None)
+        name = self.name(self._utterance(desk, prompt, language, variables))
+        self._there.discard(name)
+        await asyncio.to_thread(self._files.forget, name)
+
     def fixed(self, desk: str, prompt: str, language: str) -> str:
         """As `of`, for a built prompt without variables, outside of calls."""
         return self._files.path(self.name(self._utterance(desk, prompt, language, {})))
@@ -196,6 +203,10 @@ class Sounds:
         BadInput that names the path when the disk does not take the sounds."""
         # Before Asterisk starts: nobody plays one of them now.
         self._files.clear(_JOINED)
+        for prompt in NAMING_PEOPLE:
+            # A service that died in the middle of one has left it.
+            for name in (name for language in self._languages for name in self._files.like(f"ov/{language}/{prompt}-")):
+                self._files.forget(name)
         wanted, without_text = self._catalog.everything(calendars, now)
         lacks = [_told(error) for error in without_text]
         core = [

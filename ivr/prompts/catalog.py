@@ -70,6 +70,7 @@ REQUIRED = (
     "trace-in-call",
     "trace-too-many",
     "trace-none-away",
+    "page-away",
     "call-recorded",
     "fallback-queue",
     "fallback-message",
@@ -94,6 +95,8 @@ REQUIRED_FOR_ONCALL = (
 )
 #: Of these there is only the text: what fills it is not known before.
 SPOKEN_WHEN_NEEDED = ("page-greeting", "page-from")
+#: And of these no sound is kept: they name somebody.
+NAMING_PEOPLE = ("page-from",)
 
 #: And where a queue offers callbacks.
 REQUIRED_FOR_CALLBACKS = (

@@ -61,6 +61,16 @@ class SoundFiles:
             checksums[extension] = zlib.crc32(content)
         write(checks, json.dumps(checksums).encode())
 
+    def forget(self, name: str) -> None:
+        """Remove a sound from the folder and the cache; whoever plays it hears it to its end."""
+        for file in (*_files(self._folder / name), *_files(self._cache / name)):
+            file.unlink(missing_ok=True)
+
+    def like(self, beginning: str) -> set[str]:
+        """The names of sounds in the folder and the cache that begin so."""
+        found = [file for root in (self._folder, self._cache) for file in root.glob(f"{beginning}*.*")]
+        return {str(Path(beginning).parent / file.name.partition(".")[0]) for file in found}
+
     def clear(self, kind: str) -> None:
         """Remove all of `kind` from the folder; whoever plays one of them hears it to its end."""
         shutil.rmtree(self._folder / kind, ignore_errors=True)

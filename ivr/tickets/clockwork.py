@@ -72,6 +72,17 @@ def decide(
     return Decision(alarm=alarm, again=min((one.at for one in found if one.at > now), default=None))
 
 
+def _told(desk: Desk, ticket: Ticket, alarm: Alarm, moved_to: int | None) -> str:
+    """The addresses of the clock's level and of the one that the ticket has gone to, apart by commas."""
+    levels = (alarm.level,) if moved_to is None else (alarm.level, moved_to)
+    return ", ".join(dict.fromkeys(address_of(desk, ticket, level) for level in levels))
+
+
+def address_of(desk: Desk, ticket: Ticket, level: int) -> str:
+    """Who is told of a ticket on a level: the level's own address, else its department's."""
+    return desk.tickets.level(level).email or desk.departments[ticket.department].email
+
+
 class Clockwork:
     """Looks at the tickets whose time has come. Several services may do so on one database."""
 
@@ -179,7 +190,7 @@ class Clockwork:
         alarm = (await self._decide(unit, [number], now))[number].alarm
         if alarm is None or not await ledger.keep_alarm(unit, number, alarm, at=now):
             return
-        department = self._desks[ticket.desk].departments[ticket.department]
+        desk = self._desks[ticket.desk]
         told = {"clock": alarm.clock, "level": alarm.level, "kind": alarm.kind, "due_at": alarm.at}
         await store.add_event(unit, number, at=now, who=CLOCK, kind="alarm", changes=told, version=ticket.version)
         level = alarm.level + 1 if (alarm.clock, alarm.kind) == ("tr", "breach") else None
@@ -187,7 +198,7 @@ class Clockwork:
             await self._move(unit, ticket, level, now)
         else:
             level = None
-        await put_email(unit, alarm_email(ticket, department.email, alarm, level=level), at=now)
+        await put_email(unit, alarm_email(ticket, _told(desk, ticket, alarm, level), alarm, level=level), at=now)
         # There may be more to it, which the next look finds.
         await store.change(unit, number, {"due_at": now})
         unit.afterwards(lambda: self._bus.publish("ticket.alarm", now, ticket.brief() | {"alarm": told}))

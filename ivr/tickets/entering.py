@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from ivr.events import EventBus
@@ -15,6 +16,8 @@ from ivr.tickets.ticket import Ticket
 
 #: Who did it, in a ticket's history, when a caller did.
 LINE = "line"
+#: A further message by one caller within this time is about the same thing.
+SAME_THING = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,8 @@ async def enter(unit: Unit, intake: Intake, *, bus: EventBus | None = None) -> T
 async def _find_or_add(unit: Unit, intake: Intake) -> _Entered:
     if (found := await store.find(unit, intake_key=intake.key, call_id=intake.call_id)) is not None:
         return _Entered(ticket=await _locked(unit, found.number), new=False)
+    if (same := await _of_same_caller(unit, intake)) is not None:
+        return _Entered(ticket=await _locked(unit, same.number), new=False)
     number = await store.add(unit, _values(intake))
     if number is None:
         # Somebody entered it between the two statements.
@@ -55,12 +60,28 @@ async def _find_or_add(unit: Unit, intake: Intake) -> _Entered:
     return _Entered(ticket=await _ticket(unit, number), new=True)
 
 
+async def _of_same_caller(unit: Unit, intake: Intake) -> Ticket | None:
+    """The open ticket of the message that the same caller left for the same department a moment ago."""
+    message = intake.message
+    if message is None or (message.number is None and message.endpoint is None):
+        return None
+    await unit.alone("messages", intake.desk, intake.department)
+    return await store.of_recent_message(
+        unit,
+        desk=intake.desk,
+        department=intake.department,
+        number=message.number,
+        endpoint=message.endpoint,
+        since=intake.at - SAME_THING,
+    )
+
+
 def _values(intake: Intake) -> dict[str, Any]:
     requester = intake.requester
     return {
         "kind": "request",
         "status": "new",
-        "priority": "urgente" if intake.message is not None and intake.message.urgent else None,
+        "priority": "urgente" if intake.message is not None and intake.message.urgent else intake.promise.priority,
         "desk": intake.desk,
         "department": intake.department,
         "language": intake.language,
@@ -77,6 +98,7 @@ def _values(intake: Intake) -> dict[str, Any]:
         "account_name": requester.account_name,
         "account_address": requester.account_address,
         "account_phone": requester.account_phone,
+        "promised_at": intake.promise.until,
         "version": 1,
         "created_at": intake.at,
         "updated_at": intake.at,
@@ -106,6 +128,8 @@ async def _attach(unit: Unit, intake: Intake, message: VoiceMessage, entered: _E
     changed: dict[str, Any] = {"version": ticket.version + 1, "updated_at": intake.at}
     if message.urgent:
         changed["priority"] = "urgente"
+    if ticket.promised_at is None and intake.promise.until is not None:
+        changed["promised_at"] = intake.promise.until
     await store.change(unit, ticket.number, changed)
     told = {"message": message_id, "seconds": message.seconds, "urgent": message.urgent}
     version = ticket.version + 1

@@ -1,7 +1,7 @@
 """A request on its way to becoming a ticket: everything that is known of it, and the key that makes it one ticket.
 
-Names and accounts are taken from the directory when the caller is identified. Priority is known for
-emergencies only (OV-7). The rest of OV-12 is asked later and not guessed.
+Names and accounts are taken from the directory when the caller is identified. Priority is known only
+of callers who were asked whether theirs is an emergency (OV-7). The rest of OV-12 is asked later and not guessed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ivr.directory.people import NOBODY, Identity
 from ivr.errors import OmnivigilError
+from ivr.tickets.promise import NO_PROMISE, Promise
 
 
 class UnreadableIntake(OmnivigilError):
@@ -91,6 +92,7 @@ class Intake:
     requester: Requester
     message: VoiceMessage | None = None
     notice: Notice | None = None
+    promise: Promise = NO_PROMISE
 
     @cached_property
     def reference(self) -> str:

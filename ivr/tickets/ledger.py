@@ -78,13 +78,17 @@ async def raised(unit: Unit, numbers: Iterable[int]) -> dict[int, set[tuple[str,
 
 async def keep_alarm(unit: Unit, number: int, alarm: Alarm, *, at: datetime) -> bool:
     """Note that an alarm is raised; False when it was already."""
-    values = {
-        "ticket_number": number,
-        "clock": alarm.clock,
-        "level": alarm.level,
-        "kind": alarm.kind,
-        "due_at": alarm.at,
-        "raised_at": at,
-    }
+    clock = {"clock": alarm.clock, "level": alarm.level, "kind": alarm.kind, "due_at": alarm.at}
+    return await _keep_once(unit, number, clock, at=at)
+
+
+async def keep_promise_alarm(unit: Unit, ticket: Ticket, *, at: datetime) -> bool:
+    """Note that staff are told of a promise that was not kept, whatever the ticket's level; False when they were."""
+    clock = {"clock": "due", "level": FIRST_LEVEL, "kind": "breach", "due_at": ticket.promised_at}
+    return await _keep_once(unit, ticket.number, clock, at=at)
+
+
+async def _keep_once(unit: Unit, number: int, clock: Mapping[str, object], *, at: datetime) -> bool:
+    values = {"ticket_number": number, "raised_at": at, **clock}
     done = await unit.execute(unit.insert(t.ticket_alarms).values(values).on_conflict_do_nothing())
     return done.rowcount == 1

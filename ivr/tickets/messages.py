@@ -13,6 +13,7 @@ from ivr.events import EventBus
 from ivr.store.engine import Store
 from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake, Notice, VoiceMessage, requester_of
+from ivr.tickets.promise import NO_PROMISE, Promise
 from ivr.tickets.spool import Spool
 
 log = structlog.get_logger()
@@ -72,9 +73,12 @@ async def leave_message(
     identity: Identity,
     message: VoiceMessage,
     notice: Notice,
+    promise: Promise = NO_PROMISE,
     bus: EventBus | None = None,
 ) -> Receipt:
     """A caller left a voice message: a ticket, the message and the department's e-mail (OV-7, OV-8).
+
+    Another message by the same caller, soon after, joins the ticket of the first.
 
     `key` tells this message from every other one; the name of its recording does. Raises OSError when
     neither the database nor the disk takes it.
@@ -89,6 +93,7 @@ async def leave_message(
         requester=requester_of(identity, message.number),
         message=message,
         notice=notice,
+        promise=promise,
     )
     return await take_in(store, spool, intake, bus=bus)
 

@@ -16,6 +16,7 @@ _WORDS = {
         "ticket": "Billet : {number}",
         "at": "Reçu le : {at:%Y-%m-%d à %H:%M} ({zone})",
         "length": "Durée : {seconds:.0f} s",
+        "until": "À répondre au plus tard : {until:%Y-%m-%d à %H:%M}",
         "phone": "Téléphone : {phone}",
         "name": "Nom : {name}",
         "account": "Compte : {account}",
@@ -29,6 +30,7 @@ _WORDS = {
         "ticket": "Ticket: {number}",
         "at": "Received: {at:%Y-%m-%d at %H:%M} ({zone})",
         "length": "Length: {seconds:.0f} s",
+        "until": "To be answered by: {until:%Y-%m-%d at %H:%M}",
         "phone": "Telephone: {phone}",
         "name": "Name: {name}",
         "account": "Account: {account}",
@@ -40,7 +42,7 @@ _WORDS = {
 def message_email(intake: Intake, message: VoiceMessage, notice: Notice, number: int) -> Email:
     """In the department's language, English when there are no words for it."""
     words = _WORDS.get(notice.language, _WORDS["en"])
-    requester = intake.requester
+    requester, until = intake.requester, intake.promise.until
     account = " – ".join(part for part in (requester.account_number, requester.account_name) if part)
     facts = {
         "number": number,
@@ -49,12 +51,14 @@ def message_email(intake: Intake, message: VoiceMessage, notice: Notice, number:
         "at": intake.at.astimezone(ZoneInfo(notice.timezone)),
         "zone": notice.timezone,
         "seconds": message.seconds,
+        "until": until.astimezone(ZoneInfo(notice.timezone)) if until is not None else None,
         "phone": message.number or message.endpoint or words["unknown"],
         "name": requester.name or words["unknown"],
         "account": account or words["unknown"],
     }
     title = words["title-urgent" if message.urgent else "title"]
-    lines = [title, "", *(words[name] for name in ("ticket", "at", "length", "phone", "name", "account"))]
+    told = ("ticket", "at", *(("until",) if until is not None else ()), "length", "phone", "name", "account")
+    lines = [title, "", *(words[name] for name in told)]
     return Email(
         to=notice.recipient,
         subject=words["urgent" if message.urgent else "subject"].format(**facts),

@@ -48,6 +48,27 @@ async def find(unit: Unit, *, intake_key: str | None = None, call_id: str | None
     return None
 
 
+async def of_call(unit: Unit, call_id: str) -> Ticket | None:
+    """The ticket that a call has, or that its message joined."""
+    if (own := await find(unit, call_id=call_id)) is not None:
+        return own
+    joined = select(t.messages.c.ticket_number).where(t.messages.c.call_id == call_id).limit(1).scalar_subquery()
+    return await _one(unit, select(*_COLUMNS).where(t.tickets.c.number == joined))
+
+
+async def of_recent_message(
+    unit: Unit, *, desk: str, department: str, number: str | None, endpoint: str | None, since: datetime
+) -> Ticket | None:
+    """The ticket, while it is open, of the last message that this number left for a department since then, or that this
+    phone left where its number is not known."""
+    message = t.messages.c
+    mine = message.number == number if number is not None else message.endpoint == endpoint
+    left = (message.desk == desk) & (message.department == department) & (message.created_at >= since) & mine
+    last = select(message.ticket_number).join(t.tickets).where(left, t.tickets.c.status.in_(OPEN))
+    last = last.order_by(message.id.desc()).limit(1)
+    return await _one(unit, select(*_COLUMNS).where(t.tickets.c.number == last.scalar_subquery()))
+
+
 async def get(unit: Unit, number: int) -> Ticket | None:
     """A ticket."""
     return await _one(unit, select(*_COLUMNS).where(t.tickets.c.number == number))
@@ -106,6 +127,15 @@ async def with_clocks(unit: Unit, *, after: int, limit: int) -> dict[int, dateti
     query = query.where(spans.c.ended_at.is_(None), table.c.number > after).distinct()
     rows = await unit.execute(query.order_by(table.c.number).limit(limit))
     return {row.number: row.due_at for row in rows}
+
+
+async def promised_by(unit: Unit, now: datetime, limit: int) -> list[Ticket]:
+    """Open tickets that nobody answered by when it was promised, of which staff were not told, the oldest first."""
+    ticket, alarm = t.tickets.c, t.ticket_alarms.c
+    told = select(alarm.ticket_number).where(alarm.ticket_number == ticket.number, alarm.clock == "due").exists()
+    late = ticket.promised_at.is_not(None) & (ticket.promised_at <= now) & ticket.answered_at.is_(None)
+    query = select(*_COLUMNS).where(late, ticket.status.in_(OPEN), ~told).order_by(ticket.promised_at).limit(limit)
+    return [Ticket(**row) for row in (await unit.execute(query)).mappings()]
 
 
 async def look_again(unit: Unit, number: int, *, seen: datetime | None, at: datetime | None) -> None:

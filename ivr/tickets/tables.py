@@ -9,6 +9,8 @@ from ivr.store.metadata import Moment, json_type, metadata
 #: The first ticket's number: six digits are quickly said and heard.
 FIRST_NUMBER = 100001
 
+_LATE = "promised_at IS NOT NULL AND answered_at IS NULL"
+
 tickets = Table(
     "tickets",
     metadata,
@@ -59,6 +61,8 @@ tickets = Table(
     Column("updated_at", Moment, nullable=False),
     Column("documented_at", Moment),
     Column("answered_at", Moment),
+    #: Until when whoever left a message out of hours was promised an answer.
+    Column("promised_at", Moment),
     #: When its clocks are to be looked at next; none while none runs.
     Column("due_at", Moment),
     Index("ix_tickets_customer_id_status", "customer_id", "status"),
@@ -69,6 +73,7 @@ tickets = Table(
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),
     ),
+    Index("ix_tickets_promised_at", "promised_at", sqlite_where=text(_LATE), postgresql_where=text(_LATE)),
     # Numbers of deleted tickets are never given again.
     sqlite_autoincrement=True,
 )
@@ -106,6 +111,8 @@ messages = Table(
     Column("created_at", Moment, nullable=False),
     #: What a recogniser took it to say; null without one, or while it listens.
     Column("transcript", Text),
+    Index("ix_messages_call_id", "call_id"),
+    Index("ix_messages_number_created_at", "number", "created_at"),
 )
 
 #: The ledger of each ticket's clocks; see `ivr.tickets.clocks.Span`.
@@ -128,6 +135,7 @@ ticket_alarms = Table(
     "ticket_alarms",
     metadata,
     Column("ticket_number", ForeignKey("tickets.number", ondelete="CASCADE"), primary_key=True),
+    #: tmr, tr, or due for what whoever left a message was promised
     Column("clock", String(3), primary_key=True),
     Column("level", Integer, primary_key=True),
     #: warning or breach

@@ -6,6 +6,7 @@ A requester reads them in the ticket's language, staff and partners in French.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zoneinfo import ZoneInfo
 
 from ivr.directory.people import Partner
 from ivr.notify.outbox import Email
@@ -159,6 +160,17 @@ def alarm_email(ticket: Ticket, to: str, alarm: Alarm, *, level: int | None) -> 
     moved = f" – passe au niveau {level}" if level is not None else ""
     lines = [f"{what} (niveau {alarm.level}){moved}.", "", *_facts(ticket)]
     return _email(ticket, to, f"Billet {ticket.number} : {what} (niveau {alarm.level}){moved}", lines)
+
+
+def overdue_email(ticket: Ticket, to: str, zone: ZoneInfo) -> Email:
+    """Tells staff that somebody who left a message out of hours was not answered by when they were promised."""
+    until = f"{ticket.promised_at.astimezone(zone):%Y-%m-%d à %H:%M}" if ticket.promised_at is not None else "–"
+    lines = [
+        f"Le message vocal est sans réponse ; elle était promise pour le {until} au plus tard.",
+        "",
+        *_facts(ticket),
+    ]
+    return _email(ticket, to, f"Billet {ticket.number} : réponse promise et dépassée", lines)
 
 
 def _facts(ticket: Ticket) -> list[str]:

@@ -78,6 +78,8 @@ class Ticket:
     documented_at: datetime | None = None
     #: A technician answered, or began to work on it; TMR ends.
     answered_at: datetime | None = None
+    #: Until when somebody who left a message out of hours was promised an answer.
+    promised_at: datetime | None = None
 
     def facts(self) -> dict[str, Any]:
         """As it is told to others; the number is text, since it is said digit by digit and never counted with."""

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 _SETTLED_S = 20.0
 
 #: As the dialplan names them: desk_department_language_urgency_number_uniqueid.
-_NAME = re.compile(r"([a-z0-9-]+)_([a-z0-9-]+)_([a-z]{2})_(urgent|ordinary)_(\d*)_([\w.-]+)")
+_NAME = re.compile(r"([a-z0-9-]+)_([a-z0-9-]+)_([a-z]{2})_(urgent|ordinary|unasked)_(\d*)_([\w.-]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,8 @@ class Unclaimed:
     desk: str
     department: str
     language: str
-    urgent: bool
+    #: None when the caller was not asked.
+    urgent: bool | None
     number: str
     uniqueid: str
 
@@ -45,7 +46,7 @@ def parse(path: Path) -> Unclaimed | None:
         desk=found[1],
         department=found[2],
         language=found[3],
-        urgent=found[4] == "urgent",
+        urgent={"urgent": True, "ordinary": False}.get(found[4]),
         number=found[5],
         uniqueid=found[6],
     )

@@ -79,12 +79,15 @@ async def test_emergency_message_becomes_an_urgent_ticket(
 async def test_other_requests_wait_for_the_opening(
     closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]
 ) -> None:
-    """OV-7: 2 leaves an ordinary message, which is not urgent."""
+    """OV-7: 2 leaves a message of normal priority for the next working day, which pages nobody."""
     number = ani()
     call = await _leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "2"})
     assert "message-received" in prompts(closed_prompts.recognise(call.heard()))
     ticket = await asyncio.to_thread(_ticket, closed_line, number)
-    assert ticket["priority"] is None
+    assert (ticket["priority"], ticket["promised_at"]) == ("normale", "2026-11-30T22:00:00Z")
+    assert (
+        closed_line.rows("select id from outbox where kind = 'sms' and ticket_number = ?", int(ticket["number"])) == []
+    )
 
 
 async def test_closed_department_takes_a_message(
@@ -146,14 +149,34 @@ async def test_a_message_can_be_listened_to_and_begun_anew(
     assert not list((Path(closed_line.state) / "spool" / "messages").glob("*.before"))
 
 
-async def test_silence_is_asked_again(closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]) -> None:
-    """A caller who says nothing is told so, and may speak again."""
+async def test_a_second_message_by_the_same_caller_joins_the_first(
+    closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]
+) -> None:
+    """OV-7: the ticket becomes urgent when the second one is an emergency."""
+    number = ani()
+    await _leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "2"})
+    first = await asyncio.to_thread(_ticket, closed_line, number)
+    await _leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "1"})
+    second = await asyncio.to_thread(_ticket, closed_line, number)
+    assert second["number"] == first["number"]
+    assert (first["priority"], second["priority"]) == ("normale", "urgente")
+    assert [one["urgent"] for one in second["messages"]] == [False, True]
+
+
+async def test_silence_and_next_to_nothing_are_asked_again(
+    closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]
+) -> None:
+    """Each is told as what it is, and the caller may speak again."""
     async with RawCall(closed_line.server, NUMBER, ani()) as call:
         await asyncio.to_thread(hear, closed_prompts, call.heard, "menu")
         await call.press("4")
         await asyncio.to_thread(hear, closed_prompts, call.heard, "beep", whole=True)
         await call.press("#")
         await asyncio.to_thread(hear, closed_prompts, call.heard, "message-silence")
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "beep", whole=True, times=2)
+        await call.speak(speech(closed_line, 1))
+        await call.press("#")
+        await asyncio.to_thread(hear, closed_prompts, call.heard, "message-short")
 
 
 async def test_english_while_closed(closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]) -> None:

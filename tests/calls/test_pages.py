@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,26 @@ from sipsim.records import Answering
 
 from ivr.desk.load import BUILT_IN
 from tests.calls.conftest import registered
-from tests.calls.line import Line, hear, prompts, running_line, wait_for
+from tests.calls.line import Line, free_ports, hear, prompts, running_line, wait_for
+from tests.calls.test_callbacks_restart import kill
 from tests.calls.test_closed import NUMBER, speech
+from tests.calls.test_faults import service_killed
 
 SATURDAY = "2026-11-28T02:00:00-05:00"
-#: Phones of the demo directory that have the numbers of those on call here.
-ON_CALL = {"14185550161": "14185550151", "14185550162": "14185550102", "14185550169": "14185550199"}
+#: Phones of the demo directory that have the numbers of those on call here; the manager has a mobile phone.
+ON_CALL = {"14185550161": "14185550151", "14185550162": "14185550102"}
+MANAGER = "14185550169"
 CUSTOMER = "14185550103"
 
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+def carrier_port() -> int:
+    (port,) = free_ports(1)
+    return port
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory, carrier_port: int) -> Iterator[Line]:
     folder = tmp_path_factory.mktemp("pages")
     (folder / "desks").mkdir()
     for file in BUILT_IN.glob("*.yaml"):
@@ -36,7 +47,8 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
         for shipped, here in ON_CALL.items():
             text = text.replace(shipped, here)
         (folder / "desks" / file.name).write_text(text)
-    with running_line(folder / "line", now=SATURDAY, options=("--desks", str(folder / "desks"))) as running:
+    options = ("--desks", str(folder / "desks"), "--outbound", f"127.0.0.1:{carrier_port}")
+    with running_line(folder / "line", now=SATURDAY, options=options) as running:
         yield running
 
 
@@ -51,6 +63,23 @@ def phones(line: Line, known: Recogniser, tmp_path: Path) -> Iterator[PhoneFarm]
         yield farm
 
 
+@pytest.fixture
+def outside(line: Line, known: Recogniser, tmp_path: Path, carrier_port: int) -> Iterator[PhoneFarm]:
+    """Everybody else's phones, reached by the trunk."""
+    folder = tmp_path / "outside"
+    with PhoneFarm(folder, server=line.address, port=carrier_port, recogniser=known) as farm:
+        yield farm
+
+
+@pytest.fixture
+def manager_on_call(line: Line) -> Iterator[None]:
+    """For this test alone."""
+    stint = {"person": "responsable", "start": "2026-11-27T20:00-05:00", "end": "2026-11-28T08:00-05:00"}
+    made = line.api("POST", "/v1/desks/omnivigil/oncall/overrides", json=stint)
+    yield
+    line.api("DELETE", f"/v1/desks/omnivigil/oncall/overrides/{made['id']}")
+
+
 async def leaves_message(line: Line, known: Recogniser, number: str) -> str:
     """An emergency, and its ticket."""
     async with RawCall(line.server, NUMBER, number) as call:
@@ -63,6 +92,16 @@ async def leaves_message(line: Line, known: Recogniser, number: str) -> str:
         await asyncio.to_thread(hear, known, call.heard, "message-received-urgent")
     found = line.api("GET", "/v1/calls", params={"ani": number, "limit": 1})["items"]
     return str(line.api("GET", f"/v1/calls/{found[0]['id']}")["ticket"]["number"])
+
+
+@contextmanager
+def database_held(line: Line) -> Iterator[None]:
+    """Nobody can write, as on a disk that hangs."""
+    file = f"{line.state}/omnivigil.sqlite3"
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=20)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield
+        database.execute("ROLLBACK")
 
 
 def spoken_now(line: Line, prompt: str) -> Sound:
@@ -146,7 +185,7 @@ async def test_who_passes_it_on_has_the_next_one_rung_at_once(
         page.wait_heard("page-passed", timeout_s=45)
         following.wait_heard("page-number", timeout_s=45)
         following.press("1")
-        following.wait_heard("page-taken", timeout_s=45)
+        following.wait_heard("page-taken-connect", timeout_s=45)
 
     await asyncio.to_thread(act)
     assert emergency(line, ticket)["taken_by"] == "luc"
@@ -167,6 +206,139 @@ async def test_a_voicemail_does_not_take_it(
     assert told.count("page-keys") == 3
     await asyncio.to_thread(wait_for, lambda: outcomes(line, ticket), "the page call's end")
     assert outcomes(line, ticket) == ["no-key"]
+    open_still = emergency(line, ticket)
+    assert open_still["taken_at"] is None
+    line.api("POST", f"/v1/emergencies/{open_still['id']}/taken", json={})
+
+
+async def test_by_the_trunk_while_no_text_message_leaves(
+    line: Line, outside: PhoneFarm, known: Recogniser, manager_on_call: None
+) -> None:
+    """The call comes all the same, and 1 connects to a customer outside; who listened is noted (Quebec's Law 25)."""
+    number = "15142001999"
+    manager = outside.phone(MANAGER, answering=Answering(how="answer", after_s=1))
+    customer = outside.phone(number, answering=Answering(how="answer", after_s=1))
+    ticket = await leaves_message(line, known, number)
+
+    def act() -> None:
+        page = rung(manager)
+        page.wait_heard("page-keys", timeout_s=45)
+        page.press("1")
+        page.wait_heard("page-taken-connect", timeout_s=45)
+        page.press("1")
+        customer.wait_ringing(20).wait_answered()
+        wait_for(lambda: emergency(line, ticket)["called_back_at"], "the clock of calling back")
+        page.hang_up()
+
+    await asyncio.to_thread(act)
+    query = "select state, recipient from outbox where kind = 'sms' and ticket_number = ?"
+    assert line.rows(query, int(ticket)) == [("pending", MANAGER)]
+    message = str(emergency(line, ticket)["message"])
+    heard_by = line.api("GET", "/v1/listenings", params={"kind": "message", "subject": message})["items"]
+    assert [one["who"] for one in heard_by] == ["responsable"]
+
+
+async def test_an_expensive_number_is_not_dialled(
+    line: Line, outside: PhoneFarm, known: Recogniser, manager_on_call: None
+) -> None:
+    """Whoever calls says what their number is: taking the emergency must not be a way to have Jamaica dialled."""
+    number = "18765551234"
+    manager = outside.phone(MANAGER, answering=Answering(how="answer", after_s=1))
+    costly = outside.phone(number, answering=Answering(how="answer", after_s=1))
+    ticket = await leaves_message(line, known, number)
+
+    def act() -> None:
+        page = rung(manager)
+        page.wait_heard("page-keys", timeout_s=45)
+        page.press("1")
+        page.wait_heard("page-taken", timeout_s=45)
+        page.press("1")
+        page.wait_ended()
+
+    await asyncio.to_thread(act)
+    assert emergency(line, ticket)["taken_by"] == "responsable"
+    assert costly.rung() == 0
+
+
+async def test_ov7_what_is_left_at_night_while_the_service_is_away_is_paged_when_it_is_back(
+    line: Line, phones: PhoneFarm, known: Recogniser
+) -> None:
+    """Nobody could be asked whether it is an emergency: in doubt it is one."""
+    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=1))
+    with service_killed(line):
+        async with RawCall(line.server, NUMBER, "14185550177") as call:
+            await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
+            await call.speak(speech(line, 4))
+            await call.press("#")
+            await asyncio.to_thread(hear, known, call.heard, "fallback-received")
+
+    def act() -> None:
+        page = annie.wait_ringing(90)
+        page.wait_heard("page-keys", timeout_s=45)
+        page.press("1")
+        page.wait_heard("page-taken-connect", timeout_s=45)
+        page.hang_up()
+
+    await asyncio.to_thread(act)
+    [(ticket, urgent)] = line.rows("select ticket_number, urgent from messages where number = '14185550177'")
+    assert urgent
+    assert emergency(line, str(ticket))["taken_by"] == "annie"
+
+
+async def test_the_database_is_away_when_it_is_taken(
+    line: Line, phones: PhoneFarm, known: Recogniser, ani: Callable[[], str]
+) -> None:
+    """Whoever takes it is told the truth, and it is noted as soon as it can be."""
+    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=1))
+    ticket = await leaves_message(line, known, ani())
+
+    def act() -> None:
+        page = rung(annie)
+        page.wait_heard("page-keys", timeout_s=45)
+        with database_held(line):
+            page.press("1")
+            page.wait_heard("page-not-noted", timeout_s=45)
+            assert emergency(line, ticket)["taken_at"] is None
+        wait_for(lambda: emergency(line, ticket)["taken_by"] == "annie", "its taking", 30)
+
+    await asyncio.to_thread(act)
+
+
+async def test_the_service_dies_while_the_phone_rings(
+    line: Line, phones: PhoneFarm, known: Recogniser, ani: Callable[[], str]
+) -> None:
+    """It is not dialled twice, and who answers takes it from the service that has come back."""
+    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=14))
+    ticket = await leaves_message(line, known, ani())
+    page = await asyncio.to_thread(annie.wait_ringing, 20)
+    await asyncio.to_thread(kill, line, "service")
+
+    def act() -> None:
+        page.wait_answered(30)
+        page.wait_heard("page-keys", timeout_s=45)
+        page.press("1")
+        page.wait_heard("page-taken-connect", timeout_s=45)
+        page.hang_up()
+
+    await asyncio.to_thread(act)
+    assert emergency(line, ticket)["taken_by"] == "annie"
+    assert annie.rung() == 1
+    assert outcomes(line, ticket) == ["taken"]
+
+
+async def test_the_service_dies_while_the_emergency_is_told(
+    line: Line, phones: PhoneFarm, known: Recogniser, ani: Callable[[], str]
+) -> None:
+    """Whoever listens is told that they are called again; nobody has taken it."""
+    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=1))
+    ticket = await leaves_message(line, known, ani())
+    page = await asyncio.to_thread(rung, annie)
+    await asyncio.to_thread(page.wait_heard, "page-number", timeout_s=45)
+    await asyncio.to_thread(kill, line, "service")
+    await asyncio.to_thread(page.wait_ended, 40)
+    assert "page-away" in prompts(known.recognise(page.recording))
+    await asyncio.to_thread(wait_for, lambda: outcomes(line, ticket), "the page call's end")
+    assert outcomes(line, ticket) in (["lost"], ["no-key"])
     open_still = emergency(line, ticket)
     assert open_still["taken_at"] is None
     line.api("POST", f"/v1/emergencies/{open_still['id']}/taken", json={})

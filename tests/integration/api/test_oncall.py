@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from ivr.desk.oncall import OnCall
+from ivr.notify.tables import outbox
 from ivr.oncall.paging import Paging
 from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake, Requester, VoiceMessage
@@ -61,7 +65,7 @@ class TestRota:
         problem = refused(await client.post(f"{ROTA}/overrides", json=override), 422, field="start")
         assert "luc is on call" in str(problem["detail"])
         path = f"{ROTA}/overrides/{made.json()['id']}"
-        assert (await client.delete(path)).status_code == 204
+        assert (await client.delete(path)).json() == {"gaps": []}
         refused(await client.delete(path), 404)
         assert (await client.get(ROTA, params=at)).json()["line"] == ["annie", "luc"]
 
@@ -81,6 +85,32 @@ class TestRota:
     ) -> None:
         refused(await client.post(f"{ROTA}/overrides", json=override), 422, field=field)
 
+    async def test_whoever_saves_the_rota_reads_when_nobody_is_on_call(
+        self, line: Line, client: httpx.AsyncClient
+    ) -> None:
+        """And operations are told; the fallback number is paged then."""
+        shipped = line.services.desks["omnivigil"]
+        assert shipped.oncall is not None
+        duty = OnCall.model_validate(shipped.oncall.model_dump() | {"turns": (), "fallback": "14185550100"})
+        desks = {"omnivigil": shipped.model_copy(update={"oncall": duty})}
+        assert line.app is not None
+        line.app.state.services = replace(line.services, desks=desks)
+        override = {"person": "luc", "start": "2026-11-18T00:00:00-05:00", "end": "2026-11-26T08:00:00-05:00"}
+        made = await client.post(f"{ROTA}/overrides", json=override)
+        assert made.json()["gaps"] == [{"start": "2026-11-26T13:00:00Z", "end": "2026-12-02T05:00:00Z"}]
+        found = (await client.get(ROTA, params={"at": "2026-11-27T22:00:00-05:00"})).json()
+        assert found["line"] == []
+        assert {page["person"] for page in found["timetable"]} == {None, "responsable"}
+        event = "BEGIN:VEVENT\r\nSUMMARY:annie\r\nDTSTART:20261126T080000\r\nDTEND:20261205T080000\r\nEND:VEVENT\r\n"
+        text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{event}END:VCALENDAR\r\n"
+        assert (await client.post(f"{ROTA}/import", json={"ical": text})).json()["gaps"] == []
+        gone = await client.delete(f"{ROTA}/overrides/{made.json()['id']}")
+        assert gone.json()["gaps"] == [{"start": "2026-11-18T05:00:00Z", "end": "2026-11-26T13:00:00Z"}]
+        async with line.services.store.reading() as unit:
+            told = (await unit.execute(select(outbox.c.recipient, outbox.c.body))).all()
+        assert [row.recipient for row in told] == ["support@omnivigil.com"] * 2
+        assert "14185550100" in told[0].body
+
     async def test_a_desk_without_a_rota(self, client: httpx.AsyncClient) -> None:
         refused(await client.get("/v1/desks/hotline-2024/oncall"), 404)
         refused(await client.get("/v1/desks/nowhere/oncall"), 404)
@@ -92,9 +122,9 @@ class TestRota:
         event = "BEGIN:VEVENT\r\nSUMMARY:luc\r\nDTSTART:20261125T180000\r\nDTEND:20261126T080000\r\nEND:VEVENT\r\n"
         text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{event}END:VCALENDAR\r\n"
         made = await client.post(f"{ROTA}/import", json={"ical": text})
-        assert [one["start"] for one in made.json()] == ["2026-11-25T23:00:00Z"]
+        assert [one["start"] for one in made.json()["added"]] == ["2026-11-25T23:00:00Z"]
         # Once more changes nothing; one that overlaps spoils all of it.
-        assert (await client.post(f"{ROTA}/import", json={"ical": text})).json() == []
+        assert (await client.post(f"{ROTA}/import", json={"ical": text})).json() == {"added": [], "gaps": []}
         other = event.replace("20261125T18", "20261125T20")
         fine = event.replace("2026112", "2026121")
         both = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{fine}{other}END:VCALENDAR\r\n"
@@ -123,6 +153,14 @@ class TestEmergencies:
         ticket = (await client.get(f"/v1/tickets/{taken['ticket']}")).json()
         assert ticket["status"] == "in-progress"
         assert [one["kind"] for one in ticket["history"]][-2:] == ["changed", "called-back"]
+
+    async def test_who_was_rung_for_it(self, line: Line, client: httpx.AsyncClient) -> None:
+        await emergency(line, 1)
+        [one] = (await client.get("/v1/desks/omnivigil/emergencies")).json()["items"]
+        found = (await client.get(f"/v1/emergencies/{one['id']}")).json()
+        assert [(call["person"], call["state"], call["outcome"]) for call in found["calls"]] == [("luc", "due", None)]
+        assert (found["ticket"], found["late_at"]) == (one["ticket"], None)
+        refused(await client.get("/v1/emergencies/999"), 404)
 
     async def test_what_is_not_there_or_not_known(self, client: httpx.AsyncClient) -> None:
         refused(await client.post("/v1/emergencies/999/taken", json={}), 404)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,18 @@ async def test_recordings_and_notices_go_first(kept: Kept) -> None:
     assert {row["state"]: row["body"] for row in await kept.rows(outbox)} == {"sent": "", "pending": SECRET}
     assert {"messages", "emergencies"}.isdisjoint(await kept.secrets())
     assert await kept.eraser().once() == 0
+
+
+async def test_recordings_that_are_no_messages_go_by_their_own_age(kept: Kept) -> None:
+    """Nobody spoke in them, or their ticket is gone."""
+    await kept.fill(3)
+    folder = kept.folder / "messages"
+    for name, days in (("m1.wav", 91), ("silent.wav", 91), ("silent.before", 91), ("tonight.wav", 0)):
+        (folder / name).write_bytes(b"voice")
+        at = time.time() - days * 86_400
+        os.utime(folder / name, (at, at))
+    assert await kept.eraser().once() == 2
+    assert sorted(path.name for path in folder.iterdir()) == ["m1.wav", "tonight.wav"]
 
 
 async def test_after_a_year_only_what_happened_is_known(kept: Kept) -> None:

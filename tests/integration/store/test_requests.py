@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ivr.tickets import store as statements
 from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake, Notice, VoiceMessage, requester_of
 from ivr.tickets.messages import Receipt, leave_message, open_for_call, take_in
+from ivr.tickets.promise import Promise
 from ivr.tickets.spool import Spool, drain, keep_draining
 from ivr.tickets.tables import messages, ticket_events, tickets
 from ivr.tickets.ticket import Ticket
@@ -36,6 +37,7 @@ NOTICE = Notice(
     language="fr",
     timezone="America/Toronto",
 )
+PROMISE = Promise(priority="normale", until=datetime(2026, 12, 28, 22, 0, tzinfo=UTC))
 Away = Callable[[], AbstractContextManager[None]]
 
 
@@ -109,6 +111,65 @@ async def ticket(store: Store, receipt: Receipt) -> Ticket:
         found = await statements.get(unit, int(receipt.ticket_number))
     assert found is not None
     return found
+
+
+class TestOneCaller:
+    async def test_two_messages_by_one_caller_are_one_ticket(self, store: Store, spool: Spool) -> None:
+        first = await leave(store, spool, "m1", message=message(urgent=False), promise=PROMISE)
+        later = {"at": NOW + timedelta(minutes=59), "call_id": "call-2", "message": message()}
+        second = await leave(store, spool, "m2", **later)
+        assert second.ticket_number == first.ticket_number
+        found = await ticket(store, first)
+        # The second made it urgent; nothing makes it less so.
+        assert (found.priority, found.promised_at, found.call_id) == ("urgente", PROMISE.until, "call-1")
+        third = await leave(store, spool, "m3", call_id="call-3", message=message(urgent=False), promise=PROMISE)
+        assert third.ticket_number == first.ticket_number
+        assert (await ticket(store, first)).priority == "urgente"
+        assert [one.ticket_number for one in await rows(store, messages)] == [found.number] * 3
+        assert len(await rows(store, outbox)) == 3
+        async with store.reading() as unit:
+            joined = await statements.of_call(unit, "call-2")
+            assert await statements.of_call(unit, "call-9") is None
+        assert joined is not None
+        assert joined.number == found.number
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"message": message(number="14185550102")},
+            {"at": NOW + timedelta(minutes=61)},
+            {"department": "ventes"},
+            {"desk": "hotline-2024"},
+        ],
+    )
+    async def test_of_another_caller_time_or_place_it_is_another(
+        self, store: Store, spool: Spool, other: dict[str, Any]
+    ) -> None:
+        first = await leave(store, spool, "m1")
+        second = await leave(store, spool, "m2", call_id="call-2", **other)
+        assert second.ticket_number != first.ticket_number
+
+    async def test_callers_without_a_number_are_not_one_caller(self, store: Store, spool: Spool) -> None:
+        nobody = message(number=None)
+        first = await leave(store, spool, "m1", message=nobody)
+        assert (await leave(store, spool, "m2", call_id="call-2", message=nobody)).ticket_number != first.ticket_number
+        phone = replace(nobody, endpoint="6001")
+        third = await leave(store, spool, "m3", call_id="call-3", message=phone)
+        fourth = await leave(store, spool, "m4", call_id="call-4", message=phone)
+        assert third.ticket_number == fourth.ticket_number
+
+    async def test_what_is_solved_is_not_opened_again_by_it(self, store: Store, spool: Spool) -> None:
+        first = await leave(store, spool, "m1")
+        async with store.unit() as unit:
+            await statements.change(unit, int(first.ticket_number or 0), {"status": "closed"})
+        assert (await leave(store, spool, "m2", call_id="call-2")).ticket_number != first.ticket_number
+
+    async def test_it_survives_on_disk(self, store: Store, spool: Spool, database_away: Away) -> None:
+        with database_away():
+            await leave(store, spool, "m1", message=message(urgent=False), promise=PROMISE)
+        assert await drain(spool, store) == 1
+        [one] = await rows(store, tickets)
+        assert (one.priority, one.promised_at) == ("normale", PROMISE.until)
 
 
 class TestMessage:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import pytest
 from sqlalchemy import text, update
 
+from ivr.desk.load import Desks
 from ivr.notify.outbox import put_email
 from ivr.store.engine import StoreUnavailable
 from ivr.tickets import clockwork
@@ -122,6 +123,36 @@ async def test_after_an_outage_only_the_gravest_is_told(desk: Desk) -> None:
     await desk.watch("2026-11-25T16:00")
     assert [one[:3] for one in await desk.raised(number)] == [("tmr", 1, "breach")]
     assert len(await desk.mails()) == 1
+
+
+class TestAddresses:
+    """Each level's alarms go to its own address in the desk file, else to the ticket's department."""
+
+    @staticmethod
+    def with_addresses(desk: Desk, **addresses: str) -> Desk:
+        shipped = desk.desks["omnivigil"]
+        levels = {
+            key: one.model_copy(update={"email": addresses.get(f"level{key}")})
+            for key, one in shipped.tickets.levels.items()
+        }
+        policy = shipped.tickets.model_copy(update={"levels": levels})
+        changed = Desks([shipped.model_copy(update={"tickets": policy})])
+        return Desk(store=desk.store, desks=changed, calendars=desk.calendars)
+
+    async def test_ov15_a_level_is_told_of_its_clocks_and_the_next_of_what_comes_to_it(self, desk: Desk) -> None:
+        desk = self.with_addresses(desk, level1="niveau1@omnivigil.com", level2="niveau2@omnivigil.com")
+        number = await desk.open("2026-11-23T08:00")
+        await desk.watch("2026-11-23T09:00")
+        await desk.change(number, "2026-11-23T09:30", status="in-progress")
+        await desk.watch("2026-11-24T09:30")
+        assert [to for to, _ in await desk.mails()] == [
+            "niveau1@omnivigil.com",
+            "niveau1@omnivigil.com",
+            "niveau2@omnivigil.com",
+        ]
+        await desk.watch("2026-11-25T09:30")
+        # The third level has no address of its own.
+        assert [to for to, _ in await desk.mails()][3:] == ["niveau2@omnivigil.com", "support@omnivigil.com"]
 
 
 class TestLevels:

@@ -11,13 +11,14 @@ from ivr.asterisk.ami import NO_FIELDS, RECONNECTED, AmiRefused, Fields, State
 from ivr.directory.book import Book
 from ivr.directory.people import Endpoint
 from ivr.errors import Unavailable
+from ivr.oncall import calling
 from ivr.oncall import store as statements
 from ivr.oncall.calling import PageCalls, call_of, way_to
 from ivr.oncall.store import PageCall
 from ivr.tickets import store as tickets
 from tests.fakes.ami import FakeAmi
 from tests.integration.tickets.conftest import Desk, local
-from tests.integration.tickets.test_paging import ANNIE, LUC, Night
+from tests.integration.tickets.test_paging import ANNIE, LUC, MANAGER, Night
 
 
 class Dialler(FakeAmi):
@@ -110,7 +111,7 @@ async def test_whoever_cannot_passes_it_on_at_once(calls: Calls) -> None:
     await calls.night.message("2026-11-25T22:00")
     await calls.night.look("2026-11-25T22:00:02")
     [emergency] = await calls.night.all()
-    await calls.night.paging("2026-11-25T22:01").pass_on(emergency.id)
+    await calls.night.paging("2026-11-25T22:01").pass_on(emergency.id, "annie")
     assert await calls.night.sent() == [ANNIE, LUC]
     # The rhythm stays: the third page comes at its own time.
     assert await calls.night.look("2026-11-25T22:05") == 0
@@ -118,12 +119,78 @@ async def test_whoever_cannot_passes_it_on_at_once(calls: Calls) -> None:
     assert [row.person for row in await calls.rows()] == ["annie", "luc", "annie"]
 
 
+async def test_ov7_nobody_is_rung_again_who_has_just_passed_it_on(calls: Calls) -> None:
+    """Once all in the turns have, it is the manager's; then the others have their own time again."""
+    await calls.night.message("2026-11-25T22:00")
+    await calls.night.look("2026-11-25T22:00:02")
+    [emergency] = await calls.night.all()
+    for minute, person in enumerate(("annie", "luc", "responsable"), start=1):
+        calls.now = f"2026-11-25T22:0{minute}"
+        await calls.night.paging(calls.now).pass_on(emergency.id, person)
+        row = next(row for row in await calls.rows() if row.person == person and row.state != "ended")
+        await calls.service().ended(row.id, "passed")
+    assert await calls.night.sent() == [ANNIE, LUC, MANAGER]
+    looks = [await calls.night.look(f"2026-11-25T22:{minute:02}") for minute in (5, 10, 15, 20, 25)]
+    # Luc's second page and the manager's first have left before their time.
+    assert looks == [0, 1, 1, 0, 1]
+    assert (await calls.night.sent())[3:] == [ANNIE, LUC, ANNIE]
+
+
+async def test_while_somebody_else_is_rung_passing_on_rings_nobody(calls: Calls) -> None:
+    await calls.night.message("2026-11-25T22:00")
+    await calls.night.look("2026-11-25T22:00:02")
+    await calls.night.look("2026-11-25T22:05:02")
+    [emergency] = await calls.night.all()
+    await calls.night.paging("2026-11-25T22:05:10").pass_on(emergency.id, "annie")
+    assert await calls.night.sent() == [ANNIE, LUC]
+
+
+async def test_two_emergencies_ring_one_phone_one_after_the_other(calls: Calls) -> None:
+    await calls.night.message("2026-11-25T22:00")
+    await calls.night.message("2026-11-25T22:00", key="m2", number="14185550199")
+    await calls.night.look("2026-11-25T22:00:02")
+    service = calls.service()
+    await service.once()
+    await service.once()
+    [first] = calls.ami.dialled
+    service.enter({"event": "Hangup", "uniqueid": first["ChannelId"], "cause": "19"})
+    await service.once()
+    assert [one["Channel"] for one in calls.ami.dialled] == [f"PJSIP/{ANNIE}@outbound"] * 2
+    assert [row.outcome for row in await calls.rows()] == ["no-answer", None]
+
+
+async def test_a_phone_that_is_not_there_does_not_hold_up_the_next_page(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asterisk accepts to dial it, makes no channel, and tells of no end."""
+    monkeypatch.setattr(calling, "_MADE_S", 0.0)
+    number = await calls.night.message("2026-11-25T22:00")
+    await calls.night.look("2026-11-25T22:00:02")
+    service = calls.service()
+    await service.once()
+    calls.ami.live = []
+    await service.once()
+    assert await calls.told(number) == ["failed"]
+
+
+async def test_who_hangs_up_has_pressed_no_key(calls: Calls) -> None:
+    number = await calls.night.message("2026-11-25T22:00")
+    await calls.night.look("2026-11-25T22:00:02")
+    service = calls.service()
+    await service.once()
+    [row] = await calls.rows()
+    await service.answered(row.id)
+    service.enter({"event": "Hangup", "uniqueid": row.channel or "", "cause": "16"})
+    await service.once()
+    assert await calls.told(number) == ["no-key"]
+
+
 async def test_nobody_is_rung_for_what_is_taken(calls: Calls) -> None:
     number = await calls.night.message("2026-11-25T22:00")
     await calls.night.look("2026-11-25T22:00:02")
     await calls.service().once()
     [emergency] = await calls.night.all()
-    await calls.night.paging("2026-11-25T22:01").pass_on(emergency.id)
+    await calls.night.paging("2026-11-25T22:01").pass_on(emergency.id, "annie")
     await calls.night.take(emergency.id, "2026-11-25T22:02")
     await calls.service().once()
     assert len(calls.ami.dialled) == 1

@@ -100,6 +100,31 @@ async def test_ov7_one_after_the_other_until_somebody_takes_it(night: Night) -> 
     assert kinds == ["created", "message", *["paged"] * 5, "emergency-taken", "changed"]
 
 
+async def test_ov7_operations_are_told_once_when_nobody_has_taken_it_in_time(night: Night) -> None:
+    number = await night.message("2026-11-25T22:00")
+    with night.desk.bus.listen() as listener:
+        for at in ("22:00:02", "22:20", "22:30", "22:30:01", "22:30:03"):
+            await asyncio.gather(*(night.look(f"2026-11-25T{at}") for _ in range(3)))
+        kinds = [(await anext(listener)).kind for _ in range(listener.behind)]
+    assert kinds.count("emergency.late") == 1
+    async with night.desk.store.reading() as unit:
+        query = select(outbox.c.recipient, outbox.c.subject).where(outbox.c.kind == "email")
+        told = [tuple(row) for row in await unit.execute(query)]
+    subject = f"URGENT – Billet {number} : personne n’a pris l’urgence en 30 minutes"
+    assert told == [("support@omnivigil.com", subject)]
+    [emergency] = await night.all()
+    assert emergency.late_at == local("2026-11-25T22:30:01")
+
+
+async def test_nobody_is_told_of_what_was_taken_in_time(night: Night) -> None:
+    await night.message("2026-11-25T22:00")
+    await night.look("2026-11-25T22:00:02")
+    [emergency] = await night.all()
+    await night.take(emergency.id, "2026-11-25T22:30")
+    await night.look("2026-11-25T22:31")
+    assert (await night.all())[0].late_at is None
+
+
 async def test_what_the_page_says(night: Night) -> None:
     number = await night.message("2026-11-25T22:00")
     await night.look("2026-11-25T22:00:02")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivr.directory import numbers
 from ivr.directory.numbers import normalise
 
 
@@ -77,3 +78,14 @@ def test_what_is_not_plainly_a_number_is_none(hostile: str | None) -> None:
 def test_nothing_makes_it_fail_and_all_it_gives_is_a_number(text: str, region: str) -> None:
     number = normalise(text, region)
     assert number is None or (number.isascii() and number.isdigit() and 7 <= len(number) <= 15)
+
+
+@pytest.mark.parametrize("region", ["CA", "US", "FR", "BE", "GB", "IT"])
+@given(
+    number=st.from_regex(r"\+?(1|33|32|44|39|0|00|011)?[0-9]{6,11}", fullmatch=True)
+    | st.from_regex(r"(\+?1|\+?33)?(418|514|6|9)[0-9]{7,8}", fullmatch=True)
+)
+def test_the_short_way_gives_what_the_long_way_gives(region: str, number: str) -> None:
+    usual = numbers._usual(number, region)
+    if usual is not None:
+        assert usual == (numbers._read(number, region) or numbers._read(f"+{number}", region))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -51,7 +50,7 @@ def test_read_in_one_go_or_piece_by_piece_it_is_the_same() -> None:
 
 @pytest.mark.parametrize("ends", [("192.0.2.1", "198.51.100.2"), ("2001:db8::1", "::1")])
 def test_there_and_back(ends: tuple[str, str]) -> None:
-    packet = replace(PACKET, src=(ends[0], 4000), dst=(ends[1], 5000))
+    packet = PACKET._replace(src=(ends[0], 4000), dst=(ends[1], 5000))
     assert parse(build(packet)) == packet
 
 

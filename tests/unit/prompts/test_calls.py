@@ -47,6 +47,28 @@ async def test_a_second_call_costs_a_look_into_a_dictionary(line: Line, voice: H
     assert voice.asked == 0
 
 
+async def test_what_names_somebody_is_not_kept(line: Line, voice: HummingVoice) -> None:
+    sounds = line.built()
+    stem = await sounds.of("small", "closed-department", "fr", FAR)
+    assert all(file.is_file() for file in sound_files(stem))
+    await sounds.forget("small", "closed-department", "fr", FAR)
+    assert not any(file.exists() for root in (line.folder, line.cache) for file in root.rglob(f"*{Path(stem).name}*"))
+    said = len(voice.spoken)
+    assert await sounds.of("small", "closed-department", "fr", FAR) == stem
+    assert len(voice.spoken) == said + 1
+
+
+async def test_what_a_killed_service_left_of_it_goes_at_the_next_start(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stem = await line.built().of("small", "closed-department", "fr", FAR)
+    kept = await line.sounds().of("small", "closed-department", "fr", SOON)
+    monkeypatch.setattr(build, "NAMING_PEOPLE", ("closed-department",))
+    line.built()
+    assert not any(file.exists() for root in (line.folder, line.cache) for file in root.rglob(f"*{Path(stem).name}*"))
+    assert all(file.is_file() for file in sound_files(kept))
+
+
 @pytest.mark.parametrize("language", ["fr", "en"])
 async def test_digits_are_the_recorded_ones(line: Line, voice: HummingVoice, language: str) -> None:
     """A ticket's number is read digit by digit."""

@@ -9,6 +9,7 @@ import pytest
 from ivr.directory.people import NOBODY, Contact, Customer, Identity
 from ivr.tickets.intake import Intake, Notice, Requester, UnreadableIntake, VoiceMessage, requester_of
 from ivr.tickets.notice import message_email
+from ivr.tickets.promise import Promise
 
 NOW = datetime(2026, 12, 24, 21, 59, tzinfo=UTC)
 NOTICE = Notice(
@@ -34,6 +35,15 @@ def intake(**values: object) -> Intake:
         "notice": NOTICE,
     }
     return Intake(**(given | values))  # type: ignore[arg-type]
+
+
+def test_ov7_the_department_reads_until_when_it_was_promised() -> None:
+    promise = Promise(priority="normale", until=datetime(2026, 12, 28, 22, 0, tzinfo=UTC))
+    assert (
+        "À répondre au plus tard : 2026-12-28 à 17:00"
+        in message_email(intake(promise=promise), MESSAGE, NOTICE, 100001).body
+    )
+    assert "au plus tard" not in message_email(intake(), MESSAGE, NOTICE, 100001).body
 
 
 class TestRequester:

@@ -21,6 +21,9 @@ def test_a_name_tells_whose_message_it_is() -> None:
     anonymous = parse(Path("hotline-2024_cloud_fr_ordinary__ov-1.2.wav"))
     assert anonymous is not None
     assert (anonymous.number, anonymous.urgent) == ("", False)
+    unasked = parse(Path("omnivigil_support_fr_unasked_14185550101_ov-1.2.wav"))
+    assert unasked is not None
+    assert unasked.urgent is None
 
 
 @pytest.mark.parametrize("name", ["x.wav", "a_b_c.wav", "omnivigil_support_fr_maybe_1_ov-1.wav"])
