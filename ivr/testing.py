@@ -11,7 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from ivr.settings import Settings
-from ivr.up import ensure_phones, ensure_runtime
+from ivr.store import cluster
+from ivr.up import ensure_phones, ensure_postgresql, ensure_runtime
 
 console = Console(highlight=False)
 
@@ -23,6 +24,7 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
     """The exit code of the first thing that fails, or 0. Call tests run side by side: they mostly wait."""
     asyncio.run(ensure_runtime(Settings(state=repository / "var"), console))
     asyncio.run(ensure_phones(repository / "var" / "phones", console))
+    asyncio.run(ensure_postgresql(cluster.embedded(repository), console))
     bin_folder = Path(sys.executable).parent
     checks: list[list[str]] = [
         [str(bin_folder / "ruff"), "check"],

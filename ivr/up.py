@@ -24,6 +24,7 @@ from ivr.errors import OmnivigilError
 from ivr.prepare import Prepared, prepare
 from ivr.selfcall import Report, call_ourselves
 from ivr.settings import Settings
+from ivr.store import cluster
 from ivr.supervisor import Service
 
 _HEALTHY_S = 60.0
@@ -49,6 +50,15 @@ async def ensure_phones(folder: Path, console: Console) -> None:
     if not phones.ready(folder):
         with step(console, "The simulated phones (first time only)") as say:
             await asyncio.to_thread(phones.install, folder, say)
+
+
+async def ensure_postgresql(folder: Path, console: Console) -> None:
+    """A PostgreSQL server for tests and benchmarks, unpacked first where the machine has none."""
+    try:
+        cluster.find(folder)
+    except cluster.ServerMissing:
+        with step(console, "PostgreSQL (first time only)") as say:
+            await asyncio.to_thread(cluster.install, folder, say)
 
 
 class Step:
