@@ -68,8 +68,8 @@ async def _leave_message(line: Line, known: Recogniser, number: str, *, confirme
 
 async def test_a_message_becomes_a_ticket(line: Line, known: Recogniser) -> None:
     """OV-7, OV-11: and the call is on record whole."""
-    await _leave_message(line, known, "4185559001", confirmed="message-received-urgent")
-    call = await asyncio.to_thread(line.ended_call_from, "4185559001")
+    await _leave_message(line, known, "14185559001", confirmed="message-received-urgent")
+    call = await asyncio.to_thread(line.ended_call_from, "14185559001")
     assert line.api("GET", f"/v1/tickets/{call['ticket']['number']}")["priority"] == "urgente"
     assert not (Path(line.state) / "omnivigil.sqlite3").exists()
 
@@ -80,13 +80,13 @@ async def test_a_message_left_while_the_server_is_down_is_a_ticket_afterwards(
     """It is on disk before the caller hears that it was received, and entered once when the server is back."""
     await asyncio.to_thread(cluster.stop, "immediate")
     try:
-        await _leave_message(line, known, "4185559002", confirmed="message-received-urgent")
+        await _leave_message(line, known, "14185559002", confirmed="message-received-urgent")
     finally:
         await asyncio.to_thread(cluster.start)
 
     def entered() -> list[dict[str, str]]:
         answer = line.raw_api("GET", "/v1/tickets", params={"limit": 50})
         items = answer.json()["items"] if answer.status_code == 200 else []
-        return [one for one in items if one["requester"]["phone"] == "14185559002"]
+        return [one for one in items if one["requester_phone"] == "14185559002"]
 
     assert len(await asyncio.to_thread(wait_for, entered, "the message's ticket", 60)) == 1
