@@ -84,9 +84,11 @@ async def test_a_message_left_while_the_server_is_down_is_a_ticket_afterwards(
     finally:
         await asyncio.to_thread(cluster.start)
 
-    def entered() -> list[dict[str, str]]:
-        answer = line.raw_api("GET", "/v1/tickets", params={"limit": 50})
-        items = answer.json()["items"] if answer.status_code == 200 else []
-        return [one for one in items if one["requester_phone"] == "14185559002"]
+    def entered() -> dict[str, str] | None:
+        answer = line.raw_api("GET", "/v1/calls", params={"ani": "14185559002"})
+        calls = answer.json()["items"] if answer.status_code == 200 else []
+        found: dict[str, str] | None = line.api("GET", f"/v1/calls/{calls[0]['id']}")["ticket"] if calls else None
+        return found
 
-    assert len(await asyncio.to_thread(wait_for, entered, "the message's ticket", 60)) == 1
+    ticket = await asyncio.to_thread(wait_for, entered, "the message's ticket", 60)
+    assert line.api("GET", f"/v1/tickets/{ticket['number']}")["priority"] == "urgente"
