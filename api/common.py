@@ -98,12 +98,12 @@ def bad_cursor() -> BadInput:
     return BadInput(field="cursor", problem="this is not a cursor", mend="give `next` of the page before, unchanged")
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def _bearer(request: Request) -> Bearer:
+async def _bearer(request: Request) -> Bearer:
     bearer: Bearer = request.state.bearer
     return bearer
 

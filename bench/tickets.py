@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,10 +24,13 @@ from ivr.clock import system_clock
 from ivr.notify.tables import outbox
 from ivr.prepare import prepare
 from ivr.settings import Address, Settings
+from ivr.store import cluster
 from ivr.store.engine import Store, open_store
 from ivr.tickets import store as statements
 from ivr.tickets.tables import ticket_events, ticket_spans, tickets
-from ivr.up import ensure_runtime
+from ivr.up import ensure_postgresql, ensure_runtime
+
+REPOSITORY = Path(__file__).parents[1]
 
 PORTS = {"sip": 5930, "http": 8930, "agi": 4930, "ami": 5931}
 BARE_PORT = 8935
@@ -52,31 +55,63 @@ class Rate:
 
 
 async def run(console: Console, *, seconds: float, rounds: int, running: int, output: Path | None) -> None:
-    """Measure, print, and write the table to `output` as Markdown."""
+    """Measure on both databases, print, and write the table to `output` as Markdown."""
+    rows: list[tuple[str, ...]] = []
+    told: list[str] = []
     with tempfile.TemporaryDirectory(prefix="omnivigil-bench-") as folder:
-        settings = Settings(
-            state=Path(folder),
-            sip=Address(host="127.0.0.1", port=PORTS["sip"]),
-            http=Address(host="127.0.0.1", port=PORTS["http"]),
-            agi=Address(host="127.0.0.1", port=PORTS["agi"]),
-            ami=Address(host="127.0.0.1", port=PORTS["ami"]),
-            rtp=(29_000, 29_998),
-        )
-        bare, ours = await _rates(settings, console, seconds, rounds)
-        due = await _due(settings, console, running)
-    rows = [("bare FastAPI + SQLAlchemy (ceiling)", *_told(bare, bare)), ("omnivigil", *_told(ours, bare))]
+        # PostgreSQL started by root runs as nobody, who must get there.
+        Path(folder).chmod(0o755)
+        for name, database in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
+            console.print(name, style="bold")
+            async with database(Path(folder), console) as settings:
+                bare, ours = await _rates(settings, console, seconds, rounds)
+                due = await _due(settings, console, running)
+            rows += [(name, "bare FastAPI + SQLAlchemy (ceiling)", *_told(bare, bare))]
+            rows += [(name, "omnivigil", *_told(ours, bare))]
+            told += [f"{name}: {due}"]
     table = Table(*_HEAD)
     for row in rows:
         table.add_row(*row)
     console.print(table)
-    console.print(due)
+    for line in told:
+        console.print(line)
     if output is not None:
         lines = ["| " + " | ".join(_HEAD) + " |", "|" + "---|" * len(_HEAD)]
         lines += ["| " + " | ".join(row) + " |" for row in rows]
-        output.write_text("\n".join([*lines, "", due, ""]), encoding="utf-8")
+        output.write_text("\n".join([*lines, "", *told, ""]), encoding="utf-8")
 
 
-_HEAD = ("SQLite", "tickets/s", "of the ceiling", "CPU ms each", "failed")
+_HEAD = ("database", "what", "tickets/s", "of the ceiling", "CPU ms each", "failed")
+
+
+def _settings(state: Path) -> Settings:
+    state.mkdir()
+    return Settings(
+        state=state,
+        sip=Address(host="127.0.0.1", port=PORTS["sip"]),
+        http=Address(host="127.0.0.1", port=PORTS["http"]),
+        agi=Address(host="127.0.0.1", port=PORTS["agi"]),
+        ami=Address(host="127.0.0.1", port=PORTS["ami"]),
+        rtp=(29_000, 29_998),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _sqlite(folder: Path, _: Console) -> AsyncIterator[Settings]:
+    yield _settings(folder / "sqlite")
+
+
+@contextlib.asynccontextmanager
+async def _postgresql(folder: Path, console: Console) -> AsyncIterator[Settings]:
+    """A server of ours that waits for the disk, as in production."""
+    await ensure_postgresql(cluster.embedded(REPOSITORY), console)
+    programs = cluster.find(cluster.embedded(REPOSITORY))
+    server = cluster.Cluster(folder=folder / "pg", programs=programs, settings={"max_connections": "100"})
+    await asyncio.to_thread(server.start)
+    try:
+        yield replace(_settings(folder / "postgresql"), database=server.url("postgres"))
+    finally:
+        await asyncio.to_thread(server.stop)
 
 
 def _told(rates: list[Rate], ceiling: list[Rate]) -> tuple[str, ...]:
@@ -101,7 +136,7 @@ async def _rates(settings: Settings, console: Console, seconds: float, rounds: i
     bare: list[Rate] = []
     ours: list[Rate] = []
     try:
-        async with running_service(settings) as service, _bare(settings.state) as pid:
+        async with running_service(settings) as service, _bare(settings) as pid:
             await until_up(settings)
             for round_number in range(1, rounds + 1):
                 console.print(f"round {round_number} of {rounds}")
@@ -130,8 +165,8 @@ async def _check(settings: Settings, at_least: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _bare(folder: Path) -> AsyncIterator[int]:
-    url = f"sqlite+aiosqlite:///{folder / 'bare.sqlite3'}"
+async def _bare(settings: Settings) -> AsyncIterator[int]:
+    url = settings.database or f"sqlite+aiosqlite:///{settings.state / 'bare.sqlite3'}"
     server = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.rivals.bare_tickets", str(BARE_PORT), url
     )

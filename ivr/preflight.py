@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -12,12 +13,14 @@ from pathlib import Path
 
 from sipsim import interpreter
 from sipsim.errors import FarmFailed
+from sqlalchemy import make_url
 
 from ivr.asterisk import runtime
 from ivr.errors import BadInput
 from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
 from ivr.settings import Address, Settings
+from ivr.store.engine import StoreUnavailable, open_store
 
 #: Free space, in bytes, that the embedded Asterisk and the sounds need on first use.
 FIRST_USE_BYTES = 700_000_000
@@ -77,6 +80,27 @@ def check_state(state: Path) -> None:
         )
 
 
+def check_database(settings: Settings) -> None:
+    """The database answers, when it is a server and not a file in the state folder. Raises BadInput."""
+    if settings.database is None:
+        return
+    try:
+        asyncio.run(_ping(settings.database))
+    except StoreUnavailable as error:
+        told = make_url(settings.database).render_as_string(hide_password=True)
+        problem = f"{told} cannot be used: {error.facts['problem']}"
+        mend = "start the server, or mend the URL; the user must own the database"
+        raise BadInput(field="--database-url", problem=problem, mend=mend) from error
+
+
+async def _ping(url: str) -> None:
+    store = open_store(url)
+    try:
+        await store.ping()
+    finally:
+        await store.close()
+
+
 def check_notices(settings: Settings) -> None:
     """What the environment says of e-mail, SMS and webhooks can be used. Raises BadInput."""
     config = notice_config.read(os.environ, demo=settings.demo)
@@ -116,7 +140,7 @@ def _taken(address: Address, kind: socket.SocketKind) -> str | None:
 def findings(settings: Settings, runtimes: list[Path]) -> list[Finding]:
     """Everything `./omnivigil doctor` looks at, in the order a newcomer would mend it."""
     found = [_python(), _state(settings), _packages(), _asterisk(runtimes)]
-    for check, what in ((check_demo_is_private, "demo secrets"), (check_ports, "ports")):
+    for check, what in ((check_demo_is_private, "demo secrets"), (check_ports, "ports"), (check_database, "database")):
         try:
             check(settings)
             found.append(Finding(what=what, well=True, state="well"))

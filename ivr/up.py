@@ -90,6 +90,7 @@ async def run(settings: Settings, console: Console) -> int:
     preflight.check_internal_addresses(settings)
     preflight.check_notices(settings)
     preflight.check_state(settings.state)
+    await asyncio.to_thread(preflight.check_database, settings)
     stop = _stop_signals()
     found = await ensure_runtime(settings, console)
     with step(console, "desks, directory and sounds") as say:

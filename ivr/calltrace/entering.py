@@ -44,9 +44,10 @@ async def enter(unit: Unit, intake: TraceIntake, *, bus: EventBus | None = None)
     customer_id = requester.customer_id
     unanswered = customer_id is not None and await store.unanswered(unit, customer_id)
     route = route_of(intake.verdict, partner=intake.partner is not None)
-    number = await ticket_store.add(unit, _ticket_values(intake, route))
-    if number is None:
+    ticket = await ticket_store.add(unit, _ticket_values(intake, route))
+    if ticket is None:
         raise RuntimeError(f"ticket {intake.key} is there without its trace")
+    number = ticket.number
     trace_id = uuid.uuid4().hex
     state = "unanswered" if unanswered else "new"
     await store.add(unit, _trace_values(intake, trace_id, number, route, state), intake.packets)
@@ -64,11 +65,9 @@ async def enter(unit: Unit, intake: TraceIntake, *, bus: EventBus | None = None)
     if advised is not None and customer_id is not None and not unanswered:
         await store.recommend(unit, customer_id=customer_id, trace_id=trace_id, text=advised, at=intake.at)
     if bus is not None:
-        ticket = await ticket_store.get(unit, number)
         told: dict[str, Any] = {"id": trace_id, "ticket": str(number), "device": intake.device, "verdict": intake.cause}
         told |= {"mos": intake.mos, "route": route, "state": state}
-        if ticket is not None:
-            unit.afterwards(lambda: bus.publish("ticket.created", intake.at, ticket.brief()))
+        unit.afterwards(lambda: bus.publish("ticket.created", intake.at, ticket.brief()))
         unit.afterwards(lambda: bus.publish("call-trace.reported", intake.at, told))
     return Entered(ticket_number=number, trace_id=trace_id, again=False)
 

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import getaddresses
 
+from sqlalchemy import insert
+
 from ivr.notify.rules import LIFETIME
 from ivr.notify.tables import outbox
 from ivr.store.engine import Unit
 
 #: Would end a header line of the e-mail and begin another one (RFC 5322 section 2.2).
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
+
+
+#: Made once: making it costs more than running it.
+_INSERT = insert(outbox)
 
 
 def header_text(text: str) -> str:
@@ -86,4 +92,4 @@ async def _put(
         "next_at": at,
         "expires_at": at + LIFETIME[kind],
     }
-    await unit.execute(unit.insert(outbox).values(values))
+    await unit.execute(_INSERT, values)

@@ -49,10 +49,11 @@ async def create(
     """
     values = dict(fields) | {"status": "new", "version": 1, "created_at": at, "updated_at": at, "intake_key": key}
     _check_details(fields.get("kind", ""), fields.get("details"))
-    values["customer_id"] = store.customer_with_account(fields.get("account_number"))
-    await _check_people(unit, values["customer_id"], fields)
-    number = await store.add(unit, values)
-    if number is None:
+    # Made only where somebody needs it: making it costs more than running it.
+    account = fields.get("account_number") if fields.get("contact_id") is not None else None
+    await _check_people(unit, store.customer_with_account(account) if account else None, fields)
+    ticket = await store.add(unit, values)
+    if ticket is None:
         known = await store.find(unit, intake_key=key)
         if known is not None:
             return known, False
@@ -60,8 +61,8 @@ async def create(
             field="call_id", problem="this call has a ticket already", mend="change that one: GET /v1/tickets?call_id="
         )
     changes = {name: value for name, value in fields.items() if value is not None}
-    await store.add_event(unit, number, at=at, who=who, kind="created", changes=changes, version=1)
-    ticket = await follow(unit, None, await get(unit, number), at=at, policy=policy)
+    await store.add_event(unit, ticket.number, at=at, who=who, kind="created", changes=changes, version=1)
+    ticket = await follow(unit, None, ticket, at=at, policy=policy)
     await _tell_requester(unit, ticket, at=at)
     unit.afterwards(lambda: bus.publish("ticket.created", at, ticket.brief()))
     return ticket, True

@@ -48,16 +48,16 @@ async def _find_or_add(unit: Unit, intake: Intake) -> _Entered:
         return _Entered(ticket=await _locked(unit, found.number), new=False)
     if (same := await _of_same_caller(unit, intake)) is not None:
         return _Entered(ticket=await _locked(unit, same.number), new=False)
-    number = await store.add(unit, _values(intake))
-    if number is None:
+    ticket = await store.add(unit, _values(intake))
+    if ticket is None:
         # Somebody entered it between the two statements.
         found = await store.find(unit, intake_key=intake.key, call_id=intake.call_id)
         if found is None:
             raise RuntimeError(f"ticket {intake.key} is neither new nor there")
         return _Entered(ticket=await _locked(unit, found.number), new=False)
     changes = {"department": intake.department, "identified_by": intake.requester.identified_by}
-    await store.add_event(unit, number, at=intake.at, who=LINE, kind="created", changes=changes, version=1)
-    return _Entered(ticket=await _ticket(unit, number), new=True)
+    await store.add_event(unit, ticket.number, at=intake.at, who=LINE, kind="created", changes=changes, version=1)
+    return _Entered(ticket=ticket, new=True)
 
 
 async def _of_same_caller(unit: Unit, intake: Intake) -> Ticket | None:

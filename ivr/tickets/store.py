@@ -4,28 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import BindParameter, ClauseElement, Select, String, bindparam, insert, select, update
 
 from ivr.calls.tables import calls
 from ivr.directory.people import Contact, Partner
 from ivr.directory.tables import contacts, customers, partners
-from ivr.store.engine import Unit
+from ivr.store.engine import Unit, insert_into
 from ivr.tickets import tables as t
 from ivr.tickets.ticket import OPEN, Ticket
 
 _COLUMNS = [column for column in t.tickets.c if column.name not in ("intake_key", "due_at")]
+_BY_NUMBER = select(*_COLUMNS).where(t.tickets.c.number == bindparam("wanted"))
+_ADD_EVENT = insert(t.ticket_events)
 
 
-async def add(unit: Unit, values: Mapping[str, Any]) -> int | None:
-    """A new ticket's number; None when its key or its call has one already."""
-    statement = unit.insert(t.tickets).values(values).on_conflict_do_nothing().returning(t.tickets.c.number)
-    number: int | None = (await unit.execute(statement)).scalar_one_or_none()
-    return number
+async def add(unit: Unit, values: Mapping[str, Any]) -> Ticket | None:
+    """A new ticket; None when its key or its call has one already. Without a `customer_id`, its account's customer."""
+    found = {name: value for name, value in values.items() if isinstance(value, ClauseElement)}
+    plain = {name: value for name, value in values.items() if name not in found}
+    if "customer_id" not in values:
+        plain["of_account"] = values.get("account_number")
+    statement = _insert(unit.dialect, by_account="customer_id" not in values)
+    row = (await unit.execute(statement.values(found) if found else statement, plain)).mappings().one_or_none()
+    return Ticket(**row) if row is not None else None
 
 
-def customer_with_account(account: str | None) -> Any:
+@cache
+def _insert(dialect: str, *, by_account: bool) -> Any:
+    """Made once, as the other statements that every new ticket needs: making them costs more than running them."""
+    statement = insert_into(t.tickets, dialect).on_conflict_do_nothing().returning(*_COLUMNS)
+    if by_account:
+        statement = statement.values(customer_id=customer_with_account(bindparam("of_account", type_=String)))
+    return statement
+
+
+def customer_with_account(account: str | BindParameter[str] | None) -> Any:
     """For a value: the customer whose account number this is."""
     return select(customers.c.id).where(customers.c.account == account).scalar_subquery()
 
@@ -71,7 +87,7 @@ async def of_recent_message(
 
 async def get(unit: Unit, number: int) -> Ticket | None:
     """A ticket."""
-    return await _one(unit, select(*_COLUMNS).where(t.tickets.c.number == number))
+    return await _one(unit, _BY_NUMBER, {"wanted": number})
 
 
 async def lock(unit: Unit, number: int) -> Ticket | None:
@@ -175,7 +191,7 @@ async def add_event(
 ) -> None:
     """Note what was done to a ticket."""
     values = {"ticket_number": number, "at": at, "who": who, "kind": kind, "changes": changes, "version": version}
-    await unit.execute(unit.insert(t.ticket_events).values(values))
+    await unit.execute(_ADD_EVENT, values)
 
 
 async def events(unit: Unit, number: int) -> list[dict[str, Any]]:
@@ -227,8 +243,8 @@ async def messages(unit: Unit, *, number: int | None = None, message_id: int | N
     return await _dicts(unit, query)
 
 
-async def _one(unit: Unit, query: Select[Any]) -> Ticket | None:
-    row = (await unit.execute(query)).mappings().one_or_none()
+async def _one(unit: Unit, query: Select[Any], values: Mapping[str, Any] | None = None) -> Ticket | None:
+    row = (await unit.execute(query, values)).mappings().one_or_none()
     return Ticket(**row) if row is not None else None
 
 
