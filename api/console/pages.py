@@ -62,9 +62,9 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
     return {"moment": moment, "hour": hour, "number": number, "duration": duration, "decimal": decimal}
 
 
-def render(template: str, language: str, desk: Desk, **values: Any) -> str:
-    """A page or a part of one, in a language, with moments as this desk's clocks show them."""
-    environment = _environment(language, desk.zone)
+def render(template: str, language: str, where: Desk, /, **values: Any) -> str:
+    """A page or a part of one, in a language, with moments as the clocks of a desk show them."""
+    environment = _environment(language, where.zone)
     return environment.get_template(template).render(
         t=words.WORDS[language],
         stages=STAGE_NAMES[language],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -16,11 +16,13 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from api.console import pages, words
 from ivr.accounts.account import Role
 from ivr.accounts.signing import Accounts, Session, csrf_of
+from ivr.directory.tokens import Bearer
 from ivr.errors import BadInput, Conflict, NotFound, OmnivigilError, TooMany, Unavailable
 
 log = structlog.get_logger()
@@ -35,6 +37,7 @@ STAFF: tuple[Role, ...] = ("technician", "ops", "manager", "administrator")
 #: For pages that need no account.
 ANYBODY = "anybody"
 
+Model = TypeVar("Model", bound=BaseModel)
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 _Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -190,9 +193,41 @@ def refuse(request: Request, error: Exception) -> Response:
         status, said = 503, word["error_away"]
     else:
         raise error
-    return pages.page(
-        request, "error.html.j2", status=status, title=word["error"], said=said, field=field, mend=mend, code=status
+    part = bool(request.headers.get("hx-request"))
+    response = pages.page(
+        request,
+        "error_part.html.j2" if part else "error.html.j2",
+        status=status,
+        title=word["error"],
+        said=said,
+        field=field,
+        mend=mend,
+        code=status,
     )
+    if part:
+        # The form stays as it was typed.
+        response.headers.update({"HX-Retarget": "#problem", "HX-Reswap": "innerHTML"})
+    return response
+
+
+def done(request: Request, to: str) -> Response:
+    """After a change, to the page that shows it."""
+    if request.headers.get("hx-request"):
+        return Response(status_code=204, headers={"HX-Redirect": to})
+    return RedirectResponse(to, status_code=303)
+
+
+def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """A form's values as the API would take them. Raises RequestValidationError."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise RequestValidationError([{**one, "loc": ("form", *one["loc"])} for one in error.errors()]) from None
+
+
+def bearer_of(request: Request) -> Bearer:
+    """Who does it, for what the API does as well."""
+    return Bearer(name=who(request), scopes=("read", "write"))
 
 
 def accounts_of(request: Request) -> Accounts:

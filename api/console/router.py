@@ -8,7 +8,19 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from api.console import board, signing
+from api.console import (
+    administration,
+    announcements,
+    board,
+    desk,
+    incidents,
+    menu,
+    portal,
+    reports,
+    signing,
+    tickets,
+    traces,
+)
 from api.console.live import Boards
 from api.console.route import ANYBODY, ConsoleRoute, PageNotFound, may
 from api.services import Services
@@ -16,7 +28,7 @@ from ivr.accounts.signing import Accounts
 
 _STATIC = Path(__file__).parent / "static"
 
-SECTIONS = (signing, board)
+SECTIONS = (signing, board, desk, tickets, traces, incidents, announcements, menu, reports, portal, administration)
 
 
 def install(app: FastAPI, services: Services) -> None:
