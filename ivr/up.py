@@ -15,7 +15,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from ivr import logs, phones, preflight
+from ivr import browser, logs, phones, preflight
 from ivr.accounts.demo import DEMO_ACCOUNTS, demo_account_password
 from ivr.announcements.demo import demo_pin
 from ivr.asterisk import process, rescue, runtime
@@ -60,6 +60,13 @@ async def ensure_postgresql(folder: Path, console: Console) -> None:
     except cluster.ServerMissing:
         with step(console, "PostgreSQL (first time only)") as say:
             await asyncio.to_thread(cluster.install, folder, say)
+
+
+async def ensure_browser(folder: Path, console: Console) -> None:
+    """A Chromium for the browser tests, unpacked first where the machine has none."""
+    if browser.find(folder) is None:
+        with step(console, "Chromium (first time only)") as say:
+            await asyncio.to_thread(browser.install, folder, say)
 
 
 class Step:

@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from api.console import pages, words
@@ -128,6 +129,13 @@ async def _admit(request: Request, endpoint: Callable[..., Any], name: str, hand
 async def _act(request: Request, name: str, handle: _Handle, accounts: Accounts) -> Response:
     """A change: of this session's own making, and noted before it is made."""
     form = await request.form(max_files=10, max_fields=2000)
+    try:
+        return await _act_on(request, form, name, handle, accounts)
+    finally:
+        await form.close()
+
+
+async def _act_on(request: Request, form: FormData, name: str, handle: _Handle, accounts: Accounts) -> Response:
     given = request.headers.get("x-csrf-token") or form.get("csrf")
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), request.state.csrf.encode()):
         raise Forged
