@@ -90,6 +90,7 @@ async def ticket(number: Number, request: Request) -> Response:
         fields=fields,
         lines=_LINES,
         texts=_TEXTS,
+        labels={*_LINES, *_TEXTS, *_CHOICES, "examples"},
         kinds=sorted({*KINDS, detail.kind}),
         examples=examples,
         missing={one.field for one in detail.missing} | {name for one in detail.missing for name in one.instead},

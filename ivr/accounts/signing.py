@@ -262,7 +262,8 @@ class Accounts:
                 unit, at=self._clock(), who=who, source=source, action=action, subject=subject, fields=fields
             )
 
-    async def noted(self, line: int, outcome: int) -> None:
-        """How it ended, as an HTTP status."""
+    async def noted(self, line: int, outcome: int, tried_as: str | None = None) -> None:
+        """How it ended, as an HTTP status. `tried_as` is what was typed as a name; it is kept if it is an account's."""
         async with self._store.unit() as unit:
-            await store.noted(unit, line, outcome)
+            known = await store.row_of(unit, tried_as.strip().lower()) if tried_as else None
+            await store.noted(unit, line, outcome, known.name if known is not None else None)
