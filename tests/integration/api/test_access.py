@@ -135,7 +135,7 @@ class TestAddresses:
     "sent",
     [
         b"\x00\xff\x16\x03\x01garbage\r\n\r\n",
-        b"GET /healthz HTTP/9.9\r\n\r\n",
+        b"GET /healthz HTTP/99\r\n\r\n",
         b"GET /" + b"x" * 1_000_000,
         b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 1_000_000,
         b"POST /v1/tickets HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
@@ -146,14 +146,26 @@ class TestAddresses:
 async def test_what_is_no_http_is_answered_or_cut_off_and_disturbs_nobody(
     line: Line, stranger: httpx.AsyncClient, sent: bytes
 ) -> None:
+    answer = await _answer(line, sent)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+    assert (await stranger.get("/healthz")).status_code == 200
+
+
+async def test_a_version_that_is_not_yet_is_answered_in_ours(line: Line) -> None:
+    """RFC 9110, section 2.5; or cut off, when the client is gone before the answer is made."""
+    answer = await _answer(line, b"GET /healthz HTTP/9.9\r\n\r\n")
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 200")
+
+
+async def _answer(line: Line, sent: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(line.url.rpartition(":")[2]))
+    answer = b""
     with contextlib.suppress(ConnectionError):
         writer.write(sent)
         writer.write_eof()
         async with asyncio.timeout(5):
             answer = await reader.read()
-        assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
     writer.close()
     with contextlib.suppress(ConnectionError):
         await writer.wait_closed()
-    assert (await stranger.get("/healthz")).status_code == 200
+    return answer
