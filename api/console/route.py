@@ -180,7 +180,8 @@ def refuse(request: Request, error: Exception) -> Response:
     word = words.WORDS[language]
     field, mend = None, None
     if isinstance(error, BadInput):
-        status, said, field, mend = 422, error.problem, error.field, error.mend
+        status, said, field = 422, words.said(language, error.problem), error.field
+        mend = words.said(language, error.mend)
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])

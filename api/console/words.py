@@ -163,7 +163,7 @@ WORDS: Mapping[str, dict[str, str]] = {
         "requester_email": "Courriel du demandeur",
         "requester_address": "Adresse du demandeur",
         "account_number": "Numéro de compte",
-        "account_name": "Nom du compte",
+        "account_name": "Titulaire du compte",
         "account_phone": "Téléphone du compte",
         "account_address": "Adresse du compte",
         "service": "Service",
@@ -175,6 +175,29 @@ WORDS: Mapping[str, dict[str, str]] = {
         "on_site": "Visite nécessaire",
         "installation": "Installation",
         "programming_min": "Programmation (min)",
+        "colon": " :",
+        "details_start": "Début",
+        "details_end": "Fin",
+        "details_work": "Travaux",
+        "details_description": "Description",
+        "details_help": "Aide attendue de nous",
+        "details_use_cases": "Cas d’usage",
+        "details_transfer_to": "Transféré à",
+        "details_numbers": "Numéros, un par ligne",
+        "details_remove_on": "Retrait le",
+        "details_item": "Article",
+        "details_price": "Prix ($)",
+        "details_received_on": "Reçu le",
+        "details_returned_on": "Retourné le",
+        "details_our_error": "Erreur de notre part",
+        "details_unfit": "Utilisé, abîmé ou incomplet",
+        "details_delivery_refused": "Livraison refusée",
+        "details_diagnosed": "Diagnostiqué",
+        "details_invoice": "Facture",
+        "details_accepted_on": "Accepté le",
+        "details_number": "Numéro",
+        "details_lent_on": "Prêté le",
+        "details_ported_on": "Porté le",
         # A technician's desk
         "incoming": "Appel",
         "rings_now": "Votre téléphone sonne",
@@ -464,6 +487,29 @@ WORDS: Mapping[str, dict[str, str]] = {
         "on_site": "Takes a visit",
         "installation": "Installation",
         "programming_min": "Programming (min)",
+        "colon": ":",
+        "details_start": "Start",
+        "details_end": "End",
+        "details_work": "Work",
+        "details_description": "Description",
+        "details_help": "Help expected of us",
+        "details_use_cases": "Use cases",
+        "details_transfer_to": "Transferred to",
+        "details_numbers": "Numbers, one a line",
+        "details_remove_on": "Removed on",
+        "details_item": "Item",
+        "details_price": "Price ($)",
+        "details_received_on": "Received on",
+        "details_returned_on": "Returned on",
+        "details_our_error": "Our error",
+        "details_unfit": "Used, damaged or incomplete",
+        "details_delivery_refused": "Delivery refused",
+        "details_diagnosed": "Diagnosed",
+        "details_invoice": "Invoice",
+        "details_accepted_on": "Accepted on",
+        "details_number": "Number",
+        "details_lent_on": "Lent on",
+        "details_ported_on": "Ported on",
         "incoming": "Call",
         "rings_now": "Your phone is ringing",
         "talking_with": "Talking with",
@@ -588,6 +634,45 @@ WORDS: Mapping[str, dict[str, str]] = {
     },
 }
 
+#: What forms are told in French; the rest is said as the API says it.
+_SAID: Mapping[str, str] = {
+    "name, password or code are wrong": "le nom, le mot de passe ou le code est incorrect",
+    "check all three": "vérifiez les trois",
+    "is not a name of an account": "n’est pas un nom de compte",
+    "use 2 to 40 of a-z, 0-9, dot, dash and underscore, beginning with a letter or a digit": (
+        "de 2 à 40 signes parmi a-z, 0-9, le point, le tiret et le soulignement ; commencez par une lettre ou un chiffre"
+    ),
+    "is too short or too long": "est trop court ou trop long",
+    "choose 12 to 200 characters; a few words will do": "de 12 à 200 caractères ; quelques mots suffisent",
+    "is among the first that anybody tries": "est parmi les premiers qu’on essaierait",
+    "choose another": "choisissez-en un autre",
+    "does not go with this role": "ne va pas avec ce rôle",
+    "give --partner with the role partner, and with no other": "un partenaire pour le rôle Partenaire, et lui seul",
+    "a partner's account has no phone here": "le compte d’un partenaire n’a pas de téléphone ici",
+    "leave it out": "retirez-le",
+    "is another account's already": "est déjà celui d’un autre compte",
+    "this is your own account": "c’est votre propre compte",
+    "have another administrator do it": "demandez à une autre personne de l’administration",
+    "does not fit the picture": "ne va pas avec l’image",
+    "give the six digits that the application shows now": "donnez les six chiffres que l’application montre maintenant",
+    "is missing": "manque",
+    "is what the last update says already": "est ce qui a été dit déjà",
+    "say what is new, or leave it as it is": "dites ce qui est nouveau",
+    "there is nothing to say": "il n’y a rien à dire",
+    "write a text": "écrivez un texte",
+    "your account has no phone": "votre compte n’a pas de téléphone",
+    "have an administrator add it to your account": "demandez à l’administration de l’y ajouter",
+    "have an administrator add a technician's phone to your account": "demandez à l’administration de l’y ajouter",
+    "this is no phone of the ticket's customer": "ce n’est pas un téléphone de ce client",
+    "call the requester by the ticket's telephone number": "composez le numéro du demandeur",
+}
+#: Beginnings of what is followed by a text of the case at hand.
+_BEGINS: Mapping[str, str] = {
+    "say it in this language too, for example: ": "dites-le aussi dans cette langue, par exemple : ",
+    "lasts ": "dure ",
+    "say it in at most ": "au plus ",
+}
+
 #: How statuses, priorities, kinds and what happened to a ticket are called; what is not here is shown as it is.
 VALUES: Mapping[str, Mapping[str, str]] = {
     "fr": {
@@ -625,6 +710,10 @@ VALUES: Mapping[str, Mapping[str, str]] = {
         "alarm": "alarme",
         "warning": "avertissement",
         "breach": "échéance dépassée",
+        "installation": "installation",
+        "move": "déménagement",
+        "true": "oui",
+        "false": "non",
         "called-back": "rappelé",
         "decided": "décidé",
     },
@@ -634,6 +723,8 @@ VALUES: Mapping[str, Mapping[str, str]] = {
         "moyenne": "medium",
         "normale": "normal",
         "in-progress": "in progress",
+        "true": "yes",
+        "false": "no",
         "waiting-requester": "waiting for the requester",
         "waiting-partner": "waiting for the partner",
         "waiting-supplier": "waiting for the supplier",
@@ -665,6 +756,16 @@ def navigation(role: Role | None, language: str) -> list[tuple[str, str]]:
     """Addresses and names of a role's pages."""
     names = _PAGES[role] if role is not None else ()
     return [(f"/console/{_PATHS.get(name, name)}", WORDS[language][name]) for name in names]
+
+
+def said(language: str, text: str) -> str:
+    """What is wrong with a form, or what to do about it, as far as there are words for it."""
+    if language != "fr":
+        return text
+    for begins, french in _BEGINS.items():
+        if text.startswith(begins):
+            return french + text.removeprefix(begins)
+    return _SAID.get(text, text)
 
 
 def other(language: str) -> tuple[str, str]:
