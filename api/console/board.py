@@ -31,9 +31,10 @@ async def stream(request: Request) -> Response:
     async def still() -> bool:
         return await accounts.session(token) is not None
 
-    listener = Listener(still)
+    boards = _boards(request)
+    boards.check_room()
     return StreamingResponse(
-        _written(_boards(request), listener, request.state.language),
+        _written(boards, Listener(still), request.state.language),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

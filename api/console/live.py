@@ -30,8 +30,14 @@ _TICK_S = 2.0
 _FIGURES_S = 4.0
 #: A board hears something this often at least, in seconds; the page says so when it does not.
 PULSE_S = 5.0
+#: Each open board holds a connection.
+_MOST_BOARDS = 500
 #: Whoever was signed out hears no more after so long, in seconds.
 _STILL_S = 30.0
+
+
+class TooManyBoards(Unavailable):
+    """Too many boards are open already."""
 
 
 class Listener:
@@ -81,6 +87,11 @@ class Boards:
         self._figures = Figures()
         self._figures_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
+
+    def check_room(self) -> None:
+        """Raise TooManyBoards when there is no room for one more."""
+        if sum(map(len, self._listeners.values())) >= _MOST_BOARDS:
+            raise TooManyBoards(most=_MOST_BOARDS)
 
     @contextlib.contextmanager
     def listening(self, listener: Listener, language: str) -> Iterator[None]:

@@ -21,7 +21,7 @@ from ivr.prompts.catalog import Catalog
 
 router = APIRouter(prefix="/console/menu", route_class=ConsoleRoute, include_in_schema=False)
 
-_ROW, _TOP, _LEFT, _RIGHT, _WIDTH = 46, 20, 210, 330, 760
+_ROW, _TOP, _LEFT, _RIGHT, _WIDTH = 46, 20, 210, 312, 760
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ async def voice_menu(
     found = has.desks.get(desk) or pages.main_desk(request)
     moment = _moment(at, found) or has.clock()
     choices = _choices(has, found, request.state.language, moment)
-    told = _heard(has, found, moment, caller.strip(), press) if at or caller or press else None
+    told = _heard(has, found, moment, caller.strip(), press, request.state.language) if at or caller or press else None
     return pages.page(
         request,
         "menu.html.j2",
@@ -99,7 +99,7 @@ def _moment(at: str, desk: Desk) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=desk.zone)
 
 
-def _heard(has: Services, desk: Desk, at: datetime, caller: str, press: str) -> list[HeardLine]:
+def _heard(has: Services, desk: Desk, at: datetime, caller: str, press: str, language: str) -> list[HeardLine]:
     catalog = Catalog(has.desks)
 
     def render(desk_id: str, prompt: menu.Prompt, language: str) -> str:
@@ -110,4 +110,4 @@ def _heard(has: Services, desk: Desk, at: datetime, caller: str, press: str) -> 
     known = has.directory.identify(number, phone)
     who = menu.Caller(number=number, language=known.language, registered_phone=phone, known=known.customer is not None)
     keys = [key for key in press.replace(" ", "") if key]
-    return hear(desk, has.calendars[desk.id], who, desk.numbers[0], at, keys, render)
+    return hear(desk, has.calendars[desk.id], who, desk.numbers[0], at, keys, render, told_in=language)

@@ -59,7 +59,21 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
         text = f"{value:.{digits}f}"
         return text.replace(".", ",") if language == "fr" else text
 
-    return {"moment": moment, "hour": hour, "number": number, "duration": duration, "decimal": decimal}
+    def named(value: str | None) -> str:
+        return "—" if value is None else words.VALUES[language].get(value, value)
+
+    def second(at: datetime) -> str:
+        return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+    return {
+        "named": named,
+        "second": second,
+        "moment": moment,
+        "hour": hour,
+        "number": number,
+        "duration": duration,
+        "decimal": decimal,
+    }
 
 
 def render(template: str, language: str, where: Desk, /, **values: Any) -> str:
@@ -68,6 +82,7 @@ def render(template: str, language: str, where: Desk, /, **values: Any) -> str:
     return environment.get_template(template).render(
         t=words.WORDS[language],
         stages=STAGE_NAMES[language],
+        zone=where.timezone,
         language=language,
         other=words.other(language),
         **values,

@@ -154,13 +154,14 @@ async def _act_on(request: Request, form: FormData, name: str, handle: _Handle, 
         response = refuse(request, error)
         outcome = response.status_code
     finally:
-        await _noted(accounts, line, outcome)
+        tried_as = form.get("name") if request.url.path == SIGN_IN else None
+        await _noted(accounts, line, outcome, tried_as if isinstance(tried_as, str) else None)
     return response
 
 
-async def _noted(accounts: Accounts, line: int, outcome: int) -> None:
+async def _noted(accounts: Accounts, line: int, outcome: int, tried_as: str | None) -> None:
     try:
-        await accounts.noted(line, outcome)
+        await accounts.noted(line, outcome, tried_as)
     except Unavailable as error:
         # The line is there, without its end; the answer must not say that nothing was done.
         log.warning("audit: the outcome is not noted", line=line, outcome=outcome, error=str(error))
@@ -179,7 +180,8 @@ def refuse(request: Request, error: Exception) -> Response:
     word = words.WORDS[language]
     field, mend = None, None
     if isinstance(error, BadInput):
-        status, said, field, mend = 422, error.problem, error.field, error.mend
+        status, said, field = 422, words.said(language, error.problem), error.field
+        mend = words.said(language, error.mend)
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])

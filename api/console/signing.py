@@ -66,7 +66,7 @@ class PasswordChange(Posted):
 class Enrolment(Posted):
     """The form for a second factor."""
 
-    secret: Annotated[str, Field(pattern=r"^[A-Z2-7]{16,64}$")]
+    secret: Annotated[str, Field(pattern=r"^[A-Z2-7]{32}$")]
     code: Typed
     password: Typed
 

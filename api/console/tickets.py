@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from pydantic import Field
 from starlette.datastructures import FormData
 
 from api.common import Text
-from api.console import pages
+from api.console import details, pages
 from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may, session_of
 from api.console.signing import Posted
 from api.routers import messages, tickets
@@ -21,6 +22,7 @@ from ivr.calltrace import store as traces
 from ivr.errors import BadInput
 from ivr.tickets import store
 from ivr.tickets.kinds import KINDS
+from ivr.tickets.services import DETAILS
 
 router = APIRouter(prefix="/console/tickets", route_class=ConsoleRoute, include_in_schema=False)
 
@@ -90,11 +92,13 @@ async def ticket(number: Number, request: Request) -> Response:
         fields=fields,
         lines=_LINES,
         texts=_TEXTS,
+        labels={*_LINES, *_TEXTS, *_CHOICES, "examples"},
         kinds=sorted({*KINDS, detail.kind}),
         examples=examples,
         missing={one.field for one in detail.missing} | {name for one in detail.missing for name in one.instead},
+        details=details.fields_of(detail.kind, detail.details, pages.main_desk(request).zone),
         phones=_phones_of(has, fields["customer_id"]),
-        traces=reported,
+        traces=[(one, await asyncio.to_thread(has.recordings.of, one["linkedid"])) for one in reported],
         may_write=session_of(request).account.role in WORKERS,
     )
 
@@ -112,8 +116,15 @@ def _phones_of(has: Services, customer_id: int | None) -> list[tuple[str, str]]:
 async def change_ticket(number: Number, request: Request) -> Response:
     """Change it, unless somebody else did in the meantime."""
     form = await request.form()
-    given = checked(tickets.TicketChange, _values(form))
-    await tickets.change_ticket(number, given, Headers(), request.app.state.services, bearer_of(request), None)
+    has: Services = request.app.state.services
+    values = _values(form)
+    before = await tickets.read_ticket(number, Headers(), has)
+    # Another kind asks for other details.
+    if DETAILS.get(before.kind) is not None or before.details:
+        same = values.get("kind") in (None, before.kind)
+        values["details"] = details.given(form, before.kind, pages.main_desk(request).zone) if same else None
+    given = checked(tickets.TicketChange, values)
+    await tickets.change_ticket(number, given, Headers(), has, bearer_of(request), None)
     return done(request, f"/console/tickets/{number}")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ivr.accounts.account import check_name, check_role
+from ivr.accounts.account import check_name, check_password, check_role
+from ivr.accounts.passwords import hashed
 from ivr.accounts.signing import create_account
 from ivr.directory.book import Book
 from ivr.directory.directory import Directory
@@ -27,9 +28,10 @@ async def add(
     if phone is not None and book.technician(phone) is None:
         mend = "give the phone of a technician of the directory"
         raise BadInput(field="phone", problem="this is not a technician's phone", mend=mend)
+    password_hash = hashed(check_password(password, name))
     async with store.unit() as unit:
         await create_account(
-            unit, name=name, role=role, password=password, at=at, partner_id=partner_id, endpoint=phone
+            unit, name=name, role=role, password_hash=password_hash, at=at, partner_id=partner_id, endpoint=phone
         )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from ivr.accounts import store
 from ivr.accounts.account import Role
+from ivr.accounts.passwords import hashed
 from ivr.accounts.signing import create_account
 from ivr.directory import store as directory
 from ivr.directory.tables import partners
@@ -40,9 +41,8 @@ async def demo_accounts(unit: Unit, at: datetime) -> None:
             unit,
             name=name,
             role=role,
-            password=demo_account_password(name),
+            password_hash=hashed(demo_account_password(name)),
             at=at,
             partner_id=partner_id,
             endpoint=endpoint,
-            published=True,
         )

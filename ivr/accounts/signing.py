@@ -77,13 +77,12 @@ async def create_account(
     *,
     name: str,
     role: str,
-    password: str,
+    password_hash: str,
     at: datetime,
     partner_id: int | None = None,
     endpoint: str | None = None,
-    published: bool = False,
 ) -> int:
-    """A new account's id. A `published` password is the demo's and need not be a good one. Raises BadInput."""
+    """A new account's id. Raises BadInput."""
     known = check_role(role)
     check_bound(known, partner_id, endpoint)
     values = {
@@ -91,7 +90,7 @@ async def create_account(
         "role": known,
         "partner_id": partner_id,
         "endpoint": endpoint,
-        "password_hash": passwords.hashed(password if published else check_password(password, name)),
+        "password_hash": password_hash,
         "created_at": at,
     }
     made = await store.add(unit, values)
@@ -233,12 +232,13 @@ class Accounts:
         self, *, name: str, role: Role, password: str, partner_id: int | None, endpoint: str | None
     ) -> None:
         """A new account. Raises BadInput."""
+        password_hash = await asyncio.to_thread(passwords.hashed, check_password(password, name))
         async with self._store.unit() as unit:
             await create_account(
                 unit,
                 name=name,
                 role=role,
-                password=password,
+                password_hash=password_hash,
                 at=self._clock(),
                 partner_id=partner_id,
                 endpoint=endpoint,
@@ -262,7 +262,8 @@ class Accounts:
                 unit, at=self._clock(), who=who, source=source, action=action, subject=subject, fields=fields
             )
 
-    async def noted(self, line: int, outcome: int) -> None:
-        """How it ended, as an HTTP status."""
+    async def noted(self, line: int, outcome: int, tried_as: str | None = None) -> None:
+        """How it ended, as an HTTP status. `tried_as` is what was typed as a name; it is kept if it is an account's."""
         async with self._store.unit() as unit:
-            await store.noted(unit, line, outcome)
+            known = await store.row_of(unit, tried_as.strip().lower()) if tried_as else None
+            await store.noted(unit, line, outcome, known.name if known is not None else None)

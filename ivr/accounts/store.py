@@ -141,9 +141,10 @@ async def note(
     return made
 
 
-async def noted(unit: Unit, line: int, outcome: int) -> None:
-    """How it ended, as an HTTP status."""
-    await unit.execute(update(t.audit).where(t.audit.c.id == line).values(outcome=outcome))
+async def noted(unit: Unit, line: int, outcome: int, who: str | None = None) -> None:
+    """How it ended, as an HTTP status, and who it was, should that have been told only then."""
+    values: dict[str, Any] = {"outcome": outcome} | ({"who": who} if who is not None else {})
+    await unit.execute(update(t.audit).where(t.audit.c.id == line).values(values))
 
 
 async def page(unit: Unit, *, before: int | None, limit: int) -> list[dict[str, Any]]:

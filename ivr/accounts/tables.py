@@ -60,7 +60,7 @@ audit = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", Moment, nullable=False),
-    #: Name of the account; as it was typed for a sign-in that failed.
+    #: Name of the account; a dash for a name that is no account's.
     Column("who", String(40), nullable=False),
     Column("source", String(60), nullable=False),
     #: As in `tickets.change`.

@@ -18,6 +18,25 @@ SILENCE = ","
 Render = Callable[[str, menu.Prompt, str], str]
 
 
+#: Where the menu ends, in the language of whoever reads the account.
+_THEN: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "queue": "queue {queue}: music, then a technician",
+        "ring": "phones {phones}, ringing for up to {ring_s} s, then the message box",
+        "message": "message box",
+        "urgent": "message box, urgent: a technician takes it within 30 minutes",
+        "colon": ": ",
+    },
+    "fr": {
+        "queue": "file {queue} : musique, puis un technicien",
+        "ring": "postes {phones}, qui sonnent jusqu’à {ring_s} s, puis la boîte vocale",
+        "message": "boîte vocale",
+        "urgent": "boîte vocale, urgent : un technicien en prend connaissance d’ici 30 minutes",
+        "colon": " : ",
+    },
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class HeardLine:
     """One line of the account: `kind` is heard, pressed, silence, decided or then."""
@@ -35,20 +54,25 @@ def hear(
     at: datetime,
     presses: Sequence[str],
     render: Render,
+    *,
+    told_in: str = "en",
 ) -> list[HeardLine]:
     """The account of a call at `at` by a caller who presses `presses` one after the other, then nothing.
 
     A press is made as soon as the step's prompts begin, an impatient caller's way; "," is a silence. Presses are
     for questions; an announcement takes the keys that work anywhere: again, other language, a human.
-    `at` is aware. Raises BadInput for a press that is no key.
+    `at` is aware; `told_in` is the language of what is not heard, fr or en. Raises BadInput for a press that is no key.
     """
     for press in presses:
         if press not in (*menu.KEYS, SILENCE):
             raise BadInput(field="press", problem=f"{press!r} is not a key", mend="press one of 0-9, *, # at a time")
-    return list(_hear(desk, menu.line(desk, calendars, caller, dialled, lambda: at), list(presses), render))
+    steps = menu.line(desk, calendars, caller, dialled, lambda: at)
+    return list(_hear(desk, steps, list(presses), render, told_in))
 
 
-def _hear(desk: Desk, steps: menu.Conversation, presses: list[str], render: Render) -> Iterator[HeardLine]:
+def _hear(
+    desk: Desk, steps: menu.Conversation, presses: list[str], render: Render, told_in: str
+) -> Iterator[HeardLine]:
     anywhere = (desk.menu.repeat, desk.menu.operator_key, *desk.menu.languages)
     answer: str | None = None
     try:
@@ -69,16 +93,17 @@ def _hear(desk: Desk, steps: menu.Conversation, presses: list[str], render: Rend
             elif step.wait_s > 0:
                 yield HeardLine(kind="silence", text=f"{step.wait_s:g} s")
     except StopIteration as end:
-        yield from _then(desk, end.value, render)
+        yield from _then(desk, end.value, render, told_in)
 
 
-def _then(desk: Desk, to: menu.Destination, render: Render) -> Iterator[HeardLine]:
+def _then(desk: Desk, to: menu.Destination, render: Render, told_in: str) -> Iterator[HeardLine]:
+    say = _THEN[told_in]
     if to.kind == "queue":
-        text = f"queue {to.queue}: music, then a technician"
+        text = say["queue"].format(queue=to.queue)
     elif to.kind == "ring":
-        text = f"phones {', '.join(to.phones)}, ringing for up to {to.ring_s} s, then the message box"
+        text = say["ring"].format(phones=", ".join(to.phones), ring_s=to.ring_s)
     else:
         record = menu.Prompt(id="message-record")
         yield HeardLine(kind="heard", text=render(desk.id, record, to.language), language=to.language)
-        text = "message box" + (", urgent: a technician takes it within 30 minutes" if to.urgent else "")
-    yield HeardLine(kind="then", text=f"{desk.departments[to.department].name[to.language]}: {text}")
+        text = say["urgent" if to.urgent else "message"]
+    yield HeardLine(kind="then", text=f"{desk.departments[to.department].name[to.language]}{say['colon']}{text}")

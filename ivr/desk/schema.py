@@ -288,7 +288,7 @@ class Keeping(_Part):
     notices_days: Days = 90
     #: E-mails that came in; what they said is on their tickets.
     mails_days: Days = 365
-    #: Who listened to whose recording.
+    #: Who listened to whose recording, and what was done with the console's accounts.
     listenings_days: Days = 1095
 
 

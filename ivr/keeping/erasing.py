@@ -56,6 +56,7 @@ class Eraser:
             erased["traces"] = await store.traces(unit, now - timedelta(days=main.traces_days))
             erased["notices"] = await store.notices(unit, now - timedelta(days=main.notices_days))
             erased["listenings"] = await store.listened(unit, now - timedelta(days=main.listenings_days))
+            erased["audit"] = await store.audited(unit, now - timedelta(days=main.listenings_days))
         erased["stray recordings"] = await self._strays(timedelta(days=main.messages_days))
         erased["mails"] = await self._erase_mails(now - timedelta(days=main.mails_days))
         total = sum(erased.values())

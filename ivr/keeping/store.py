@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, exists, select, update
 
+from ivr.accounts.tables import audit
 from ivr.callbacks.tables import callbacks
 from ivr.calls.tables import call_events, call_legs, calls
 from ivr.calltrace.tables import call_trace_evidence, call_traces
@@ -93,6 +94,11 @@ async def erase_mail(unit: Unit, mail_id: int) -> None:
 async def listened(unit: Unit, before: datetime) -> int:
     """Erase listenings. How many."""
     return _count(await unit.execute(delete(listenings).where(listenings.c.at < before)))
+
+
+async def audited(unit: Unit, before: datetime) -> int:
+    """Erase what was done with the console's accounts. How many."""
+    return _count(await unit.execute(delete(audit).where(audit.c.at < before)))
 
 
 def _count(done: Any) -> int:

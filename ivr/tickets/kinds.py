@@ -20,9 +20,13 @@ class Needed:
 
     def _enough(self, value: Any) -> bool:
         if isinstance(value, list):
-            # An example without anything in it is none.
-            return sum(any(part is not None for part in one.values()) for one in value) >= self.entries
+            return sum(map(_says_something, value)) >= self.entries
         return value is not None and value != ""
+
+
+def _says_something(entry: Any) -> bool:
+    """An example without anything in it is none; a number is one."""
+    return any(part is not None for part in entry.values()) if isinstance(entry, Mapping) else bool(entry)
 
 
 @dataclass(frozen=True, kw_only=True)

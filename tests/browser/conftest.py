@@ -61,9 +61,9 @@ def sign_in(chromium: Browser, line: Line) -> Iterator[SignIn]:
     """A page of somebody who has signed in; errors of its scripts fail the test."""
     contexts, wrong = [], []
 
-    def page_of(name: str, *, language: str = "fr", width: int = 1280, height: int = 900) -> Page:
+    def page_of(name: str, *, language: str = "fr", port: int | None = None) -> Page:
         context = chromium.new_context(
-            base_url=f"http://127.0.0.1:{line.http}", viewport={"width": width, "height": height}
+            base_url=f"http://127.0.0.1:{port or line.http}", viewport={"width": 1280, "height": 900}
         )
         contexts.append(context)
         page = context.new_page()

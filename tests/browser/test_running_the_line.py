@@ -12,6 +12,7 @@ from sipsim.recognise import Recogniser
 from sipsim.records import Answering
 
 from tests.browser.conftest import SignIn
+from tests.browser.wire import Wire
 from tests.calls.conftest import registered
 from tests.calls.line import Line, wait_for
 
@@ -112,13 +113,16 @@ def test_a_partner_reads_no_other_partners_ticket(line: Line, sign_in: SignIn) -
 
 
 def test_the_board_says_so_when_the_connection_is_lost_and_is_right_again_after(line: Line, sign_in: SignIn) -> None:
-    board = sign_in("gestion")
-    board.goto("/console/board")
-    board.wait_for_timeout(1000)
-    board.context.set_offline(True)
-    expect(board.locator("#lost")).to_contain_text("Connexion perdue", timeout=20_000)
-    line.api("PUT", "/v1/queues/support/members/7002")
-    board.context.set_offline(False)
-    expect(board.locator("#lost")).to_be_hidden(timeout=60_000)
-    expect(board.locator(".part-technicians")).to_contain_text("Luc Bouchard", timeout=10_000)
-    line.api("DELETE", "/v1/queues/support/members/7002")
+    """Lost without a word, as where a firewall forgets it, and lost for good."""
+    with Wire(line.http) as wire:
+        board = sign_in("gestion", port=wire.port)
+        board.goto("/console/board")
+        expect(board.locator(".part-technicians")).to_contain_text("Aucun technicien")
+        for lose, endpoint, name in ((wire.hold, "7001", "Annie Roy"), (wire.cut, "7002", "Luc Bouchard")):
+            lose()
+            expect(board.locator("#lost")).to_contain_text("Connexion perdue", timeout=20_000)
+            line.api("PUT", f"/v1/queues/support/members/{endpoint}")
+            wire.mend()
+            expect(board.locator("#lost")).to_be_hidden(timeout=60_000)
+            expect(board.locator(".part-technicians")).to_contain_text(name, timeout=10_000)
+            line.api("DELETE", f"/v1/queues/support/members/{endpoint}")

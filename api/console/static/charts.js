@@ -6,13 +6,19 @@
   const words = place.dataset;
   const charts = {};
 
+  const format = new Intl.DateTimeFormat(`${document.documentElement.lang}-CA`, {
+    timeZone: words.zone, hour: "numeric", minute: "2-digit", hourCycle: "h23",
+  });
+  const hours = (_, moments) => moments.map((one) => format.format(new Date(one * 1000)));
+
   const draw = (id, series, data) => {
     const where = document.getElementById(id);
     if (charts[id]) { charts[id].setData(data); return; }
     charts[id] = new uPlot({
       width: Math.max(240, where.clientWidth), height: 190,
-      series: [{ label: words.time }, ...series],
-      axes: [{ stroke: "#4a5a66" }, { stroke: "#4a5a66", size: 44 }],
+      series: [{}, ...series],
+      axes: [{ stroke: "#4a5a66", values: hours, space: 60 }, { stroke: "#4a5a66", size: 44 }],
+      legend: { live: false },
       scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
     }, data, where);
   };

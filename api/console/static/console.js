@@ -33,6 +33,15 @@
   setInterval(count, 1000);
   document.addEventListener("htmx:sseMessage", count);
 
+  // A connection can die without a word; one that is silent is opened anew.
+  let source = null;
+  htmx.createEventSource = (url) => (source = new EventSource(url));
+  const reopen = () => {
+    if (!source) return;
+    source.close();
+    source.onerror(new Event("error"));
+  };
+
   const lost = document.getElementById("lost");
   if (lost && document.querySelector("[data-live]")) {
     let heard = Date.now();
@@ -44,6 +53,11 @@
     };
     document.addEventListener("htmx:sseMessage", () => { heard = Date.now(); tell(false); });
     document.addEventListener("htmx:sseError", () => tell(true));
-    setInterval(() => { if (Date.now() - heard > SILENCE_MS) tell(true); }, 1000);
+    setInterval(() => {
+      if (Date.now() - heard <= SILENCE_MS) return;
+      heard = Date.now();
+      tell(true);
+      reopen();
+    }, 1000);
   }
 })();

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
+import pytest
+
+from api.console import pages
 from api.console.live import Boards, Listener
 from ivr.directory.people import Customer, Identity
 from tests.integration.api.conftest import Line
@@ -62,6 +66,36 @@ async def test_an_open_board_gets_everything_first_and_then_what_changes(browser
         assert set(told) >= {"figures", "incident", "places", "technicians", "tickets", "oncall"}
         _call(line, "Clinique du Cap")
         await until("places", "Clinique du Cap")
+    await asyncio.sleep(0)
+
+
+async def test_fifty_boards_are_drawn_as_one(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def render(template: str, *where: object, **values: object) -> str:
+        drawn.append(template)
+        return real(template, *where, **values)  # type: ignore[arg-type]
+
+    real = pages.render
+    monkeypatch.setattr(pages, "render", render)
+
+    async def still() -> bool:
+        return True
+
+    async def first(listener: Listener) -> str:
+        async for name, text in listener:
+            if name == "places":
+                return text
+        return ""
+
+    boards, listeners = Boards(line.services), [Listener(still) for _ in range(50)]
+    with contextlib.ExitStack() as stack:
+        for listener in listeners:
+            stack.enter_context(boards.listening(listener, "fr"))
+        async with asyncio.timeout(5):
+            told = await asyncio.gather(*map(first, listeners))
+    assert len(set(told)) == 1
+    assert drawn.count("board_places.html.j2") == 1
     await asyncio.sleep(0)
 
 

@@ -9,6 +9,7 @@ import wave
 from api.console.desk import _cards
 from ivr.directory.people import Customer, Identity
 from ivr.incidents import store as incidents
+from ivr.listenings import store as listenings
 from ivr.tickets import editing, store
 from tests.integration.api.conftest import Line
 from tests.integration.console.conftest import Browsers
@@ -47,6 +48,7 @@ async def test_a_language_that_is_missing_is_refused_with_a_draft_and_nothing_is
     assert answer.headers["hx-retarget"] == "#problem"
     assert "texts.en" in answer.text
     assert "An outage affects" in answer.text
+    assert "dites-le aussi dans cette langue" in answer.text
     async with line.services.store.reading() as unit:
         assert await incidents.page(unit, desk=None, is_open=None, before=None, limit=5) == []
 
@@ -109,6 +111,60 @@ async def test_a_ticket_says_what_is_missing_until_it_is_documented(browser: Bro
     assert ticket.observed == "Rien ne sonne.\nDepuis ce matin."
     assert "annie" in {one["who"] for one in history}
     assert (await annie.post(here, **(fields | {"service": "Autre"}))).status_code == 409
+
+
+async def test_what_a_kind_asks_for_beyond_is_in_its_form(browser: Browsers, line: Line) -> None:
+    number = await _ticket(line)
+    annie = await browser("annie")
+    here = f"/console/tickets/{number}"
+    assert (await annie.post(here, version=1, kind="transfer")).status_code == 303
+    page = (await annie.get(here)).text
+    assert 'name="details_numbers"' in page
+    wrong = await annie.post(here, version=2, kind="transfer", details_numbers="not a number")
+    assert wrong.status_code == 422
+    fields = {"details_numbers": "418 555-0101\r\n418 555-0102", "details_transfer_to": "Autre Télécom"}
+    assert (await annie.post(here, version=2, kind="transfer", **fields)).status_code == 303
+    async with line.services.store.reading() as unit:
+        ticket = await store.get(unit, number)
+    assert ticket is not None
+    assert ticket.details == {"numbers": ["418 555-0101", "418 555-0102"], "transfer_to": "Autre Télécom"}
+    assert (await annie.post(here, version=3, kind="planned-intervention")).status_code == 303
+    start = {"details_start": "2026-12-01T18:00", "details_work": "move"}
+    assert (await annie.post(here, version=4, kind="planned-intervention", **start)).status_code == 303
+    assert 'value="2026-12-01T18:00"' in (await annie.get(here)).text
+
+
+async def test_who_listens_to_a_message_is_noted_and_managers_and_partners_do_not(
+    browser: Browsers, line: Line
+) -> None:
+    number = await _ticket(line)
+    made = await (await browser("ops")).post("/console/announcements/omnivigil/hear", language="fr", text="Allô ?")
+    (line.services.messages / "message-1.wav").write_bytes(made.content)
+    values = {
+        "key": "message-1",
+        "ticket_number": number,
+        "desk": "omnivigil",
+        "department": "support",
+        "language": "fr",
+        "number": "14185550101",
+        "file": "message-1.wav",
+        "seconds": 1.0,
+        "urgent": True,
+        "created_at": line.now,
+    }
+    async with line.services.store.unit() as unit:
+        message = await store.add_message(unit, values)
+    here = f"/console/tickets/messages/{message}.wav"
+    annie = await browser("annie")
+    assert here in (await annie.get(f"/console/tickets/{number}")).text
+    heard = await annie.http.get(here)
+    assert (heard.status_code, heard.content) == (200, made.content)
+    assert (await (await browser("gestion")).get(here)).status_code == 403
+    assert (await (await browser("boreal")).get(here)).status_code == 404
+    async with line.services.store.reading() as unit:
+        rows = await listenings.page(unit, kind=None, subject=None, before=None, limit=10)
+    assert [(row["who"], row["subject"]) for row in rows] == [("annie", str(message))]
+    assert "annie" in (await (await browser("admin")).get("/console/audit")).text
 
 
 async def test_one_click_rings_the_technician_and_then_the_customer(browser: Browsers, line: Line) -> None:

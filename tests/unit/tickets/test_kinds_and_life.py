@@ -143,3 +143,10 @@ class TestLife:
     def test_ov14_closing_is_no_answer(self) -> None:
         assert not ANSWERS & {"new", "documented", "reopened", "closed"}
         assert set(DONE) & ANSWERS == {"resolved"}
+
+
+def test_a_list_of_numbers_is_known_as_one_of_examples_is() -> None:
+    """OV-31: numbers are texts, examples hold parts."""
+    lacking = {one.field for one in missing({"kind": "transfer", "details": {"numbers": ["418 555-0101"]}})}
+    assert "details.numbers" not in lacking
+    assert "details.transfer_to" in lacking
