@@ -23,6 +23,7 @@ from api.routers import (
     listenings,
     mails,
     messages,
+    metrics,
     notices,
     oncall,
     queues,
@@ -49,6 +50,7 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     app.include_router(description.router)
     app.include_router(health.router)
+    app.include_router(metrics.router, responses=problems.DESCRIBED)
     app.include_router(status.router)
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]
