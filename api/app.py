@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPBearer
 
 from api import problems
+from api.console import router as console
 from api.guard import BodyGuard, TokenGuard
 from api.routers import (
     announcements,
@@ -52,6 +53,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router, responses=problems.DESCRIBED)
     app.include_router(status.router)
+    console.install(app, services)
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]
     v1 = APIRouter(prefix="/v1", dependencies=described, responses=problems.DESCRIBED)

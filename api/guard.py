@@ -28,8 +28,12 @@ _JSON = ("application/json", "application/merge-patch+json")
 #: What is sent to some addresses instead of JSON: files in a form, or a spreadsheet's CSV.
 _UPLOADS = re.compile(r"/v1/desks/[^/]+/announcement/recordings")
 _TABLES = re.compile(r"/v1/incidents/[^/]+/affected\.csv")
+#: Browsers send forms there; what they carry against forgery, the console checks.
+_FORMS = re.compile(r"/console/.*")
+_FORM_UPLOADS = re.compile(r"/console/announcements/[^/]+/recordings")
 #: These come as forms and are known by their signature, which their router checks.
 _SIGNED = (STATUS_PATH,)
+_TYPES = ((_TABLES, ("CSV", ("text/csv",))), (_FORMS, ("a form", ("application/x-www-form-urlencoded",))))
 _READING = ("GET", "HEAD", "OPTIONS")
 #: The figures are open to this machine, where Prometheus's own agent is; not to whom a proxy on it speaks for.
 _FIGURES = "/metrics"
@@ -117,7 +121,7 @@ class BodyGuard:
         if scope["type"] != "http" or scope["method"] in _READING:
             await self._app(scope, receive, send)
             return
-        upload = _UPLOADS.fullmatch(scope["path"]) is not None
+        upload = any(pattern.fullmatch(scope["path"]) for pattern in (_UPLOADS, _FORM_UPLOADS))
         largest = LARGEST_UPLOAD if upload else LARGEST
         try:
             async with asyncio.timeout(_BODY_S):
@@ -172,13 +176,13 @@ def _check(headers: Headers, body: bytes, path: str) -> ProblemResponse | None:
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         return _refusal(415, "wrong-encoding", "The body is compressed.", "send it as it is", None, "Content-Encoding")
     media_type, _, parameters = headers.get("content-type", "").partition(";")
-    if _UPLOADS.fullmatch(path):
+    if _UPLOADS.fullmatch(path) or _FORM_UPLOADS.fullmatch(path):
         if media_type.strip().lower() != "multipart/form-data":
             mend = "send the recordings as a form: Content-Type: multipart/form-data"
             return _refusal(415, "wrong-type", "The body is not a form with files.", mend, None, "Content-Type")
         return None
     charset = parameters.partition("charset=")[2].split(";")[0].strip().strip('"').lower()
-    name, media_types = ("CSV", ("text/csv",)) if _TABLES.fullmatch(path) else ("JSON", _JSON)
+    name, media_types = next((known for pattern, known in _TYPES if pattern.fullmatch(path)), ("JSON", _JSON))
     if media_type.strip().lower() not in media_types or charset not in ("", "utf-8", "utf8"):
         mend = f"send {name} in UTF-8, and say so: Content-Type: {media_types[0]}"
         detail = f"The body is not said to be {name} in UTF-8."

@@ -70,6 +70,9 @@ class CallbackKeeper(Protocol):
     async def cancel(self, callback: str, reason: str) -> Callback | None:
         """End it unless it is being carried out or over. Raises Unavailable."""
 
+    def get(self, callback: str) -> Callback | None:
+        """One that is not over."""
+
     def position(self, one: Callback) -> int:
         """Its place in line now, counted from 1."""
 
@@ -79,6 +82,9 @@ class Waiting(Protocol):
 
     def places(self, queue: str) -> Places:
         """Everyone, the next to be served first."""
+
+    def members(self, queue: str) -> Sequence[Member]:
+        """Who is logged in to a queue, as far as is known without asking Asterisk."""
 
     def wait_s(self, queue: str, position: int) -> float | None:
         """The estimate for a position, in seconds; None when nobody is there to answer."""

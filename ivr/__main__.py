@@ -224,6 +224,37 @@ def pin(
     asyncio.run(keep(hashed(check_pin(typer.prompt("PIN", hide_input=True, confirmation_prompt=True)))))
 
 
+accounts = typer.Typer(no_args_is_help=True, help="Accounts of the console.")
+app.add_typer(accounts, name="account")
+
+
+@accounts.command("add")
+def add_account(
+    name: Annotated[str, typer.Argument(help="What they sign in with.")],
+    role: Annotated[str, typer.Option(help="technician, ops, manager, partner or administrator.")],
+    partner: Annotated[str | None, typer.Option(help="Whose portal it is, by name.")] = None,
+    phone: Annotated[str | None, typer.Option(help="The technician's phone, as 7001.")] = None,
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
+) -> None:
+    """Let somebody sign in to the console. The password is asked for, and shown nowhere."""
+    from ivr.accounts import adding
+    from ivr.store.engine import open_store
+
+    async def keep(password: str) -> None:
+        store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
+        try:
+            await store.migrate()
+            await adding.add(
+                store, name=name, role=role, partner=partner, phone=phone, password=password, at=system_clock()
+            )
+        finally:
+            await store.close()
+
+    adding.check(name=name, role=role)
+    asyncio.run(keep(typer.prompt("Password", hide_input=True, confirmation_prompt=True)))
+
+
 @app.command("test")
 def run_all_tests(
     only: Annotated[list[str] | None, typer.Argument(help="Test files or folders instead of all.")] = None,

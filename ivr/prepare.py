@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr import dialling
+from ivr.accounts.demo import demo_accounts
 from ivr.announcements.demo import demo_pins
 from ivr.announcements.on_air import OnAirFiles, streams_of
 from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
@@ -129,6 +130,7 @@ async def _load_demo(settings: Settings, store: Store) -> None:
     async with store.unit() as unit:
         await load_demo(unit)
         await demo_pins(unit)
+        await demo_accounts(unit, settings.clock())
         await keep_token(unit, token, "demo", ("read", "write"), settings.clock())
     _keep(path, token)
 

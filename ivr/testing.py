@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ivr.settings import Settings
 from ivr.store import cluster
-from ivr.up import ensure_phones, ensure_postgresql, ensure_runtime
+from ivr.up import ensure_browser, ensure_phones, ensure_postgresql, ensure_runtime
 
 console = Console(highlight=False)
 
@@ -25,6 +25,7 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
     asyncio.run(ensure_runtime(Settings(state=repository / "var"), console))
     asyncio.run(ensure_phones(repository / "var" / "phones", console))
     asyncio.run(ensure_postgresql(cluster.embedded(repository), console))
+    asyncio.run(ensure_browser(repository / "var" / "chromium", console))
     bin_folder = Path(sys.executable).parent
     checks: list[list[str]] = [
         [str(bin_folder / "ruff"), "check"],
@@ -40,7 +41,8 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
     if only:
         return subprocess.run([*pytest, "-n", CALL_WORKERS, *only], cwd=repository, check=False).returncode
     # What computes runs on as many processors as there are; calls wait for people, so many run at once.
-    for folder, workers in (("tests/unit", "auto"), ("tests/integration", "auto"), ("tests/calls", CALL_WORKERS)):
+    kinds = ("tests/unit", "auto"), ("tests/integration", "auto"), ("tests/calls", CALL_WORKERS), ("tests/browser", "1")
+    for folder, workers in kinds:
         console.print(f"— {folder}", style="bold")
         if (code := subprocess.run([*pytest, "-n", workers, folder], cwd=repository, check=False).returncode) != 0:
             return code

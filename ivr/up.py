@@ -15,7 +15,8 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from ivr import logs, phones, preflight
+from ivr import browser, logs, phones, preflight
+from ivr.accounts.demo import DEMO_ACCOUNTS, demo_account_password
 from ivr.announcements.demo import demo_pin
 from ivr.asterisk import process, rescue, runtime
 from ivr.asterisk.runtime import Runtime
@@ -59,6 +60,13 @@ async def ensure_postgresql(folder: Path, console: Console) -> None:
     except cluster.ServerMissing:
         with step(console, "PostgreSQL (first time only)") as say:
             await asyncio.to_thread(cluster.install, folder, say)
+
+
+async def ensure_browser(folder: Path, console: Console) -> None:
+    """A Chromium for the browser tests, unpacked first where the machine has none."""
+    if browser.find(folder) is None:
+        with step(console, "Chromium (first time only)") as say:
+            await asyncio.to_thread(browser.install, folder, say)
 
 
 class Step:
@@ -188,13 +196,23 @@ def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:
         for phone in prepared.phones:
             accounts.add_row(phone.name, demo_password(phone.name), f"{phone.kind}: {phone.display}")
         console.print(accounts)
+        names = Table("account", "password", "role", title=f"Console at http://{settings.http}/console")
+        names.title_justify = "left"
+        for name, role, partner, endpoint in DEMO_ACCOUNTS:
+            names.add_row(name, demo_account_password(name), f"{role}{_of(partner or endpoint)}")
+        console.print(names)
     urls = Table("URL", "what", title="API", title_justify="left")
+    urls.add_row(f"http://{settings.http}/console", "the console, for staff and partners")
     urls.add_row(f"http://{settings.http}/docs", "the API, to try")
     urls.add_row(f"http://{settings.http}/healthz", "the state of each component")
     urls.add_row(f"http://{settings.http}/v1/events", "what happens, as server-sent events")
     if settings.demo:
         urls.add_row(str(settings.state / "demo-token"), "the API's token (Authorization: Bearer …)")
     console.print(urls)
+
+
+def _of(whose: str | None) -> str:
+    return f" ({whose})" if whose else ""
 
 
 def _tell_heard(console: Console, settings: Settings, prepared: Prepared, report: Report) -> None:

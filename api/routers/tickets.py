@@ -327,7 +327,7 @@ async def read_ticket(number: Number, response: Response, has: Has) -> TicketDet
         **ticket.facts(),
         missing=[MissingView(**vars(one)) for one in missing(vars(ticket))],
         next=allowed(ticket.status),
-        clocks={name: _clock(has, ticket, name, found) for name, found in spans.items()},
+        clocks={name: clock_view(has, ticket, name, found) for name, found in spans.items()},
         history=[TicketEvent(**event) for event in history],
         messages=[VoiceMessageView(**message_view(row)) for row in messages],
     )
@@ -396,7 +396,7 @@ def _policy(has: Services, desk: str) -> Ticketing:
     return has.desks[desk].tickets if desk in has.desks else Ticketing()
 
 
-def _clock(has: Services, ticket: Ticket, name: Name, spans: list[Span]) -> ClockView:
+def clock_view(has: Services, ticket: Ticket, name: Name, spans: list[Span]) -> ClockView:
     level, now = ticket.level or FIRST_LEVEL, has.clock()
     calendar = has.calendars.get(ticket.desk, {}).get(ticket.department)
     counted = counted_for(name, level, spans)

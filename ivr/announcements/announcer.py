@@ -17,7 +17,7 @@ from ivr.announcements.reminder import reminder
 from ivr.announcements.sounds import AnnouncementSounds
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
-from ivr.errors import OmnivigilError, Unavailable
+from ivr.errors import BadInput, OmnivigilError, Unavailable
 from ivr.events import EventBus
 from ivr.notify.outbox import put_email
 from ivr.prompts.audio import Pcm
@@ -76,6 +76,13 @@ class Announcer:
     def playing(self, desk: str, language: str) -> str | None:
         """The sound that those who wait hear, as Asterisk is told it; None before the first was put on the air."""
         return self._playing.get((desk, language))
+
+    async def preview(self, desk: Desk, language: str, text: str) -> Pcm:
+        """How a text would sound, before it is on the air. Raises BadInput, VoiceFailed."""
+        if language not in desk.languages:
+            raise BadInput(field="language", problem="the desk does not speak it", mend=f"one of {desk.languages}")
+        said = rules.spoken_text(f"texts.{language}", text)
+        return await asyncio.to_thread(self._kept.preview, f"texts.{language}", desk.id, language, said)
 
     # Changing it -------------------------------------------------------------------------------------
 

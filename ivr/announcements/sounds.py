@@ -45,6 +45,14 @@ class AnnouncementSounds:
             raise BadInput(field=field, problem=problem, mend="write it in other words") from error
         return self.keep(field, language, pcm)
 
+    def preview(self, field: str, desk: str, language: str, text: str) -> Pcm:
+        """A text as it would sound on the telephone; it is kept nowhere. Raises as `speak`."""
+        try:
+            return telephone(self._sounds.say(desk, PROMPT, language, text))
+        except NotAudio as error:
+            problem = f"the voice cannot say it: {error.facts.get('problem')}"
+            raise BadInput(field=field, problem=problem, mend="write it in other words") from error
+
     def keep(self, field: str, language: str, pcm: Pcm) -> str:
         """Level, trim and keep a recording; its name. Raises BadInput that names `field`."""
         try:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, bindparam, select, update
 
 from ivr.oncall import tables as t
 from ivr.oncall.rota import Stint
@@ -79,15 +79,25 @@ async def remove_override(unit: Unit, desk: str, override_id: int) -> bool:
     return done.rowcount == 1
 
 
+@cache
+def _new_messages() -> Select[Any]:
+    """Made once: it is asked every two seconds, and making it costs more than running it. As the next one."""
+    table = t.emergencies
+    query = select(messages).outerjoin(table, table.c.message_id == messages.c.id)
+    query = query.where(messages.c.urgent, messages.c.created_at >= bindparam("since"), table.c.id.is_(None))
+    return query.order_by(messages.c.id).limit(bindparam("most"))
+
+
+@cache
+def _waiting() -> Select[Any]:
+    table = t.emergencies
+    mine = (table.c.taken_at.is_(None), table.c.merged_into.is_(None), table.c.left_at >= bindparam("since"))
+    return select(table).where(*mine).order_by(table.c.id)
+
+
 async def new_messages(unit: Unit, since: datetime, limit: int) -> list[dict[str, Any]]:
     """Urgent messages left since then that are no emergencies yet, the oldest first."""
-    table = t.emergencies
-    query = (
-        select(messages)
-        .outerjoin(table, table.c.message_id == messages.c.id)
-        .where(messages.c.urgent, messages.c.created_at >= since, table.c.id.is_(None))
-    )
-    return [dict(row) for row in (await unit.execute(query.order_by(messages.c.id).limit(limit))).mappings()]
+    return [dict(row) for row in (await unit.execute(_new_messages(), {"since": since, "most": limit})).mappings()]
 
 
 async def add(unit: Unit, values: Mapping[str, Any]) -> Emergency | None:
@@ -99,9 +109,7 @@ async def add(unit: Unit, values: Mapping[str, Any]) -> Emergency | None:
 
 async def waiting(unit: Unit, since: datetime) -> list[Emergency]:
     """Emergencies left since then that nobody has taken, the oldest first."""
-    table = t.emergencies
-    query = select(table).where(table.c.taken_at.is_(None), table.c.merged_into.is_(None), table.c.left_at >= since)
-    return [Emergency(**row) for row in (await unit.execute(query.order_by(table.c.id))).mappings()]
+    return [Emergency(**row) for row in (await unit.execute(_waiting(), {"since": since})).mappings()]
 
 
 async def get(unit: Unit, emergency_id: int) -> Emergency | None:

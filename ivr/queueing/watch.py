@@ -79,6 +79,10 @@ class QueueWatch:
         """A channel that is to stand in a queue arrived at another moment than its joining."""
         self._arrivals[uniqueid] = (at, self._clock())
 
+    def members(self, queue: str) -> tuple[Member, ...]:
+        """Who is logged in to a queue."""
+        return tuple(self._members[queue].values())
+
     def technicians(self, queue: str) -> int:
         """Logged in and reachable; who has a break comes back."""
         return sum(m.status not in _AWAY for m in self._members[queue].values())

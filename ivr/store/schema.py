@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ivr.accounts.tables
 import ivr.announcements.tables
 import ivr.callbacks.tables
 import ivr.calls.tables

@@ -19,6 +19,12 @@ from ivr.tickets.ticket import OPEN, Ticket
 _COLUMNS = [column for column in t.tickets.c if column.name not in ("intake_key", "due_at")]
 _BY_NUMBER = select(*_COLUMNS).where(t.tickets.c.number == bindparam("wanted"))
 _ADD_EVENT = insert(t.ticket_events)
+_DUE = (
+    select(t.tickets.c.number, t.tickets.c.due_at)
+    .where(t.tickets.c.due_at.is_not(None), t.tickets.c.due_at <= bindparam("now"))
+    .order_by(t.tickets.c.due_at)
+    .limit(bindparam("most"))
+)
 
 
 async def add(unit: Unit, values: Mapping[str, Any]) -> Ticket | None:
@@ -130,9 +136,7 @@ async def call_answered_at(unit: Unit, call_id: str | None) -> datetime | None:
 
 async def due(unit: Unit, now: datetime, limit: int) -> dict[int, datetime]:
     """The tickets whose clocks are to be looked at by now, and since when; the earliest first."""
-    table = t.tickets
-    query = select(table.c.number, table.c.due_at).where(table.c.due_at.is_not(None), table.c.due_at <= now)
-    rows = await unit.execute(query.order_by(table.c.due_at).limit(limit))
+    rows = await unit.execute(_DUE, {"now": now, "most": limit})
     return {row.number: row.due_at for row in rows}
 
 

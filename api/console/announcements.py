@@ -1,0 +1,101 @@
+"""Operations: what everybody who waits is told, by a text or by one's own voice."""
+
+from __future__ import annotations
+
+import io
+import wave
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi.responses import Response
+from pydantic import Field
+
+from api.common import Short
+from api.console import pages
+from api.console.incidents import OPS, Long
+from api.console.route import ConsoleRoute, bearer_of, checked, done, may
+from api.console.signing import Posted
+from api.routers import announcements as api
+from api.routers.desks import DeskId, desk_of
+from api.services import Services
+from ivr.errors import BadInput
+from ivr.prompts.audio import Pcm
+
+router = APIRouter(prefix="/console/announcements", route_class=ConsoleRoute, include_in_schema=False)
+
+
+class Announcement(Posted):
+    """The form for a text."""
+
+    text_fr: Long = ""
+    text_en: Long = ""
+    hours: Annotated[str, Field(pattern=r"^[0-9]{0,3}$")] = ""
+
+
+class Heard(Posted):
+    """A text that somebody wants to hear first."""
+
+    language: Short
+    text: Annotated[str, Field(max_length=2000)]
+
+
+@router.get("")
+@may(*OPS)
+async def announcements(request: Request) -> Response:
+    """What each desk tells now."""
+    has: Services = request.app.state.services
+    told = [(desk, has.announcer.in_force(desk.id), has.announcer.scheduled(desk.id)) for desk in has.desks.values()]
+    return pages.page(request, "announcements.html.j2", told=told)
+
+
+@router.post("/{desk}")
+@may(*OPS)
+async def announce(desk: DeskId, form: Annotated[Announcement, Form()], request: Request) -> Response:
+    """Tell a text; it replaces what was told."""
+    has: Services = request.app.state.services
+    found = desk_of(has, desk)
+    texts = {name: text for name in found.languages if (text := getattr(form, f"text_{name}").strip())}
+    await api.announce(found.id, checked(api.NewAnnouncement, {"texts": texts}), has, bearer_of(request))
+    return done(request, "/console/announcements")
+
+
+@router.post("/{desk}/end")
+@may(*OPS)
+async def end_announcement(desk: DeskId, request: Request) -> Response:
+    """All services are operational again."""
+    await api.back_to_normal(desk, request.app.state.services, bearer_of(request))
+    return done(request, "/console/announcements")
+
+
+@router.post("/{desk}/recordings")
+@may(*OPS)
+async def announce_recordings(
+    desk: DeskId,
+    request: Request,
+    fr: Annotated[UploadFile | None, File()] = None,
+    en: Annotated[UploadFile | None, File()] = None,
+) -> Response:
+    """Tell what was recorded in the browser, once there is one for each language."""
+    await api.announce_recordings(desk, request.app.state.services, bearer_of(request), fr, en)
+    return done(request, "/console/announcements")
+
+
+@router.post("/{desk}/hear")
+@may(*OPS)
+async def hear_announcement(desk: DeskId, form: Annotated[Heard, Form()], request: Request) -> Response:
+    """How a text would sound on the telephone, as WAV; nothing is told to anybody."""
+    has: Services = request.app.state.services
+    if not form.text.strip():
+        raise BadInput(field=f"text_{form.language[:5]}", problem="there is nothing to say", mend="write a text")
+    pcm = await has.announcer.preview(desk_of(has, desk), form.language, form.text)
+    return Response(_wav(pcm), media_type="audio/wav")
+
+
+def _wav(pcm: Pcm) -> bytes:
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(pcm.rate)
+        file.writeframes(pcm.samples.tobytes())
+    return made.getvalue()

@@ -1,0 +1,58 @@
+"""The live board: one page, kept fresh by server-sent events, and the numbers of its charts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from api.console import charts, pages
+from api.console.live import FRAGMENTS, Boards, Listener
+from api.console.route import STAFF, ConsoleRoute, accounts_of, may, session_of
+
+router = APIRouter(prefix="/console/board", route_class=ConsoleRoute, include_in_schema=False)
+
+
+@router.get("")
+@may(*STAFF)
+async def board(request: Request) -> Response:
+    """The board as it is now; its stream keeps it so."""
+    drawn = await _boards(request).drawn(request.state.language)
+    return pages.page(request, "board.html.j2", fragments=FRAGMENTS, drawn=drawn)
+
+
+@router.get("/stream")
+@may(*STAFF)
+async def stream(request: Request) -> Response:
+    """The whole board first, then each part of it that changes."""
+    token, accounts = session_of(request).token, accounts_of(request)
+
+    async def still() -> bool:
+        return await accounts.session(token) is not None
+
+    listener = Listener(still)
+    return StreamingResponse(
+        _written(_boards(request), listener, request.state.language),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _written(boards: Boards, listener: Listener, language: str) -> AsyncIterator[bytes]:
+    with boards.listening(listener, language):
+        async for name, text in listener:
+            lines = "\n".join(f"data: {line}" for line in text.splitlines() or [""])
+            yield f"event: {name}\n{lines}\n\n".encode()
+
+
+@router.get("/charts.json")
+@may(*STAFF)
+async def numbers(request: Request) -> JSONResponse:
+    """Today's calls per quarter hour, their waits, and how the reported ones sounded."""
+    return JSONResponse(await charts.today(request.app.state.services))
+
+
+def _boards(request: Request) -> Boards:
+    boards: Boards = request.app.state.boards
+    return boards

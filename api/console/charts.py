@@ -1,0 +1,53 @@
+"""Numbers for the board's charts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from api.services import Services
+from ivr.calls.tables import calls
+from ivr.calltrace.tables import call_traces
+
+_QUARTER_S = 900
+
+
+async def today(has: Services) -> dict[str, Any]:
+    """For each quarter hour since midnight, by the main desk's clock: moments (Unix time, in seconds), calls, those
+    that were lost, the mean wait in seconds; and the scores (MOS, 1 to 5) of the calls reported today.
+
+    Raises StoreUnavailable.
+    """
+    now = has.clock()
+    zone = next(iter(has.desks.values())).zone
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    columns = (calls.c.started_at, calls.c.queued_at, calls.c.answered_at, calls.c.result)
+    async with has.store.reading() as unit:
+        rows = (await unit.execute(select(*columns).where(calls.c.started_at >= midnight))).all()
+        scored = select(call_traces.c.reported_at, call_traces.c.mos).where(call_traces.c.reported_at >= midnight)
+        heard = (
+            await unit.execute(scored.where(call_traces.c.mos.is_not(None)).order_by(call_traces.c.reported_at))
+        ).all()
+    quarters = int((now - midnight).total_seconds() // _QUARTER_S) + 1
+    taken, lost = [0] * quarters, [0] * quarters
+    waits: list[list[float]] = [[] for _ in range(quarters)]
+    for row in rows:
+        quarter = min(quarters - 1, int((row.started_at - midnight).total_seconds() // _QUARTER_S))
+        taken[quarter] += 1
+        lost[quarter] += row.result == "abandoned"
+        if row.queued_at is not None and row.answered_at is not None:
+            waits[quarter].append((row.answered_at - row.queued_at).total_seconds())
+    return {
+        "at": [_unix(midnight + timedelta(seconds=n * _QUARTER_S)) for n in range(quarters)],
+        "calls": taken,
+        "lost": lost,
+        "wait_s": [round(sum(some) / len(some), 1) if some else None for some in waits],
+        "mos_at": [_unix(row.reported_at) for row in heard],
+        "mos": [round(row.mos, 2) for row in heard],
+    }
+
+
+def _unix(at: datetime) -> int:
+    return int(at.timestamp())

@@ -1,0 +1,195 @@
+"""A technician's own desk: the card of the call that rings, before it is answered, and what there is to do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response, StreamingResponse
+from markupsafe import Markup
+
+from api.console import pages
+from api.console.live import PULSE_S
+from api.console.route import ConsoleRoute, accounts_of, done, may, session_of
+from api.console.signing import Posted
+from api.console.state import name_of
+from api.services import Services
+from ivr.calls.call import Call
+from ivr.calltrace import store as traces
+from ivr.errors import BadInput, Unavailable
+from ivr.events import Listener
+from ivr.tickets import store
+from ivr.tickets.ticket import Ticket
+
+router = APIRouter(prefix="/console/desk", route_class=ConsoleRoute, include_in_schema=False)
+
+Still = Callable[[], Awaitable[bool]]
+Ringing = Literal["ringing", "talking"]
+#: The card is looked at again this often, in seconds, whatever the bus tells.
+_TICK_S = 1.0
+#: Whoever was signed out sees no more cards after so long, in seconds.
+_STILL_S = 30.0
+#: Who calls is told without the tickets when the database takes longer, in seconds.
+_CARD_S = 1.0
+
+
+class State(Posted):
+    """What one does now."""
+
+    state: Literal["in", "out", "pause", "resume"]
+
+
+@router.get("")
+@may("technician", "ops", "administrator")
+async def desk(request: Request) -> Response:
+    """The card, one's state in the queues, and the tickets that wait."""
+    has: Services = request.app.state.services
+    endpoint = session_of(request).account.endpoint
+    async with has.store.reading() as unit:
+        found = await store.page(unit, filters={}, only_open=True, before=None, limit=20)
+    mine = [one for queue in _queues(has) for one in has.watch.members(queue) if one.endpoint == endpoint]
+    drawn = await _drawn(has, request.state.language, await _card(has, endpoint))
+    card = Markup(drawn)  # noqa: S704 - drawn by a template that escapes
+    state = "out" if not mine else "pause" if all(one.paused for one in mine) else "in"
+    return pages.page(request, "desk.html.j2", card=card, state=state, tickets=found)
+
+
+@router.post("/state")
+@may("technician", "ops", "administrator")
+async def change_state(form: Annotated[State, Form()], request: Request) -> Response:
+    """Log in or out, pause or resume, in all of one's queues."""
+    has: Services = request.app.state.services
+    endpoint = session_of(request).account.endpoint or ""
+    technician = has.directory.technician(endpoint)
+    if technician is None:
+        mend = "have an administrator add a technician's phone to your account"
+        raise BadInput(field="state", problem="your account has no phone", mend=mend)
+    if form.state in ("pause", "resume"):
+        await has.members.pause(None, endpoint, form.state == "pause", "console")
+    else:
+        for queue in technician.queues:
+            if form.state == "in":
+                await has.members.add(queue, endpoint, technician.name)
+            else:
+                await has.members.remove(queue, endpoint)
+    return done(request, "/console/desk")
+
+
+@router.get("/stream")
+@may("technician", "ops", "administrator")
+async def stream(request: Request) -> Response:
+    """The card first, and again whenever it is another one's."""
+    session, accounts = session_of(request), accounts_of(request)
+
+    async def still() -> bool:
+        return await accounts.session(session.token) is not None
+
+    return StreamingResponse(
+        _cards(request.app.state.services, session.account.endpoint, request.state.language, still),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _cards(has: Services, endpoint: str | None, language: str, still: Still) -> AsyncGenerator[bytes, None]:
+    shown: object = None
+    asked = pulsed = time.monotonic()
+    with has.bus.listen() as events:
+        while True:
+            found = call_at(has, endpoint)
+            key = (found[0].id, found[1]) if found is not None else "nothing"
+            if key != shown:
+                shown = key
+                text = await _drawn(has, language, await _card(has, endpoint))
+                yield b"event: card\n" + "".join(f"data: {line}\n" for line in text.splitlines()).encode() + b"\n"
+            if time.monotonic() - pulsed >= PULSE_S:
+                pulsed = time.monotonic()
+                yield b"event: pulse\ndata: \n\n"
+            if time.monotonic() - asked >= _STILL_S:
+                asked = time.monotonic()
+                if not await _asked(still):
+                    return
+            if not await _next(events):
+                return
+
+
+async def _asked(still: Still) -> bool:
+    try:
+        return await still()
+    except Unavailable:
+        return True
+
+
+async def _next(events: Listener) -> bool:
+    try:
+        async with asyncio.timeout(_TICK_S):
+            await anext(events)
+            while events.behind:
+                await anext(events)
+    except TimeoutError:
+        pass
+    except StopAsyncIteration:
+        return False
+    return True
+
+
+def _queues(has: Services) -> list[str]:
+    return [queue for desk in has.desks.values() for queue in desk.queues]
+
+
+def call_at(has: Services, endpoint: str | None) -> tuple[Call, Ringing] | None:
+    """The call that a phone rings for, or talks on."""
+    if endpoint is None:
+        return None
+    for call in has.calls.live():
+        if call.state == "talking" and call.answered_by == endpoint:
+            return call, "talking"
+    for call in has.calls.live():
+        for leg in call.legs.values():
+            mine = leg.endpoint == endpoint and leg.role != "caller"
+            if mine and leg.answered_at is None and leg.ended_at is None and call.answered_at is None:
+                return call, "ringing"
+    return None
+
+
+Card = tuple[Call, Ringing, list[Ticket] | None, float | None]
+
+
+async def _card(has: Services, endpoint: str | None) -> Card | None:
+    """Who calls, their open tickets and how their last reported call was."""
+    found = call_at(has, endpoint)
+    if found is None:
+        return None
+    call, ringing = found
+    if call.customer_id is None:
+        return call, ringing, [], None
+    try:
+        async with asyncio.timeout(_CARD_S), has.store.reading() as unit:
+            tickets = await store.open_tickets(unit, call.customer_id, 5)
+            last = await traces.page(unit, filters={"customer_id": call.customer_id}, before=None, limit=1)
+    except (TimeoutError, Unavailable):
+        return call, ringing, None, None
+    return call, ringing, tickets, last[0]["mos"] if last else None
+
+
+async def _drawn(has: Services, language: str, card: Card | None) -> str:
+    main = next(iter(has.desks.values()))
+    if card is None:
+        return pages.render("desk_card.html.j2", language, main, call=None).strip()
+    call, ringing, tickets, mos = card
+    return pages.render(
+        "desk_card.html.j2",
+        language,
+        main,
+        call=call,
+        ringing=ringing,
+        customer=name_of(call.identity, "customer"),
+        contact=name_of(call.identity, "contact"),
+        partner=name_of(call.identity, "partner"),
+        account=(call.identity.get("customer") or {}).get("account"),
+        tickets=tickets,
+        mos=mos,
+    ).strip()

@@ -1,0 +1,181 @@
+"""Operations: an incident is opened, heard, told and resolved on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import Response as Headers
+from fastapi.responses import Response
+from pydantic import Field
+
+from api.common import Short
+from api.console import pages
+from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may
+from api.console.signing import Posted
+from api.routers import incidents as api
+from api.routers.desks import desk_of
+from api.services import Services
+from ivr.desk.schema import Desk
+from ivr.incidents import store
+from ivr.incidents.incident import STAGE_NAMES, STAGES, Stage, draft
+from ivr.incidents.keeping import services_of
+
+router = APIRouter(prefix="/console/incidents", route_class=ConsoleRoute, include_in_schema=False)
+
+OPS = ("ops", "administrator")
+IncidentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Long = Annotated[str, Field(max_length=20_000)]
+#: Whom an incident affects is chosen from lists, and typed or pasted one a line.
+Chosen = Annotated[list[str], Field(max_length=5000)]
+_SHOWN = 30
+
+
+class NewIncident(Posted):
+    """The form that opens one."""
+
+    desk: Short
+    impact: Short
+    stage: Short
+    services: Chosen = Field(default_factory=list)
+    components: Long = ""
+    partners: Chosen = Field(default_factory=list)
+    accounts: Long = ""
+    numbers: Long = ""
+    title_fr: Long = ""
+    title_en: Long = ""
+    text_fr: Long = ""
+    text_en: Long = ""
+
+
+class NewUpdate(Posted):
+    """The form that says what is new."""
+
+    stage: Short
+    version: int
+    text_fr: Long = ""
+    text_en: Long = ""
+
+
+class AffectedForm(Posted):
+    """The form that says anew whom it affects."""
+
+    version: int
+    partners: Chosen = Field(default_factory=list)
+    accounts: Long = ""
+    numbers: Long = ""
+
+
+def _by_language(form: NewIncident | NewUpdate, name: str, desk: Desk) -> dict[str, str]:
+    found = {language: getattr(form, f"{name}_{language}").strip() for language in desk.languages}
+    return {language: text for language, text in found.items() if text}
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.replace(",", "\n").splitlines() if line.strip()]
+
+
+def _affected(form: NewIncident | AffectedForm) -> dict[str, Any]:
+    return {"partners": form.partners, "accounts": _lines(form.accounts), "numbers": _lines(form.numbers)}
+
+
+@router.get("")
+@may(*STAFF)
+async def incidents(request: Request, desk: Annotated[str, Query(max_length=40)] = "") -> Response:
+    """Those that are open, those that were, and the form for one more."""
+    has: Services = request.app.state.services
+    chosen = has.desks.get(desk) or pages.main_desk(request)
+    async with has.store.reading() as unit:
+        found = await store.page(unit, desk=None, is_open=None, before=None, limit=_SHOWN)
+    return pages.page(
+        request,
+        "incidents.html.j2",
+        desks=has.desks,
+        desk=chosen,
+        found=found,
+        drafts=_drafts(chosen, "investigating", ()),
+        partners=sorted(one.name for one in has.directory.book.partners.values()),
+        may_write=request.state.session.account.role in OPS,
+    )
+
+
+@router.get("/draft")
+@may(*OPS)
+async def draft_texts(
+    request: Request,
+    desk: Annotated[str, Query(max_length=40)],
+    stage: Annotated[Stage, Query()],
+    services: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006
+) -> Response:
+    """What could be said, to be changed as needed."""
+    found: Desk = desk_of(request.app.state.services, desk)
+    return pages.page(request, "incident_texts.html.j2", desk=found, texts=_drafts(found, stage, services))
+
+
+def _drafts(desk: Desk, stage: Stage, services: Any) -> Mapping[str, str]:
+    names = services_of(desk, services)
+    return {language: draft(stage, names, language) for language in desk.languages}
+
+
+@router.post("")
+@may(*OPS)
+async def open_incident(form: Annotated[NewIncident, Form()], request: Request) -> Response:
+    """Open one. When this is answered, it is committed and on the air."""
+    has: Services = request.app.state.services
+    desk = desk_of(has, form.desk)
+    values = {
+        "desk": desk.id,
+        "title": _by_language(form, "title", desk),
+        "impact": form.impact,
+        "stage": form.stage,
+        "texts": _by_language(form, "text", desk),
+        "services": form.services,
+        "components": _lines(form.components),
+        "affected": _affected(form),
+    }
+    made = await api.open_incident(checked(api.NewIncident, values), has, bearer_of(request), Headers())
+    return done(request, f"/console/incidents/{made.id}")
+
+
+@router.get("/{incident_id}")
+@may(*STAFF)
+async def incident(incident_id: IncidentId, request: Request) -> Response:
+    """One, with all that was said of it and the form for what is new."""
+    has: Services = request.app.state.services
+    found = await has.incidents.get(incident_id)
+    view = await api.read_incident(incident_id, has)
+    desk = has.desks[found.desk]
+    following: Stage = STAGES[min(STAGES.index(found.stage) + 1, len(STAGES) - 1)]
+    return pages.page(
+        request,
+        "incident.html.j2",
+        one=found,
+        view=view,
+        desk=desk,
+        following=following,
+        stage_names=STAGE_NAMES[request.state.language],
+        drafts=_drafts(desk, following, [name for name in found.services if name in desk.services]),
+        partners=sorted(one.name for one in has.directory.book.partners.values()),
+        may_write=request.state.session.account.role in OPS,
+    )
+
+
+@router.post("/{incident_id}/updates")
+@may(*OPS)
+async def update_incident(incident_id: IncidentId, form: Annotated[NewUpdate, Form()], request: Request) -> Response:
+    """Say what is new, unless somebody else did in the meantime."""
+    has: Services = request.app.state.services
+    desk = has.desks[(await has.incidents.get(incident_id)).desk]
+    values = {"stage": form.stage, "texts": _by_language(form, "text", desk), "version": form.version}
+    await api.update_incident(incident_id, checked(api.NewUpdate, values), has, bearer_of(request))
+    return done(request, f"/console/incidents/{incident_id}")
+
+
+@router.post("/{incident_id}/affected")
+@may(*OPS)
+async def change_affected(incident_id: IncidentId, form: Annotated[AffectedForm, Form()], request: Request) -> Response:
+    """Say anew whom it affects."""
+    values = _affected(form) | {"version": form.version}
+    await api.change_affected(incident_id, checked(api.AffectedChange, values), request.app.state.services)
+    return done(request, f"/console/incidents/{incident_id}")

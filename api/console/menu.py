@@ -1,0 +1,113 @@
+"""The voice menu as a picture of the desk file, and what a caller would hear at a moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from api.console import pages
+from api.console.route import STAFF, ConsoleRoute, may
+from api.services import Services
+from ivr.desk import menu
+from ivr.desk.hear import HeardLine, hear
+from ivr.desk.schema import Desk
+from ivr.directory.numbers import normalise
+from ivr.errors import BadInput
+from ivr.prompts.catalog import Catalog
+
+router = APIRouter(prefix="/console/menu", route_class=ConsoleRoute, include_in_schema=False)
+
+_ROW, _TOP, _LEFT, _RIGHT, _WIDTH = 46, 20, 210, 330, 760
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One key and where it leads; `y` is where it is drawn."""
+
+    key: str
+    name: str
+    leads_to: str
+    open: bool | None
+    y: int
+
+
+@router.get("")
+@may(*STAFF)
+async def voice_menu(
+    request: Request,
+    desk: Annotated[str, Query(max_length=40)] = "",
+    at: Annotated[str, Query(max_length=40)] = "",
+    caller: Annotated[str, Query(max_length=20)] = "",
+    press: Annotated[str, Query(max_length=40)] = "",
+) -> Response:
+    """The picture, and what would be heard."""
+    has: Services = request.app.state.services
+    found = has.desks.get(desk) or pages.main_desk(request)
+    moment = _moment(at, found) or has.clock()
+    choices = _choices(has, found, request.state.language, moment)
+    told = _heard(has, found, moment, caller.strip(), press) if at or caller or press else None
+    return pages.page(
+        request,
+        "menu.html.j2",
+        desk=found,
+        desks=has.desks,
+        choices=choices,
+        left=_LEFT,
+        right=_RIGHT,
+        width=_WIDTH,
+        height=_TOP + _ROW * len(choices) + 10,
+        at=f"{moment.astimezone(found.zone):%Y-%m-%dT%H:%M}",
+        caller=caller,
+        press=press,
+        told=told,
+    )
+
+
+def _choices(has: Services, desk: Desk, language: str, at: datetime) -> list[Choice]:
+    rows: list[dict[str, Any]] = []
+    leads = {**desk.menu.keys, desk.menu.operator_key: desk.menu.operator}
+    for key, name in leads.items():
+        department = desk.departments[name]
+        calendar = has.calendars[desk.id].get(name)
+        rows.append(
+            {
+                "key": key,
+                "name": department.name.get(language) or department.name[desk.languages[0]],
+                "leads_to": department.queue or ", ".join(department.phones),
+                "open": calendar.is_open(at) if calendar is not None else None,
+            }
+        )
+    for key, spoken in desk.menu.languages.items():
+        rows.append({"key": key, "name": spoken, "leads_to": "", "open": None})
+    rows.append({"key": desk.menu.repeat, "name": "↻", "leads_to": "", "open": None})
+    return [Choice(**row, y=_TOP + _ROW * n) for n, row in enumerate(rows)]
+
+
+def _moment(at: str, desk: Desk) -> datetime | None:
+    if not at.strip():
+        return None
+    try:
+        moment = datetime.fromisoformat(at.strip())
+    except ValueError as error:
+        raise BadInput(field="at", problem=str(error), mend="write it as 2026-12-24T16:59") from error
+    if not 2000 <= moment.year < 2100:
+        raise BadInput(field="at", problem="hours are known for 2000 to 2099", mend="give a moment in these years")
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=desk.zone)
+
+
+def _heard(has: Services, desk: Desk, at: datetime, caller: str, press: str) -> list[HeardLine]:
+    catalog = Catalog(has.desks)
+
+    def render(desk_id: str, prompt: menu.Prompt, language: str) -> str:
+        return catalog.utterance(desk_id, prompt.id, language, dict(prompt.variables)).text
+
+    phone = caller if has.directory.endpoint(caller) is not None else None
+    number = None if phone else normalise(caller, desk.region)
+    known = has.directory.identify(number, phone)
+    who = menu.Caller(number=number, language=known.language, registered_phone=phone, known=known.customer is not None)
+    keys = [key for key in press.replace(" ", "") if key]
+    return hear(desk, has.calendars[desk.id], who, desk.numbers[0], at, keys, render)

@@ -1,0 +1,105 @@
+"""Renders the console's pages. Everything on them is escaped: callers, SIP headers and e-mails fill them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from api.console import words
+from ivr.desk.schema import Desk
+from ivr.incidents.incident import STAGE_NAMES
+
+_HERE = Path(__file__).parent
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(_HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@functools.cache
+def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
+    locale = f"{language}_CA"
+
+    def moment(at: datetime | None) -> str:
+        if at is None:
+            return "—"
+        return f"{format_date(at.astimezone(zone), 'd MMM', locale=locale)}, {format_time(at, 'short', zone, locale)}"
+
+    def hour(at: datetime | None) -> str:
+        return "—" if at is None else format_time(at, "short", zone, locale)
+
+    def number(e164: str | None) -> str:
+        if e164 and len(e164) == 11 and e164.startswith("1"):
+            return f"{e164[1:4]} {e164[4:7]}-{e164[7:]}"
+        return e164 or "—"
+
+    def duration(seconds: float | None) -> str:
+        if seconds is None:
+            return "—"
+        whole = max(0, int(seconds))
+        if whole >= 3600:
+            return f"{whole // 3600} h {whole % 3600 // 60:02d}"
+        return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+
+    def decimal(value: float | None, digits: int = 1) -> str:
+        if value is None:
+            return "—"
+        text = f"{value:.{digits}f}"
+        return text.replace(".", ",") if language == "fr" else text
+
+    return {"moment": moment, "hour": hour, "number": number, "duration": duration, "decimal": decimal}
+
+
+def render(template: str, language: str, where: Desk, /, **values: Any) -> str:
+    """A page or a part of one, in a language, with moments as the clocks of a desk show them."""
+    environment = _environment(language, where.zone)
+    return environment.get_template(template).render(
+        t=words.WORDS[language],
+        stages=STAGE_NAMES[language],
+        language=language,
+        other=words.other(language),
+        **values,
+    )
+
+
+@functools.cache
+def _environment(language: str, zone: ZoneInfo) -> Environment:
+    made = _ENVIRONMENT.overlay()
+    made.filters = {**_ENVIRONMENT.filters, **_filters(language, zone)}
+    return made
+
+
+def page(request: Request, template: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """A whole page for whoever asks."""
+    session = request.state.session
+    role = session.account.role if session is not None else None
+    text = render(
+        template,
+        request.state.language,
+        main_desk(request),
+        me=session.account if session is not None else None,
+        nav=words.navigation(role, request.state.language),
+        here=request.url.path,
+        csrf=request.state.csrf,
+        now=request.app.state.services.clock(),
+        **values,
+    )
+    return HTMLResponse(text, status_code=status)
+
+
+def main_desk(request: Request) -> Desk:
+    """The desk whose time zone pages speak."""
+    desk: Desk = next(iter(request.app.state.services.desks.values()))
+    return desk

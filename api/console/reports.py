@@ -1,0 +1,163 @@
+"""For managers: promises kept and broken over a month, each as a table and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, get_args
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from sqlalchemy import func, select
+
+from api.console import pages, words
+from api.console.route import ConsoleRoute, may
+from api.routers.oncall import MonthQuery, list_emergencies
+from api.routers.tickets import clock_view
+from api.services import Services
+from ivr.callbacks import store as callbacks
+from ivr.calltrace.tables import call_traces
+from ivr.quality import words as causes
+from ivr.tickets import ledger, store
+from ivr.tickets.routing import FIRST_LEVEL
+from ivr.tickets.tables import tickets
+
+router = APIRouter(prefix="/console/reports", route_class=ConsoleRoute, include_in_schema=False)
+
+MANAGERS = ("manager", "administrator")
+What = Literal["levels", "promise", "funnel", "traces"]
+Month = Annotated[str, Query(pattern=r"^(20[0-9]{2}-(0[1-9]|1[0-2]))?$")]
+#: Tickets of a month that are looked at, some at a time.
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A month by the main desk's clock."""
+
+    month: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A report: headings, and rows of texts and figures."""
+
+    what: What
+    headings: tuple[str, ...]
+    rows: Sequence[Sequence[str | int | float | None]]
+
+
+@router.get("")
+@may(*MANAGERS)
+async def reports(request: Request, month: Month = "") -> Response:
+    """All of them."""
+    period = _period(request, month)
+    tables = [await _TABLES[what](request, period) for what in get_args(What)]
+    return pages.page(request, "reports.html.j2", period=period, tables=tables)
+
+
+@router.get("/{what}.csv")
+@may(*MANAGERS)
+async def report_csv(what: What, request: Request, month: Month = "") -> Response:
+    """One of them, for a spreadsheet."""
+    period = _period(request, month)
+    table = await _TABLES[what](request, period)
+    written = io.StringIO()
+    rows = csv.writer(written)
+    rows.writerow(table.headings)
+    rows.writerows(table.rows)
+    headers = {"Content-Disposition": f'attachment; filename="{what}-{period.month}.csv"'}
+    # Spreadsheets take a file for UTF-8 by its first sign.
+    return Response(f"\ufeff{written.getvalue()}", media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _period(request: Request, month: str) -> Period:
+    zone = pages.main_desk(request).zone
+    chosen = month or f"{request.app.state.services.clock().astimezone(zone):%Y-%m}"
+    start = datetime.fromisoformat(f"{chosen}-01").replace(tzinfo=zone)
+    end = (start.replace(tzinfo=None) + timedelta(days=31)).replace(day=1, tzinfo=zone)
+    return Period(month=chosen, start=start, end=end)
+
+
+def _words(request: Request, *names: str) -> tuple[str, ...]:
+    known = words.WORDS[request.state.language]
+    return tuple(known[name] for name in names)
+
+
+async def _levels(request: Request, period: Period) -> Table:
+    """Of the tickets of the month, by level and clock: kept, broken, still running, and the share kept in % (OV-15)."""
+    has: Services = request.app.state.services
+    counts: dict[tuple[int, str], list[int]] = {(n, name): [0, 0, 0] for n in (1, 2, 3, 4) for name in ("tmr", "tr")}
+    async with has.store.reading() as unit:
+        inside = (tickets.c.created_at >= period.start) & (tickets.c.created_at < period.end)
+        numbers = list((await unit.execute(select(tickets.c.number).where(inside))).scalars())
+        for place in range(0, len(numbers), _AT_ONCE):
+            some = numbers[place : place + _AT_ONCE]
+            spans = await ledger.spans(unit, some)
+            for ticket in await store.several(unit, some):
+                for name, found in spans.get(ticket.number, {}).items():
+                    clock = clock_view(has, ticket, name, found)
+                    count = counts[(ticket.level or FIRST_LEVEL, name)]
+                    count[1 if clock.breached else 2 if clock.running else 0] += 1
+    rows = [
+        (level, clock.upper(), kept, broken, running, _share(kept, kept + broken))
+        for (level, clock), (kept, broken, running) in counts.items()
+    ]
+    headings = _words(request, "level", "clock", "kept", "broken", "running", "share")
+    return Table(what="levels", headings=headings, rows=rows)
+
+
+async def _promise(request: Request, period: Period) -> Table:
+    """Emergencies that were taken within the 30 minutes callers are promised, by desk."""
+    has: Services = request.app.state.services
+    rows = []
+    for desk in has.desks.values():
+        found = await list_emergencies(desk.id, MonthQuery(month=period.month), has)
+        share = _share(found.taken_in_time, found.taken_in_time + found.late)
+        rows.append((desk.name, found.emergencies, found.taken_in_time, found.late, found.slowest_s, share))
+    headings = _words(request, "desk_name", "emergencies", "kept", "broken", "slowest", "share")
+    return Table(what="promise", headings=headings, rows=rows)
+
+
+async def _funnel(request: Request, period: Period) -> Table:
+    """How far callbacks came, by desk, from the month's first day on (OV-9)."""
+    has: Services = request.app.state.services
+    names = ("offered", "accepted", "dialled", "answered", "talked", "cancelled", "refused", "expired")
+    rows: list[tuple[str | int, ...]] = []
+    async with has.store.reading() as unit:
+        for desk in has.desks.values():
+            counts = await callbacks.funnel(unit, desk=desk.id, since=period.start)
+            rows.append((desk.name, *(counts[name] for name in names)))
+    headings = _words(request, "desk_name", *(f"funnel_{name}" for name in names))
+    return Table(what="funnel", headings=headings, rows=rows)
+
+
+async def _traces(request: Request, period: Period) -> Table:
+    """Calls reported with *57, by verdict."""
+    has: Services = request.app.state.services
+    inside = (call_traces.c.reported_at >= period.start) & (call_traces.c.reported_at < period.end)
+    query = select(call_traces.c.cause, func.count(), func.avg(call_traces.c.mos)).where(inside)
+    async with has.store.reading() as unit:
+        found: Any = (await unit.execute(query.group_by(call_traces.c.cause).order_by(func.count().desc()))).all()
+    spoken = causes.CAUSES[request.state.language]
+    rows = [
+        (spoken.get(cause, cause), count, round(mos, 2) if mos is not None else None) for cause, count, mos in found
+    ]
+    return Table(what="traces", headings=_words(request, "verdict", "reports_count", "mos_mean"), rows=rows)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(100 * part / whole, 1) if whole else None
+
+
+_TABLES: dict[What, Callable[[Request, Period], Awaitable[Table]]] = {
+    "levels": _levels,
+    "promise": _promise,
+    "funnel": _funnel,
+    "traces": _traces,
+}

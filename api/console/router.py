@@ -1,0 +1,51 @@
+"""Puts the console together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from api.console import (
+    administration,
+    announcements,
+    board,
+    desk,
+    incidents,
+    menu,
+    portal,
+    reports,
+    signing,
+    tickets,
+    traces,
+)
+from api.console.live import Boards
+from api.console.route import ANYBODY, ConsoleRoute, PageNotFound, may
+from api.services import Services
+from ivr.accounts.signing import Accounts
+
+_STATIC = Path(__file__).parent / "static"
+
+SECTIONS = (signing, board, desk, tickets, traces, incidents, announcements, menu, reports, portal, administration)
+
+
+def install(app: FastAPI, services: Services) -> None:
+    """Serve the console at /console."""
+    app.state.accounts = Accounts(services.store, services.clock)
+    app.state.boards = Boards(services)
+    app.mount("/console/static", StaticFiles(directory=_STATIC), name="console-static")
+    for section in SECTIONS:
+        app.include_router(section.router)
+    app.include_router(_others)
+
+
+_others = APIRouter(prefix="/console", route_class=ConsoleRoute, include_in_schema=False)
+
+
+@_others.get("/{path:path}")
+@may(ANYBODY)
+async def no_such_page(path: str, request: Request) -> Response:
+    """Any other address."""
+    raise PageNotFound

@@ -1,0 +1,40 @@
+// Draws the board's charts, and draws them anew every minute.
+"use strict";
+(() => {
+  const place = document.querySelector("[data-charts]");
+  if (!place) return;
+  const words = place.dataset;
+  const charts = {};
+
+  const draw = (id, series, data) => {
+    const where = document.getElementById(id);
+    if (charts[id]) { charts[id].setData(data); return; }
+    charts[id] = new uPlot({
+      width: Math.max(240, where.clientWidth), height: 190,
+      series: [{ label: words.time }, ...series],
+      axes: [{ stroke: "#4a5a66" }, { stroke: "#4a5a66", size: 44 }],
+      scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
+    }, data, where);
+  };
+
+  const renew = async () => {
+    const answer = await fetch(words.charts, { headers: { Accept: "application/json" } });
+    if (!answer.ok) return;
+    const numbers = await answer.json();
+    const bars = uPlot.paths.bars({ size: [0.8] });
+    draw("chart-calls", [
+      { label: words.calls, stroke: "#0b4f7d", fill: "#9cc3e0", paths: bars },
+      { label: words.lost, stroke: "#9b1c1c", fill: "#e5a3a3", paths: bars },
+    ], [numbers.at, numbers.calls, numbers.lost]);
+    draw("chart-waits", [{ label: words.waits, stroke: "#7a4300", width: 2, spanGaps: true }], [numbers.at, numbers.wait_s]);
+    place.querySelector("[data-empty]").hidden = numbers.mos.length > 0;
+    if (numbers.mos.length) draw("chart-mos", [{ label: words.mos, stroke: "#14643b", width: 2 }], [numbers.mos_at, numbers.mos]);
+  };
+  const again = () => { renew().catch(() => {}); };
+  addEventListener("resize", () => {
+    for (const [id, chart] of Object.entries(charts))
+      chart.setSize({ width: Math.max(240, document.getElementById(id).clientWidth), height: 190 });
+  });
+  again();
+  setInterval(again, 60000);
+})();

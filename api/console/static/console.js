@@ -1,0 +1,49 @@
+// Times that go on counting, what every htmx request carries, and word when the connection is lost.
+"use strict";
+(() => {
+  // A board hears a pulse every 5 s.
+  const SILENCE_MS = 12000;
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    event.detail.headers["X-CSRF-Token"] = document.body.dataset.csrf;
+  });
+
+  const spoken = (seconds) => {
+    const whole = Math.max(0, Math.floor(seconds));
+    const two = (n) => String(n).padStart(2, "0");
+    return whole >= 3600
+      ? `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))}`
+      : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
+  };
+
+  // The service's clock may differ from this machine's.
+  const clock = document.querySelector("[data-now]");
+  const ahead = clock ? Date.parse(clock.dataset.now) - Date.now() : 0;
+
+  const count = () => {
+    const now = Date.now() + ahead;
+    for (const one of document.querySelectorAll("time[data-since]"))
+      one.textContent = spoken((now - Date.parse(one.dateTime)) / 1000);
+    for (const one of document.querySelectorAll("time[data-until]")) {
+      const left = (Date.parse(one.dateTime) - now) / 1000;
+      one.textContent = (left < 0 ? "−" : "") + spoken(Math.abs(left));
+    }
+  };
+  count();
+  setInterval(count, 1000);
+  document.addEventListener("htmx:sseMessage", count);
+
+  const lost = document.getElementById("lost");
+  if (lost && document.querySelector("[data-live]")) {
+    let heard = Date.now();
+    const tell = (away) => {
+      if (lost.hidden !== !away) {
+        lost.textContent = away ? lost.dataset.said : "";
+        lost.hidden = !away;
+      }
+    };
+    document.addEventListener("htmx:sseMessage", () => { heard = Date.now(); tell(false); });
+    document.addEventListener("htmx:sseError", () => tell(true));
+    setInterval(() => { if (Date.now() - heard > SILENCE_MS) tell(true); }, 1000);
+  }
+})();

@@ -1,0 +1,268 @@
+"""Signing in and out. A try counts before its verdict is told, and the verdict is the same whatever was wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ivr.accounts import passwords, second_factor, store
+from ivr.accounts.account import (
+    IDLE,
+    LONGEST,
+    TRIES_ACCOUNT,
+    TRIES_SOURCE,
+    Account,
+    Role,
+    check_bound,
+    check_name,
+    check_password,
+    check_role,
+    session_over,
+)
+from ivr.clock import Clock
+from ivr.errors import BadInput, NotFound, TooMany
+from ivr.store.engine import Store, Unit
+
+#: A session's last use is written this often at most.
+_SEEN = timedelta(minutes=1)
+#: Argon2 takes 64 MiB and a core for each check.
+_CHECKS_AT_ONCE = 2
+
+
+class AccountNotFound(NotFound):
+    """There is no such account."""
+
+
+class NotSignedIn(BadInput):
+    """Name, password or code are wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(field="password", problem="name, password or code are wrong", mend="check all three")
+
+
+class TooManySignIns(TooMany):
+    """Too many sign-ins were tried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """Who is signed in, by which token."""
+
+    token: str
+    account: Account
+
+    @property
+    def csrf(self) -> str:
+        """What every form of this session carries."""
+        return csrf_of(self.token)
+
+
+def csrf_of(token: str) -> str:
+    """What proves that a form came from a page that was given to this token's holder."""
+    return hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+def digest(token: str) -> str:
+    """What is kept of a session's token."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def create_account(
+    unit: Unit,
+    *,
+    name: str,
+    role: str,
+    password: str,
+    at: datetime,
+    partner_id: int | None = None,
+    endpoint: str | None = None,
+    published: bool = False,
+) -> int:
+    """A new account's id. A `published` password is the demo's and need not be a good one. Raises BadInput."""
+    known = check_role(role)
+    check_bound(known, partner_id, endpoint)
+    values = {
+        "name": check_name(name),
+        "role": known,
+        "partner_id": partner_id,
+        "endpoint": endpoint,
+        "password_hash": passwords.hashed(password if published else check_password(password, name)),
+        "created_at": at,
+    }
+    made = await store.add(unit, values)
+    if made is None:
+        raise BadInput(field="name", problem="is another account's already", mend="choose another")
+    return made
+
+
+class Accounts:
+    """Accounts and their sessions."""
+
+    def __init__(
+        self, database: Store, clock: Clock, matches: Callable[[str | None, str], bool] = passwords.matches
+    ) -> None:
+        self._store = database
+        self._clock = clock
+        self._matches = matches
+        self._checking = asyncio.Semaphore(_CHECKS_AT_ONCE)
+
+    async def sign_in(self, *, name: str, password: str, code: str, source: str) -> Session:
+        """A new session. `source` is the address it is tried from.
+
+        Raises NotSignedIn, TooManySignIns, and StoreUnavailable, and then nothing was judged.
+        """
+        name, now = name.strip().lower(), self._clock()
+        of_account, of_source = store.subject("account", name), store.subject("source", source)
+        async with self._store.unit() as unit:
+            from_source = await store.tried(unit, of_source, now)
+            for_account = await store.tried(unit, of_account, now)
+        if from_source > TRIES_SOURCE or for_account > TRIES_ACCOUNT:
+            raise TooManySignIns
+        async with self._store.reading() as unit:
+            row = await store.row_of(unit, name)
+        good_hash = row.password_hash if row is not None and row.disabled_at is None else None
+        async with self._checking:
+            right = await asyncio.to_thread(self._matches, good_hash, password)
+        if not right or row is None:
+            raise NotSignedIn
+        token = secrets.token_urlsafe(32)
+        async with self._store.unit() as unit:
+            await unit.alone("account", row.id)
+            # As it is now: the code may have been used, and the password changed, while this one was checked.
+            row = await store.row_of(unit, name)
+            if row is None or row.password_hash != good_hash or row.disabled_at is not None:
+                raise NotSignedIn
+            if row.totp_secret is not None and not await self._second(unit, row.id, row, code, now):
+                raise NotSignedIn
+            await store.forget_tries(unit, of_account)
+            await store.forget_sessions(unit, begun_before=now - LONGEST, seen_before=now - IDLE)
+            await store.add_session(unit, digest(token), row.id, now)
+        return Session(token=token, account=store.account_of(row._mapping))
+
+    async def _second(self, unit: Unit, account_id: int, row: object, code: str, now: datetime) -> bool:
+        secret, last = getattr(row, "totp_secret", ""), getattr(row, "totp_step", None)
+        step = second_factor.step_of(secret, code.replace(" ", ""), now, last)
+        if step is not None:
+            await store.change(unit, account_id, {"totp_step": step})
+            return True
+        recovery = second_factor.recovery_digest(code)
+        return recovery is not None and await store.use_recovery_code(unit, account_id, recovery)
+
+    async def session(self, token: str) -> Session | None:
+        """Whose session it is; None when it is nobody's (any more). Raises StoreUnavailable."""
+        sha256, now = digest(token), self._clock()
+        async with self._store.reading() as unit:
+            row = await store.session(unit, sha256)
+        if row is None or row.disabled_at is not None:
+            return None
+        if session_over(created_at=row.begun_at, seen_at=row.seen_at, now=now):
+            return None
+        if now - row.seen_at >= _SEEN:
+            async with self._store.unit() as unit:
+                await store.seen(unit, sha256, now)
+        return Session(token=token, account=store.account_of(row._mapping))
+
+    async def sign_out(self, session: Session) -> None:
+        """End a session."""
+        async with self._store.unit() as unit:
+            await store.end_session(unit, digest(session.token))
+
+    async def change_password(self, session: Session, *, old: str, new: str) -> None:
+        """Give the account another password; its other sessions end. Raises NotSignedIn, BadInput."""
+        check_password(new, session.account.name)
+        await self._prove(session, old)
+        new_hash = await asyncio.to_thread(passwords.hashed, new)
+        async with self._store.unit() as unit:
+            await unit.alone("account", session.account.id)
+            await store.change(unit, session.account.id, {"password_hash": new_hash})
+            await store.end_sessions(unit, session.account.id, but=digest(session.token))
+
+    async def _prove(self, session: Session, password: str) -> None:
+        """Whoever sits at the screen is the one who signed in. Raises NotSignedIn, TooManySignIns."""
+        key = store.subject("account", session.account.name)
+        async with self._store.unit() as unit:
+            tries = await store.tried(unit, key, self._clock())
+            row = await store.row_of(unit, session.account.name)
+        if tries > TRIES_ACCOUNT:
+            raise TooManySignIns
+        async with self._checking:
+            right = await asyncio.to_thread(self._matches, row.password_hash if row is not None else None, password)
+        if not right:
+            raise NotSignedIn
+        async with self._store.unit() as unit:
+            await store.forget_tries(unit, key)
+
+    async def enrol(self, session: Session, *, secret: str, code: str, password: str) -> list[str]:
+        """Ask for codes of this secret from now on; the recovery codes, to be shown once.
+
+        Raises NotSignedIn, and BadInput when the code is not the secret's.
+        """
+        await self._prove(session, password)
+        step = second_factor.step_of(secret, code.replace(" ", ""), self._clock(), None)
+        if step is None:
+            mend = "give the six digits that the application shows now"
+            raise BadInput(field="code", problem="does not fit the picture", mend=mend)
+        codes = second_factor.new_recovery_codes()
+        digests = [second_factor.recovery_digest(one) or "" for one in codes]
+        async with self._store.unit() as unit:
+            await store.change(unit, session.account.id, {"totp_secret": secret, "totp_step": step})
+            await store.put_recovery_codes(unit, session.account.id, digests)
+            await store.end_sessions(unit, session.account.id, but=digest(session.token))
+        return codes
+
+    async def unenrol(self, session: Session, *, password: str) -> None:
+        """Ask for no codes any more. Raises NotSignedIn."""
+        await self._prove(session, password)
+        async with self._store.unit() as unit:
+            await store.change(unit, session.account.id, {"totp_secret": None, "totp_step": None})
+            await store.put_recovery_codes(unit, session.account.id, ())
+
+    # Administrators ------------------------------------------------------------------------------------
+
+    async def every(self) -> list[Account]:
+        """All accounts, by name."""
+        async with self._store.reading() as unit:
+            return await store.every(unit)
+
+    async def create(
+        self, *, name: str, role: Role, password: str, partner_id: int | None, endpoint: str | None
+    ) -> None:
+        """A new account. Raises BadInput."""
+        async with self._store.unit() as unit:
+            await create_account(
+                unit,
+                name=name,
+                role=role,
+                password=password,
+                at=self._clock(),
+                partner_id=partner_id,
+                endpoint=endpoint,
+            )
+
+    async def disable(self, name: str) -> None:
+        """Let nobody sign in with this account any more; who is signed in is out. Raises AccountNotFound."""
+        async with self._store.unit() as unit:
+            row = await store.row_of(unit, name)
+            if row is None:
+                raise AccountNotFound(account=name)
+            await store.change(unit, row.id, {"disabled_at": self._clock()})
+            await store.end_sessions(unit, row.id)
+
+    # What was done -------------------------------------------------------------------------------------
+
+    async def note(self, *, who: str, source: str, action: str, subject: str, fields: Iterable[str]) -> int:
+        """Note that somebody is about to do something; the line's id. Raises StoreUnavailable."""
+        async with self._store.unit() as unit:
+            return await store.note(
+                unit, at=self._clock(), who=who, source=source, action=action, subject=subject, fields=fields
+            )
+
+    async def noted(self, line: int, outcome: int) -> None:
+        """How it ended, as an HTTP status."""
+        async with self._store.unit() as unit:
+            await store.noted(unit, line, outcome)

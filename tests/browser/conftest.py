@@ -1,0 +1,82 @@
+"""A browser on a running line: real pages, real calls underneath."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from sipsim.phones import PhoneFarm
+from sipsim.recognise import Recogniser
+
+from ivr import browser as browsers
+from ivr.accounts.demo import demo_account_password
+from tests.calls.line import OPEN, REPOSITORY, Line, running_line
+
+SignIn = Callable[..., Page]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first one waits for its line to start."""
+    for item in items:
+        if "tests/browser" in item.nodeid:
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """A line of their own: what operations announce, every call on it hears."""
+    with running_line(tmp_path_factory.mktemp("console") / "line", now=OPEN) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shipped(line: Line) -> Recogniser:
+    """The line's prompts."""
+    return Recogniser.load(Path(line.state) / "sounds")
+
+
+@pytest.fixture
+def farm(line: Line, shipped: Recogniser, tmp_path: Path) -> Iterator[PhoneFarm]:
+    """Phones on it."""
+    with PhoneFarm(tmp_path / "phones", server=line.address, recogniser=shipped) as phones:
+        yield phones
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium; `./omnivigil test` sees to it that there is one."""
+    program = browsers.find(REPOSITORY / "var" / "chromium")
+    assert program is not None, "no Chromium; ./omnivigil test unpacks one"
+    with sync_playwright() as playwright:
+        # Root may not have Chromium's sandbox; no page but ours is opened in it.
+        made = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def sign_in(chromium: Browser, line: Line) -> Iterator[SignIn]:
+    """A page of somebody who has signed in; errors of its scripts fail the test."""
+    contexts, wrong = [], []
+
+    def page_of(name: str, *, language: str = "fr", width: int = 1280, height: int = 900) -> Page:
+        context = chromium.new_context(
+            base_url=f"http://127.0.0.1:{line.http}", viewport={"width": width, "height": height}
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+        page.goto(f"/console/language/{language}?next=/console/sign-in")
+        page.locator("input[name=name]").fill(name)
+        page.locator("input[name=password]").fill(demo_account_password(name))
+        page.locator("main form button").click()
+        page.wait_for_url(lambda url: "sign-in" not in url)
+        return page
+
+    yield page_of
+    for context in contexts:
+        context.close()
+    assert wrong == []

@@ -1,0 +1,124 @@
+"""The console over real calls: what is done in the browser is heard on the phone, and the other way round."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+from sipsim.audio import read_ulaw
+from sipsim.matching import Sound
+from sipsim.phones import PhoneFarm
+from sipsim.recognise import Recogniser
+from sipsim.records import Answering
+
+from tests.browser.conftest import SignIn
+from tests.calls.conftest import registered
+from tests.calls.line import Line, wait_for
+
+
+def _waits(line: Line, phone: str) -> bool:
+    waiting = line.api("GET", "/v1/queues/support")["waiting"]
+    return any(call["endpoint"] == phone for call in waiting)
+
+
+def _told(line: Line, shipped: Recogniser) -> Recogniser:
+    files = (Path(line.state) / "sounds" / "ov").glob("*/announcement-????????????????.ulaw")
+    return shipped.knowing(
+        *(
+            Sound(prompt_id="announcement", language=file.parent.name, text="", desk="", samples=read_ulaw(file))
+            for file in files
+        )
+    )
+
+
+def test_operations_open_an_incident_and_a_waiting_phone_hears_it(
+    line: Line, farm: PhoneFarm, shipped: Recogniser, sign_in: SignIn
+) -> None:
+    """OV-10: within 10 s of the press of the button; a board that was open already shows it too."""
+    registered(farm, "7001", Answering(how="ring"))
+    line.api("PUT", "/v1/queues/support/members/7001")
+    customer = registered(farm, "6001")
+    call = customer.dial("611")
+    call.wait_answered()
+    wait_for(lambda: _waits(line, "6001"), "the queue")
+    board = sign_in("gestion")
+    board.goto("/console/board")
+    expect(board.locator(".part-places")).to_contain_text("Clinique du Cap")
+    ops = sign_in("ops")
+    ops.goto("/console/incidents")
+    ops.get_by_label("la téléphonie").check()
+    expect(ops.locator("[name=text_fr]")).to_have_value(
+        "Nous vérifions une difficulté qui touche la téléphonie. Nos techniciens y travaillent."
+    )
+    ops.get_by_role("button", name="Écouter (français)").click()
+    expect(ops.locator("audio").first).to_be_visible(timeout=20_000)
+    ops.get_by_role("button", name="Ouvrir et annoncer").click()
+    ops.wait_for_url("**/console/incidents/*")
+    expect(board.locator(".part-incident")).to_contain_text("la téléphonie", timeout=10_000)
+    farm.recogniser = _told(line, shipped)
+    call.wait_heard("announcement", language="fr", timeout_s=15)
+    ops.get_by_label("Étape").select_option("resolved")
+    expect(ops.locator("[name=text_fr]")).to_have_value(
+        "La panne qui touchait la téléphonie est résolue. Nous restons vigilants."
+    )
+    ops.get_by_role("button", name="Annoncer").click()
+    expect(ops.locator("h1")).to_contain_text("Résolu")
+    call.hang_up()
+    line.api("DELETE", "/v1/queues/support/members/7001")
+    line.api("DELETE", "/v1/desks/omnivigil/announcement")
+
+
+def test_a_technician_sees_who_calls_while_their_phone_rings(line: Line, farm: PhoneFarm, sign_in: SignIn) -> None:
+    phone = registered(farm, "7001", Answering(how="ring"))
+    registered(farm, "6001")
+    annie = sign_in("annie")
+    annie.goto("/console/desk")
+    expect(annie.get_by_text("Aucun appel ne sonne")).to_be_visible()
+    annie.get_by_role("button", name="Se connecter aux files").click()
+    expect(annie.get_by_role("button", name="Pause")).to_be_visible()
+    call = farm.phone("6001", password="demo-6001").dial("611")
+    ringing = phone.wait_ringing(30)
+    card = annie.locator(".ringing-card")
+    expect(card).to_contain_text("Votre téléphone sonne", timeout=3_000)
+    expect(card).to_contain_text("Clinique du Cap")
+    expect(card).to_contain_text("Réseaux Boréal")
+    ringing.pick_up()
+    expect(card).to_contain_text("En conversation avec", timeout=5_000)
+    call.hang_up()
+    expect(annie.get_by_text("Aucun appel ne sonne")).to_be_visible(timeout=10_000)
+    annie.get_by_role("button", name="Se déconnecter des files").click()
+
+
+def test_a_partner_reads_no_other_partners_ticket(line: Line, sign_in: SignIn) -> None:
+    mine, other = (
+        line.api("POST", "/v1/tickets", json={"kind": "request", "account_number": account})["number"]
+        for account in ("C-1001", "C-1002")
+    )
+    partner = sign_in("boreal")
+    for path, status in (
+        (f"portal/tickets/{mine}", 200),
+        (f"portal/tickets/{other}", 404),
+        (f"tickets/{mine}", 404),
+        (f"tickets/{other}", 404),
+        ("tickets", 404),
+        ("board", 404),
+        ("board/charts.json", 404),
+        ("audit", 404),
+    ):
+        answer = partner.goto(f"/console/{path}")
+        assert answer is not None
+        assert answer.status == status, path
+        assert status == 200 or "C-1002" not in partner.content()
+
+
+def test_the_board_says_so_when_the_connection_is_lost_and_is_right_again_after(line: Line, sign_in: SignIn) -> None:
+    board = sign_in("gestion")
+    board.goto("/console/board")
+    board.wait_for_timeout(1000)
+    board.context.set_offline(True)
+    expect(board.locator("#lost")).to_contain_text("Connexion perdue", timeout=20_000)
+    line.api("PUT", "/v1/queues/support/members/7002")
+    board.context.set_offline(False)
+    expect(board.locator("#lost")).to_be_hidden(timeout=60_000)
+    expect(board.locator(".part-technicians")).to_contain_text("Luc Bouchard", timeout=10_000)
+    line.api("DELETE", "/v1/queues/support/members/7002")

@@ -1,0 +1,85 @@
+"""The board: what it shows, and that what callers fill is shown as text."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from api.console.live import Boards, Listener
+from ivr.directory.people import Customer, Identity
+from tests.integration.api.conftest import Line
+from tests.integration.console.conftest import Browsers
+
+_MARKUP = "<script>alert(1)</script>"
+
+
+def _call(line: Line, name: str) -> None:
+    customer = Customer(id=1, account="C-1", name=name)
+    line.services.calls.begin(
+        "call-1",
+        linkedid="1.1",
+        channel="PJSIP/trunk-1",
+        desk="omnivigil",
+        dialled="18446664844",
+        ani="14185550101",
+        endpoint=None,
+        identity=Identity(by="number", customer=customer),
+        at=line.now,
+    )
+    line.services.calls.route("call-1", department="support", language="fr")
+    line.services.calls.queued("call-1", line.now, queue="support")
+    line.watch.enter(
+        {"event": "QueueCallerJoin", "queue": "support", "uniqueid": "1.1", "channel": "PJSIP/trunk-1", "position": "1"}
+    )
+
+
+async def test_who_waits_is_on_the_board_as_text(browser: Browsers, line: Line) -> None:
+    _call(line, _MARKUP)
+    ops = await browser("ops")
+    page = await ops.get("/console/board")
+    assert page.status_code == 200
+    assert _MARKUP not in page.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+    assert "418 555-0101" in page.text
+
+
+async def test_an_open_board_gets_everything_first_and_then_what_changes(browser: Browsers, line: Line) -> None:
+    async def still() -> bool:
+        return True
+
+    boards, listener = Boards(line.services), Listener(still)
+    told: dict[str, str] = {}
+
+    async def until(part: str, text: str) -> None:
+        async with asyncio.timeout(5):
+            async for name, drawn in listener:
+                told[name] = drawn
+                if name == "pulse" and text in told.get(part, ""):
+                    return
+
+    with boards.listening(listener, "en"):
+        await until("places", "Nobody is waiting.")
+        assert set(told) >= {"figures", "incident", "places", "technicians", "tickets", "oncall"}
+        _call(line, "Clinique du Cap")
+        await until("places", "Clinique du Cap")
+    await asyncio.sleep(0)
+
+
+async def test_todays_totals_are_counted_from_midnight(browser: Browsers, line: Line) -> None:
+    _call(line, "Clinique du Cap")
+    calls = line.services.calls
+    calls.answered("call-1", line.now + timedelta(seconds=40), endpoint="7001")
+    calls.end("call-1", line.now + timedelta(seconds=90), result="answered", reason="hung up")
+    await calls.flush()
+    page = (await (await browser("gestion")).get("/console/board")).text
+    assert "<dd>1</dd>" in page
+    assert "40 s" in page
+    numbers = (await (await browser("ops")).get("/console/board/charts.json")).json()
+    assert sum(numbers["calls"]) == 1
+    assert 40.0 in numbers["wait_s"]
+
+
+async def test_partners_see_no_board(browser: Browsers) -> None:
+    partner = await browser("boreal")
+    assert (await partner.get("/console/board")).status_code == 404
+    assert (await partner.get("/console/board/stream")).status_code == 404

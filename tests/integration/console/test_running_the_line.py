@@ -1,0 +1,187 @@
+"""What operations and technicians do from their pages."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import wave
+
+from api.console.desk import _cards
+from ivr.directory.people import Customer, Identity
+from ivr.incidents import store as incidents
+from ivr.tickets import editing, store
+from tests.integration.api.conftest import Line
+from tests.integration.console.conftest import Browsers
+
+_TEXTS = {"text_fr": "Une panne touche Québec.", "text_en": "An outage affects Quebec."}
+
+
+async def test_an_incident_is_opened_told_and_resolved(browser: Browsers, line: Line) -> None:
+    ops = await browser("ops")
+    assert "Nous vérifions" in (await ops.get("/console/incidents")).text, "a draft is offered"
+    opened = await ops.post(
+        "/console/incidents", desk="omnivigil", impact="major", stage="confirmed", services="telephonie", **_TEXTS
+    )
+    assert opened.status_code == 303, opened.text
+    here = opened.headers["location"]
+    announced = line.services.announcer.in_force("omnivigil")
+    assert announced is not None
+    assert announced.texts["fr"] == _TEXTS["text_fr"]
+    page = await ops.get(here)
+    assert _TEXTS["text_fr"] in page.text
+    said = {"text_fr": "Tout est rétabli.", "text_en": "All is well.", "stage": "resolved"}
+    assert (await ops.post(f"{here}/updates", version=1, **said)).status_code == 303
+    late = await ops.post(f"{here}/updates", version=1, **said)
+    assert late.status_code == 409, "somebody else was quicker"
+
+
+async def test_a_language_that_is_missing_is_refused_with_a_draft_and_nothing_is_opened(
+    browser: Browsers, line: Line
+) -> None:
+    ops = await browser("ops")
+    fields = {"desk": "omnivigil", "impact": "major", "stage": "confirmed", "text_fr": "Une panne."}
+    answer = await ops.http.post(
+        "/console/incidents", data={"csrf": ops.csrf, **fields}, headers={"HX-Request": "true"}
+    )
+    assert answer.status_code == 422
+    assert answer.headers["hx-retarget"] == "#problem"
+    assert "texts.en" in answer.text
+    assert "An outage affects" in answer.text
+    async with line.services.store.reading() as unit:
+        assert await incidents.page(unit, desk=None, is_open=None, before=None, limit=5) == []
+
+
+async def test_an_announcement_is_heard_before_anybody_else_hears_it(browser: Browsers, line: Line) -> None:
+    ops = await browser("ops")
+    heard = await ops.post("/console/announcements/omnivigil/hear", language="fr", text="Une panne.")
+    assert heard.status_code == 200
+    with wave.open(io.BytesIO(heard.content)) as file:
+        assert file.getnframes() > 0
+    assert line.services.announcer.in_force("omnivigil") is None
+    assert (await ops.post("/console/announcements/omnivigil", **_TEXTS)).status_code == 303
+    assert line.services.announcer.in_force("omnivigil") is not None
+    assert (await ops.post("/console/announcements/omnivigil/end")).status_code == 303
+    assert line.services.announcer.in_force("omnivigil") is None
+
+
+async def test_recordings_made_in_the_browser_are_told(browser: Browsers, line: Line) -> None:
+    ops = await browser("ops")
+    made = (await ops.post("/console/announcements/omnivigil/hear", language="fr", text="Une panne.")).content
+    files = {name: (f"{name}.wav", made, "audio/wav") for name in ("fr", "en")}
+    answer = await ops.http.post(
+        "/console/announcements/omnivigil/recordings", files=files, headers={"X-CSRF-Token": ops.csrf}
+    )
+    assert answer.status_code == 303, answer.text
+    told = line.services.announcer.in_force("omnivigil")
+    assert told is not None
+    assert told.source == "wav"
+
+
+async def _ticket(line: Line) -> int:
+    values = {"kind": "request", "desk": "omnivigil", "department": "support", "account_number": "C-1001"}
+    async with line.services.store.unit() as unit:
+        made, _ = await editing.create(unit, values, who="ops", at=line.now, key=None, bus=line.services.bus)
+    return made.number
+
+
+async def test_a_ticket_says_what_is_missing_until_it_is_documented(browser: Browsers, line: Line) -> None:
+    number = await _ticket(line)
+    annie = await browser("annie")
+    here = f"/console/tickets/{number}"
+    assert "Il manque" in (await annie.get(here)).text
+    fields = {
+        "version": 1,
+        "kind": "request",
+        "status": "new",
+        "requester_name": "Julie Tremblay",
+        "requester_phone": "418 555-0101",
+        "account_number": "C-1001",
+        "service": "Téléphonie",
+        "observed": "Rien ne sonne.\r\nDepuis ce matin.",
+    }
+    assert (await annie.post(here, **fields)).status_code == 303
+    assert "Il manque" not in (await annie.get(here)).text
+    async with line.services.store.reading() as unit:
+        ticket = await store.get(unit, number)
+        history = await store.events(unit, number)
+    assert ticket is not None
+    assert ticket.documented_at is not None
+    assert ticket.observed == "Rien ne sonne.\nDepuis ce matin."
+    assert "annie" in {one["who"] for one in history}
+    assert (await annie.post(here, **(fields | {"service": "Autre"}))).status_code == 409
+
+
+async def test_one_click_rings_the_technician_and_then_the_customer(browser: Browsers, line: Line) -> None:
+    number = await _ticket(line)
+    annie = await browser("annie")
+    assert (await annie.post(f"/console/tickets/{number}/call-back", phone="6001")).status_code == 303
+    assert line.connected == [("7001", "6001")]
+    assert (await annie.post(f"/console/tickets/{number}/call-back", phone="6002")).status_code == 422
+    assert line.connected == [("7001", "6001")]
+
+
+async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: Browsers, line: Line) -> None:
+    calls, customer = line.services.calls, Customer(id=1, account="C-1001", name="Clinique du Cap")
+
+    async def still() -> bool:
+        return True
+
+    cards = _cards(line.services, "7001", "fr", still)
+    assert "Aucun appel" in (await anext(cards)).decode()
+    calls.begin(
+        "call-1",
+        linkedid="1.1",
+        channel="PJSIP/trunk-1",
+        desk="omnivigil",
+        dialled="18446664844",
+        ani="14185550101",
+        endpoint=None,
+        identity=Identity(by="number", customer=customer),
+        at=line.now,
+    )
+    calls.queued("call-1", line.now, queue="support")
+    calls.leg("call-1", "1.2", channel="PJSIP/7001-1", role="member", at=line.now, endpoint="7001")
+    line.services.bus.publish("member.changed", line.now, {})
+    async with asyncio.timeout(5):
+        card = (await anext(cards)).decode()
+    assert "Clinique du Cap" in card
+    assert "Votre téléphone sonne" in card
+    annie, luc = await browser("annie"), await browser("luc")
+    assert "Clinique du Cap" in (await annie.get("/console/desk")).text
+    assert "Clinique du Cap" not in (await luc.get("/console/desk")).text
+    calls.leg_ended("call-1", "1.2", line.now)
+    line.services.bus.publish("member.changed", line.now, {})
+    async with asyncio.timeout(5):
+        assert "Aucun appel" in (await anext(cards)).decode()
+    await cards.aclose()
+
+
+async def test_what_a_caller_would_hear_is_told_for_a_moment(browser: Browsers) -> None:
+    ops = await browser("ops")
+    page = await ops.get("/console/menu", params={"at": "2026-12-25T10:00", "caller": "4185550100", "press": "2"})
+    assert page.status_code == 200
+    assert "Soutien technique" in page.text
+    assert "«" in page.text
+    wrong = await ops.get("/console/menu", params={"at": "soon"})
+    assert wrong.status_code == 422
+
+
+async def test_reports_come_as_csv(browser: Browsers) -> None:
+    manager = await browser("gestion")
+    assert (await manager.get("/console/reports")).status_code == 200
+    answer = await manager.get("/console/reports/levels.csv", params={"month": "2026-11"})
+    assert answer.text.startswith("\ufeffNiveau,Horloge,Tenues,Manquées")
+
+
+async def test_an_administrator_adds_and_closes_accounts(browser: Browsers) -> None:
+    admin = await browser("admin")
+    new = {"name": "nathalie", "role": "partner", "partner": "Télécom Estrie", "password": "une phrase assez longue"}
+    assert (await admin.post("/console/accounts", **new)).status_code == 303
+    assert (await admin.post("/console/accounts", **new)).status_code == 422, "the name is taken"
+    nathalie = await browser()
+    assert (await nathalie.sign_in("nathalie", new["password"])).status_code == 303
+    assert (await admin.post("/console/accounts/nathalie/disable")).status_code == 303
+    assert (await nathalie.get("/console/portal")).status_code == 303
+    assert (await nathalie.sign_in("nathalie", new["password"])).status_code == 422
+    assert "disable account" in (await admin.get("/console/audit")).text
+    assert (await admin.post("/console/accounts/admin/disable")).status_code == 422

@@ -1,0 +1,144 @@
+"""Who gets in, who does not, and for how long."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pyotp
+
+from ivr.accounts.account import IDLE, LONGEST, TRIES_ACCOUNT, TRIES_SOURCE, WINDOW
+from tests.integration.api.conftest import Line
+from tests.integration.console.conftest import Browsers
+
+
+async def test_without_a_session_every_page_leads_to_the_sign_in(browser: Browsers) -> None:
+    nobody = await browser()
+    answer = await nobody.get("/console/board")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/console/sign-in?next=/console/board"
+
+
+async def test_signing_in_leads_to_where_one_was_going(browser: Browsers) -> None:
+    ops = await browser()
+    answer = await ops.sign_in("ops", next="/console/account")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/account")
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+
+
+async def test_nobody_is_led_elsewhere(browser: Browsers) -> None:
+    ops = await browser()
+    answer = await ops.sign_in("ops", next="https://evil.example/console")
+    assert answer.headers["location"] == "/console/board"
+
+
+async def test_what_is_wrong_is_not_told(browser: Browsers) -> None:
+    nobody = await browser()
+    wrong = await nobody.sign_in("ops", "not this one")
+    unknown = await nobody.sign_in("nobody-at-all", "not this one")
+    assert wrong.status_code == unknown.status_code == 422
+    assert wrong.text == unknown.text.replace("nobody-at-all", "ops")
+
+
+async def test_a_form_from_elsewhere_does_nothing(browser: Browsers) -> None:
+    ops = await browser("ops")
+    ops.csrf = "0" * 64
+    assert (await ops.post("/console/sign-out")).status_code == 403
+    assert (await ops.get("/console/account")).status_code == 200
+    stranger = await browser()
+    assert (await stranger.post("/console/sign-in", name="ops", password="demo-ops")).status_code == 403
+
+
+async def test_tries_for_one_account_are_few_from_wherever(browser: Browsers, line: Line) -> None:
+    for n in range(TRIES_ACCOUNT):
+        nobody = await browser(source=f"192.0.2.{n}")
+        assert (await nobody.sign_in("ops", "wrong")).status_code == 422
+    late = await browser(source="192.0.2.99")
+    assert (await late.sign_in("ops")).status_code == 429
+    assert (await late.sign_in("admin")).status_code == 303
+    line.now += WINDOW + timedelta(seconds=1)
+    assert (await (await browser()).sign_in("ops")).status_code == 303
+
+
+async def test_tries_from_one_source_are_few_for_whatever_account(browser: Browsers, line: Line) -> None:
+    nobody = await browser(source="192.0.2.1")
+    assert line.app is not None
+    line.app.state.accounts._matches = lambda *_: False
+    for n in range(TRIES_SOURCE):
+        assert (await nobody.sign_in(f"somebody-{n}", "wrong")).status_code == 422
+    assert (await nobody.sign_in("admin")).status_code == 429
+
+
+async def test_a_session_ends_by_itself(browser: Browsers, line: Line) -> None:
+    ops = await browser("ops")
+    line.now += IDLE - timedelta(seconds=1)
+    assert (await ops.get("/console/account")).status_code == 200
+    line.now += IDLE
+    assert (await ops.get("/console/account")).status_code == 303
+    busy = await browser("ops")
+    for _ in range(int(LONGEST / timedelta(hours=1)) - 1):
+        line.now += timedelta(hours=1)
+        assert (await busy.get("/console/account")).status_code == 200
+    line.now += timedelta(hours=1)
+    assert (await busy.get("/console/account")).status_code == 303
+
+
+async def test_signing_out_ends_the_session_and_not_only_the_cookie(browser: Browsers) -> None:
+    ops = await browser("ops")
+    token = ops.http.cookies["omnivigil_session"]
+    assert (await ops.post("/console/sign-out")).status_code == 303
+    ops.http.cookies.set("omnivigil_session", token)
+    assert (await ops.get("/console/account")).status_code == 303
+
+
+async def test_another_password_ends_the_other_sessions(browser: Browsers) -> None:
+    here, there = await browser("ops"), await browser("ops")
+    short = await here.post("/console/account/password", old="demo-ops", new="short")
+    assert short.status_code == 422
+    new = "une phrase assez longue"
+    assert (await here.post("/console/account/password", old="wrong", new=new)).status_code == 422
+    assert (await here.post("/console/account/password", old="demo-ops", new=new)).status_code == 200
+    assert (await here.get("/console/account")).status_code == 200
+    assert (await there.get("/console/account")).status_code == 303
+    assert (await there.sign_in("ops")).status_code == 422
+    assert (await there.sign_in("ops", new)).status_code == 303
+
+
+async def test_the_second_factor_is_asked_for_once_it_is_on_and_each_code_is_good_once(
+    browser: Browsers, line: Line
+) -> None:
+    ops = await browser("ops")
+    secret = pyotp.random_base32()
+    code = pyotp.TOTP(secret).at(line.now)
+    asked = {"secret": secret, "password": "demo-ops"}
+    assert (await ops.post("/console/account/second-factor", code="000000", **asked)).status_code == 422
+    shown = await ops.post("/console/account/second-factor", code=code, **asked)
+    assert shown.status_code == 200
+    other = await browser()
+    assert (await other.sign_in("ops")).status_code == 422
+    assert (await other.sign_in("ops", code=code)).status_code == 422, "it was used to turn it on"
+    line.now += timedelta(seconds=60)
+    assert (await other.sign_in("ops", code=pyotp.TOTP(secret).at(line.now))).status_code == 303
+    recovery = shown.text.split("<code>")[1].split("</code>")[0]
+    assert (await (await browser()).sign_in("ops", code=recovery)).status_code == 303
+    assert (await (await browser()).sign_in("ops", code=recovery)).status_code == 422
+
+
+async def test_what_was_done_is_noted_without_what_was_typed(browser: Browsers, line: Line) -> None:
+    ops = await browser("ops", source="192.0.2.7")
+    await ops.post("/console/account/password", old="demo-ops", new="une phrase assez longue")
+    assert line.app is not None
+    from ivr.accounts import store
+
+    async with line.services.store.reading() as unit:
+        rows = await store.page(unit, before=None, limit=10)
+    last = rows[0]
+    assert (last["who"], last["action"], last["fields"], last["outcome"]) == (
+        "ops",
+        "change password",
+        ["new", "old"],
+        200,
+    )
+    assert last["source"] == "192.0.2.7"
+    assert "phrase" not in str(rows)
