@@ -52,7 +52,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(description.router)
     app.include_router(health.router)
     app.include_router(metrics.router, responses=problems.DESCRIBED)
-    app.include_router(status.router)
+    app.include_router(status.router, responses=problems.DESCRIBED)
     console.install(app, services)
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]
