@@ -1,4 +1,4 @@
-"""Requests that the OpenAPI document forbids are refused as it says, and never with a 5xx. Allowed ones: test_schema.py."""
+"""What the OpenAPI document forbids is refused as it says, and never with a 5xx. What it allows: test_schema.py."""
 
 from __future__ import annotations
 
@@ -55,11 +55,10 @@ async def test_what_is_forbidden_is_refused_as_described(line: Line, database: D
     assert len(operations) == len(described)
     mine = [one for one in operations if (one.method.upper(), one.path) not in ENDLESS][share::SHARES]
     failures: list[str] = []
-    for operation, mode in itertools.product(mine, GenerationMode):
-        if (
-            told := await asyncio.to_thread(_first_failure, operation, mode, line.url, EXAMPLES[database.kind])
-        ) is not None:
-            failures.append(f"{operation.label}, {mode.value}: {told}")
+    for operation in mine:
+        told = await asyncio.to_thread(_first_failure, operation, line.url, EXAMPLES[database.kind])
+        if told is not None:
+            failures.append(f"{operation.label}: {told}")
     assert not failures, "\n\n".join(failures)
 
 
