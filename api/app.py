@@ -51,12 +51,8 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     app.include_router(description.router)
     app.include_router(health.router)
-<<<<<<< HEAD
-    app.include_router(status.router, responses={code: problems.DESCRIBED[code] for code in (404, 422, 503)})
-=======
     app.include_router(metrics.router, responses=problems.DESCRIBED)
-    app.include_router(status.router, responses=problems.DESCRIBED)
->>>>>>> ops
+    app.include_router(status.router, responses={code: problems.DESCRIBED[code] for code in (404, 422, 503)})
     console.install(app, services)
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]
