@@ -13,12 +13,14 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from ivr.errors import BadInput, Conflict, NotFound, OmnivigilError, TooMany, Unavailable
+from ivr.errors import AllBadInput, BadInput, Conflict, NotFound, OmnivigilError, TooMany, Unavailable
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
+#: Of one request; whoever has more has the wrong file.
+_MOST_ERRORS = 1000
 #: Seconds after which a component that was away may be asked again.
 _RETRY_AFTER_S = "2"
 #: And after which somebody who asked too often may ask again.
@@ -93,9 +95,10 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
 
 def _of_error(request: Request, error: OmnivigilError) -> ProblemResponse:
     if isinstance(error, BadInput):
-        one = {"field": error.field, "problem": error.problem, "mend": error.mend}
+        every = error.errors[:_MOST_ERRORS] if isinstance(error, AllBadInput) else (error,)
+        errors = [{"field": one.field, "problem": one.problem, "mend": one.mend} for one in every]
         return problem(
-            422, "bad-input", "A field is wrong", error.problem, field=error.field, mend=error.mend, errors=[one]
+            422, "bad-input", "A field is wrong", error.problem, field=error.field, mend=error.mend, errors=errors
         )
     if isinstance(error, NotFound):
         return problem(404, "not-found", "Not found", error.message(), mend="check the address")

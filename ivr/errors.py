@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class OmnivigilError(Exception):
     """Something the line could not do."""
@@ -25,6 +27,17 @@ class BadInput(OmnivigilError):
         self.problem = problem
         self.mend = mend
         super().__init__(field=field, problem=problem, mend=mend, **facts)
+
+
+class AllBadInput(BadInput):
+    """Several things that were given cannot be used; told all at once, so that they are mended in one go."""
+
+    def __init__(self, errors: Sequence[BadInput]) -> None:
+        self.errors = tuple(errors)
+        first = self.errors[0]
+        more = len(self.errors) - 1
+        problem = f"{first.problem} (and {more} more)" if more else first.problem
+        super().__init__(field=first.field, problem=problem, mend=first.mend)
 
 
 class NotFound(OmnivigilError):

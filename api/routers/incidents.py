@@ -11,7 +11,7 @@ from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor
 from api.routers.desks import desk_of
 from api.services import Services
 from ivr.announcements.announcement import LONGEST_TEXT
-from ivr.errors import BadInput
+from ivr.errors import AllBadInput, BadInput
 from ivr.incidents import store
 from ivr.incidents.incident import STAGE_NAMES, Affected, Impact, Incident, Stage, draft
 from ivr.incidents.keeping import services_of
@@ -211,8 +211,9 @@ def _named(has: Services, given: AffectedGiven, region: str, field: str) -> Affe
         return affected(
             has.directory.book, region, partners=given.partners, accounts=given.accounts, numbers=given.numbers
         )
-    except BadInput as error:
-        raise BadInput(field=f"{field}{error.field}", problem=error.problem, mend=error.mend) from None
+    except AllBadInput as error:
+        named = [BadInput(field=f"{field}{one.field}", problem=one.problem, mend=one.mend) for one in error.errors]
+        raise AllBadInput(named) from None
 
 
 def _view(has: Services, one: Incident) -> IncidentView:

@@ -23,6 +23,9 @@ STAGE_NAMES: Mapping[str, Mapping[Stage, str]] = {
 #: That all is well again is told for so long, to who called because of it.
 RESOLVED_ON_AIR = timedelta(minutes=30)
 
+#: What is resolved may return within this (OV-26); then it is closed, its report is due, and a new one is opened instead.
+CLOSES_AFTER = timedelta(days=7)
+
 _DRAFTS: Mapping[str, Mapping[Stage, str]] = {
     "fr": {
         "investigating": "Nous vérifions une difficulté qui touche {what}. Nos techniciens y travaillent.",
@@ -152,8 +155,12 @@ def checked_texts(
 def updated(incident: Incident, update: Update) -> Incident:
     """The incident with one more update. Any stage may follow any: what is resolved can return (OV-26).
 
-    Raises BadInput for one that says nothing new.
+    Raises BadInput for one that says nothing new, or that comes when the incident is closed.
     """
+    resolved = incident.resolved_at
+    if resolved is not None and update.at >= resolved + CLOSES_AFTER:
+        problem = f"this incident was resolved on {resolved:%Y-%m-%d} and is closed"
+        raise BadInput(field="incident_id", problem=problem, mend="open a new incident")
     last = incident.updates[-1]
     if (update.stage, dict(update.texts)) == (last.stage, dict(last.texts)):
         mend = "say what is new, or leave it as it is"

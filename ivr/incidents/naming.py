@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import partial
+from typing import TypeVar
 
 from ivr.directory.book import Book
 from ivr.directory.numbers import normalise
-from ivr.errors import BadInput
+from ivr.errors import AllBadInput, BadInput
 from ivr.incidents.incident import Affected
+
+Found = TypeVar("Found", bound=Hashable)
 
 #: The columns that a CSV may have; others are not looked at.
 COLUMNS = ("partner", "account", "number")
@@ -20,25 +24,41 @@ def affected(
 ) -> Affected:
     """Partners by name, customers by account number, numbers as people write them.
 
-    Raises BadInput that names the first entry, as in `accounts.3`, that the directory does not know.
+    Raises AllBadInput that names every entry, as in `accounts.3`, that the directory does not know.
     """
     by_name = {one.name.casefold(): one.id for one in book.partners.values()}
     by_account = {one.account.casefold(): one.id for one in book.customers.values()}
-    found: tuple[dict[int, None], dict[int, None], dict[str, None]] = ({}, {}, {})
-    for n, name in enumerate(partners):
-        found[0][_known(by_name, name, f"partners.{n}", "give a partner's name as in the directory")] = None
-    for n, account in enumerate(accounts):
-        found[1][_known(by_account, account, f"accounts.{n}", "give an account number as on the bill")] = None
-    for n, number in enumerate(numbers):
-        e164 = normalise(number.strip(), region)
+    wrong: list[BadInput] = []
+
+    def number_of(given: str, field: str) -> str:
+        e164 = normalise(given.strip(), region)
         if e164 is None:
             mend = "give ten digits, or a plus sign and the country code"
-            raise BadInput(field=f"numbers.{n}", problem=f"this is no telephone number: {number[:40]!r}", mend=mend)
-        found[2][e164] = None
-    return Affected(partners=tuple(found[0]), customers=tuple(found[1]), numbers=tuple(found[2]))
+            raise BadInput(field=field, problem=f"this is no telephone number: {given[:40]!r}", mend=mend)
+        return e164
+
+    def every(what: str, given: Iterable[str], find: Callable[[str, str], Found]) -> tuple[Found, ...]:
+        found: dict[Found, None] = {}
+        for n, one in enumerate(given):
+            try:
+                found[find(one, f"{what}.{n}")] = None
+            except BadInput as error:
+                wrong.append(error)
+        return tuple(found)
+
+    by_their_name = partial(_known, by_name, "give a partner's name as in the directory")
+    by_their_account = partial(_known, by_account, "give an account number as on the bill")
+    named = Affected(
+        partners=every("partners", partners, by_their_name),
+        customers=every("accounts", accounts, by_their_account),
+        numbers=every("numbers", numbers, number_of),
+    )
+    if wrong:
+        raise AllBadInput(wrong)
+    return named
 
 
-def _known(known: dict[str, int], given: str, field: str, mend: str) -> int:
+def _known(known: Mapping[str, int], mend: str, given: str, field: str) -> int:
     one = known.get(given.strip().casefold())
     if one is None:
         raise BadInput(field=field, problem=f"the directory does not know {given[:80]!r}", mend=mend)
@@ -48,7 +68,8 @@ def _known(known: dict[str, int], given: str, field: str, mend: str) -> int:
 def affected_of_csv(text: str, book: Book, region: str) -> Affected:
     """Of a CSV with a line of headings: `partner`, `account`, `number`; a row may have any of them.
 
-    Comma, semicolon or tab, as spreadsheets write it here. Raises BadInput that names the line.
+    Comma, semicolon or tab, as spreadsheets write it here. Raises BadInput for what is no such table, and AllBadInput
+    that names the line and the column of every cell that is wrong; nothing is taken then.
     """
     text = text.removeprefix("\ufeff")
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
@@ -70,7 +91,12 @@ def affected_of_csv(text: str, book: Book, region: str) -> Affected:
         raise BadInput(field=where, problem=f"cannot be read as CSV: {error}", mend="save it as CSV again") from None
     try:
         return affected(book, region, partners=cells["partner"], accounts=cells["account"], numbers=cells["number"])
-    except BadInput as error:
-        column, _, n = error.field.partition("s.")
-        where = f"line {lines[column][int(n)]}, {column}"
-        raise BadInput(field=where, problem=error.problem, mend=error.mend) from None
+    except AllBadInput as error:
+
+        def of_cell(one: BadInput) -> tuple[int, BadInput]:
+            column, _, n = one.field.partition("s.")
+            line = lines[column][int(n)]
+            return line, BadInput(field=f"line {line}, {column}", problem=one.problem, mend=one.mend)
+
+        found = sorted((of_cell(one) for one in error.errors), key=lambda one: one[0])
+        raise AllBadInput([one for _, one in found]) from None

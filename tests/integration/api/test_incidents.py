@@ -192,3 +192,5 @@ class TestRefused:
         assert latin.status_code == 400
         wrong = await client.put(path, content=b"number\n12\n", headers={"Content-Type": "text/csv"})
         assert (wrong.status_code, wrong.json()["field"]) == (422, "line 2, number")
+        several = await client.put(path, content=b"number\n12\n13\n", headers={"Content-Type": "text/csv"})
+        assert [one["field"] for one in several.json()["errors"]] == ["line 2, number", "line 3, number"]

@@ -9,8 +9,9 @@ import pytest
 from ivr.announcements.announcement import LONGEST_TEXT
 from ivr.directory.book import Book
 from ivr.directory.people import Customer, Partner
-from ivr.errors import BadInput
+from ivr.errors import AllBadInput, BadInput
 from ivr.incidents.incident import (
+    CLOSES_AFTER,
     RESOLVED_ON_AIR,
     STAGES,
     Affected,
@@ -180,3 +181,21 @@ class TestWhom:
         with pytest.raises(BadInput) as refused:
             affected_of_csv(text, BOOK, "CA")
         assert refused.value.field == where
+
+    def test_every_row_that_is_wrong_is_told_at_once(self) -> None:
+        """Whoever mends a spreadsheet does so once; nothing of it is taken meanwhile."""
+        text = "account;number\nA-100;4185550101\nB-1;12\n;13\nB-2;\n"
+        with pytest.raises(AllBadInput) as refused:
+            affected_of_csv(text, BOOK, "CA")
+        told = [one.field for one in refused.value.errors]
+        assert told == ["line 3, account", "line 3, number", "line 4, number", "line 5, account"]
+        assert refused.value.problem.endswith("(and 3 more)")
+
+
+def test_what_is_resolved_may_return_for_a_week_and_not_later() -> None:
+    """OV-26."""
+    one = incident(update("resolved", "Tout va bien."))
+    closed = CLOSES_AFTER // MINUTE
+    assert updated(one, update("confirmed", "Encore.", closed - 1)).stage == "confirmed"
+    with pytest.raises(BadInput, match="open a new incident"):
+        updated(one, update("confirmed", "Encore.", closed))
