@@ -23,7 +23,7 @@ STAGE_NAMES: Mapping[str, Mapping[Stage, str]] = {
 #: That all is well again is told for so long, to who called because of it.
 RESOLVED_ON_AIR = timedelta(minutes=30)
 
-#: What is resolved may return within this (OV-26); then it is closed, its report is due, and a new one is opened instead.
+#: What is resolved may return within this (OV-26); then it is closed, and a new one is opened instead.
 CLOSES_AFTER = timedelta(days=7)
 
 _DRAFTS: Mapping[str, Mapping[Stage, str]] = {
