@@ -113,6 +113,7 @@ async def _join(session: AgiSession, context: LineContext, callback_id: str) -> 
 def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str) -> str:
     """A call of its own in the record, so that whoever answers sees who it is."""
     call_id = uuid.uuid4().hex
+    structlog.contextvars.bind_contextvars(call=call_id)
     context.calls.begin(
         call_id,
         linkedid=uniqueid,

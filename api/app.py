@@ -24,6 +24,7 @@ from api.routers import (
     listenings,
     mails,
     messages,
+    metrics,
     notices,
     oncall,
     queues,
@@ -50,7 +51,8 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     app.include_router(description.router)
     app.include_router(health.router)
-    app.include_router(status.router)
+    app.include_router(metrics.router, responses=problems.DESCRIBED)
+    app.include_router(status.router, responses={code: problems.DESCRIBED[code] for code in (404, 422, 503)})
     console.install(app, services)
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import re
 from collections.abc import Mapping
 
@@ -34,17 +35,20 @@ _FORM_UPLOADS = re.compile(r"/console/announcements/[^/]+/recordings")
 _SIGNED = (STATUS_PATH,)
 _TYPES = ((_TABLES, ("CSV", ("text/csv",))), (_FORMS, ("a form", ("application/x-www-form-urlencoded",))))
 _READING = ("GET", "HEAD", "OPTIONS")
+#: The figures are open to this machine, where Prometheus's own agent is; not to whom a proxy on it speaks for.
+_FIGURES = "/metrics"
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 class TokenGuard:
-    """Lets nothing below /v1 through without a token that allows it (RFC 6750)."""
+    """Lets nothing below /v1 through without a token that allows it (RFC 6750), nor to the figures from elsewhere."""
 
     def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
         self._app = app
         self._tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not f"{scope['path']}/".startswith("/v1/") or scope["path"] in _SIGNED:
+        if scope["type"] != "http" or not _guarded(scope):
             await self._app(scope, receive, send)
             return
         found = await self._bearer(Headers(scope=scope).getlist("authorization"))
@@ -89,6 +93,22 @@ class TokenGuard:
             mend="send the header Authorization: Bearer TOKEN",
             headers={"WWW-Authenticate": "Bearer"},
         )
+
+
+def _guarded(scope: Scope) -> bool:
+    if scope["path"] == _FIGURES:
+        return not _from_here(scope)
+    return f"{scope['path']}/".startswith("/v1/") and scope["path"] not in _SIGNED
+
+
+def _from_here(scope: Scope) -> bool:
+    client = scope.get("client")
+    if client is None or any(name in _FORWARDED for name in Headers(scope=scope)):
+        return False
+    try:
+        return ipaddress.ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
 
 
 class BodyGuard:

@@ -85,6 +85,7 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
         413: "The body is too large.",
         415: "The body is of another type or encoding.",
         422: "A field is wrong.",
+        429: "Asked too often; try again after Retry-After.",
         503: "A component is away; try again.",
     }.items()
 }

@@ -20,6 +20,7 @@ from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens
 from ivr.events import EventBus
 from ivr.incidents.keeping import Incidents
+from ivr.metrics.line import LineMetrics
 from ivr.notify.config import NoticeConfig
 from ivr.queueing.places import Places
 from ivr.store.engine import Store
@@ -117,6 +118,7 @@ class Services:
     clock: Clock
     announcer: Announcer
     incidents: Incidents
+    metrics: LineMetrics
     #: Folder of the voice messages' recordings.
     messages: Path
     traces: CallTraces

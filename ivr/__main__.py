@@ -1,4 +1,4 @@
-"""The command line: ./omnivigil up, doctor, test, hear, sim, bench."""
+"""The command line: ./omnivigil up, demo, doctor, test, hear, sim, bench."""
 
 from __future__ import annotations
 
@@ -117,6 +117,39 @@ def up(
         database=_database(database),
     )
     raise typer.Exit(asyncio.run(run(settings, console)))
+
+
+@app.command()
+def demo(
+    state: StateOption = Path("var/demo"),
+    sip: SipOption = "127.0.0.1:5060",
+    http: HttpOption = "127.0.0.1:8080",
+    agi: AgiOption = "127.0.0.1:4573",
+    ami: AmiOption = "127.0.0.1:5038",
+    rtp: RtpOption = "10000-12000",
+    now: Annotated[str, typer.Option(help="Start the service's clock here: at night, people leave messages.")] = (
+        "2026-11-25T10:00:00-05:00"
+    ),
+    speed: Annotated[float, typer.Option(min=0.2, max=60, help="People come, talk and give up so much faster.")] = 4.0,
+    for_: Annotated[str | None, typer.Option("--for", metavar="10m", help="Stop by itself after that.")] = None,
+    seed: Annotated[int, typer.Option(help="Who calls, when and how long; the same for the same seed.")] = 1,
+) -> None:
+    """The line with simulated people of all kinds, to see console and status page alive. On this machine only."""
+    from ivr.demo.playing import run_demo
+
+    settings = settings_of(state, sip, http, agi, ami, rtp, now, True)
+    _phones()
+    code = asyncio.run(run_demo(settings, console, speed=speed, seed=seed, seconds=_seconds(for_)))
+    raise typer.Exit(code)
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,5})(s|m|h)", text, re.ASCII)
+    if found is None or int(found[1]) == 0:
+        raise BadInput(field="--for", problem=f"{text!r} is not a length of time", mend="write it as 90s, 10m or 2h")
+    return float(int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
 
 
 def _folder(path: Path, field: str) -> Path:

@@ -85,6 +85,11 @@ class EventBus:
         """How many listen."""
         return len(self._listeners)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the service is about to end."""
+        return self._closed
+
     def publish(self, kind: str, at: datetime, data: Mapping[str, Any]) -> Event:
         """Tell everyone. Never waits."""
         self._last += 1

@@ -64,6 +64,8 @@ from ivr.keeping.erasing import Eraser
 from ivr.mail import receiver
 from ivr.mail import store as mail_statements
 from ivr.mail.taking import MailRoom
+from ivr.metrics.counting import Counters
+from ivr.metrics.line import LineMetrics
 from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
 from ivr.notify import office
@@ -128,6 +130,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     sounds = sounds_of(settings, runtime.find(runtime.folders(settings.state)), desks)
     await asyncio.to_thread(sounds.open)
     bus = EventBus()
+    counters = Counters()
+    store.observe = counters.transaction
     directory = Directory(store)
     calls = CallLog(store, bus, open_tickets=lambda customer_id: _open_tickets(store, customer_id))
     spool = Spool(settings.spool / "intake")
@@ -212,7 +216,21 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         trunk=settings.outbound is not None,
         messages=Folders.below(settings).messages,
     )
-    agi = FastAgiServer(settings.agi.host, settings.agi.port, lambda session: _converse(session, context, settings))
+    agi = FastAgiServer(
+        settings.agi.host,
+        settings.agi.port,
+        lambda session: _converse(session, context, settings),
+        step=counters.step,
+    )
+    metrics = LineMetrics(
+        counters=counters,
+        store=store,
+        bus=bus,
+        watch=watch,
+        calls=calls,
+        clock=clock,
+        ami_connected=lambda: ami.state is State.CONNECTED,
+    )
     api = _api(
         settings,
         Services(
@@ -230,6 +248,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             clock=clock,
             announcer=announcer,
             incidents=incidents,
+            metrics=metrics,
             messages=Folders.below(settings).messages,
             notices=notices,
             mails=settings.mails,
@@ -257,7 +276,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "spool": keep_draining(spool, store, bus=bus),
         "announcements": announcer.run(),
         "incidents": incidents.run(),
-        "events": _follow(ami, calls, context),
+        "events": _follow(ami, calls, context, counters),
+        "figures": metrics.run(),
         "callbacks": keeper.run(),
         "news": news.run(),
         "evidence": collector.run(),
@@ -316,29 +336,32 @@ def _settle() -> None:
 
 
 async def _converse(session: AgiSession, context: LineContext, settings: Settings) -> None:
-    with structlog.contextvars.bound_contextvars(channel=session.env.get("channel")):
-        match session.path:
-            case "line":
-                await line(session, context)
-            case "message":
-                await message(session, context)
-            case "waiting":
-                await waiting(session, context)
-            case "callback":
-                await callback(session, context)
-            case "place":
-                await place(session, context)
-            case "technician":
-                await technician(session, context)
-            case "announcing":
-                pins = Pins(context.store, context.clock)
-                await announcing(session, context, pins, settings.spool / "announcements")
-            case "page":
-                await page(session, context)
-            case "trace":
-                await tracing(session, context)
-            case other:
-                log.error("no such conversation; the dialplan takes the caller", path=other)
+    # Bound and not unbound again: each conversation is a task of its own, and what ends it is logged outside of here.
+    structlog.contextvars.bind_contextvars(channel=session.env.get("channel"))
+    if (call_id := context.calls.id_of(session.env.get("uniqueid", ""))) is not None:
+        structlog.contextvars.bind_contextvars(call=call_id)
+    match session.path:
+        case "line":
+            await line(session, context)
+        case "message":
+            await message(session, context)
+        case "waiting":
+            await waiting(session, context)
+        case "callback":
+            await callback(session, context)
+        case "place":
+            await place(session, context)
+        case "technician":
+            await technician(session, context)
+        case "announcing":
+            pins = Pins(context.store, context.clock)
+            await announcing(session, context, pins, settings.spool / "announcements")
+        case "page":
+            await page(session, context)
+        case "trace":
+            await tracing(session, context)
+        case other:
+            log.error("no such conversation; the dialplan takes the caller", path=other)
 
 
 def _callback_prompts(sounds: Sounds, desk: str, language: str) -> Prompts:
@@ -426,7 +449,7 @@ def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig) -
     )
 
 
-async def _follow(ami: Ami, calls: CallLog, context: LineContext) -> None:
+async def _follow(ami: Ami, calls: CallLog, context: LineContext, counters: Counters) -> None:
     """Enter what Asterisk tells, in order; one event that cannot be entered does not stop the others."""
     async for event in ami.events():
         try:
@@ -436,6 +459,7 @@ async def _follow(ami: Ami, calls: CallLog, context: LineContext) -> None:
             context.page_calls.enter(event)
             if (leg := legs.read(event)) is not None:
                 context.traces.ring.ended(leg)
+                counters.leg_ended(leg)
             if event.get("event", "").startswith("QueueMember"):
                 context.bus.publish("member.changed", context.clock(), _member(event))
         except Exception:

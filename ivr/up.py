@@ -7,7 +7,7 @@ import contextlib
 import http.client
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +90,12 @@ def step(console: Console, title: str) -> Iterator[Step]:
     console.print(f"  [green]✓[/] {title} [dim]{time.monotonic() - began:.1f} s[/]")
 
 
-async def run(settings: Settings, console: Console) -> int:
-    """Set up, start, tell, and keep running; returns the exit code."""
+#: What is done beside a line that takes calls, on these desks; the line ends with it.
+Beside = Callable[[Prepared], Awaitable[None]]
+
+
+async def run(settings: Settings, console: Console, *, beside: Beside | None = None) -> int:
+    """Set up, start, tell, and keep running until told to stop, or until `beside` is over; returns the exit code."""
     logs.configure(human=True)
     preflight.check_demo_is_private(settings)
     preflight.check_internal_addresses(settings)
@@ -115,6 +119,7 @@ async def run(settings: Settings, console: Console) -> int:
     watching = asyncio.create_task(service.watch())
     asterisk_ended = asyncio.create_task(asterisk.process.wait())
     stopped = asyncio.create_task(stop.wait())
+    playing: asyncio.Task[None] | None = None
     code = 0
     try:
         with step(console, "the service"):
@@ -123,6 +128,8 @@ async def run(settings: Settings, console: Console) -> int:
             _tell(console, settings, prepared)
             report = await call_ourselves(settings, prepared.main_desk.numbers[0])
             _tell_heard(console, settings, prepared, report)
+            if beside is not None:
+                playing = asyncio.create_task(_until_over(beside(prepared), stop), name="beside the line")
             while not stop.is_set():
                 await asyncio.wait({stopped, asterisk_ended, watching}, return_when=asyncio.FIRST_COMPLETED)
                 if watching.done():
@@ -133,12 +140,23 @@ async def run(settings: Settings, console: Console) -> int:
                     asterisk_ended = asyncio.create_task(asterisk.process.wait())
     finally:
         console.print("\nStopping: no new calls; the service, then Asterisk.")
+        if playing is not None:
+            playing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await playing
         await service.stop()
         await asterisk.stop()
         for task in (watching, asterisk_ended, stopped):
             task.cancel()
         console.print("Stopped.")
     return code
+
+
+async def _until_over(what: Awaitable[None], stop: asyncio.Event) -> None:
+    try:
+        await what
+    finally:
+        stop.set()
 
 
 def _stop_signals() -> asyncio.Event:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 
 from ivr.asterisk import agi_protocol
@@ -30,13 +31,21 @@ class AgiSession:
     that of the next one.
     """
 
-    def __init__(self, environment: Mapping[str, str], send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        send: Callable[[bytes], None],
+        step: Callable[[float], None] | None = None,
+    ) -> None:
         #: What Asterisk told at the start, without the `agi_` prefix; control characters are gone.
         self.env = environment
         self.path = environment.get("network_script", "").split("?", 1)[0]
         self.args = _arguments(environment)
         self.hung_up = False
         self._send = send
+        #: Told how many seconds passed from Asterisk's last word to our next command.
+        self._step = step
+        self._heard_at = time.perf_counter()
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Future[Reply | None] | None = None
         #: When the command in progress is held to be lost, by the loop's clock.
@@ -98,6 +107,9 @@ class AgiSession:
             raise AgiFailed(problem="a command is already in progress", command=name)
         self._waiting = self._loop.create_future()
         self._deadline = self._loop.time() + takes_s + _GRACE_S
+        if self._step is not None:
+            # Not the loop's clock, which uvloop keeps to the millisecond.
+            self._step(time.perf_counter() - self._heard_at)
         self._send(line)
         try:
             reply = await self._waiting
@@ -106,6 +118,7 @@ class AgiSession:
             raise
         finally:
             self._waiting = None
+            self._heard_at = time.perf_counter()
         if reply is None:
             if self._broken is not None:
                 raise AgiFailed(problem=self._broken, command=name)

@@ -91,7 +91,7 @@ class _Connection(asyncio.Protocol):
         self._received.clear()
         if self._opening is not None:
             self._opening.cancel()
-        self._session = AgiSession(environment, self._transport.write)
+        self._session = AgiSession(environment, self._transport.write, self._server.step)
         self._server.run(self._session, self)
         return rest
 
@@ -119,10 +119,20 @@ class FastAgiServer:
     Only on a loopback address: the protocol has neither authentication nor encryption. Raises ValueError else.
     """
 
-    def __init__(self, host: str, port: int, handler: Handler, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        handler: Handler,
+        *,
+        limits: Limits | None = None,
+        step: Callable[[float], None] | None = None,
+    ) -> None:
         if not Address(host=host, port=port).loopback:
             raise ValueError(f"FastAGI must listen on a loopback address, not on {host}")
         self.limits = limits or Limits()
+        #: Told what each step of a conversation took on our side, in seconds.
+        self.step = step
         self._host = host
         self._port = port
         self._handler = handler

@@ -188,15 +188,15 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
-def start_line(state: Path, *, now: str, options: tuple[str, ...] = (), wait: bool = True) -> Line:
+def start_line(state: Path, *, now: str, options: tuple[str, ...] = (), wait: bool = True, command: str = "up") -> Line:
     """Start a line and wait until calls are taken. End it with `stop_line`."""
     state.mkdir(parents=True, exist_ok=True)
     sip, http, agi, ami = free_ports(4)
     # Each line has its own stretch of media ports, found by its SIP port.
     first = 20000 + (sip * 7) % 400 * 100
-    command = [
+    words = [
         str(REPOSITORY / "omnivigil"),
-        "up",
+        command,
         *("--state", str(state)),
         *("--sip", f"127.0.0.1:{sip}"),
         *("--http", f"127.0.0.1:{http}"),
@@ -208,7 +208,7 @@ def start_line(state: Path, *, now: str, options: tuple[str, ...] = (), wait: bo
     ]
     with (state / "up.log").open("wb") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+            words, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
         )
     _started[process.pid] = process
     line = Line(state=str(state), sip=sip, http=http, agi=agi, ami=ami, pid=process.pid)
@@ -232,15 +232,16 @@ def stop_line(line: Line) -> None:
     with suppress(ProcessLookupError):
         os.kill(line.pid, signal.SIGINT)
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and _running(line.pid):
+    while time.monotonic() < deadline and is_running(line.pid):
         time.sleep(0.1)
-    if _running(line.pid):
+    if is_running(line.pid):
         os.killpg(line.pid, signal.SIGKILL)
     if (process := _started.pop(line.pid, None)) is not None:
         process.wait(5)
 
 
-def _running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether a line's process is there."""
     if (process := _started.get(pid)) is not None:
         return process.poll() is None
     try:
@@ -250,9 +251,9 @@ def _running(pid: int) -> bool:
 
 
 @contextmanager
-def running_line(state: Path, *, now: str, options: tuple[str, ...] = ()) -> Iterator[Line]:
+def running_line(state: Path, *, now: str, options: tuple[str, ...] = (), command: str = "up") -> Iterator[Line]:
     """A line of one test's own."""
-    line = start_line(state, now=now, options=options)
+    line = start_line(state, now=now, options=options, command=command)
     try:
         yield line
     finally:

@@ -33,6 +33,8 @@ from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.evidence.ring import Ring
 from ivr.incidents.keeping import Incidents
+from ivr.metrics.counting import Counters
+from ivr.metrics.line import LineMetrics
 from ivr.prompts.build import Sounds
 from ivr.queueing.watch import QueueWatch
 from ivr.store.engine import Store, Unit
@@ -202,11 +204,12 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
         bus=bus,
         clock=lambda: made.now,
     )
+    calls = CallLog(store, bus, open_tickets=tickets_of)
     services = Services(
         store=store,
         directory=directory,
         tokens=Tokens(store),
-        calls=CallLog(store, bus, open_tickets=tickets_of),
+        calls=calls,
         bus=bus,
         members=members,
         desks=desks,
@@ -217,6 +220,15 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
         clock=lambda: made.now,
         announcer=announcing,
         incidents=Incidents(store=store, desks=desks, announcer=announcing, bus=bus, clock=lambda: made.now),
+        metrics=LineMetrics(
+            counters=Counters(),
+            store=store,
+            bus=bus,
+            watch=watch,
+            calls=calls,
+            clock=lambda: made.now,
+            ami_connected=lambda: True,
+        ),
         messages=folder,
         traces=traces,
         recordings=Recordings(

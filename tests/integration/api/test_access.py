@@ -41,9 +41,9 @@ async def test_nothing_below_v1_is_open(line: Line, stranger: httpx.AsyncClient)
         assert response.headers["www-authenticate"] == "Bearer"
 
 
-async def test_only_health_and_the_public_status_are_open(line: Line) -> None:
+async def test_only_health_figures_and_the_public_status_are_open(line: Line) -> None:
     beside = {path for _, path in operations(line) if not path.startswith("/v1")}
-    assert beside == {"/healthz", *(path for path in beside if path.startswith("/status/"))}
+    assert beside == {"/healthz", "/metrics", *(path for path in beside if path.startswith("/status/"))}
 
 
 @pytest.mark.parametrize(
