@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -147,3 +148,15 @@ def test_the_board_says_so_when_the_connection_is_lost_and_is_right_again_after(
             expect(board.locator("#lost")).to_be_hidden(timeout=60_000)
             expect(board.locator(".part-technicians")).to_contain_text(name, timeout=10_000)
             line.api("DELETE", f"/v1/queues/support/members/{endpoint}")
+
+
+def test_whoever_was_signed_out_is_asked_to_sign_in(line: Line, sign_in: SignIn) -> None:
+    """Another password ends the other sessions; an open board of theirs ends with them."""
+    board, account = sign_in("luc"), sign_in("luc")
+    board.goto("/console/board")
+    account.goto("/console/account")
+    account.locator("[name=old]").fill("demo-luc")
+    account.locator("[name=new]").fill("trois petits mots")
+    account.get_by_role("button", name="Changer").click()
+    expect(account.get_by_text("Mot de passe changé")).to_be_visible()
+    board.wait_for_url(re.compile("/console/sign-in"), timeout=80_000)
