@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Annotated, Literal
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response, StreamingResponse
@@ -95,12 +97,12 @@ async def stream(request: Request) -> Response:
 
 
 async def _cards(has: Services, endpoint: str | None, language: str, still: Still) -> AsyncGenerator[bytes, None]:
-    shown: object = None
+    shown: str | None = None
     asked = pulsed = time.monotonic()
     with has.bus.listen() as events:
         while True:
-            found = call_at(has, endpoint)
-            key = (found[0].id, found[1]) if found is not None else "nothing"
+            found = incoming_at(has, endpoint)
+            key = found.key if found is not None else ""
             if key != shown:
                 shown = key
                 text = await _drawn(has, language, await _card(has, endpoint))
@@ -140,56 +142,110 @@ def _queues(has: Services) -> list[str]:
     return [queue for desk in has.desks.values() for queue in desk.queues]
 
 
-def call_at(has: Services, endpoint: str | None) -> tuple[Call, Ringing] | None:
-    """The call that a phone rings for, or talks on."""
+@dataclass(frozen=True, kw_only=True)
+class Incoming:
+    """Who is at a technician's phone. `since` is when they first waited; `called_back` whoever asked for it."""
+
+    key: str
+    state: Ringing
+    identity: Mapping[str, Any]
+    number: str | None
+    phone: str | None
+    language: str | None
+    since: datetime
+    customer_id: int | None
+    called_back: bool = False
+
+
+def _of_call(call: Call, state: Ringing) -> Incoming:
+    return Incoming(
+        key=f"{call.id} {state}",
+        state=state,
+        identity=call.identity,
+        number=call.ani,
+        phone=call.endpoint,
+        language=call.language,
+        since=call.queued_at or call.started_at,
+        customer_id=call.customer_id,
+    )
+
+
+def incoming_at(has: Services, endpoint: str | None) -> Incoming | None:
+    """Whom a phone rings for, or talks with."""
     if endpoint is None:
         return None
-    for call in has.calls.live():
+    live = has.calls.live()
+    for call in live:
         if call.state == "talking" and call.answered_by == endpoint:
-            return call, "talking"
-    for call in has.calls.live():
+            return _of_call(call, "talking")
+    for call in live:
         for leg in call.legs.values():
             mine = leg.endpoint == endpoint and leg.role != "caller"
             if mine and leg.answered_at is None and leg.ended_at is None and call.answered_at is None:
-                return call, "ringing"
+                return _of_call(call, "ringing")
+    return _called_back(has, endpoint)
+
+
+def _called_back(has: Services, endpoint: str) -> Incoming | None:
+    """A held place has no caller yet: a phone that rings for none of them rings for the first held place."""
+    for queue in _queues(has):
+        if not any(one.endpoint == endpoint and one.status == "ringing" for one in has.watch.members(queue)):
+            continue
+        for place in has.watch.places(queue):
+            one = has.keeper.get(place.callback) if place.callback is not None else None
+            if one is not None:
+                return Incoming(
+                    key=f"{one.id} ringing",
+                    state="ringing",
+                    identity=one.identity,
+                    number=one.number,
+                    phone=one.endpoint,
+                    language=one.language,
+                    since=one.arrived_at,
+                    customer_id=one.customer_id,
+                    called_back=True,
+                )
     return None
 
 
-Card = tuple[Call, Ringing, list[Ticket] | None, float | None]
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """Who it is, their open tickets (None when the database does not tell) and how their last reported call was."""
+
+    incoming: Incoming
+    tickets: list[Ticket] | None
+    mos: float | None = None
 
 
 async def _card(has: Services, endpoint: str | None) -> Card | None:
-    """Who calls, their open tickets and how their last reported call was."""
-    found = call_at(has, endpoint)
-    if found is None:
+    incoming = incoming_at(has, endpoint)
+    if incoming is None:
         return None
-    call, ringing = found
-    if call.customer_id is None:
-        return call, ringing, [], None
+    if incoming.customer_id is None:
+        return Card(incoming=incoming, tickets=[])
     try:
         async with asyncio.timeout(_CARD_S), has.store.reading() as unit:
-            tickets = await store.open_tickets(unit, call.customer_id, 5)
-            last = await traces.page(unit, filters={"customer_id": call.customer_id}, before=None, limit=1)
+            tickets = await store.open_tickets(unit, incoming.customer_id, 5)
+            last = await traces.page(unit, filters={"customer_id": incoming.customer_id}, before=None, limit=1)
     except (TimeoutError, Unavailable):
-        return call, ringing, None, None
-    return call, ringing, tickets, last[0]["mos"] if last else None
+        return Card(incoming=incoming, tickets=None)
+    return Card(incoming=incoming, tickets=tickets, mos=last[0]["mos"] if last else None)
 
 
 async def _drawn(has: Services, language: str, card: Card | None) -> str:
     main = next(iter(has.desks.values()))
     if card is None:
-        return pages.render("desk_card.html.j2", language, main, call=None).strip()
-    call, ringing, tickets, mos = card
+        return pages.render("desk_card.html.j2", language, main, one=None).strip()
+    identity = card.incoming.identity
     return pages.render(
         "desk_card.html.j2",
         language,
         main,
-        call=call,
-        ringing=ringing,
-        customer=name_of(call.identity, "customer"),
-        contact=name_of(call.identity, "contact"),
-        partner=name_of(call.identity, "partner"),
-        account=(call.identity.get("customer") or {}).get("account"),
-        tickets=tickets,
-        mos=mos,
+        one=card.incoming,
+        customer=name_of(identity, "customer"),
+        contact=name_of(identity, "contact"),
+        partner=name_of(identity, "partner"),
+        account=(identity.get("customer") or {}).get("account"),
+        tickets=card.tickets,
+        mos=card.mos,
     ).strip()

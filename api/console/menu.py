@@ -21,7 +21,7 @@ from ivr.prompts.catalog import Catalog
 
 router = APIRouter(prefix="/console/menu", route_class=ConsoleRoute, include_in_schema=False)
 
-_ROW, _TOP, _LEFT, _RIGHT, _WIDTH = 46, 20, 210, 312, 760
+_ROW, _TOP, _LEFT, _RIGHT, _WIDTH = 46, 20, 190, 292, 520
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from api.console import (
     administration,
@@ -31,11 +32,21 @@ _STATIC = Path(__file__).parent / "static"
 SECTIONS = (signing, board, desk, tickets, traces, incidents, announcements, menu, reports, portal, administration)
 
 
+class _Files(StaticFiles):
+    """Asked for anew each time, so that none is older than the page that wants it."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
 def install(app: FastAPI, services: Services) -> None:
     """Serve the console at /console."""
     app.state.accounts = Accounts(services.store, services.clock)
     app.state.boards = Boards(services)
-    app.mount("/console/static", StaticFiles(directory=_STATIC), name="console-static")
+    app.mount("/console/static", _Files(directory=_STATIC), name="console-static")
     for section in SECTIONS:
         app.include_router(section.router)
     app.include_router(_others)

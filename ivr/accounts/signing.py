@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -25,7 +26,7 @@ from ivr.accounts.account import (
     session_over,
 )
 from ivr.clock import Clock
-from ivr.errors import BadInput, NotFound, TooMany
+from ivr.errors import BadInput, NotFound, TooMany, Unavailable
 from ivr.store.engine import Store, Unit
 
 #: A session's last use is written this often at most.
@@ -162,8 +163,10 @@ class Accounts:
         if session_over(created_at=row.begun_at, seen_at=row.seen_at, now=now):
             return None
         if now - row.seen_at >= _SEEN:
-            async with self._store.unit() as unit:
-                await store.seen(unit, sha256, now)
+            # A page that only reads is given all the same while nothing can be written.
+            with contextlib.suppress(Unavailable):
+                async with self._store.unit() as unit:
+                    await store.seen(unit, sha256, now)
         return Session(token=token, account=store.account_of(row._mapping))
 
     async def sign_out(self, session: Session) -> None:

@@ -16,6 +16,11 @@ from tests.calls.line import OPEN, REPOSITORY, Line, running_line
 
 SignIn = Callable[..., Page]
 
+#: Root may not have Chromium's sandbox; no page but ours is opened in it.
+_NO_SANDBOX = ("--no-sandbox", "--disable-dev-shm-usage")
+#: One that beeps, and may be used.
+_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The first one waits for its line to start."""
@@ -50,8 +55,7 @@ def chromium() -> Iterator[Browser]:
     program = browsers.find(REPOSITORY / "var" / "chromium")
     assert program is not None, "no Chromium; ./omnivigil test unpacks one"
     with sync_playwright() as playwright:
-        # Root may not have Chromium's sandbox; no page but ours is opened in it.
-        made = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        made = playwright.chromium.launch(executable_path=program, args=[*_NO_SANDBOX, *_MICROPHONE])
         yield made
         made.close()
 

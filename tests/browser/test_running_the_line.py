@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -69,6 +70,27 @@ def test_operations_open_an_incident_and_a_waiting_phone_hears_it(
     line.api("DELETE", "/v1/desks/omnivigil/announcement")
 
 
+def test_an_announcement_is_recorded_in_the_browser(line: Line, sign_in: SignIn) -> None:
+    """What the microphone takes is what is told, once there is one recording for each language."""
+    ops = sign_in("ops")
+    ops.goto("/console/announcements")
+    card = ops.locator(".card", has_text="OMNIVIGIL")
+    send = card.get_by_role("button", name="Annoncer ces enregistrements")
+    for language in ("fr", "en"):
+        expect(send).to_be_disabled()
+        take = card.locator(f"[data-take={language}]")
+        take.click()
+        expect(take).to_have_text("Arrêter")
+        ops.wait_for_timeout(2500)
+        take.click()
+        expect(take).to_contain_text("Enregistrer")
+    send.click()
+    expect(card.get_by_text("Une voix enregistrée.")).to_be_visible(timeout=15_000)
+    assert line.api("GET", "/v1/desks/omnivigil/announcement")["in_force"]["source"] == "wav"
+    card.get_by_role("button", name="Retour à la normale").click()
+    expect(card.get_by_text("tout va bien")).to_be_visible()
+
+
 def test_a_technician_sees_who_calls_while_their_phone_rings(line: Line, farm: PhoneFarm, sign_in: SignIn) -> None:
     phone = registered(farm, "7001", Answering(how="ring"))
     registered(farm, "6001")
@@ -126,3 +148,15 @@ def test_the_board_says_so_when_the_connection_is_lost_and_is_right_again_after(
             expect(board.locator("#lost")).to_be_hidden(timeout=60_000)
             expect(board.locator(".part-technicians")).to_contain_text(name, timeout=10_000)
             line.api("DELETE", f"/v1/queues/support/members/{endpoint}")
+
+
+def test_whoever_was_signed_out_is_asked_to_sign_in(line: Line, sign_in: SignIn) -> None:
+    """Another password ends the other sessions; an open board of theirs ends with them."""
+    board, account = sign_in("luc"), sign_in("luc")
+    board.goto("/console/board")
+    account.goto("/console/account")
+    account.locator("[name=old]").fill("demo-luc")
+    account.locator("[name=new]").fill("trois petits mots")
+    account.get_by_role("button", name="Changer").click()
+    expect(account.get_by_text("Mot de passe changé")).to_be_visible()
+    board.wait_for_url(re.compile("/console/sign-in"), timeout=80_000)

@@ -58,6 +58,10 @@
       heard = Date.now();
       tell(true);
       reopen();
+      // Whoever was signed out in the meantime is asked to sign in.
+      fetch(location.href, { redirect: "manual" })
+        .then((answer) => { if (answer.type === "opaqueredirect") location.reload(); })
+        .catch(() => {});
     }, 1000);
   }
 })();

@@ -12,6 +12,7 @@ from ivr.incidents import store as incidents
 from ivr.listenings import store as listenings
 from ivr.tickets import editing, store
 from tests.integration.api.conftest import Line
+from tests.integration.api.test_callbacks import RULES, request
 from tests.integration.console.conftest import Browsers
 
 _TEXTS = {"text_fr": "Une panne touche Québec.", "text_en": "An outage affects Quebec."}
@@ -210,6 +211,24 @@ async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: B
     async with asyncio.timeout(5):
         assert "Aucun appel" in (await anext(cards)).decode()
     await cards.aclose()
+
+
+async def test_whoever_asked_to_be_called_back_has_a_card_too(browser: Browsers, line: Line) -> None:
+    identity = Identity(by="number", customer=Customer(id=1, account="C-1001", name="Clinique du Cap"))
+    one = request(1, identity=identity.facts())
+    await line.keeper.accept(one, RULES)
+    channel = f"Local/{one.id}@callback-queue-0000001f;2"
+    line.watch.enter(
+        {"event": "QueueCallerJoin", "queue": "support", "uniqueid": "9.1", "channel": channel, "position": "1"}
+    )
+    annie = await browser("annie")
+    for status, told in (("1", False), ("6", True)):
+        line.watch.enter(
+            {"event": "QueueMemberStatus", "queue": "support", "interface": "PJSIP/7001", "status": status}
+        )
+        page = (await annie.get("/console/desk")).text
+        assert ("Clinique du Cap" in page) is told
+        assert ("place gardée" in page) is told
 
 
 async def test_what_a_caller_would_hear_is_told_for_a_moment(browser: Browsers) -> None:
