@@ -57,20 +57,22 @@ class People:
         server = str(self._settings.sip)
         _, self._voice = person("someone", folder, seed=self._seed, seconds=8.0)
         with (
+            # One process of phones has eight accounts at most.
             PhoneFarm(folder / "phones", server=server) as self._phones,
+            PhoneFarm(folder / "departments", server=server) as departments,
             # One packet in ten is lost on its way out: *57 has something to find.
             PhoneFarm(folder / "bad", server=server, tx_drop_pct=10) as self._behind_bad_network,
             ThreadPoolExecutor(_AT_ONCE + len(_TECHNICIANS) + 2, thread_name_prefix="demo") as pool,
         ):
             try:
+                for name in _DEPARTMENTS:
+                    self._registered(departments, name, Answering(after_s=2.0, play=self._voice))
                 self._play(pool)
             finally:
                 self.stop.set()
         self._api.close()
 
     def _play(self, pool: ThreadPoolExecutor) -> None:
-        for name in _DEPARTMENTS:
-            self._registered(self._phones, name, Answering(after_s=2.0, play=self._voice))
         self._registered(self._phones, _CALLED, Answering(after_s=0.5, play=self._voice))
         self._trunk = self._phones.phone("trunk")
         self._bad = self._registered(self._behind_bad_network, _BAD, Answering(how="busy"))
