@@ -35,6 +35,7 @@ from api.routers import (
 )
 from api.services import Services
 from api.status import router as status
+from api.status.kept import KeptPages
 
 _ABOUT = """
 The support line's calls, queues and tickets.
@@ -48,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
     """The API over these services."""
     app = FastAPI(title="omnivigil", version="1", description=_ABOUT, redirect_slashes=False, openapi_url=None)
     app.state.services = services
+    app.state.status_pages = KeptPages()
     problems.install(app)
     app.include_router(description.router)
     app.include_router(health.router)

@@ -111,3 +111,18 @@ def tickets(
 
     console = Console(highlight=False, width=140)
     asyncio.run(run(console, seconds=seconds, rounds=rounds, running=running, output=output))
+
+
+@app.command("console")
+def console_boards(
+    boards: Annotated[int, typer.Option(help="Clients that listen.")] = 50,
+    rate: Annotated[float, typer.Option(help="Events a second.")] = 20.0,
+    seconds: Annotated[float, typer.Option(help="How long each is measured.")] = 20.0,
+    rounds: Annotated[int, typer.Option(help="Times that each page has its turn; medians are printed.")] = 3,
+    output: Annotated[Path | None, typer.Option(help="Also write the tables here, as Markdown.")] = None,
+) -> None:
+    """Open boards under events: delay and CPU; and the status page beside a static file of the same server."""
+    from bench.console import run
+
+    console = Console(highlight=False, width=140)
+    asyncio.run(run(console, boards=boards, rate=rate, seconds=seconds, rounds=rounds, output=output))

@@ -142,13 +142,14 @@ async def run(settings: Settings, console: Console, *, beside: Beside | None = N
         console.print("\nStopping: no new calls; the service, then Asterisk.")
         if playing is not None:
             playing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await playing
+            await asyncio.wait({playing})
         await service.stop()
         await asterisk.stop()
         for task in (watching, asterisk_ended, stopped):
             task.cancel()
         console.print("Stopped.")
+    if playing is not None and not playing.cancelled():
+        playing.result()
     return code
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
@@ -16,6 +18,7 @@ from api.common import Has
 from api.routers.desks import DeskId, desk_of
 from api.services import Services
 from api.status import words
+from api.status.kept import KeptPages, Page
 from ivr.desk.schema import Desk
 from ivr.errors import NotFound
 from ivr.incidents import status, store
@@ -137,12 +140,24 @@ async def read_feed(desk: DeskId, language: LanguageCode, request: Request, has:
             updated=updated,
         )
     )
-    return _answer(request, text, "application/atom+xml")
+    return _given(request, _page_of(text, "application/atom+xml"))
 
 
 async def _page(desk: str, language: str, request: Request, has: Services, only: int | None = None) -> Response:
     found = _spoken(desk_of(has, desk), language)
-    incidents, now = await _incidents(has, found), has.clock()
+    kept: KeptPages = request.app.state.status_pages
+    # To the minute, so that a page that says the same is the same.
+    now = has.clock().replace(second=0, microsecond=0)
+    name, state = (found.id, language, only), (has.incidents.changes, now)
+    page = kept.get(name, state)
+    if page is None:
+        page = await _rendered(found, language, has, only, now)
+        kept.put(name, state, page)
+    return _given(request, page)
+
+
+async def _rendered(found: Desk, language: str, has: Services, only: int | None, now: datetime) -> Page:
+    incidents = await _incidents(has, found)
     shown = next((one for one in incidents if one.id == only), None)
     if only is not None and shown is None:
         raise PageNotFound(incident=only)
@@ -165,19 +180,22 @@ async def _page(desk: str, language: str, request: Request, has: Services, only:
             past=[one for one in incidents if one.resolved_at is not None],
             services=status.service_states(found, incidents, now),
             only=shown,
-            # To the minute, so that a page that says the same is the same.
-            now=now.replace(second=0, microsecond=0),
+            now=now,
         )
     )
-    return _answer(request, text, "text/html; charset=utf-8")
+    return _page_of(text, "text/html; charset=utf-8")
 
 
-def _answer(request: Request, text: str, media_type: str) -> Response:
-    etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
-    headers = {**_HEADERS, "ETag": etag}
-    if etag in request.headers.get("if-none-match", ""):
+def _page_of(text: str, media_type: str) -> Page:
+    content = text.encode()
+    return Page(content=content, etag=f'"{hashlib.sha256(content).hexdigest()[:32]}"', media_type=media_type)
+
+
+def _given(request: Request, page: Page) -> Response:
+    headers = {**_HEADERS, "ETag": page.etag}
+    if page.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(text, media_type=media_type, headers=headers)
+    return Response(page.content, media_type=page.media_type, headers=headers)
 
 
 def _spoken(desk: Desk, language: str) -> Desk:
@@ -191,11 +209,16 @@ def _url(request: Request, desk: Desk) -> str:
 
 
 def _environment(desk: Desk, language: str, *, xml: bool = False) -> Environment:
+    return _environment_of(desk.zone, language, xml)
+
+
+@functools.lru_cache(maxsize=32)
+def _environment_of(zone: ZoneInfo, language: str, xml: bool) -> Environment:
     # Everything is escaped, titles and texts too, whoever wrote them.
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=xml
     )
-    environment.filters |= words.filters(language, desk.zone) | {"capital": status.capital}
+    environment.filters |= words.filters(language, zone) | {"capital": status.capital}
     return environment
 
 

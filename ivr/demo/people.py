@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,8 +33,8 @@ _THINKS_S = 2.5
 #: A call long enough for a verdict, in seconds (250 packets), and how long a message takes to be said.
 _HEARD_S = 11.0
 _MESSAGE_S = 6.0
-#: More callers at a time than that are not let in: one process of phones has its limit.
-_AT_ONCE = 20
+#: Processes of callers, and how many calls each has at a time: PJSIP's bindings have four, and one may linger.
+_PROCESSES, _EACH = 3, 3
 #: Asked this often, in seconds, whether a callback was offered.
 _LOOK_S = 0.5
 
@@ -49,6 +50,7 @@ class People:
         self._api = httpx.Client(
             base_url=f"http://{settings.http}", headers={"Authorization": f"Bearer {token}"}, timeout=10
         )
+        self._free: queue.Queue[Phone] = queue.Queue()
         self._bad_call = threading.Lock()
         self._callback = threading.Lock()
 
@@ -57,22 +59,29 @@ class People:
         server = str(self._settings.sip)
         _, self._voice = person("someone", folder, seed=self._seed, seconds=8.0)
         with (
+            # One process of phones has eight accounts at most, and four calls.
             PhoneFarm(folder / "phones", server=server) as self._phones,
+            PhoneFarm(folder / "departments", server=server) as departments,
             # One packet in ten is lost on its way out: *57 has something to find.
             PhoneFarm(folder / "bad", server=server, tx_drop_pct=10) as self._behind_bad_network,
-            ThreadPoolExecutor(_AT_ONCE + len(_TECHNICIANS) + 2, thread_name_prefix="demo") as pool,
+            contextlib.ExitStack() as callers,
+            ThreadPoolExecutor(_PROCESSES * _EACH + len(_TECHNICIANS) + 4, thread_name_prefix="demo") as pool,
         ):
             try:
+                for number in range(_PROCESSES):
+                    farm = callers.enter_context(PhoneFarm(folder / f"callers-{number}", server=server))
+                    trunk = farm.phone("trunk")
+                    for _ in range(_EACH):
+                        self._free.put(trunk)
+                for name in _DEPARTMENTS:
+                    self._registered(departments, name, Answering(after_s=2.0, play=self._voice))
                 self._play(pool)
             finally:
                 self.stop.set()
         self._api.close()
 
     def _play(self, pool: ThreadPoolExecutor) -> None:
-        for name in _DEPARTMENTS:
-            self._registered(self._phones, name, Answering(after_s=2.0, play=self._voice))
         self._registered(self._phones, _CALLED, Answering(after_s=0.5, play=self._voice))
-        self._trunk = self._phones.phone("trunk")
         self._bad = self._registered(self._behind_bad_network, _BAD, Answering(how="busy"))
         self._patient = self._registered(self._phones, _PATIENT, Answering(after_s=1.0, play=self._voice))
         lengths = visits(self._seed + 1, is_open=True)
@@ -80,13 +89,11 @@ class People:
             phone = self._registered(self._phones, name, Answering(after_s=1.5, play=self._voice))
             pool.submit(self._told, self._technician, phone, [next(lengths).talk_s for _ in range(200)])
         pool.submit(self._told, self._incidents)
-        began, calls = time.monotonic(), list[Future[None]]()
+        began = time.monotonic()
         for visit in visits(self._seed, is_open=self._is_open):
             if self.stop.wait(max(0.0, began + visit.at_s / self._speed - time.monotonic())):
                 return
-            calls = [one for one in calls if not one.done()]
-            if len(calls) < _AT_ONCE:
-                calls.append(pool.submit(self._told, self._visit, visit))
+            pool.submit(self._told, self._visit, visit)
 
     def _registered(self, farm: PhoneFarm, name: str, answering: Answering) -> Phone:
         return farm.phone(name, password=demo_password(name), answering=answering).register()
@@ -105,16 +112,27 @@ class People:
     # Those who call ------------------------------------------------------------------------------
 
     def _visit(self, visit: Visit) -> None:
-        if visit.kind == "bad-call":
-            self._report_bad_call()
-        elif visit.kind == "callback" and self._callback.acquire(blocking=False):
-            try:
-                self._asks_to_be_called_back()
-            finally:
-                self._callback.release()
+        alone = {"bad-call": (self._bad_call, self._report_bad_call), "callback": (self._callback, self._asks)}
+        if visit.kind in alone:
+            lock, act = alone[visit.kind]
+            if lock.acquire(blocking=False):
+                # Who is on the phone already does not call a second time.
+                try:
+                    act()
+                finally:
+                    lock.release()
         else:
-            call = self._trunk.dial(self._number, caller=Caller(number=visit.number))
-            self._stays(call, visit)
+            self._calls_by_trunk(visit)
+
+    def _calls_by_trunk(self, visit: Visit) -> None:
+        try:
+            trunk = self._free.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            self._stays(trunk.dial(self._number, caller=Caller(number=visit.number)), visit)
+        finally:
+            self._free.put(trunk)
 
     def _stays(self, call: PhoneCall, visit: Visit) -> None:
         """Through the menu; then until somebody hangs up, or patience is at its end."""
@@ -143,16 +161,15 @@ class People:
 
     def _report_bad_call(self) -> None:
         """*57 right after a call that was bad (OV-21)."""
-        with self._bad_call:
-            call = self._bad.dial(_CALLED)
-            call.wait_answered(15)
-            call.play(self._voice, loop=True)
-            self._until_ended(call, _HEARD_S)
-            call.hang_up()
-            if not self.stop.is_set():
-                self._bad.dial("*57").wait_ended(30)
+        call = self._bad.dial(_CALLED)
+        call.wait_answered(15)
+        call.play(self._voice, loop=True)
+        self._until_ended(call, _HEARD_S)
+        call.hang_up()
+        if not self.stop.is_set():
+            self._bad.dial("*57").wait_ended(30)
 
-    def _asks_to_be_called_back(self) -> None:
+    def _asks(self) -> None:
         """Waits for the offer, takes it and hangs up, which is a yes (OV-9); then the phone rings."""
         rung = self._patient.rung()
         call = self._patient.dial(self._number)

@@ -56,6 +56,8 @@ class Incidents:
         #: By id; None until the database was read.
         self._known: dict[int, Incident] | None = None
         self._changing = asyncio.Lock()
+        #: Counts changes, so that what was made of the incidents can be kept until the next.
+        self.changes = 0
 
     # Changing ----------------------------------------------------------------------------------------
 
@@ -178,6 +180,7 @@ class Incidents:
         self._known = {one.id: one for one in found} | (self._known or {})
 
     async def _changed(self, one: Incident, kind: str) -> None:
+        self.changes += 1
         if self._known is not None:
             self._known[one.id] = one
         log.info("incident changed", incident=one.id, desk=one.desk, stage=one.stage, kind=kind)

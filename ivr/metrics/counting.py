@@ -27,6 +27,8 @@ class Counters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        #: Whether events are followed for counting: one listener of the bus is ours then.
+        self.following = False
         self.calls = Counter(
             "omnivigil_calls", "Calls that ended, by how (OV-1).", ["desk", "result"], registry=self.registry
         )
@@ -103,8 +105,10 @@ class Counters:
         """Follow the line's events until the bus is closed."""
         while True:
             with bus.listen() as listener:
+                self.following = True
                 async for event in listener:
                     self.enter(event)
+            self.following = False
             if bus.closed:
                 return
             self.missed.inc()

@@ -78,7 +78,8 @@ class LineMetrics:
     def collect(self) -> Iterator[Metric]:
         """Everything that is not counted but looked at."""
         yield _one("omnivigil_ami_connected", "Whether Asterisk's manager is there.", self._ami_connected())
-        yield _one("omnivigil_event_listeners", "Clients that follow events.", self._bus.listeners)
+        clients = self._bus.listeners - self.counters.following
+        yield _one("omnivigil_event_listeners", "Clients that follow events.", clients)
         yield from self._queues()
         live = [call.state for call in self._calls.live()]
         counts = {state: live.count(state) for state in _CALL_STATES}
