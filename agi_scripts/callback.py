@@ -7,7 +7,7 @@ import uuid
 import structlog
 
 from agi_scripts.context import LineContext, endpoint_of, next_step
-from agi_scripts.waiting import as_said
+from agi_scripts.number import as_said
 from ivr.asterisk.ami import AmiRefused
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.callbacks.callback import Callback, NotNow

@@ -26,7 +26,9 @@ from ivr.desk.load import Desks
 from ivr.desk.schema import Desk
 from ivr.directory.directory import Directory
 from ivr.directory.numbers import normalise
+from ivr.directory.people import Identity
 from ivr.events import EventBus
+from ivr.incidents.keeping import Incidents
 from ivr.oncall.calling import PageCalls
 from ivr.oncall.paging import Paging
 from ivr.prompts.build import Sounds
@@ -63,6 +65,9 @@ class LineContext:
     traces: CallTraces
     paging: Paging
     page_calls: PageCalls
+    incidents: Incidents
+    #: Whether text messages can be sent.
+    texts: bool
     #: Whether calls can go out by the trunk.
     trunk: bool
     #: Folder of the voice messages' recordings.
@@ -71,8 +76,9 @@ class LineContext:
 
     async def sound_of(self, desk: Desk, prompt: menu.Prompt, language: str) -> str:
         """What Asterisk plays for a step of the menu; for an announcement what is on the air. Raises as Sounds.of."""
-        if prompt.id == menu.ANNOUNCEMENT:
-            playing = self.announcer.playing(desk.id, language)
+        if prompt.id in (menu.ANNOUNCEMENT, menu.ANNOUNCEMENT_BRIEF):
+            whole = prompt.id == menu.ANNOUNCEMENT
+            playing = (self.announcer.playing if whole else self.announcer.brief)(desk.id, language)
             # It may have ended this very moment.
             return playing or await self.sounds.of(desk.id, menu.NORMAL, language, {})
         return await self.sounds.of(desk.id, prompt.id, language, dict(prompt.variables))
@@ -107,11 +113,49 @@ class LineContext:
         """Whether this caller was told of the callback: pressing 1 means nothing before."""
         return call_id in self.offers
 
+    def announced(self, desk: Desk, call_id: str) -> menu.Announced | None:
+        """What a caller is told before a queue (OV-10, OV-27); None when all is well."""
+        one, call = self.announcer.in_force(desk.id), self.calls.current(call_id)
+        if one is None:
+            return None
+        caller = (call.endpoint or call.ani) if call is not None else None
+        briefly = one.brief_sounds is not None and self.announcer.hearings.heard(one.id, caller)
+        told = [menu.ANNOUNCEMENT_BRIEF if briefly else menu.ANNOUNCEMENT]
+        if call is not None:
+            who = self.directory.identify(call.ani, call.endpoint)
+            touched = self.incidents.tells(desk.id, who, call.ani)
+            told += {"yours": [menu.YOURS], "others": [menu.OTHERS], None: []}[touched]
+        return menu.Announced(prompts=tuple(told), follow=self.may_follow(desk.id, call_id))
+
+    def heard(self, desk: Desk, call_id: str) -> None:
+        """A caller has heard to its end what is announced."""
+        one, call = self.announcer.in_force(desk.id), self.calls.current(call_id)
+        caller = (call.endpoint or call.ani) if call is not None else None
+        if one is not None and one.brief_sounds is not None and caller is not None:
+            self.aside(self.announcer.hearings.keep(one.id, caller), f"announcement {one.id} heard")
+
+    def may_follow(self, desk: str, call_id: str) -> bool:
+        """Whether a text message at the next stages is offered: to whoever did not ask for it yet."""
+        if not self.texts:
+            return False
+        open_ones, call = self.incidents.followable(desk), self.calls.current(call_id)
+        if not open_ones or call is None or self.incidents.followers.of_call(call_id) in open_ones:
+            return False
+        return not self.incidents.followers.follows(open_ones, call.ani)
+
+    def incident_of(self, desk: str, call_id: str | None, identity: Identity, number: str | None) -> int | None:
+        """The incident that a caller's ticket is about (OV-27)."""
+        asked = self.incidents.followers.of_call(call_id) if call_id is not None else None
+        return asked or self.incidents.about(desk, identity, number)
+
     def open_ticket(self, call_id: str, desk: Desk, department: str, language: str) -> None:
         """A call goes to a department: it gets a ticket (OV-11), while it goes."""
         call = self.calls.current(call_id)
         if call is None:
             return
+        identity = self.directory.identify(call.ani, call.endpoint)
+        # Incidents are told before queues: what comes to another department is about something else.
+        queued = desk.departments[department].queue is not None
         work = ticket_messages.open_for_call(
             self.store,
             self.spool,
@@ -120,8 +164,9 @@ class LineContext:
             department=department,
             language=language,
             call_id=call_id,
-            identity=self.directory.identify(call.ani, call.endpoint),
+            identity=identity,
             number=call.ani,
+            incident_id=self.incident_of(desk.id, call_id, identity, call.ani) if queued else None,
             bus=self.bus,
         )
         self.aside(work, f"ticket for call {call_id}")
@@ -156,6 +201,8 @@ class LineContext:
         recording: Recording,
     ) -> Receipt:
         """Return once the message's ticket is committed, or its request is on disk. Raises OSError for neither."""
+        identity = self.directory.identify(number, endpoint)
+        queued = desk.departments[department].queue is not None
         return await ticket_messages.leave_message(
             self.store,
             self.spool,
@@ -165,7 +212,8 @@ class LineContext:
             department=department,
             language=language,
             call_id=call_id,
-            identity=self.directory.identify(number, endpoint),
+            identity=identity,
+            incident_id=self.incident_of(desk.id, call_id, identity, number) if queued else None,
             message=VoiceMessage(
                 file=recording.path.name, seconds=recording.seconds, urgent=urgent, number=number, endpoint=endpoint
             ),

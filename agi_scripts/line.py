@@ -7,6 +7,7 @@ import uuid
 import structlog
 
 from agi_scripts.context import LineContext, caller_number, endpoint_of, next_step
+from agi_scripts.following import follow
 from agi_scripts.partner import dial_string, partner_first
 from agi_scripts.pending import pending_callback
 from agi_scripts.speaking import ask
@@ -66,8 +67,8 @@ async def _converse(
 ) -> menu.Destination:
     """Speak the menu's steps and give it what is pressed, until it knows where the call goes."""
 
-    def announced() -> bool:
-        return context.announcer.in_force(desk.id) is not None
+    def announced() -> menu.Announced | None:
+        return context.announced(desk, call_id)
 
     steps = menu.line(desk, context.calendars[desk.id], caller, dialled, context.clock, announced)
     language = desk.languages[0]
@@ -81,6 +82,10 @@ async def _converse(
                 return destination
             if isinstance(step, menu.Decided):
                 context.calls.note(call_id, "decided", context.clock(), what=step.what, **step.facts)
+                answer = None
+                continue
+            if isinstance(step, menu.Follow):
+                await follow(session, context, desk, step.language, call_id)
                 answer = None
                 continue
             if step.language != language:

@@ -16,15 +16,18 @@ async def ask(session: AgiSession, context: LineContext, desk: Desk, step: menu.
     Every prompt can be cut short by a key. The last one and the wait after it are one command.
     """
     sounds = [await context.sound_of(desk, prompt, step.language) for prompt in step.prompts]
-    if not any(prompt.id == menu.ANNOUNCEMENT for prompt in step.prompts):
+    announced = menu.ANNOUNCEMENT in (prompt.id for prompt in step.prompts)
+    if not announced:
         sounds = context.sounds.together(sounds)
     names = ", ".join(prompt.id for prompt in step.prompts)
     context.calls.note(call_id, "played", context.clock(), prompts=names, language=step.language)
     key: str | None = None
-    for sound in sounds[:-1]:
+    for n, sound in enumerate(sounds[:-1]):
         key = await session.stream_file(sound, KEYS)
         if key is not None:
             break
+        if announced and step.prompts[n].id == menu.ANNOUNCEMENT:
+            context.heard(desk, call_id)
     else:
         if step.wait_s > 0:
             key = await session.get_option(sounds[-1], KEYS, round(step.wait_s * 1000))

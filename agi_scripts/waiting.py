@@ -1,4 +1,4 @@
-"""A key was pressed in the queue: another language, or being called back while the place is kept (OV-9).
+"""A key was pressed in the queue: another language, being called back while the place is kept (OV-9), or text messages.
 
 Whatever happens here, the caller keeps their place: it is held by a channel of its own before a word is said, and
 the dialplan returns there by itself should the service be gone.
@@ -12,6 +12,8 @@ from datetime import datetime
 import structlog
 
 from agi_scripts.context import LineContext, caller_number, endpoint_of, next_step
+from agi_scripts.following import follow
+from agi_scripts.number import AskedNumber
 from agi_scripts.speaking import ask
 from ivr.asterisk.ami import AmiRefused
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
@@ -19,16 +21,10 @@ from ivr.callbacks.callback import Callback, deadline_of, is_today
 from ivr.callbacks.channels import new_id
 from ivr.callbacks.numbers import Refused, diallable
 from ivr.desk import menu
-from ivr.desk.schema import CALLBACK_KEY, CallbackRules, Desk
+from ivr.desk.schema import CALLBACK_KEY, FOLLOW_KEY, CallbackRules, Desk
 from ivr.errors import Unavailable
 
 log = structlog.get_logger()
-
-#: Times that a caller may enter a number.
-_TRIES = 3
-_WAIT_S = 6.0
-#: People look their number up; milliseconds from one digit to the next.
-_DIGIT_MS = 10_000
 
 
 @dataclass(kw_only=True)
@@ -105,6 +101,12 @@ async def waiting(session: AgiSession, context: LineContext) -> None:
             caller.turn_language(key)
             await session.set_variable("OV_LANGUAGE", caller.language)
             return await caller.back()
+        if key == FOLLOW_KEY and context.may_follow(desk_id, call_id):
+            # For the dialplan, should this service be gone before the end.
+            await session.set_variable("OV_POSITION", str(caller.position))
+            await follow(session, context, desk, caller.language, call_id)
+            await caller.say("callback-back")
+            return await caller.back()
         rules = context.keeper.rules(queue)
         if key != CALLBACK_KEY or rules is None or not context.offered(call_id):
             return await caller.back()
@@ -122,9 +124,31 @@ class _Asking:
     caller: _Waiting
     rules: CallbackRules
     callback: str
-    #: What will be dialled if nothing more is said.
-    number: str | None = None
-    endpoint: str | None = None
+    #: The phone itself, when it is what will be dialled.
+    own_phone: str | None = None
+
+    def __post_init__(self) -> None:
+        caller = self.caller
+        #: What will be dialled if nothing more is said.
+        self.asked = AskedNumber(
+            session=caller.session,
+            context=caller.context,
+            desk=caller.desk,
+            words="callback",
+            say=caller.say,
+            language=lambda: caller.language,
+            allowed=self._allowed,
+        )
+
+    @property
+    def number(self) -> str | None:
+        """What will be dialled, as things stand."""
+        return self.asked.number
+
+    @property
+    def endpoint(self) -> str | None:
+        """The registered phone that will be rung, as things stand."""
+        return None if self.asked.entered else self.own_phone
 
     async def run(self) -> None:
         caller, context = self.caller, self.caller.context
@@ -150,7 +174,7 @@ class _Asking:
         try:
             # For the dialplan, should this service be gone before the end.
             await caller.session.set_variable("OV_POSITION", str(position))
-            settled = await self._agreed() and await self._accept()
+            settled = await self.asked.agree() and await self._accept()
             if not settled:
                 declined = True
                 await caller.say("callback-back")
@@ -173,9 +197,9 @@ class _Asking:
         session, desk = self.caller.session, self.caller.desk
         number, endpoint = caller_number(session, desk), endpoint_of(session)
         if endpoint is not None:
-            self.number, self.endpoint = number or endpoint, endpoint
+            self.asked.number, self.own_phone = number or endpoint, endpoint
         elif number is not None:
-            self.number = self._allowed(number)
+            self.asked.number = self._allowed(number)
 
     def _allowed(self, number: str) -> str | None:
         context = self.caller.context
@@ -187,34 +211,6 @@ class _Asking:
             context.calls.note(self.caller.call_id, "number-refused", context.clock(), reason=found.reason)
             return None
         return found
-
-    async def _agreed(self) -> bool:
-        """Read the number back until it is agreed to; False when the caller would rather wait."""
-        for _ in range(_TRIES):
-            if self.number is None and not await self._enter():
-                return False
-            digits = tuple(f"digit-{digit}" for digit in as_said(self.number or "", self.caller.desk.region))
-            key = await self.caller.say("callback-number", *digits, "callback-confirm", wait_s=_WAIT_S)
-            if key in (None, "1"):
-                return True
-            if key == "2":
-                self.number = self.endpoint = None
-            elif key == self.caller.desk.menu.repeat:
-                return False
-        return False
-
-    async def _enter(self) -> bool:
-        """Have a number dialled and checked."""
-        for _ in range(_TRIES):
-            sound = await self.caller.context.sounds.of(self.caller.desk.id, "callback-enter", self.caller.language, {})
-            digits, _ = await self.caller.session.get_data(sound, _DIGIT_MS, 15)
-            if not digits.strip("*#"):
-                return False
-            self.number = self._allowed(digits)
-            if self.number is not None:
-                return True
-            await self.caller.say("callback-number-refused")
-        return False
 
     async def _accept(self) -> bool:
         """Commit, then confirm; False when it could not be taken, which the caller has been told."""
@@ -272,8 +268,3 @@ class _Asking:
         what = {"limit": kept} if isinstance(kept, str) else {"callback": kept.id}
         context.calls.note(caller.call_id, "callback-requested", now, **what)
         return kept
-
-
-def as_said(number: str, region: str) -> str:
-    """A number's digits as people there say their number: without the country code at home."""
-    return number[1:] if region in ("CA", "US") and len(number) == 11 and number.startswith("1") else number

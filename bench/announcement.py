@@ -168,7 +168,9 @@ class _Bench:
         if way.every_s:
             write(self._settings.state / "swap" / "state.ulaw", state)
         else:
-            write(OnAirFiles(self._settings.on_air).path("omnivigil", "fr"), state)
+            files = OnAirFiles(self._settings.on_air)
+            write(files.brief("omnivigil", "fr"), state)
+            write(files.path("omnivigil", "fr"), state)
 
     def _cpu_s(self) -> float:
         """Of Asterisk and of what it started, so far."""

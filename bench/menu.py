@@ -274,7 +274,7 @@ async def _menu_steps(settings: Settings, found: Runtime) -> list[Step]:
     keys = list(KEYS)
     asked = next(conversation)
     while len(steps) <= len(KEYS):
-        if isinstance(asked, desk_menu.Decided):
+        if not isinstance(asked, desk_menu.Ask):
             asked = next(conversation)
             continue
         names = await _joined(sounds, desk.id, asked)

@@ -178,7 +178,9 @@ class _Bench:
         """The state of the services changes: when does each caller hear it?"""
         ear.listen_for(self._change)
         changed = time.monotonic()
-        write(OnAirFiles(self._settings.on_air).path("omnivigil", "fr"), self._change)
+        files = OnAirFiles(self._settings.on_air)
+        write(files.brief("omnivigil", "fr"), self._change)
+        write(files.path("omnivigil", "fr"), self._change)
         await asyncio.to_thread(ear.wait, ear.heard, live, _PATIENCE_S)
         row.delays_s = [at - changed for at in ear.heard.values()]
         row.never = live - len(ear.heard)

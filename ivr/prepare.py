@@ -17,7 +17,7 @@ from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount
 from ivr.asterisk.runtime import Runtime
 from ivr.desk.hours import Calendar, calendars_of
 from ivr.desk.load import BUILT_IN, Desks, load_desks
-from ivr.desk.schema import CALLBACK_KEY, CallbackRules, Desk, Queue
+from ivr.desk.schema import CALLBACK_KEY, FOLLOW_KEY, CallbackRules, Desk, Queue
 from ivr.directory.asterisk_rows import phone_rows
 from ivr.directory.demo import load_demo
 from ivr.directory.directory import Directory
@@ -150,7 +150,7 @@ def _routing(desk: Desk) -> DeskRouting:
 
 def queue_keys(desk: Desk, queue: Queue) -> tuple[str, ...]:
     """The keys that mean something to who waits in a queue of the desk."""
-    return (*((CALLBACK_KEY,) if queue.callback is not None else ()), *desk.menu.languages)
+    return (*((CALLBACK_KEY,) if queue.callback is not None else ()), FOLLOW_KEY, *desk.menu.languages)
 
 
 def _callback_rules(desks: Desks) -> Iterator[CallbackRules]:

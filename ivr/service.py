@@ -156,6 +156,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         calls=calls,
         clock=clock,
         told=lambda call_id, desk, at: context.aside(_note_offer(context, call_id, desk, at), f"offer {call_id}"),
+        may_follow=lambda desk, call_id: context.may_follow(desk, call_id),
     )
     news = News(settings.sounds, watch.queues, watch, offers.listener, sounds.fixed)
     announcer = Announcer(
@@ -180,6 +181,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
         rtp_ports=settings.rtp,
+        about=incidents.about,
     )
     recordings = Recordings(
         Folders.below(settings).recordings,
@@ -201,6 +203,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         spool=spool,
         sounds=sounds,
         announcer=announcer,
+        incidents=incidents,
+        texts=notices.twilio is not None,
         bus=bus,
         clock=clock,
         traces=traces,

@@ -144,7 +144,7 @@ async def incident(incident_id: IncidentId, request: Request) -> Response:
     """One, with all that was said of it and the form for what is new."""
     has: Services = request.app.state.services
     found = await has.incidents.get(incident_id)
-    view = await api.read_incident(incident_id, has)
+    view = await api.read_incident(incident_id, has, Response())
     desk = has.desks[found.desk]
     following: Stage = STAGES[min(STAGES.index(found.stage) + 1, len(STAGES) - 1)]
     return pages.page(

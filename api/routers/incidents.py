@@ -12,10 +12,11 @@ from api.routers.desks import desk_of
 from api.services import Services
 from ivr.announcements.announcement import LONGEST_TEXT
 from ivr.errors import AllBadInput, BadInput
-from ivr.incidents import store
+from ivr.incidents import following, store
 from ivr.incidents.incident import STAGE_NAMES, Affected, Impact, Incident, Stage, draft
 from ivr.incidents.keeping import services_of
 from ivr.incidents.naming import affected, affected_of_csv
+from ivr.tickets.store import count_about
 
 router = APIRouter(tags=["incidents"])
 
@@ -106,6 +107,14 @@ class IncidentView(BaseModel):
     version: int
 
 
+class IncidentDetail(IncidentView):
+    """An incident, and what came of it so far."""
+
+    followers: int = Field(description="Numbers that get a text message at each stage.")
+    tickets: int = Field(description="Tickets that are about it.")
+    open_tickets: int = Field(description="Those of them that are not resolved or closed.")
+
+
 class IncidentQuery(PageQuery):
     """Which incidents."""
 
@@ -172,9 +181,15 @@ async def draft_update(
 
 
 @router.get("/incidents/{incident_id}")
-async def read_incident(incident_id: IncidentId, has: Has) -> IncidentView:
-    """One incident with all its updates."""
-    return _view(has, await has.incidents.get(incident_id))
+async def read_incident(incident_id: IncidentId, has: Has, response: Response) -> IncidentDetail:
+    """One incident with all its updates. The ETag is its version."""
+    found = await has.incidents.get(incident_id)
+    async with has.store.reading() as unit:
+        followers = await following.count(unit, incident_id)
+        tickets, still_open = await count_about(unit, incident_id)
+    response.headers["ETag"] = f'"{found.version}"'
+    view = _view(has, found).model_dump()
+    return IncidentDetail(**view, followers=followers, tickets=tickets, open_tickets=still_open)
 
 
 @router.post("/incidents/{incident_id}/updates", status_code=201)

@@ -86,6 +86,7 @@ class Fields(Given):
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] | None = None
     contact_id: Id | None = Field(default=None, description="Of the account's contact who asks.")
     partner_id: Id | None = Field(default=None, description="Of the partner who has the ticket.")
+    incident_id: Id | None = Field(default=None, description="Of the incident that it is about.")
     details: dict[str, Any] | None = Field(
         default=None, description="What its kind asks for beyond this; GET /v1/kinds describes it."
     )
@@ -156,6 +157,7 @@ class TicketView(BaseModel):
     customer_id: int | None
     contact_id: int | None
     partner_id: int | None
+    incident_id: int | None = Field(description="The incident that it is about.")
     requester_name: str | None
     requester_contact: str | None
     requester_address: str | None
@@ -256,6 +258,7 @@ class TicketQuery(PageQuery):
     level: Annotated[int, Field(ge=1, le=4)] | None = None
     customer_id: Id | None = None
     partner_id: Id | None = None
+    incident_id: Id | None = None
     call_id: Short | None = None
     open: bool = Field(default=False, description="Only those that are not resolved or closed.")
 

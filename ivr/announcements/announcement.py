@@ -34,6 +34,9 @@ class Announcement:
     texts: Mapping[str, str]
     #: The sound's name, below the sounds' folder and without extension, by language.
     sounds: Mapping[str, str]
+    #: What is said to whoever has heard the whole, and the sounds of it, by language; None is the whole once more.
+    brief_texts: Mapping[str, str] | None = None
+    brief_sounds: Mapping[str, str] | None = None
     starts_at: datetime
     expires_at: datetime | None
     created_by: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -12,9 +13,11 @@ import structlog
 from ivr.announcements import announcement as rules
 from ivr.announcements import store as statements
 from ivr.announcements.announcement import Announcement, Source
+from ivr.announcements.hearings import Hearings
 from ivr.announcements.on_air import NORMAL, OnAirFiles
 from ivr.announcements.reminder import reminder
 from ivr.announcements.sounds import AnnouncementSounds
+from ivr.announcements.stream import RATE
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput, OmnivigilError, Unavailable
@@ -43,11 +46,12 @@ class Announcer:
         sounds: Sounds,
         kept: AnnouncementSounds,
         on_air: OnAirFiles,
-        interrupt: Callable[[str], Awaitable[None]],
+        interrupt: Callable[[str, float], Awaitable[None]],
         bus: EventBus,
         clock: Clock,
     ) -> None:
-        """`interrupt` is called with a desk's id before its state changes: those who wait are to hear nothing else."""
+        """`interrupt` is called before a desk's state changes, with its id and how long it takes to say, in seconds:
+        those who wait are to hear nothing else."""
         self._store = store
         self._desks = desks
         self._sounds = sounds
@@ -61,7 +65,9 @@ class Announcer:
         #: By desk, what was put on the air, and by language the sound of it.
         self._told: dict[str, Announcement | None] = {}
         self._playing: dict[tuple[str, str], str] = {}
+        self._brief: dict[tuple[str, str], str] = {}
         self._changing = asyncio.Lock()
+        self.hearings = Hearings(store)
 
     # What is announced -------------------------------------------------------------------------------
 
@@ -77,6 +83,10 @@ class Announcer:
         """The sound that those who wait hear, as Asterisk is told it; None before the first was put on the air."""
         return self._playing.get((desk, language))
 
+    def brief(self, desk: str, language: str) -> str | None:
+        """The same for whoever has heard the whole."""
+        return self._brief.get((desk, language))
+
     async def preview(self, desk: Desk, language: str, text: str) -> Pcm:
         """How a text would sound, before it is on the air. Raises BadInput, VoiceFailed."""
         if language not in desk.languages:
@@ -87,19 +97,43 @@ class Announcer:
     # Changing it -------------------------------------------------------------------------------------
 
     async def announce_text(
-        self, desk: Desk, texts: Mapping[str, str], *, starts_at: datetime | None, expires_at: datetime | None, who: str
+        self,
+        desk: Desk,
+        texts: Mapping[str, str],
+        *,
+        brief: Mapping[str, str] | None = None,
+        starts_at: datetime | None,
+        expires_at: datetime | None,
+        who: str,
     ) -> Announcement:
-        """Have a text said. Returns once it is committed. Raises BadInput, VoiceFailed, StoreUnavailable."""
-        rules.both_languages("texts", texts, desk.languages)
-        said = {language: rules.spoken_text(f"texts.{language}", texts[language]) for language in desk.languages}
+        """Have a text said, and `brief` to whoever has heard it once.
+
+        Returns once it is committed. Raises BadInput, VoiceFailed, StoreUnavailable.
+        """
+        said, names = await self._spoken(desk, "texts", texts)
+        short, short_names = await self._spoken(desk, "brief", brief) if brief is not None else (None, None)
         rules.period(starts_at, expires_at, self._clock())
+        return await self._announce(
+            desk,
+            "text",
+            texts=said,
+            sounds=names,
+            brief_texts=short,
+            brief_sounds=short_names,
+            starts_at=starts_at,
+            expires_at=expires_at,
+            who=who,
+        )
+
+    async def _spoken(self, desk: Desk, field: str, texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """The texts as they are said, and the names of their sounds."""
+        rules.both_languages(field, texts, desk.languages)
+        said = {language: rules.spoken_text(f"{field}.{language}", texts[language]) for language in desk.languages}
         names = {
-            language: await asyncio.to_thread(self._kept.speak, f"texts.{language}", desk.id, language, text)
+            language: await asyncio.to_thread(self._kept.speak, f"{field}.{language}", desk.id, language, text)
             for language, text in said.items()
         }
-        return await self._announce(
-            desk, "text", texts=said, sounds=names, starts_at=starts_at, expires_at=expires_at, who=who
-        )
+        return said, names
 
     async def announce_recordings(
         self,
@@ -128,6 +162,8 @@ class Announcer:
         *,
         texts: Mapping[str, str],
         sounds: Mapping[str, str],
+        brief_texts: Mapping[str, str] | None = None,
+        brief_sounds: Mapping[str, str] | None = None,
         starts_at: datetime | None,
         expires_at: datetime | None,
         who: str,
@@ -140,6 +176,8 @@ class Announcer:
                 "source": source,
                 "texts": dict(texts),
                 "sounds": dict(sounds),
+                "brief_texts": brief_texts,
+                "brief_sounds": brief_sounds,
                 "starts_at": start,
                 "expires_at": end,
                 "created_by": who,
@@ -181,6 +219,7 @@ class Announcer:
         async with self._changing:
             async with self._store.reading() as unit:
                 known = await statements.not_ended(unit)
+            await self.hearings.load(one.id for one in known)
             self._know(known)
             await self._put_on_air()
 
@@ -214,7 +253,7 @@ class Announcer:
                 continue
             try:
                 if desk.id in self._told:
-                    await self._make_room(desk)
+                    await self._make_room(desk, await asyncio.to_thread(self._length_s, desk, one))
                 changed = await asyncio.to_thread(self._tell, desk, one)
             except (OmnivigilError, OSError):
                 # It is in the database: what cannot be told now is told as soon as it can be.
@@ -227,9 +266,9 @@ class Announcer:
             self._told[desk.id] = one
         return well
 
-    async def _make_room(self, desk: Desk) -> None:
+    async def _make_room(self, desk: Desk, length_s: float) -> None:
         try:
-            await self._interrupt(desk.id)
+            await self._interrupt(desk.id, length_s)
         except (OmnivigilError, OSError):
             # They hear it after what they are being told.
             log.exception("waiting callers not interrupted", desk=desk.id)
@@ -241,13 +280,22 @@ class Announcer:
         """Give each language's stream what to say; whether that is something else than before."""
         changed = False
         for language in desk.languages:
-            if one is None or language not in one.sounds:
-                sound = self._sounds.fixed(desk.id, NORMAL, language)
-            else:
-                sound = self._kept.path(one.sounds[language])
-            changed = self._on_air.put(desk.id, language, sound) or changed
+            sound = brief = self._sound(desk, one, language)
+            if one is not None and one.brief_sounds is not None and language in one.brief_sounds:
+                brief = self._kept.path(one.brief_sounds[language])
+            changed = self._on_air.put(desk.id, language, sound, brief) or changed
             self._playing[desk.id, language] = sound
+            self._brief[desk.id, language] = brief
         return changed
+
+    def _sound(self, desk: Desk, one: Announcement | None, language: str) -> str:
+        if one is None or language not in one.sounds:
+            return self._sounds.fixed(desk.id, NORMAL, language)
+        return self._kept.path(one.sounds[language])
+
+    def _length_s(self, desk: Desk, one: Announcement | None) -> float:
+        """How long it takes to say, in the language in which it takes longest. Raises OSError."""
+        return max(Path(f"{self._sound(desk, one, name)}.ulaw").stat().st_size for name in desk.languages) / RATE
 
     def facts(self, desk: str) -> dict[str, Any]:
         """A desk's state as it is told to others."""

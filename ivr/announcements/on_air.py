@@ -29,8 +29,9 @@ def streams_of(settings: Settings, desks: Mapping[str, Desk]) -> Iterator[HeldSt
             name = stream_name(desk.id, language)
             # -I and -S: by its file alone, whatever folder and environment Asterisk has.
             program = (sys.executable, "-I", "-S", str(Path(stream.__file__)))
-            told = str(OnAirFiles(settings.on_air).path(desk.id, language))
-            arguments = (told, str(settings.sounds / "moh"), str(desk.announcement.every_s))
+            files = OnAirFiles(settings.on_air)
+            told, brief = files.path(desk.id, language), files.brief(desk.id, language)
+            arguments = (str(told), str(brief), str(settings.sounds / "moh"), str(desk.announcement.every_s))
             yield HeldStream(name=name, command=(*program, *arguments))
 
 
@@ -44,21 +45,32 @@ class OnAirFiles:
         """G.711 µ-law, without header."""
         return self._folder / f"{stream_name(desk, language)}.ulaw"
 
-    def put(self, desk: str, language: str, sound: str) -> bool:
-        """Have a built sound (absolute, without extension) said from now on; whether it is another than before.
+    def brief(self, desk: str, language: str) -> Path:
+        """The same for what is said once the news has been: in the regular repetition."""
+        return self._folder / f"{stream_name(desk, language)}.brief.ulaw"
 
-        Raises BadInput for the disk, and OSError when the sound cannot be read.
+    def put(self, desk: str, language: str, sound: str, brief: str) -> bool:
+        """Have a built sound (absolute, without extension) said from now on, and then another one every so often.
+
+        Whether the first is another than before. Raises BadInput for the disk, and OSError when a sound cannot be
+        read.
         """
-        content = Path(f"{sound}.ulaw").read_bytes()
-        path = self.path(desk, language)
-        if path.is_file() and path.read_bytes() == content:
-            return False
-        write(path, content)
-        return True
+        # The stream looks for the brief one when the other has changed.
+        _replace(self.brief(desk, language), Path(f"{brief}.ulaw").read_bytes())
+        return _replace(self.path(desk, language), Path(f"{sound}.ulaw").read_bytes())
 
     def begin(self, desks: Mapping[str, Desk], sounds: Sounds) -> None:
         """All is well, where nothing is known yet. Raises as `put`."""
         for desk in desks.values():
             for language in desk.languages:
                 if not self.path(desk.id, language).is_file():
-                    self.put(desk.id, language, sounds.fixed(desk.id, NORMAL, language))
+                    normal = sounds.fixed(desk.id, NORMAL, language)
+                    self.put(desk.id, language, normal, normal)
+
+
+def _replace(path: Path, content: bytes) -> bool:
+    """Write a file unless it says so already; whether it did not."""
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    write(path, content)
+    return True

@@ -83,14 +83,17 @@ class Programme:
         self._every = int(every_s * RATE) // CHUNK * CHUNK
         self._until_said = self._every
         self._state = b""
+        #: What is said of it once that was news.
+        self._brief = b""
         #: How often what is new will still be said again soon.
         self._again = 0
         #: What is to be heard before music again.
         self._next = b""
 
-    def tell(self, state: bytes) -> None:
-        """Say a new state, at once; from then on every so often. Nothing to say is music only."""
-        self._state = state + _SILENCE * (-len(state) % _PACKET)
+    def tell(self, state: bytes, brief: bytes = b"") -> None:
+        """Say a new state, at once; from then on `brief`, or the same, every so often. Nothing to say is music only."""
+        self._state = _whole(state)
+        self._brief = _whole(brief) or self._state
         cut = self._take(int((CUT_S if self._next else FADE_OUT_S) * RATE))
         self._next = faded(cut, 1, 0)
         self._again = _AGAIN
@@ -104,7 +107,8 @@ class Programme:
         return self._take(CHUNK)
 
     def _say(self) -> None:
-        spoken = silence(BEFORE_S) + self._state + silence(AFTER_S) if self._state else b""
+        state = self._state if self._again == _AGAIN else self._brief
+        spoken = silence(BEFORE_S) + state + silence(AFTER_S) if state else b""
         self._next += spoken + faded(self._tune(int(FADE_IN_S * RATE)), 0, 1)
         self._until_said = self._every
         if self._again:
@@ -126,6 +130,11 @@ class Programme:
             self._place = (self._place + len(more)) % len(self._music)
             part += more
         return part
+
+
+def _whole(sound: bytes) -> bytes:
+    """A sound that ends with a packet."""
+    return sound + _SILENCE * (-len(sound) % _PACKET)
 
 
 class Watched:
@@ -164,7 +173,7 @@ def read_music(folder: str) -> bytes:
     return tune
 
 
-def main(state: str, music: str, every_s: str) -> None:
+def main(state: str, brief: str, music: str, every_s: str) -> None:
     """Write the stream to standard output, a pipe, until it is closed."""
     import fcntl
 
@@ -172,10 +181,11 @@ def main(state: str, music: str, every_s: str) -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     programme = Programme(read_music(music), float(every_s))
-    watched = Watched(state)
+    watched, briefly = Watched(state), Watched(brief)
     while True:
         if watched.changed():
-            programme.tell(watched.content or b"")
+            briefly.changed()
+            programme.tell(watched.content or b"", briefly.content or b"")
         os.write(1, programme.chunk())
 
 

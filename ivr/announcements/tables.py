@@ -17,6 +17,9 @@ announcements = Table(
     Column("texts", json_type(), nullable=False),
     #: Names of sounds, by language.
     Column("sounds", json_type(), nullable=False),
+    #: What is said to whoever has heard it before, and the sounds of it; null is the same once more.
+    Column("brief_texts", json_type()),
+    Column("brief_sounds", json_type()),
     Column("starts_at", Moment, nullable=False),
     Column("expires_at", Moment),
     #: Name of the API token, or of the technician.
@@ -28,6 +31,15 @@ announcements = Table(
     #: When its age was last brought to somebody's mind.
     Column("reminded_at", Moment),
     Index("ix_announcements_desk_ended_at", "desk", "ended_at"),
+)
+
+#: Which numbers have heard an announcement to its end.
+announcement_hearings = Table(
+    "announcement_hearings",
+    metadata,
+    Column("announcement_id", ForeignKey("announcements.id", ondelete="CASCADE"), primary_key=True),
+    #: The caller's number as E.164 digits, or the account of a registered phone.
+    Column("caller", String(40), primary_key=True),
 )
 
 technician_pins = Table(

@@ -23,8 +23,17 @@ class Offers:
     """Decides and remembers. A caller who was told « faites le 1 » may do so, whatever the demand is by then."""
 
     def __init__(
-        self, *, watch: QueueWatch, keeper: Keeper, calls: CallLog, clock: Callable[[], datetime], told: Told
+        self,
+        *,
+        watch: QueueWatch,
+        keeper: Keeper,
+        calls: CallLog,
+        clock: Callable[[], datetime],
+        told: Told,
+        may_follow: Callable[[str, str], bool],
     ) -> None:
+        """`may_follow` tells of a desk and a call whether text messages about an incident are offered to it."""
+        self._may_follow = may_follow
         self._watch, self._keeper, self._calls = watch, keeper, calls
         self._clock, self._told = clock, told
         self._offered: dict[str, None] = {}
@@ -47,6 +56,7 @@ class Offers:
             desk=call.desk,
             language=call.language,
             offered=call.id in self._offered,
+            follow=self._may_follow(call.desk, call.id),
             waited_s=(self._clock() - place.arrived_at).total_seconds(),
         )
 

@@ -144,6 +144,7 @@ def _ticket_values(intake: TraceIntake, route: Route) -> dict[str, Any]:
         "intake_key": intake.key,
         "customer_id": ticket_store.existing_customer(requester.customer_id),
         "contact_id": ticket_store.existing_contact(requester.contact_id),
+        "incident_id": intake.incident_id,
         "requester_name": requester.name,
         "requester_phone": requester.phone,
         "requester_email": requester.email,

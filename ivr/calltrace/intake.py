@@ -65,6 +65,8 @@ class TraceIntake:
     packets: Base64Bytes
     #: What the caller was told already, where the dialplan took the report.
     told_reference: str | None = None
+    #: The incident that touches the caller.
+    incident_id: int | None = None
 
     @property
     def verdict(self) -> Verdict:

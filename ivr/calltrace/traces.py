@@ -21,6 +21,7 @@ from ivr.calltrace.rules import RateLimit, call_mos, priority_of, silent
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
 from ivr.directory.directory import Directory
+from ivr.directory.people import Identity
 from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.evidence import sip
@@ -71,10 +72,13 @@ class CallTraces:
         clock: Clock,
         rtp_ports: tuple[int, int],
         wall: Callable[[], float] = time.time,
+        about: Callable[[str, Identity, str | None], int | None] = lambda desk, who, number: None,
     ) -> None:
+        """`about` tells which incident a report by somebody, of a desk's service, is about (OV-27)."""
         self.store, self.ring, self.desk = store, ring, desk
         self._spool, self._directory, self._bus = spool, directory, bus
         self._clock, self._rtp_ports, self._wall = clock, rtp_ports, wall
+        self._about = about
         self._limit = RateLimit(MOST_A_MINUTE, 60)
         self._held: deque[TraceIntake] = deque(maxlen=_MOST_HELD)
         self._proposing = asyncio.Lock()
@@ -156,7 +160,7 @@ class CallTraces:
         identity = self._directory.identify(None, device)
         phone = self._directory.endpoint(device)
         verdict, mos, no_audio = judge(figures), call_mos(figures), silent(figures)
-        partner = identity.partner
+        partner, number = identity.partner, phone.caller_id if phone is not None else None
         near, far = figures.near, figures.far
         return TraceIntake(
             key=f"trace:{linkedid}:{device}",
@@ -171,7 +175,7 @@ class CallTraces:
             other=other,
             direction="out" if direction == "out" else "in" if direction == "in" else None,
             started=started,
-            requester=requester_of(identity, phone.caller_id if phone is not None else None),
+            requester=requester_of(identity, number),
             partner=PartnerNotice(name=partner.name, email=partner.email) if partner is not None else None,
             notice=self._notice(),
             mos=mos,
@@ -187,6 +191,7 @@ class CallTraces:
             codec=codec_name(near.codec),
             packets=evidence.pack(packets),
             told_reference=told,
+            incident_id=self._about(self.desk.id, identity, number),
         )
 
     def _notice(self) -> Notice:

@@ -83,6 +83,9 @@ def _hear(
                 facts = ", ".join(f"{name} {value}" for name, value in step.facts.items() if value)
                 yield HeardLine(kind="decided", text=f"{step.what}: {facts}" if facts else step.what)
                 continue
+            if isinstance(step, menu.Follow):
+                yield HeardLine(kind="decided", text="follow the incident by text message")
+                continue
             for prompt in step.prompts:
                 yield HeardLine(kind="heard", text=render(desk.id, prompt, step.language), language=step.language)
             if presses and (step.wait_s > 0 or presses[0] in anywhere):

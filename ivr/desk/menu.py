@@ -41,7 +41,22 @@ class Decided:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-Step = Ask | Decided
+@dataclass(frozen=True, kw_only=True)
+class Follow:
+    """The caller wants a text message at each stage of the incident (OV-27): whoever speaks asks for the number."""
+
+    language: str
+
+
+Step = Ask | Decided | Follow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Announced:
+    """What is told before a queue: prompts, and whether a text message at its next stages is offered."""
+
+    prompts: tuple[str, ...]
+    follow: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +99,14 @@ _MOST_ASKED = 40
 
 #: Said from what the desk announces, and not from its texts.
 ANNOUNCEMENT = "announcement"
+ANNOUNCEMENT_BRIEF = "announcement-brief"
 NORMAL = "services-operational"
+#: To whoever is among those whom the incident affects, or is known not to be.
+YOURS, OTHERS = "incident-yours", "incident-others"
+_TOLD = (ANNOUNCEMENT, ANNOUNCEMENT_BRIEF, YOURS, OTHERS)
+#: Pressed when a text message is offered before the queue.
+FOLLOW_KEY = "1"
+_FOLLOW_WAIT_S = 2.5
 _RINGING = "ringing-department"
 
 
@@ -94,10 +116,10 @@ def line(
     caller: Caller,
     dialled: str,
     now: Callable[[], datetime],
-    announced: Callable[[], bool] = lambda: False,
+    announced: Callable[[], Announced | None] = lambda: None,
 ) -> Conversation:
     """One call on this desk. `calendars` are per department; `now` is asked when hours matter, and `announced`,
-    whether an announcement is in force, before a queue (OV-10)."""
+    what is announced, before a queue (OV-10)."""
     return _Call(desk, calendars, caller, now, announced).run(dialled)
 
 
@@ -110,7 +132,7 @@ class _Call:
         calendars: Mapping[str, Calendar],
         caller: Caller,
         now: Callable[[], datetime],
-        announced: Callable[[], bool],
+        announced: Callable[[], Announced | None],
     ) -> None:
         self._desk = desk
         self._calendars = calendars
@@ -167,7 +189,7 @@ class _Call:
             if key is not None and key in menu.languages:
                 self._language = self._other(menu.languages[key])
                 yield Decided(what="language", facts={"language": self._language})
-                said = (*(one for one in lead if one == ANNOUNCEMENT), *question, *way_back)
+                said = (*(one for one in lead if one in _TOLD), *question, *way_back)
             elif key == menu.repeat:
                 said = question
             else:
@@ -189,14 +211,21 @@ class _Call:
         at = self._now()
         calendar = self._calendars[name]
         queued = self._desk.departments[name].queue is not None
-        announced = queued and self._announced()
-        if announced:
+        announced = self._announced() if queued else None
+        if announced is not None:
             # The very first thing, even before a welcome, and when the desk is closed too.
-            yield Decided(what="announcement", facts={"department": name})
-            lead = (ANNOUNCEMENT,)
+            yield Decided(what="announcement", facts={"department": name, "prompts": " ".join(announced.prompts)})
+            lead = announced.prompts
+        if announced is not None and announced.follow:
+            key = yield from self._ask("incident-follow", lead=lead, wait_s=_FOLLOW_WAIT_S)
+            lead = ()
+            if self._wants_human(key, name):
+                return (yield from self._operator("asked"))
+            if key == FOLLOW_KEY:
+                yield Follow(language=self._language)
         if calendar.is_open(at):
             prompt = "transfer-human" if to_human else "queue-wait" if queued else _RINGING
-            prompts = (prompt, NORMAL) if queued and not announced else (prompt,)
+            prompts = (prompt, NORMAL) if queued and announced is None else (prompt,)
             return (yield from self._open(name, *prompts, lead=lead, reason=reason))
         opening = calendar.next_opening(at)
         yield Decided(what="closed", facts={"department": name, "opening": opening.isoformat() if opening else ""})

@@ -59,6 +59,8 @@ VARIABLES: Final = {
 
 #: What a waiting caller presses to be called back (OV-9).
 CALLBACK_KEY: Final = "1"
+#: And to get a text message at each stage of an incident (OV-27).
+FOLLOW_KEY: Final = "2"
 
 #: Names that Asterisk's configuration has for something else.
 _TAKEN_IDS = frozenset({"next", "queue", "ring", "message", "done", "general", "globals"})
@@ -388,6 +390,9 @@ class Desk(_Part):
         if CALLBACK_KEY in self.menu.languages and any(queue.callback for queue in self.queues.values()):
             problem = f"{CALLBACK_KEY} asks for a callback in the queue"
             yield Incoherent(f"menu.languages.{CALLBACK_KEY}", problem, "choose another key")
+        if FOLLOW_KEY in self.menu.languages:
+            problem = f"{FOLLOW_KEY} asks for text messages in the queue"
+            yield Incoherent(f"menu.languages.{FOLLOW_KEY}", problem, "choose another key")
         for key in special:
             if key in self.menu.keys:
                 yield Incoherent(f"menu.keys.{key}", "the key has another meaning already", "choose another key")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -36,6 +36,19 @@ _DRAFTS: Mapping[str, Mapping[Stage, str]] = {
         "investigating": "We are looking into a problem that affects {what}. Our technicians are working on it.",
         "confirmed": "An outage affects {what}. Our technicians are working on it; there is no need to report it.",
         "resolved": "The outage that affected {what} is resolved. We keep watching.",
+    },
+}
+#: For who has heard the whole already: fifteen words at most.
+_BRIEF: Mapping[str, Mapping[Stage, str]] = {
+    "fr": {
+        "investigating": "Nous vérifions toujours une difficulté qui touche {what}.",
+        "confirmed": "La panne qui touche {what} se poursuit. Nos techniciens y travaillent.",
+        "resolved": "La panne qui touchait {what} est résolue.",
+    },
+    "en": {
+        "investigating": "We are still looking into a problem that affects {what}.",
+        "confirmed": "The outage that affects {what} goes on. Our technicians are working on it.",
+        "resolved": "The outage that affected {what} is resolved.",
     },
 }
 _ANYTHING = {"fr": "certains services", "en": "some services"}
@@ -131,10 +144,16 @@ class Incident:
 
 def draft(stage: Stage, services: Iterable[Mapping[str, str]], language: str) -> str:
     """What could be said, for whoever is in a hurry; `services` by language, as within a sentence."""
-    known = language if language in _DRAFTS else "fr"
+    return _filled(_DRAFTS, stage, services, language)
+
+
+def _filled(
+    texts: Mapping[str, Mapping[Stage, str]], stage: Stage, services: Iterable[Mapping[str, str]], language: str
+) -> str:
+    known = language if language in texts else "fr"
     *first, last = [names[known] for names in services if known in names] or [_ANYTHING[known]]
     what = _AND[known].join([", ".join(first), last]) if first else last
-    return _DRAFTS[known][stage].format(what=what)
+    return texts[known][stage].format(what=what)
 
 
 def checked_texts(
@@ -181,3 +200,15 @@ def told(incidents: Iterable[Incident], language: str, now: datetime) -> str | N
         if len(longer) <= LONGEST_TEXT:
             said = longer
     return said or None
+
+
+def briefly(
+    incidents: Iterable[Incident], services: Callable[[Incident], Iterable[Mapping[str, str]]], language: str
+) -> str:
+    """What is said to whoever has heard `told` once, in the same order; each incident in a sentence or two."""
+    said = ""
+    for one in sorted(incidents, key=lambda one: (one.stage != "resolved", one.updates[-1].at, one.id), reverse=True):
+        longer = f"{said} {_filled(_BRIEF, one.stage, services(one), language)}".strip()
+        if len(longer) <= LONGEST_TEXT:
+            said = longer
+    return said

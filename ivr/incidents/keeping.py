@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 import structlog
 
@@ -13,9 +14,12 @@ from ivr.announcements.announcement import Announcement
 from ivr.announcements.announcer import Announcer
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
+from ivr.directory.people import Identity
 from ivr.errors import BadInput, Conflict, NotFound, OmnivigilError, Unavailable
 from ivr.events import EventBus
+from ivr.incidents import mailing
 from ivr.incidents import store as statements
+from ivr.incidents.following import Followers
 from ivr.incidents.incident import (
     RESOLVED_ON_AIR,
     Affected,
@@ -23,6 +27,7 @@ from ivr.incidents.incident import (
     Incident,
     Stage,
     Update,
+    briefly,
     checked_texts,
     told,
     updated,
@@ -35,6 +40,7 @@ log = structlog.get_logger()
 _TICK_S = 2.0
 #: How announcements that were made here are signed.
 _SIGNED = "incident "
+_READ_ANEW = "read the incident anew, and say what is still to be said"
 
 
 class IncidentNotFound(NotFound):
@@ -53,6 +59,7 @@ class Incidents:
     ) -> None:
         self._store, self._desks, self._announcer = store, desks, announcer
         self._bus, self._clock = bus, clock
+        self.followers = Followers(store, clock)
         #: By id; None until the database was read.
         self._known: dict[int, Incident] | None = None
         self._changing = asyncio.Lock()
@@ -110,8 +117,7 @@ class Incidents:
         """One more update. Returns as `begin`. Raises IncidentNotFound, IncidentChanged, BadInput, StoreUnavailable."""
         async with self._changing:
             was = await self.get(incident_id)
-            if version not in (None, was.version):
-                raise IncidentChanged(incident=incident_id, version=was.version)
+            _same_version(was, version)
             desk = self._desks[was.desk]
             names = [desk.services[one] for one in was.services if one in desk.services]
             said = checked_texts(texts, desk.languages, stage=stage, services=names)
@@ -119,9 +125,11 @@ class Incidents:
             last = new.updates[-1]
             async with self._store.unit() as unit:
                 if not await statements.change(unit, was.id, was.version, resolved_at=new.resolved_at):
-                    raise IncidentChanged(incident=incident_id)
+                    raise IncidentChanged(incident=incident_id, mend=_READ_ANEW)
                 values = {"stage": last.stage, "texts": dict(last.texts), "at": last.at, "by": last.by}
-                await statements.add_update(unit, was.id, values)
+                added = await statements.add_update(unit, was.id, values)
+                if last.stage != was.stage:
+                    await mailing.begin(unit, was.id, added)
                 stored = await statements.get(unit, was.id)
             assert stored is not None  # noqa: S101 - it was read in this transaction
             await self._changed(stored, "incident.updated")
@@ -131,12 +139,11 @@ class Incidents:
         """Say anew whom it affects. Raises IncidentNotFound, IncidentChanged, StoreUnavailable."""
         async with self._changing:
             was = await self.get(incident_id)
-            if version not in (None, was.version):
-                raise IncidentChanged(incident=incident_id, version=was.version)
+            _same_version(was, version)
             async with self._store.unit() as unit:
                 values = {name: list(ids) for name, ids in vars(affected).items()}
                 if not await statements.change(unit, was.id, was.version, affected=values):
-                    raise IncidentChanged(incident=incident_id)
+                    raise IncidentChanged(incident=incident_id, mend=_READ_ANEW)
             stored = replace(was, affected=affected, version=was.version + 1)
             await self._changed(stored, "incident.updated")
         return stored
@@ -157,6 +164,28 @@ class Incidents:
         mine = [one for one in (self._known or {}).values() if one.desk == desk and one.is_told(now)]
         return sorted(mine, key=lambda one: (one.updates[-1].at, one.id), reverse=True)
 
+    def followable(self, desk: str) -> list[int]:
+        """The ids of those whose next stages a caller may have told by text message."""
+        return [one.id for one in self.told_now(desk) if one.resolved_at is None]
+
+    def about(self, desk: str, identity: Identity, number: str | None) -> int | None:
+        """The incident that a caller's ticket is about: the latest that is not over and touches them."""
+        for one in self.told_now(desk):
+            if one.resolved_at is None and (not one.affected or _is_touched(one, identity, number)):
+                return one.id
+        return None
+
+    def tells(self, desk: str, identity: Identity, number: str | None) -> Literal["yours", "others"] | None:
+        """What a caller is told beside the texts: that they are among those named, or, being known, that they are not.
+
+        None when nobody is named, or nobody knows who calls.
+        """
+        named = [one for one in self.told_now(desk) if one.resolved_at is None and one.affected]
+        if any(_is_touched(one, identity, number) for one in named):
+            return "yours"
+        everybodys = len(named) < len(self.followable(desk))
+        return "others" if named and not everybodys and identity.customer is not None else None
+
     # On the air --------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -168,6 +197,7 @@ class Incidents:
                 for desk in self._desks.values():
                     async with self._changing:
                         await self._tell(desk)
+                await mailing.go_on(self._store, self._desks, self._clock())
             except Unavailable as error:
                 log.warning("incidents: the database is away", error=str(error))
             except OmnivigilError:
@@ -177,6 +207,7 @@ class Incidents:
     async def _load(self) -> None:
         async with self._store.reading() as unit:
             found = await statements.open_or_since(unit, self._clock() - RESOLVED_ON_AIR)
+        await self.followers.load(one.id for one in found)
         self._known = {one.id: one for one in found} | (self._known or {})
 
     async def _changed(self, one: Incident, kind: str) -> None:
@@ -206,13 +237,40 @@ class Incidents:
             by_hand_since = not _ours(current) and current.created_at >= telling[0].updates[-1].at
             if by_hand_since or dict(current.texts) == said:
                 return
+        short = {
+            language: briefly(telling, lambda one: services_of(desk, one.services), language) or said[language]
+            for language in desk.languages
+        }
         await self._announcer.announce_text(
-            desk, said, starts_at=None, expires_at=None, who=f"{_SIGNED}{telling[0].id}"
+            desk, said, brief=short, starts_at=None, expires_at=None, who=f"{_SIGNED}{telling[0].id}"
         )
+
+
+def _same_version(was: Incident, version: int | None) -> None:
+    """Refuse what was written by who had not seen the last change; they are told whose it was."""
+    if version in (None, was.version):
+        return
+    last = was.updates[-1]
+    raise IncidentChanged(
+        incident=was.id,
+        version=was.version,
+        last_update_by=last.by,
+        last_update_at=last.at.isoformat(timespec="seconds"),
+        mend=_READ_ANEW,
+    )
 
 
 def _ours(announcement: Announcement) -> bool:
     return announcement.created_by.startswith(_SIGNED)
+
+
+def _is_touched(one: Incident, identity: Identity, number: str | None) -> bool:
+    customer = identity.customer
+    return one.affected.touches(
+        partner=customer.partner_id if customer is not None else None,
+        customer=customer.id if customer is not None else None,
+        number=number,
+    )
 
 
 def services_of(desk: Desk, services: Iterable[str]) -> list[Mapping[str, str]]:

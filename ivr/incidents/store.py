@@ -22,9 +22,11 @@ async def add(unit: Unit, values: Mapping[str, Any], first: Mapping[str, Any]) -
     return added
 
 
-async def add_update(unit: Unit, incident_id: int, values: Mapping[str, Any]) -> None:
-    """Write one more update."""
-    await unit.execute(unit.insert(incident_updates).values({**values, "incident_id": incident_id}))
+async def add_update(unit: Unit, incident_id: int, values: Mapping[str, Any]) -> int:
+    """Write one more update; its id."""
+    written = unit.insert(incident_updates).values({**values, "incident_id": incident_id})
+    added: int = (await unit.execute(written.returning(incident_updates.c.id))).scalar_one()
+    return added
 
 
 async def change(unit: Unit, incident_id: int, version: int, **values: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint
 
 from ivr.store.metadata import Moment, json_type, metadata
 
@@ -37,4 +37,32 @@ incident_updates = Table(
     Column("at", Moment, nullable=False),
     #: Name of the API token.
     Column("by", String(200), nullable=False),
+)
+
+#: Who gets a text message at each stage of an incident, once for each number.
+incident_followers = Table(
+    "incident_followers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("incident_id", ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
+    #: E.164 digits without the plus sign.
+    Column("number", String(15), nullable=False),
+    Column("language", String(5), nullable=False),
+    Column("call_id", String(40)),
+    #: The number or the phone that asked for it.
+    Column("asked_by", String(40)),
+    Column("at", Moment, nullable=False),
+    UniqueConstraint("incident_id", "number", name="uq_incident_followers_incident_id_number"),
+    sqlite_autoincrement=True,
+)
+
+#: How far the followers have been written to about an update.
+incident_mailings = Table(
+    "incident_mailings",
+    metadata,
+    Column("update_id", ForeignKey("incident_updates.id", ondelete="CASCADE"), primary_key=True),
+    #: The last follower whose message is in the outbox, and the last one who is to get one.
+    Column("after_id", Integer, nullable=False),
+    Column("until_id", Integer, nullable=False),
+    Column("done_at", Moment),
 )

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import structlog
 
+from ivr.announcements import hearings
 from ivr.clock import Clock
 from ivr.desk.schema import Desk, Keeping
 from ivr.errors import Unavailable
+from ivr.incidents.incident import CLOSES_AFTER
 from ivr.keeping import store
 from ivr.store.engine import Store
 
@@ -56,6 +58,8 @@ class Eraser:
             erased["traces"] = await store.traces(unit, now - timedelta(days=main.traces_days))
             erased["notices"] = await store.notices(unit, now - timedelta(days=main.notices_days))
             erased["listenings"] = await store.listened(unit, now - timedelta(days=main.listenings_days))
+            erased["hearings"] = await hearings.erase(unit, now)
+            erased["followers"] = await store.followers(unit, now - CLOSES_AFTER)
             erased["audit"] = await store.audited(unit, now - timedelta(days=main.listenings_days))
         erased["stray recordings"] = await self._strays(timedelta(days=main.messages_days))
         erased["mails"] = await self._erase_mails(now - timedelta(days=main.mails_days))

@@ -15,6 +15,7 @@ from ivr.accounts.tables import audit
 from ivr.callbacks.tables import callbacks
 from ivr.calls.tables import call_events, call_legs, calls
 from ivr.calltrace.tables import call_trace_evidence, call_traces
+from ivr.incidents.tables import incident_followers, incidents
 from ivr.listenings.tables import listenings
 from ivr.mail.tables import mails
 from ivr.notify.tables import outbox
@@ -99,6 +100,13 @@ async def listened(unit: Unit, before: datetime) -> int:
 async def audited(unit: Unit, before: datetime) -> int:
     """Erase what was done with the console's accounts. How many."""
     return _count(await unit.execute(delete(audit).where(audit.c.at < before)))
+
+
+async def followers(unit: Unit, before: datetime) -> int:
+    """Erase who followed incidents that were resolved before then, and so are closed. How many."""
+    over = select(incidents.c.id).where(incidents.c.resolved_at < before)
+    done = await unit.execute(delete(incident_followers).where(incident_followers.c.incident_id.in_(over)))
+    return _count(done)
 
 
 def _count(done: Any) -> int:

@@ -35,8 +35,11 @@ log = structlog.get_logger()
 FILES = WAITING
 #: Whoever has waited no longer than this, in seconds, is told all at once; later each announcement is short.
 _NEW_S = 20.0
-#: So long after a change of the services' state, in seconds, that is all that is heard by whoever waited already.
+#: So long after a change of the services' state, in seconds, that is all that is heard by whoever waited already; more
+#: when it takes longer to say.
 QUIET_S = 10.0
+#: What may be heard before it, in seconds: what Asterisk has read already.
+_BEFORE_IT_S = 2.0
 #: What is told then: 20 ms of nothing, for app_queue looks for some file.
 _NOTHING = b"\xff" * 160
 #: Seconds between two looks; a place that changed meanwhile is told with the next announcement anyway.
@@ -56,6 +59,8 @@ class Listener:
     language: str
     offered: bool
     waited_s: float
+    #: Whether a text message at the incident's next stages is offered.
+    follow: bool = False
 
 
 #: For each of FILES the desk and the sounds that make it; no sounds are silence.
@@ -82,6 +87,7 @@ class News:
         self._numbers = itertools.count(1)
         #: Desks whose state has just changed, and until when (the loop's time) their callers hear nothing else.
         self._quiet: dict[str, float] = {}
+        self._quiet_s: dict[str, float] = {}
         self._writing = asyncio.Lock()
 
     def clear(self) -> None:
@@ -107,12 +113,15 @@ class News:
                     log.exception("waiting callers are told what they were told before")
             await asyncio.sleep(_EVERY_S)
 
-    async def interrupt(self, desk: str) -> None:
-        """The state of a desk's services is about to be told: end what its callers are being told, and wait with more.
+    async def interrupt(self, desk: str, length_s: float) -> None:
+        """The state of a desk's services is about to be told, in so many seconds: end what its callers are being told,
+        and wait with more.
 
         Asterisk reads a file as it plays it, half a second ahead: one that is cut off ends there. Raises OSError.
         """
-        self._quiet[desk] = asyncio.get_running_loop().time() + QUIET_S
+        quiet_s = max(QUIET_S, length_s + _BEFORE_IT_S)
+        self._quiet[desk] = asyncio.get_running_loop().time() + quiet_s
+        self._quiet_s[desk] = quiet_s
         async with self._writing:
             old = [self._made.pop(files) for files in tuple(self._made) if files[0] == desk]
             await self._refresh(anew=desk)
@@ -139,6 +148,8 @@ class News:
             return tuple((listener.desk,) for _ in FILES)
         place = wait_prompts(position, self._watch.wait_s(queue, position), listener.language)
         offer = ("callback-offer",) if listener.offered else ()
+        if listener.follow:
+            offer = (*offer, "incident-follow-waiting")
         told = ((*place, *offer) if listener.waited_s <= _NEW_S else place, offer or place)
         return tuple(
             (listener.desk, *(self._sound_of(listener.desk, prompt, listener.language) for prompt in prompts))
@@ -148,7 +159,7 @@ class News:
     def _is_quiet(self, listener: Listener) -> bool:
         """Who came after the change was told of it before they joined, and is told their place."""
         left_s = self._quiet.get(listener.desk, 0.0) - asyncio.get_running_loop().time()
-        return left_s > 0 and listener.waited_s >= QUIET_S - left_s
+        return left_s > 0 and listener.waited_s >= self._quiet_s[listener.desk] - left_s
 
     def _write(self, changed: dict[str, _Files], gone: list[str]) -> None:
         for name, both in changed.items():

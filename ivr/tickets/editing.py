@@ -202,6 +202,10 @@ async def _check_people(unit: Unit, customer: Any, given: Mapping[str, Any]) -> 
     if partner_id is not None and await store.partner(unit, partner_id) is None:
         mend = "give the id of a partner of the directory, or null"
         raise BadInput(field="partner_id", problem="there is no such partner", mend=mend)
+    incident_id = given.get("incident_id")
+    if incident_id is not None and not await store.is_incident(unit, incident_id):
+        mend = "give the id of an incident, or null"
+        raise BadInput(field="incident_id", problem="there is no such incident", mend=mend)
 
 
 async def _check_right(unit: Unit, ticket: Ticket, policy: Ticketing) -> None:

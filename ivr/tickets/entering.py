@@ -91,6 +91,7 @@ def _values(intake: Intake) -> dict[str, Any]:
         # A request may have waited on disk while its customer was removed.
         "customer_id": store.existing_customer(requester.customer_id),
         "contact_id": store.existing_contact(requester.contact_id),
+        "incident_id": intake.incident_id,
         "requester_name": requester.name,
         "requester_phone": requester.phone,
         "requester_email": requester.email,

@@ -93,6 +93,8 @@ class Intake:
     message: VoiceMessage | None = None
     notice: Notice | None = None
     promise: Promise = NO_PROMISE
+    #: The incident that touches the caller.
+    incident_id: int | None = None
 
     @cached_property
     def reference(self) -> str:

@@ -74,6 +74,7 @@ async def leave_message(
     message: VoiceMessage,
     notice: Notice,
     promise: Promise = NO_PROMISE,
+    incident_id: int | None = None,
     bus: EventBus | None = None,
 ) -> Receipt:
     """A caller left a voice message: a ticket, the message and the department's e-mail (OV-7, OV-8).
@@ -94,6 +95,7 @@ async def leave_message(
         message=message,
         notice=notice,
         promise=promise,
+        incident_id=incident_id,
     )
     return await take_in(store, spool, intake, bus=bus)
 
@@ -109,6 +111,7 @@ async def open_for_call(
     call_id: str,
     identity: Identity,
     number: str | None,
+    incident_id: int | None = None,
     bus: EventBus | None = None,
 ) -> Receipt:
     """A call goes to a department: it has a ticket from then on (OV-11). Once per call."""
@@ -120,5 +123,6 @@ async def open_for_call(
         language=language,
         call_id=call_id,
         requester=requester_of(identity, number),
+        incident_id=incident_id,
     )
     return await take_in(store, spool, intake, bus=bus)

@@ -7,11 +7,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ClauseElement, Select, String, bindparam, insert, select, update
+from sqlalchemy import BindParameter, ClauseElement, Select, String, bindparam, func, insert, select, update
 
 from ivr.calls.tables import calls
 from ivr.directory.people import Contact, Partner
 from ivr.directory.tables import contacts, customers, partners
+from ivr.incidents.tables import incidents
 from ivr.store.engine import Unit, insert_into
 from ivr.tickets import tables as t
 from ivr.tickets.ticket import OPEN, Ticket
@@ -119,6 +120,19 @@ async def partner(unit: Unit, partner_id: int) -> Partner | None:
     """A partner."""
     row = (await unit.execute(select(partners).where(partners.c.id == partner_id))).mappings().one_or_none()
     return Partner(**row) if row is not None else None
+
+
+async def is_incident(unit: Unit, incident_id: int) -> bool:
+    """Whether there is such an incident."""
+    return (await unit.execute(select(incidents.c.id).where(incidents.c.id == incident_id))).first() is not None
+
+
+async def count_about(unit: Unit, incident_id: int) -> tuple[int, int]:
+    """How many tickets are about an incident, and how many of them are open."""
+    is_open = func.count().filter(t.tickets.c.status.in_(OPEN)).label("still_open")
+    query = select(func.count().label("total"), is_open).where(t.tickets.c.incident_id == incident_id)
+    row = (await unit.execute(query)).one()
+    return row.total, row.still_open
 
 
 async def contacts_of(unit: Unit, customer: Any) -> list[Contact]:

@@ -31,6 +31,8 @@ tickets = Table(
     Column("contact_id", ForeignKey("contacts.id", ondelete="SET NULL")),
     #: The partner who has it, when one has. Not tied to the directory: who had it is history.
     Column("partner_id", Integer),
+    #: The incident that it is about; incidents are never deleted.
+    Column("incident_id", Integer, index=True),
     Column("requester_name", String(200)),
     Column("requester_contact", String(200)),
     Column("requester_address", String(500)),

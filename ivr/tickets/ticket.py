@@ -45,6 +45,8 @@ class Ticket:
     contact_id: int | None
     #: The partner who has it, when one has (OV-16, OV-17).
     partner_id: int | None = None
+    #: The incident that it is about, when its requester is touched by one (OV-27).
+    incident_id: int | None = None
     requester_name: str | None
     requester_contact: str | None
     requester_address: str | None

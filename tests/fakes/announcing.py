@@ -38,7 +38,7 @@ def humming(folder: Path, desks: Desks) -> Sounds:
     return sounds
 
 
-async def nobody_waits(desk: str) -> None:
+async def nobody_waits(desk: str, length_s: float) -> None:
     """There is nobody to interrupt."""
 
 

@@ -77,6 +77,15 @@ class TestProgramme:
         assert all(11 <= gap <= 13.5 for gap in gaps[2:])
         assert MUSIC[:1600] in sound
 
+    def test_once_it_was_news_it_is_said_briefly(self) -> None:
+        """OV-27: in full once, to those who wait; the regular repetition is for who has heard it."""
+        programme = Programme(MUSIC, 10)
+        programme.tell(FIRST, SECOND)
+        sound = heard(programme, 40)
+        assert sound.count(FIRST) == 1
+        assert 4 <= sound.count(SECOND) <= 6
+        assert sound.index(FIRST) < sound.index(SECOND)
+
     def test_news_cut_off_what_is_being_said(self) -> None:
         programme = Programme(MUSIC, 30)
         programme.tell(FIRST)
@@ -133,7 +142,7 @@ class TestProgram:
         (tmp_path / "moh" / ".tune.crc32").write_bytes(b"{}")
         (tmp_path / "state").write_bytes(FIRST)
         script = [sys.executable, "-I", "-S", str(Path(stream.__file__))]
-        return [*script, str(tmp_path / "state"), str(tmp_path / "moh"), "30"]
+        return [*script, str(tmp_path / "state"), str(tmp_path / "brief"), str(tmp_path / "moh"), "30"]
 
     def test_it_runs_by_its_file_alone_and_tells_news(self, command: list[str], tmp_path: Path) -> None:
         """As Asterisk starts it: another folder, no environment."""

@@ -67,7 +67,7 @@ def dial(desks: Desks, calendars: Mapping[str, Mapping[str, Calendar]]) -> Dial:
         *,
         number: str = "18446664844",
         caller: menu.Caller = STRANGER,
-        announced: bool = False,
+        announced: menu.Announced | None = None,
     ) -> Call:
         desk = desks.by_number(number)
         assert desk is not None
@@ -87,6 +87,9 @@ def dial(desks: Desks, calendars: Mapping[str, Mapping[str, Calendar]]) -> Dial:
             answer = None
             if isinstance(step, menu.Decided):
                 decided.append(step)
+                continue
+            if isinstance(step, menu.Follow):
+                decided.append(menu.Decided(what="follow", facts={"language": step.language}))
                 continue
             asks.append(step)
             pressed = left.pop(0) if left else ","

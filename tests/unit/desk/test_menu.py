@@ -91,40 +91,71 @@ class TestServiceCode:
         assert (call.to.kind, call.to.urgent, call.to.language) == ("message", True, "en")
 
 
+#: What staff announce by hand.
+TOLD = menu.Announced(prompts=(menu.ANNOUNCEMENT,))
+#: An incident that touches the caller.
+INCIDENT = menu.Announced(prompts=(menu.ANNOUNCEMENT, menu.YOURS), follow=True)
+
+
 class TestStateOfServices:
     def test_ov10_all_is_well_is_heard_on_entry_to_the_queue(self, dial: Any) -> None:
         assert dial(OPEN, "2").said[-1] == ["queue-wait", "services-operational"]
         assert dial(OPEN, "0").said[-1] == ["transfer-human", "services-operational"]
 
     def test_ov10_an_announcement_is_the_first_thing_on_option_2(self, dial: Any) -> None:
-        call = dial(OPEN, "2", announced=True)
+        call = dial(OPEN, "2", announced=TOLD)
         assert call.said == [["welcome", "language-offer", "menu"], ["announcement", "queue-wait"]]
         assert call.decided[-1].what == "announcement"
 
     def test_ov10_and_on_611_even_before_the_welcome(self, dial: Any) -> None:
         caller = menu.Caller(number=None, language="en", registered_phone="6001", known=True)
-        call = dial(OPEN, number="611", caller=caller, announced=True)
+        call = dial(OPEN, number="611", caller=caller, announced=TOLD)
         assert call.said == [["announcement", "queue-wait"]]
         assert call.languages == ["en"]
 
     def test_ov10_and_when_the_desk_is_closed_but_only_once(self, dial: Any) -> None:
-        call = dial(NIGHT, "271", announced=True)
+        call = dial(NIGHT, "271", announced=TOLD)
         assert call.said[1:] == [["announcement", "closed-emergency"], ["invalid", "closed-emergency"]]
         assert call.to.urgent
 
     def test_ov10_a_change_of_language_says_it_again_in_that_language(self, dial: Any) -> None:
-        call = dial(OPEN, "29", announced=True)
+        call = dial(OPEN, "29", announced=TOLD)
         assert (call.said[-1], call.languages[-1]) == (["announcement", "queue-wait"], "en")
 
     def test_ov10_a_key_goes_past_it(self, dial: Any) -> None:
-        assert dial(OPEN, "25", announced=True).to.queue == "support"
-        assert dial(NIGHT, "22", announced=True).to.urgent is False
+        assert dial(OPEN, "25", announced=TOLD).to.queue == "support"
+        assert dial(NIGHT, "22", announced=TOLD).to.urgent is False
 
     def test_ov10_departments_without_queue_do_not_tell_it(self, dial: Any) -> None:
-        assert dial(OPEN, "1", announced=True).said[-1] == ["ringing-department"]
+        assert dial(OPEN, "1", announced=TOLD).said[-1] == ["ringing-department"]
 
     def test_hl1_another_desk_tells_its_own(self, dial: Any) -> None:
-        assert dial(OPEN, "2", number="33972596990", announced=True).said[-1] == ["announcement", "queue-wait"]
+        assert dial(OPEN, "2", number="33972596990", announced=TOLD).said[-1] == ["announcement", "queue-wait"]
+
+    def test_ov27_text_messages_are_offered_after_it_and_the_caller_goes_on(self, dial: Any) -> None:
+        call = dial(OPEN, "2", announced=INCIDENT)
+        assert call.said[1:] == [["announcement", "incident-yours", "incident-follow"], ["queue-wait"]]
+        assert call.to.queue == "support"
+        asked = dial(OPEN, "21", announced=INCIDENT)
+        assert [one.what for one in asked.decided][-2:] == ["announcement", "follow"]
+        assert asked.said[-1] == ["queue-wait"]
+        assert asked.to.queue == "support"
+
+    def test_ov27_in_the_language_that_was_chosen_meanwhile(self, dial: Any) -> None:
+        call = dial(OPEN, "291", announced=INCIDENT)
+        assert call.said[2] == ["announcement", "incident-yours", "incident-follow"]
+        assert call.decided[-1].facts == {"language": "en"}
+
+    def test_ov27_a_human_is_never_far(self, dial: Any) -> None:
+        assert dial(OPEN, "20", announced=INCIDENT).to.queue == "support"
+
+    def test_ov27_at_night_too(self, dial: Any) -> None:
+        call = dial(NIGHT, "212", announced=INCIDENT)
+        assert (call.to.kind, call.to.urgent) == ("message", False)
+
+    def test_ov27_who_has_heard_it_is_told_briefly(self, dial: Any) -> None:
+        brief = menu.Announced(prompts=(menu.ANNOUNCEMENT_BRIEF, menu.OTHERS))
+        assert dial(OPEN, "2", announced=brief).said[-1] == ["announcement-brief", "incident-others", "queue-wait"]
 
 
 class TestLanguage:

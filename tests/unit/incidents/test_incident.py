@@ -19,6 +19,7 @@ from ivr.incidents.incident import (
     LanguageMissing,
     Stage,
     Update,
+    briefly,
     checked_texts,
     draft,
     told,
@@ -199,3 +200,19 @@ def test_what_is_resolved_may_return_for_a_week_and_not_later() -> None:
     assert updated(one, update("confirmed", "Encore.", closed - 1)).stage == "confirmed"
     with pytest.raises(BadInput, match="open a new incident"):
         updated(one, update("confirmed", "Encore.", closed))
+
+
+class TestBriefly:
+    def test_each_in_a_sentence_or_two_the_latest_first(self) -> None:
+        first = incident(update("investigating", "a"), number=1)
+        second = incident(update("confirmed", "b", 5), number=2)
+        names = {1: [PHONES], 2: [MAIL, CLOUD]}
+        said = briefly([first, second], lambda one: names[one.id], "fr")
+        assert said == (
+            "La panne qui touche la messagerie et le cloud se poursuit. Nos techniciens y travaillent. "
+            "Nous vérifions toujours une difficulté qui touche la téléphonie."
+        )
+
+    def test_no_more_than_can_be_listened_to(self) -> None:
+        many = [incident(update("confirmed", "a", n), number=n) for n in range(40)]
+        assert len(briefly(many, lambda one: [PHONES], "en")) <= LONGEST_TEXT

@@ -23,7 +23,15 @@ COMMON = read_common()
 OF_A_DESK = {name for name in REQUIRED + REQUIRED_FOR_EMERGENCIES if name.startswith("closed-")} | {"welcome", "menu"}
 
 #: A number is said after these.
-BEFORE_DIGITS = ("ticket-number", "trace-reference", "callback-number", "callback-brief", "page-number")
+BEFORE_DIGITS = (
+    "follow-number",
+    "ticket-number",
+    "trace-reference",
+    "callback-number",
+    "callback-brief",
+    "page-number",
+    "follow-number",
+)
 
 
 def shipped(language: str) -> Iterator[tuple[str, str]]:

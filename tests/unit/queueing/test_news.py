@@ -22,6 +22,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self.waited_s = {"first": 60.0, "second": 60.0}
+        self.follow = False
 
     def places(self, queue: str) -> list[Place]:
         return [Place(uniqueid=queue, channel=f"PJSIP/trunk-{queue}", arrived_at=ARRIVED, callback=None)]
@@ -30,7 +31,9 @@ class Waiting:
         return 60.0 * position
 
     def listener(self, queue: str, place: Place) -> Listener:
-        return Listener(call_id=queue, desk=queue, language="fr", offered=True, waited_s=self.waited_s[queue])
+        return Listener(
+            call_id=queue, desk=queue, language="fr", offered=True, waited_s=self.waited_s[queue], follow=self.follow
+        )
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ async def test_a_change_ends_what_is_being_told_and_nothing_more_is_for_a_while(
     """Other desks' callers are not concerned."""
     await news.refresh()
     heard = {caller: (tmp_path / f"fr_ov_{caller}" / f"{FILES[0]}.ulaw").open("rb") for caller in ("first", "second")}
-    await news.interrupt("first")
+    await news.interrupt("first", 1)
     assert heard["first"].read() == b""
     assert heard["second"].read() == PLACE
     assert set(told(tmp_path, "first")) == {0xFF}
@@ -84,7 +87,7 @@ async def test_who_comes_after_a_change_is_told_their_place(tmp_path: Path, news
     """They heard of the change before they joined. Theirs is a new file, and not the one that was cut off."""
     await news.refresh()
     waiting.waited_s["first"] = -1.0
-    await news.interrupt("first")
+    await news.interrupt("first", 1)
     assert told(tmp_path, "first").startswith(PLACE)
     waiting.waited_s["first"] = 60.0
     await news.refresh()
@@ -96,6 +99,24 @@ async def test_places_are_told_again_after_the_change(
 ) -> None:
     monkeypatch.setattr("ivr.queueing.news.QUIET_S", 0.0)
     await news.refresh()
-    await news.interrupt("first")
+    await news.interrupt("first", -2)
     await news.refresh()
     assert told(tmp_path, "first") == PLACE
+
+
+async def test_what_takes_long_to_say_is_not_cut_short(
+    tmp_path: Path, news: News, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else is told for as long as the news lasts."""
+    monkeypatch.setattr("ivr.queueing.news.QUIET_S", 0.0)
+    await news.refresh()
+    await news.interrupt("first", 30)
+    await news.refresh()
+    assert set(told(tmp_path, "first")) == {0xFF}
+
+
+async def test_text_messages_are_offered_after_the_callback(tmp_path: Path, news: News, waiting: Waiting) -> None:
+    """OV-27: an incident has just begun."""
+    waiting.follow = True
+    await news.refresh()
+    assert told(tmp_path, "first", FILES[1]) == b"callback-offerincident-follow-waiting"

@@ -1,0 +1,223 @@
+"""Text messages at each stage of an incident (OV-27): who asked gets one, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import func, insert, select, update
+
+from ivr.errors import Unavailable
+from ivr.incidents import mailing
+from ivr.incidents.following import MOST_ASKED, Followers
+from ivr.incidents.incident import CLOSES_AFTER
+from ivr.incidents.tables import incident_followers
+from ivr.keeping import store as keeping
+from ivr.notify.outbox import put_sms
+from ivr.notify.tables import opt_outs, outbox
+from ivr.store.engine import Store, Unit
+from tests.integration.api.conftest import NOW, Line
+from tests.integration.api.test_incidents import FIRST, NEXT, OVER, opened, updated
+
+NUMBER = "14185550123"
+
+
+@pytest.fixture(autouse=True)
+async def loaded(line: Line) -> None:
+    await line.services.announcer.load()
+
+
+@pytest.fixture
+def followers(line: Line) -> Followers:
+    return line.services.incidents.followers
+
+
+async def follow(followers: Followers, incident: int, number: str = NUMBER, **more: Any) -> str:
+    given = {"language": "fr", "call_id": "call-1", "asked_by": NUMBER} | more
+    return await followers.follow([incident], number=number, **given)
+
+
+async def go_on(line: Line) -> int:
+    return await mailing.go_on(line.services.store, line.services.desks, line.now)
+
+
+async def texts(store: Store) -> list[tuple[str, str, str]]:
+    async with store.reading() as unit:
+        query = select(outbox.c.recipient, outbox.c.language, outbox.c.body).where(outbox.c.kind == "sms")
+        return [tuple(row) for row in await unit.execute(query.order_by(outbox.c.id))]
+
+
+class TestFollowing:
+    async def test_pressing_twice_makes_one(self, client: httpx.AsyncClient, line: Line, followers: Followers) -> None:
+        one = await opened(client)
+        assert await follow(followers, one["id"]) == "followed"
+        assert await follow(followers, one["id"]) == "already"
+        assert followers.of_call("call-1") == one["id"]
+        assert (await client.get(f"/v1/incidents/{one['id']}")).json()["followers"] == 1
+
+    async def test_who_wants_no_texts_gets_none(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers
+    ) -> None:
+        one = await opened(client)
+        async with line.services.store.unit() as unit:
+            await unit.execute(insert(opt_outs).values(number=NUMBER, at=NOW))
+        assert await follow(followers, one["id"]) == "refused"
+        assert (await client.get(f"/v1/incidents/{one['id']}")).json()["followers"] == 0
+
+    async def test_one_caller_cannot_have_the_whole_town_written_to(
+        self, client: httpx.AsyncClient, followers: Followers
+    ) -> None:
+        one = await opened(client)
+        for n in range(MOST_ASKED):
+            assert await follow(followers, one["id"], f"1418555020{n}", call_id=f"call-{n}") == "followed"
+        assert await follow(followers, one["id"], "14185550299", call_id="call-9") == "limit"
+        assert await follow(followers, one["id"], "14185550299", asked_by="15145550100") == "followed"
+
+    async def test_many_at_once_are_each_one(self, client: httpx.AsyncClient, line: Line, followers: Followers) -> None:
+        one = await opened(client)
+        answers = await asyncio.gather(*(follow(followers, one["id"]) for _ in range(8)))
+        assert Counter(answers) == {"followed": 1, "already": 7}
+
+    async def test_the_next_service_knows_who_follows(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers
+    ) -> None:
+        one = await opened(client)
+        await follow(followers, one["id"])
+        fresh = Followers(line.services.store, lambda: NOW)
+        assert not fresh.follows([one["id"]], NUMBER)
+        await fresh.load([one["id"]])
+        assert fresh.follows([one["id"]], NUMBER)
+        assert not fresh.follows([one["id"]], "14185550999")
+
+    async def test_the_tickets_of_their_calls_are_about_it(
+        self, client: httpx.AsyncClient, followers: Followers
+    ) -> None:
+        one = await opened(client)
+        ticket = (await client.post("/v1/tickets", json={"call_id": "call-1", "account_number": "1001"})).json()
+        await follow(followers, one["id"])
+        found = (await client.get(f"/v1/tickets/{ticket['number']}")).json()
+        assert (found["incident_id"], found["version"]) == (one["id"], 2)
+        assert found["history"][-1]["changes"] == {"incident_id": one["id"]}
+        listed = (await client.get("/v1/tickets", params={"incident_id": one["id"]})).json()["items"]
+        assert [each["number"] for each in listed] == [ticket["number"]]
+        counted = (await client.get(f"/v1/incidents/{one['id']}")).json()
+        assert (counted["tickets"], counted["open_tickets"]) == (1, 1)
+
+    async def test_staff_may_hang_a_ticket_on_it_too(self, client: httpx.AsyncClient) -> None:
+        one = await opened(client)
+        ticket = (await client.post("/v1/tickets", json={"incident_id": one["id"]})).json()
+        assert ticket["incident_id"] == one["id"]
+        refused = await client.patch(f"/v1/tickets/{ticket['number']}", json={"incident_id": 4711})
+        assert (refused.status_code, refused.json()["field"]) == (422, "incident_id")
+
+
+class TestMailing:
+    async def test_one_text_at_each_stage_in_their_language(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers
+    ) -> None:
+        one = await opened(client)
+        await follow(followers, one["id"])
+        await follow(followers, one["id"], "15145550107", language="en", asked_by=None)
+        assert await go_on(line) == 0
+        await updated(client, one["id"], "confirmed", NEXT)
+        assert await go_on(line) == 2
+        assert await go_on(line) == 0
+        assert await texts(line.services.store) == [
+            (NUMBER, "fr", f"OMNIVIGIL : {NEXT['fr']} Répondez ARRET pour ne plus recevoir de textos."),
+            ("15145550107", "en", f"OMNIVIGIL: {NEXT['en']} Reply STOP to opt out."),
+        ]
+        # The same stage in other words is not a stage.
+        await updated(client, one["id"], "confirmed", FIRST)
+        assert await go_on(line) == 0
+        await updated(client, one["id"], "resolved", OVER)
+        assert await go_on(line) == 2
+        assert len(await texts(line.services.store)) == 4
+
+    async def test_who_comes_after_an_update_is_not_told_of_it_again(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers
+    ) -> None:
+        one = await opened(client)
+        await follow(followers, one["id"])
+        await updated(client, one["id"], "confirmed", NEXT)
+        await follow(followers, one["id"], "15145550107", asked_by=None)
+        assert await go_on(line) == 1
+        assert await go_on(line) == 0
+
+    async def test_five_thousand_are_each_written_to_once_though_it_breaks_off(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The provider takes what there is between two looks; every ninth look the service dies in the midst."""
+        store = line.services.store
+        one = await opened(client)
+        numbers = [f"1418{n:07d}" for n in range(2_000_000, 2_005_000)]
+        async with store.unit() as unit:
+            rows = [{"incident_id": one["id"], "number": each, "language": "fr", "at": NOW} for each in numbers]
+            await unit.execute(insert(incident_followers), rows)
+        await updated(client, one["id"], "confirmed", NEXT)
+        monkeypatch.setattr(mailing, "AT_A_TIME", 500)
+        put = 0
+
+        async def dying(unit: Unit, *args: Any, **more: Any) -> None:
+            nonlocal put
+            put += 1
+            if put % 1201 == 0:
+                raise Unavailable(problem="killed")
+            await put_sms(unit, *args, **more)
+
+        monkeypatch.setattr(mailing, "put_sms", dying)
+        broke = 0
+        for _ in range(60):
+            try:
+                written = await go_on(line)
+            except Unavailable:
+                broke += 1
+                continue
+            if not written:
+                break
+            assert written <= 500
+            async with store.unit() as unit:
+                await unit.execute(update(outbox).where(outbox.c.state == "pending").values(state="sent"))
+        assert broke >= 2
+        assert Counter(to for to, _, _ in await texts(store)) == Counter(numbers)
+
+    async def test_what_pages_a_technician_is_not_the_last_in_line(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(mailing, "AT_A_TIME", 2)
+        one = await opened(client)
+        for n in range(5):
+            await follow(followers, one["id"], f"1418555020{n}", asked_by=None)
+        await updated(client, one["id"], "confirmed", NEXT)
+        assert [await go_on(line), await go_on(line)] == [2, 0]
+        async with line.services.store.unit() as unit:
+            await unit.execute(update(outbox).values(state="sent"))
+        assert await go_on(line) == 2
+
+    async def test_old_news_is_not_sent(self, client: httpx.AsyncClient, line: Line, followers: Followers) -> None:
+        one = await opened(client)
+        await follow(followers, one["id"])
+        await updated(client, one["id"], "confirmed", NEXT)
+        line.now = NOW + timedelta(hours=7)
+        assert await go_on(line) == 0
+        assert await texts(line.services.store) == []
+
+    async def test_numbers_are_kept_until_it_is_closed(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers
+    ) -> None:
+        one = await opened(client)
+        await follow(followers, one["id"])
+        await updated(client, one["id"], "resolved", OVER)
+        store = line.services.store
+
+        async def left(at: Any) -> int:
+            async with store.unit() as unit:
+                await keeping.followers(unit, at - CLOSES_AFTER)
+                count: int = (await unit.execute(select(func.count()).select_from(incident_followers))).scalar_one()
+                return count
+
+        assert await left(NOW + CLOSES_AFTER) == 1
+        assert await left(NOW + CLOSES_AFTER + timedelta(seconds=1)) == 0
