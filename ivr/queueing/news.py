@@ -148,9 +148,10 @@ class News:
             return tuple((listener.desk,) for _ in FILES)
         place = wait_prompts(position, self._watch.wait_s(queue, position), listener.language)
         offer = ("callback-offer",) if listener.offered else ()
-        if listener.follow:
-            offer = (*offer, "incident-follow-waiting")
-        told = ((*place, *offer) if listener.waited_s <= _NEW_S else place, offer or place)
+        # With the next announcement, whichever it is: an incident has begun, and a text may spare them the wait.
+        follow = ("incident-follow-waiting",) if listener.follow else ()
+        first = (*place, *offer) if listener.waited_s <= _NEW_S else place
+        told = ((*first, *follow), (*(offer or place), *follow))
         return tuple(
             (listener.desk, *(self._sound_of(listener.desk, prompt, listener.language) for prompt in prompts))
             for prompts in told

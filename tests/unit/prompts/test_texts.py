@@ -24,7 +24,6 @@ OF_A_DESK = {name for name in REQUIRED + REQUIRED_FOR_EMERGENCIES if name.starts
 
 #: A number is said after these.
 BEFORE_DIGITS = (
-    "follow-number",
     "ticket-number",
     "trace-reference",
     "callback-number",
