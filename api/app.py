@@ -30,11 +30,13 @@ from api.routers import (
     queues,
     quotes,
     solutions,
+    status_subscribers,
     tickets,
     twilio,
 )
 from api.services import Services
 from api.status import router as status
+from api.status import subscribing
 from api.status.kept import KeptPages
 
 _ABOUT = """
@@ -55,6 +57,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router, responses=problems.DESCRIBED)
     app.include_router(status.router, responses={code: problems.DESCRIBED[code] for code in (404, 422, 503)})
+    app.include_router(subscribing.router)
     console.install(app, services)
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]
@@ -75,6 +78,7 @@ def create_app(services: Services) -> FastAPI:
         solutions,
         oncall,
         notices,
+        status_subscribers,
         mails,
         twilio,
     ):

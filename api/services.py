@@ -24,6 +24,7 @@ from ivr.metrics.line import LineMetrics
 from ivr.notify.config import NoticeConfig
 from ivr.queueing.places import Places
 from ivr.store.engine import Store
+from ivr.subscribers.keeping import Subscribers
 
 
 class Member(Protocol):
@@ -118,6 +119,7 @@ class Services:
     clock: Clock
     announcer: Announcer
     incidents: Incidents
+    subscribers: Subscribers
     metrics: LineMetrics
     #: Folder of the voice messages' recordings.
     messages: Path

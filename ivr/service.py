@@ -79,6 +79,7 @@ from ivr.queueing.news import News
 from ivr.queueing.watch import QueueWatch
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
+from ivr.subscribers.keeping import Subscribers
 from ivr.supervisor import beat
 from ivr.tickets import journal
 from ivr.tickets import messages as ticket_messages
@@ -169,7 +170,9 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
     )
-    incidents = Incidents(store=store, desks=desks, announcer=announcer, bus=bus, clock=clock)
+    incidents = Incidents(
+        store=store, desks=desks, announcer=announcer, bus=bus, clock=clock, public_url=notices.public_url
+    )
     ring = Ring()
     collector = Collector(ring)
     traces = CallTraces(
@@ -252,6 +255,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             clock=clock,
             announcer=announcer,
             incidents=incidents,
+            subscribers=Subscribers(store, clock),
             metrics=metrics,
             messages=Folders.below(settings).messages,
             notices=notices,

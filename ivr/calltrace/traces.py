@@ -17,7 +17,7 @@ from ivr.asterisk.hep import Packet
 from ivr.calltrace import evidence
 from ivr.calltrace.entering import Entered, enter, known_as, propose_incidents, refresh
 from ivr.calltrace.intake import PartnerNotice, Source, TraceIntake
-from ivr.calltrace.rules import RateLimit, call_mos, priority_of, silent
+from ivr.calltrace.rules import call_mos, priority_of, silent
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
 from ivr.directory.directory import Directory
@@ -28,6 +28,7 @@ from ivr.evidence import sip
 from ivr.evidence.figures import figures_of
 from ivr.evidence.legs import Device, EndedLeg
 from ivr.evidence.ring import EndedCall, Ring
+from ivr.limits import RateLimit
 from ivr.quality.emodel import codec_name
 from ivr.quality.figures import CallFigures, Leg
 from ivr.quality.verdict import judge

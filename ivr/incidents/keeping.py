@@ -55,8 +55,17 @@ class Incidents:
     """All incidents of all desks. Those that are told are in memory."""
 
     def __init__(
-        self, *, store: Store, desks: Mapping[str, Desk], announcer: Announcer, bus: EventBus, clock: Clock
+        self,
+        *,
+        store: Store,
+        desks: Mapping[str, Desk],
+        announcer: Announcer,
+        bus: EventBus,
+        clock: Clock,
+        public_url: str | None = None,
     ) -> None:
+        """`public_url` is where readers of e-mails find the status page."""
+        self._public_url = public_url
         self._store, self._desks, self._announcer = store, desks, announcer
         self._bus, self._clock = bus, clock
         self.followers = Followers(store, clock)
@@ -107,7 +116,8 @@ class Incidents:
             async with self._store.unit() as unit:
                 first = {"stage": stage, "texts": said, "at": now, "by": who}
                 made = await statements.get(unit, await statements.add(unit, values, first))
-            assert made is not None  # noqa: S101 - it was written in this transaction
+                assert made is not None  # noqa: S101 - it was written in this transaction
+                await mailing.begin(unit, made.desk, made.id, made.updates[0].id, new_stage=False)
             await self._changed(made, "incident.opened")
         return made
 
@@ -128,8 +138,7 @@ class Incidents:
                     raise IncidentChanged(incident=incident_id, mend=_READ_ANEW)
                 values = {"stage": last.stage, "texts": dict(last.texts), "at": last.at, "by": last.by}
                 added = await statements.add_update(unit, was.id, values)
-                if last.stage != was.stage:
-                    await mailing.begin(unit, was.id, added)
+                await mailing.begin(unit, was.desk, was.id, added, new_stage=last.stage != was.stage)
                 stored = await statements.get(unit, was.id)
             assert stored is not None  # noqa: S101 - it was read in this transaction
             await self._changed(stored, "incident.updated")
@@ -197,7 +206,7 @@ class Incidents:
                 for desk in self._desks.values():
                     async with self._changing:
                         await self._tell(desk)
-                await mailing.go_on(self._store, self._desks, self._clock())
+                await mailing.go_on(self._store, self._desks, self._clock(), public_url=self._public_url)
             except Unavailable as error:
                 log.warning("incidents: the database is away", error=str(error))
             except OmnivigilError:

@@ -1,32 +1,40 @@
-"""One text message for each follower at each stage (OV-27), some at a time, and each once whatever happens.
+"""Each update to whoever asked to be told (OV-27), some at a time, and each once whatever happens.
 
-How far it has come is written in the transaction that puts the messages into the outbox: whoever goes on after a crash
-neither leaves anybody out nor tells anybody twice.
+Callers who pressed a key get one text message at each stage; subscribers of the status page get each update. How far it
+has come is written in the transaction that puts the messages into the outbox: whoever goes on after a crash neither
+leaves anybody out nor tells anybody twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, Literal
 
 import structlog
 from sqlalchemy import func, select, update
 
 from ivr.desk.schema import Desk
+from ivr.incidents.incident import STAGE_NAMES, Stage
 from ivr.incidents.tables import incident_followers as followers
 from ivr.incidents.tables import incident_mailings as mailings
 from ivr.incidents.tables import incident_updates, incidents
-from ivr.notify.outbox import Sms, put_sms
+from ivr.notify.outbox import Email, Sms, put_email, put_sms
 from ivr.notify.tables import outbox
 from ivr.store.engine import Store, Unit
+from ivr.subscribers import rules, words
+from ivr.subscribers.tables import status_subscribers as subscribers
 
 log = structlog.get_logger()
 
-#: No more text messages than these wait for the provider at a time, so that one that pages a technician is not the
+Audience = Literal["followers", "subscribers"]
+
+#: No more messages than these wait to leave at a time, so that the one that pages a technician is not the
 #: five-thousandth.
 AT_A_TIME = 50
+#: What each is written to by.
+_BY: Final[Mapping[Audience, tuple[str, ...]]] = {"followers": ("sms",), "subscribers": ("email", "sms")}
 #: What could not be written to all within this is old news; ops read of it in the log.
 _WORTH: Final = timedelta(hours=6)
 
@@ -37,72 +45,133 @@ _COLON: Final = {"fr": " : ", "en": ": "}
 @dataclass(frozen=True, kw_only=True)
 class _Mailing:
     update_id: int
-    incident_id: int
-    desk: str
-    texts: Mapping[str, str]
+    audience: Audience
     after_id: int
     until_id: int
+    incident_id: int
+    stage: Stage
+    texts: Mapping[str, str]
     at: datetime
+    desk: str
+    title: Mapping[str, str]
+    services: Sequence[str]
 
 
-async def begin(unit: Unit, incident_id: int, update_id: int) -> None:
-    """Have all who follow an incident now be told of an update, in the transaction that writes it."""
-    last = select(func.max(followers.c.id)).where(followers.c.incident_id == incident_id)
-    until = (await unit.execute(last)).scalar_one()
-    if until is not None:
-        await unit.execute(unit.insert(mailings).values(update_id=update_id, after_id=0, until_id=until))
+async def begin(unit: Unit, desk: str, incident_id: int, update_id: int, *, new_stage: bool) -> None:
+    """Have all who asked for it by now be told of an update, in the transaction that writes it."""
+    lasts: dict[Audience, Any] = {"subscribers": _last_subscriber(desk)}
+    if new_stage:
+        lasts["followers"] = select(func.max(followers.c.id)).where(followers.c.incident_id == incident_id)
+    for audience, last in lasts.items():
+        until = (await unit.execute(last)).scalar_one()
+        if until is not None:
+            row = {"update_id": update_id, "audience": audience, "after_id": 0, "until_id": until}
+            await unit.execute(unit.insert(mailings).values(row))
 
 
-async def go_on(store: Store, desks: Mapping[str, Desk], now: datetime) -> int:
-    """Put the next messages into the outbox; how many. Raises StoreUnavailable."""
+def _last_subscriber(desk: str) -> Any:
+    confirmed = subscribers.c.confirmed_at.is_not(None)
+    return select(func.max(subscribers.c.id)).where(subscribers.c.desk == desk, confirmed)
+
+
+async def go_on(store: Store, desks: Mapping[str, Desk], now: datetime, *, public_url: str | None = None) -> int:
+    """Put the next messages into the outbox; how many. `public_url` is where readers find us.
+
+    Raises StoreUnavailable.
+    """
+    # One audience does not wait for the other: their messages leave by different ways.
+    return sum([await _go_on(store, desks, now, public_url or "", audience) for audience in _BY])
+
+
+async def _go_on(store: Store, desks: Mapping[str, Desk], now: datetime, public_url: str, audience: Audience) -> int:
     async with store.reading() as unit:
-        if await _next(unit) is None:
+        if await _next(unit, audience) is None:
             return 0
     async with store.unit() as unit:
-        await unit.alone("incident mailings")
-        one = await _next(unit)
+        await unit.alone("incident mailings", audience)
+        one = await _next(unit, audience)
         if one is None:
             return 0
-        if now - one.at > _WORTH:
+        if now - one.at > _WORTH or one.desk not in desks:
             await _reach(unit, one, one.after_id, now)
-            log.error("followers not told of an update: text messages did not leave in time", incident=one.incident_id)
+            log.error("not everybody was told of an update in time", incident=one.incident_id, audience=audience)
             return 0
-        waiting = (outbox.c.kind == "sms") & outbox.c.state.in_(("pending", "leased", "sending"))
+        waiting = outbox.c.kind.in_(_BY[audience]) & outbox.c.state.in_(("pending", "leased", "sending"))
         free = AT_A_TIME - (await unit.execute(select(func.count()).select_from(outbox).where(waiting))).scalar_one()
         if free <= 0:
             return 0
-        mine = (followers.c.incident_id == one.incident_id) & followers.c.id.between(one.after_id + 1, one.until_id)
-        found = (await unit.execute(select(followers).where(mine).order_by(followers.c.id).limit(free))).all()
-        for follower in found:
-            language = follower.language if follower.language in one.texts else next(iter(one.texts))
-            text = message(desks[one.desk].name, one.texts[language], language)
-            await put_sms(unit, Sms(to=follower.number, body=text, language=language), at=now)
-        reached = found[-1].id if found else one.until_id
+        if audience == "followers":
+            found = await _to_followers(unit, one, desks[one.desk], free, now)
+        else:
+            found = await _to_subscribers(unit, one, desks[one.desk], free, now, public_url)
+        reached = found[-1] if found else one.until_id
         await _reach(unit, one, reached, now if reached >= one.until_id else None)
     return len(found)
 
 
+async def _to_followers(unit: Unit, one: _Mailing, desk: Desk, most: int, now: datetime) -> list[int]:
+    mine = (followers.c.incident_id == one.incident_id) & followers.c.id.between(one.after_id + 1, one.until_id)
+    found = (await unit.execute(select(followers).where(mine).order_by(followers.c.id).limit(most))).all()
+    for follower in found:
+        language, text = _in_language(one, follower.language)
+        body = message(desk.name, text, language)
+        await put_sms(unit, Sms(to=follower.number, body=body, language=language), at=now)
+    return [follower.id for follower in found]
+
+
+async def _to_subscribers(
+    unit: Unit, one: _Mailing, desk: Desk, most: int, now: datetime, public_url: str
+) -> list[int]:
+    mine = (subscribers.c.desk == one.desk) & subscribers.c.confirmed_at.is_not(None)
+    span = subscribers.c.id.between(one.after_id + 1, one.until_id)
+    found = (await unit.execute(select(subscribers).where(mine, span).order_by(subscribers.c.id).limit(most))).all()
+    for reader in found:
+        if not rules.concerns(reader.services, one.services):
+            continue
+        language, text = _in_language(one, reader.language)
+        if reader.kind == "sms":
+            body = message(desk.name, text, language)
+            await put_sms(unit, Sms(to=reader.address, body=body, language=language), at=now)
+            continue
+        page = f"{public_url}/status/{desk.id}/{language}"
+        leave = f"{page}/leave?token={reader.leave}"
+        subject = f"[{desk.name}] {STAGE_NAMES[language][one.stage]}{_COLON[language]}{one.title.get(language, text)}"
+        body = words.told(language, text, page=f"{page}/incidents/{one.incident_id}", leave=leave)
+        email = Email(to=reader.address, subject=subject, body=body, language=language, leave_url=leave)
+        await put_email(unit, email, at=now)
+    return [reader.id for reader in found]
+
+
+def _in_language(one: _Mailing, wanted: str) -> tuple[str, str]:
+    language = wanted if wanted in one.texts else next(iter(one.texts))
+    return language, one.texts[language]
+
+
 def message(sender: str, text: str, language: str) -> str:
-    """What a follower reads."""
+    """A text message about an update."""
     known = language if language in _STOP else "fr"
     return f"{sender}{_COLON[known]}{text} {_STOP[known]}"
 
 
-async def _next(unit: Unit) -> _Mailing | None:
-    """The oldest mailing that is not done: stages are told in their order."""
+async def _next(unit: Unit, audience: Audience) -> _Mailing | None:
+    """The oldest mailing that is not done: updates are told in their order."""
     query = (
         select(
             mailings.c.update_id,
+            mailings.c.audience,
             mailings.c.after_id,
             mailings.c.until_id,
             incident_updates.c.incident_id,
+            incident_updates.c.stage,
             incident_updates.c.texts,
             incident_updates.c.at,
             incidents.c.desk,
+            incidents.c.title,
+            incidents.c.services,
         )
         .join(incident_updates, incident_updates.c.id == mailings.c.update_id)
         .join(incidents, incidents.c.id == incident_updates.c.incident_id)
-        .where(mailings.c.done_at.is_(None))
+        .where(mailings.c.done_at.is_(None), mailings.c.audience == audience)
         .order_by(mailings.c.update_id)
         .limit(1)
     )
@@ -111,5 +180,5 @@ async def _next(unit: Unit) -> _Mailing | None:
 
 
 async def _reach(unit: Unit, one: _Mailing, reached: int, done_at: datetime | None) -> None:
-    mine = mailings.c.update_id == one.update_id
+    mine = (mailings.c.update_id == one.update_id) & (mailings.c.audience == one.audience)
     await unit.execute(update(mailings).where(mine).values(after_id=reached, done_at=done_at))

@@ -56,12 +56,14 @@ incident_followers = Table(
     sqlite_autoincrement=True,
 )
 
-#: How far the followers have been written to about an update.
+#: How far those who asked for it have been written to about an update.
 incident_mailings = Table(
     "incident_mailings",
     metadata,
     Column("update_id", ForeignKey("incident_updates.id", ondelete="CASCADE"), primary_key=True),
-    #: The last follower whose message is in the outbox, and the last one who is to get one.
+    #: followers (who called) or subscribers (of the status page)
+    Column("audience", String(20), primary_key=True),
+    #: The last one whose message is in the outbox, and the last one who is to get one.
     Column("after_id", Integer, nullable=False),
     Column("until_id", Integer, nullable=False),
     Column("done_at", Moment),

@@ -87,6 +87,10 @@ def compose(
     # RFC 3834 section 5; the second one is what Exchange looks at.
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
+    if notice.leave_url is not None:
+        # RFC 2369 section 3.2, and with one click: RFC 8058.
+        message["List-Unsubscribe"] = f"<{notice.leave_url}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     language = notice.language if notice.language in _FOOTERS else "en"
     footer = _FOOTERS[language][replies].format(number=notice.ticket_number) if notice.ticket_number is not None else ""
     text = notice.body.rstrip()

@@ -39,13 +39,17 @@ class Email:
     body: str
     language: str
     ticket_number: int | None = None
+    #: Where it can be unsubscribed from with one click (RFC 8058).
+    leave_url: str | None = None
 
 
 async def put_email(unit: Unit, email: Email, *, at: datetime) -> None:
     """Have an e-mail sent once this transaction is committed."""
     subject = header_text(email.subject)
     for recipient in recipients_of(email.to):
-        await _put(unit, "email", recipient, subject, email.body, email.language, email.ticket_number, at)
+        await _put(
+            unit, "email", recipient, subject, email.body, email.language, email.ticket_number, at, email.leave_url
+        )
 
 
 def recipients_of(text: str) -> list[str]:
@@ -78,6 +82,7 @@ async def _put(
     language: str,
     ticket_number: int | None,
     at: datetime,
+    leave_url: str | None = None,
 ) -> None:
     values = {
         "kind": kind,
@@ -86,6 +91,7 @@ async def _put(
         "body": body,
         "language": language,
         "ticket_number": ticket_number,
+        "leave_url": leave_url,
         "state": "pending",
         "created_at": at,
         "key": secrets.token_hex(16),

@@ -31,6 +31,7 @@ class Notice:
     body: str
     language: str
     ticket_number: int | None
+    leave_url: str | None = None
     state: State
     created_at: datetime
     key: str

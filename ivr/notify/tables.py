@@ -19,6 +19,8 @@ outbox = Table(
     Column("body", Text, nullable=False),
     Column("language", String(5), nullable=False),
     Column("ticket_number", ForeignKey("tickets.number", ondelete="CASCADE"), index=True),
+    #: Where whoever does not want such e-mails any more says so with one click (RFC 8058).
+    Column("leave_url", String(500)),
     #: As ivr.notify.rules.State.
     Column("state", String(20), nullable=False),
     Column("created_at", Moment, nullable=False),

@@ -38,6 +38,7 @@ from ivr.metrics.line import LineMetrics
 from ivr.prompts.build import Sounds
 from ivr.queueing.watch import QueueWatch
 from ivr.store.engine import Store, Unit
+from ivr.subscribers.keeping import Subscribers
 from ivr.tickets.spool import Spool
 from ivr.tickets.store import open_tickets
 from tests.fakes.announcing import announcer, humming
@@ -220,6 +221,7 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
         clock=lambda: made.now,
         announcer=announcing,
         incidents=Incidents(store=store, desks=desks, announcer=announcing, bus=bus, clock=lambda: made.now),
+        subscribers=Subscribers(store, lambda: made.now),
         metrics=LineMetrics(
             counters=Counters(),
             store=store,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ivr.calltrace.rules import RateLimit, Reported, call_mos, priority_of, route_of, silent, together
+from ivr.calltrace.rules import Reported, call_mos, priority_of, route_of, silent, together
 from ivr.quality.figures import CallFigures, Direction, Leg
 from ivr.quality.verdict import Cause, Verdict
 
@@ -84,17 +84,3 @@ class TestTogether:
     def test_each_thing_that_is_shared(self) -> None:
         reports = [reported(name, 1, site="s", codec="ulaw") for name in "abc"]
         assert [one.by for one in together(reports, NOW)] == ["site", "codec"]
-
-
-class TestRateLimit:
-    def test_a_thousand_in_a_minute(self) -> None:
-        limit = RateLimit(10, 60)
-        assert sum(limit.allows("6001", second * 0.06) for second in range(1000)) == 10
-        assert limit.allows("6002", 30)
-        assert limit.allows("6001", 61)
-
-    def test_names_are_forgotten(self) -> None:
-        limit = RateLimit(10, 60)
-        for number in range(1000):
-            limit.allows(str(number), float(number))
-        assert len(limit._times) <= 62

@@ -34,10 +34,11 @@ def upgrade() -> None:
     op.create_table(
         "incident_mailings",
         sa.Column("update_id", sa.Integer(), nullable=False),
+        sa.Column("audience", sa.String(length=20), nullable=False),
         sa.Column("after_id", sa.Integer(), nullable=False),
         sa.Column("until_id", sa.Integer(), nullable=False),
         sa.Column("done_at", moment),
-        sa.PrimaryKeyConstraint("update_id", name="pk_incident_mailings"),
+        sa.PrimaryKeyConstraint("update_id", "audience", name="pk_incident_mailings"),
         sa.ForeignKeyConstraint(
             ["update_id"],
             ["incident_updates.id"],
@@ -45,6 +46,27 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
     )
+    op.create_table(
+        "status_subscribers",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("desk", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("address", sa.String(length=254), nullable=False),
+        sa.Column("language", sa.String(length=5), nullable=False),
+        sa.Column("services", JSONS, nullable=False),
+        sa.Column("secret", sa.String(length=64)),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("asked", sa.Integer(), nullable=False),
+        sa.Column("asked_at", moment, nullable=False),
+        sa.Column("confirmed_at", moment),
+        sa.Column("leave", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_status_subscribers"),
+        sa.UniqueConstraint("desk", "kind", "address", name="uq_status_subscribers_desk_kind_address"),
+        sa.UniqueConstraint("leave", name="uq_status_subscribers_leave"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_status_subscribers_secret", "status_subscribers", ["secret"])
+    op.add_column("outbox", sa.Column("leave_url", sa.String(length=500)))
     op.create_table(
         "announcement_hearings",
         sa.Column("announcement_id", sa.Integer(), nullable=False),
@@ -69,5 +91,6 @@ def downgrade() -> None:
     op.drop_column("tickets", "incident_id")
     op.drop_column("announcements", "brief_sounds")
     op.drop_column("announcements", "brief_texts")
-    for table in ("announcement_hearings", "incident_mailings", "incident_followers"):
+    op.drop_column("outbox", "leave_url")
+    for table in ("announcement_hearings", "status_subscribers", "incident_mailings", "incident_followers"):
         op.drop_table(table)

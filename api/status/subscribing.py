@@ -1,0 +1,205 @@
+"""Subscribing to the status page by e-mail or text message, without script (OV-27).
+
+Nothing tells whether an address is known: asking is always answered alike. A link in an e-mail shows a button, for mail
+programs follow links by themselves.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Path, Query, Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.common import Has
+from api.routers.desks import DeskId, desk_of
+from api.services import Services
+from api.status.words import LANGUAGES, SUBSCRIBING
+from api.status.words import WORDS as STATUS_WORDS
+from ivr.desk.schema import Desk
+from ivr.errors import BadInput, NotFound
+from ivr.incidents.status import capital
+from ivr.subscribers.keeping import TooManySubscriptions
+from ivr.subscribers.rules import Kind
+
+router = APIRouter(prefix="/status", tags=["status"], include_in_schema=False)
+
+LanguageCode = Annotated[str, Path(pattern="^[a-z]{2}$", examples=["fr"])]
+Token = Annotated[str, Query(max_length=64)]
+What = Literal["form", "asked", "code", "wrong", "busy", "forged", "confirm", "confirmed", "stale", "leave", "left"]
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # What is in the address confirms or ends a subscription.
+    "Referrer-Policy": "no-referrer",
+}
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(FilePath(__file__).parent), autoescape=True, undefined=StrictUndefined
+)
+
+
+class PageNotFound(NotFound):
+    """There is no such page."""
+
+
+class _Form(BaseModel):
+    # Browsers' extensions add fields of their own.
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+
+
+class Asked(_Form):
+    """An address to subscribe."""
+
+    kind: Kind
+    address: str = Field(max_length=300)
+    services: list[str] = Field(default_factory=list, max_length=50)
+
+
+class Code(_Form):
+    """The code that came by text message."""
+
+    number: str = Field(max_length=20)
+    code: str = Field(max_length=20)
+
+
+class TokenGiven(_Form):
+    """What a link carries; RFC 8058's own field comes along and is not looked at."""
+
+    token: str = Field(default="", max_length=64)
+
+
+@router.get("/{desk}/{language}/subscribe")
+async def subscribe_form(desk: DeskId, language: LanguageCode, has: Has) -> Response:
+    """The form."""
+    return _shown(has, _spoken(has, desk, language), language, "form")
+
+
+@router.post("/{desk}/{language}/subscribe")
+async def subscribe(
+    desk: DeskId, language: LanguageCode, form: Annotated[Asked, Form()], request: Request, has: Has
+) -> Response:
+    """Have an address asked to confirm."""
+    found = _spoken(has, desk, language)
+    if _is_forged(request):
+        return _shown(has, found, language, "forged", status=403)
+    if form.kind not in ways(has):
+        return _shown(has, found, language, "form", status=422)
+    own = {dialled for one in has.desks.values() for dialled in one.dialled}
+    try:
+        address = await has.subscribers.ask(
+            found,
+            form.kind,
+            form.address,
+            language=language,
+            services=form.services,
+            client=_client(request),
+            page=f"{has.notices.public_url}/status/{found.id}/{language}",
+            own=own,
+        )
+    except TooManySubscriptions:
+        return _shown(has, found, language, "busy", status=429)
+    except BadInput as error:
+        wrong = error.field if error.field in ("address", "services") else "address"
+        return _shown(has, found, language, "form", status=422, kind=form.kind, address=form.address, wrong=wrong)
+    if form.kind == "sms":
+        return _shown(has, found, language, "code", address=address)
+    return _shown(has, found, language, "asked")
+
+
+@router.post("/{desk}/{language}/code")
+async def confirm_code(
+    desk: DeskId, language: LanguageCode, form: Annotated[Code, Form()], request: Request, has: Has
+) -> Response:
+    """Confirm by the code of a text message."""
+    found = _spoken(has, desk, language)
+    if _is_forged(request):
+        return _shown(has, found, language, "forged", status=403)
+    try:
+        await has.subscribers.confirm_code(found, form.number, form.code, client=_client(request))
+    except TooManySubscriptions:
+        return _shown(has, found, language, "busy", status=429)
+    except BadInput:
+        return _shown(has, found, language, "code", status=422, address=form.number, wrong="code")
+    return _shown(has, found, language, "confirmed")
+
+
+@router.get("/{desk}/{language}/confirm")
+async def confirm_form(desk: DeskId, language: LanguageCode, token: Token, has: Has) -> Response:
+    """A button: programs that look at links do not press it."""
+    return _shown(has, _spoken(has, desk, language), language, "confirm", token=token)
+
+
+@router.post("/{desk}/{language}/confirm")
+async def confirm(desk: DeskId, language: LanguageCode, form: Annotated[TokenGiven, Form()], has: Has) -> Response:
+    """Confirm by the link of an e-mail."""
+    found = _spoken(has, desk, language)
+    try:
+        await has.subscribers.confirm(found, form.token)
+    except BadInput:
+        return _shown(has, found, language, "stale", status=422)
+    return _shown(has, found, language, "confirmed")
+
+
+@router.get("/{desk}/{language}/leave")
+async def leave_form(desk: DeskId, language: LanguageCode, token: Token, has: Has) -> Response:
+    """A button."""
+    return _shown(has, _spoken(has, desk, language), language, "leave", token=token)
+
+
+@router.post("/{desk}/{language}/leave")
+async def leave(
+    desk: DeskId, language: LanguageCode, form: Annotated[TokenGiven, Form()], has: Has, token: Token = ""
+) -> Response:
+    """End a subscription: by the button, or with one click in a mail program (RFC 8058), which posts to the link."""
+    found = _spoken(has, desk, language)
+    await has.subscribers.leave(form.token or token)
+    return _shown(has, found, language, "left")
+
+
+def ways(has: Services) -> tuple[Kind, ...]:
+    """How one can subscribe: what is configured to leave from here."""
+    kinds: list[Kind] = []
+    if has.notices.smtp is not None and has.notices.public_url is not None:
+        kinds.append("email")
+    if has.notices.twilio is not None:
+        kinds.append("sms")
+    return tuple(kinds)
+
+
+def _is_forged(request: Request) -> bool:
+    """Whether another site's page sent the form. Nothing is gained by it, and nobody does so in good faith."""
+    return request.headers.get("sec-fetch-site") not in (None, "same-origin", "none")
+
+
+def _client(request: Request) -> str:
+    return request.client.host if request.client is not None else "unknown"
+
+
+def _spoken(has: Services, desk: str, language: str) -> Desk:
+    found = desk_of(has, desk)
+    if language not in found.languages or language not in SUBSCRIBING:
+        raise PageNotFound(language=language)
+    return found
+
+
+def _shown(has: Services, desk: Desk, language: str, what: What, *, status: int = 200, **facts: Any) -> Response:
+    shown = {"token": "", "address": "", "kind": "", "wrong": ""} | facts
+    text = _ENVIRONMENT.get_template("subscribe.html.j2").render(
+        desk=desk,
+        language=language,
+        base=f"/status/{desk.id}",
+        what=what,
+        ways=ways(has),
+        names=LANGUAGES,
+        word=STATUS_WORDS[language],
+        say=SUBSCRIBING[language],
+        services={name: capital(names[language]) for name, names in desk.services.items()},
+        **shown,
+    )
+    return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=_HEADERS)
