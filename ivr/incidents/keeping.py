@@ -74,6 +74,8 @@ class Incidents:
         self._changing = asyncio.Lock()
         #: Counts changes, so that what was made of the incidents can be kept until the next.
         self.changes = 0
+        #: Whether somebody may still have to be written to.
+        self._mailing = True
 
     # Changing ----------------------------------------------------------------------------------------
 
@@ -206,12 +208,25 @@ class Incidents:
                 for desk in self._desks.values():
                     async with self._changing:
                         await self._tell(desk)
-                await mailing.go_on(self._store, self._desks, self._clock(), public_url=self._public_url)
+                if self._mailing:
+                    await self._mail()
             except Unavailable as error:
                 log.warning("incidents: the database is away", error=str(error))
             except OmnivigilError:
                 log.exception("incident not told to those who wait; trying again")
             await asyncio.sleep(_TICK_S)
+
+    async def _mail(self) -> None:
+        """Go on writing to whoever asked for it."""
+        # First, for an update may come while we look.
+        self._mailing = False
+        try:
+            await mailing.go_on(self._store, self._desks, self._clock(), public_url=self._public_url)
+            left = await mailing.is_left(self._store)
+        except BaseException:
+            self._mailing = True
+            raise
+        self._mailing = self._mailing or left
 
     async def _load(self) -> None:
         async with self._store.reading() as unit:
@@ -221,6 +236,7 @@ class Incidents:
 
     async def _changed(self, one: Incident, kind: str) -> None:
         self.changes += 1
+        self._mailing = True
         if self._known is not None:
             self._known[one.id] = one
         log.info("incident changed", incident=one.id, desk=one.desk, stage=one.stage, kind=kind)

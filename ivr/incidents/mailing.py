@@ -83,6 +83,12 @@ async def go_on(store: Store, desks: Mapping[str, Desk], now: datetime, *, publi
     return sum([await _go_on(store, desks, now, public_url or "", audience) for audience in _BY])
 
 
+async def is_left(store: Store) -> bool:
+    """Whether somebody is still to be written to. Raises StoreUnavailable."""
+    async with store.reading() as unit:
+        return any([await _next(unit, audience) is not None for audience in _BY])
+
+
 async def _go_on(store: Store, desks: Mapping[str, Desk], now: datetime, public_url: str, audience: Audience) -> int:
     async with store.reading() as unit:
         if await _next(unit, audience) is None:

@@ -74,6 +74,8 @@ class PageCalls:
         #: when it is again, by the loop's clock.
         self._compared = False
         self._compare_at = 0.0
+        #: Whether there was somebody to ring at the last look, as far as is known.
+        self._busy = True
 
     def enter(self, event: Fields) -> None:
         """Note a channel's end."""
@@ -84,8 +86,11 @@ class PageCalls:
             self._gone[call] = event.get("cause", "")
             self._wake.set()
 
-    async def run(self, every_s: float = 1.0) -> None:
-        """Dial until cancelled. What another service's life left dialling is over: its channel's end was not seen."""
+    async def run(self, every_s: float = 1.0, idle_s: float = 3.0) -> None:
+        """Dial until cancelled, and look less often while nobody is to be rung.
+
+        What another service's life left dialling is over: its channel's end was not seen.
+        """
         while True:
             try:
                 await self.once()
@@ -95,7 +100,7 @@ class PageCalls:
                 log.exception("page calls not looked after; trying again")
             self._wake.clear()
             try:
-                async with asyncio.timeout(every_s):
+                async with asyncio.timeout(every_s if self._busy else idle_s):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -107,6 +112,7 @@ class PageCalls:
             self._gone.pop(gone, None)
         async with self._store.reading() as unit:
             found = await store.open_page_calls(unit)
+        self._busy = bool(found)
         await self._compare([call for call, _ in found if call.state == "dialling"])
         now = self._clock()
         # Who is being rung for one emergency is rung for the other one after that.

@@ -57,22 +57,26 @@ class Paging:
         self._desks = desks
         self._bus = bus
         self._clock = clock
+        #: Whether an emergency waited at the last look, as far as is known.
+        self._busy = True
 
-    async def run(self, every_s: float = 2.0) -> None:
-        """Page until cancelled."""
+    async def run(self, every_s: float = 2.0, idle_s: float = 5.0) -> None:
+        """Page until cancelled; look less often while nobody waits to be paged for."""
         while True:
             try:
                 await self.once()
             except Unavailable as error:
                 log.error("nobody can be paged: the database is away", error=str(error))
-            await asyncio.sleep(every_s)
+            await asyncio.sleep(every_s if self._busy else idle_s)
 
     async def once(self) -> int:
         """Page for what is due now; how many pages left. Raises StoreUnavailable."""
         now = self._clock()
+        self._busy = True
         async with self._store.reading() as unit:
             new = await store.new_messages(unit, now - LASTS, _BATCH)
             waiting = await store.waiting(unit, now - LASTS)
+        self._busy = bool(new or waiting)
         for message in new:
             desk = self._desks.get(message["desk"])
             if desk is None or desk.oncall is None:
