@@ -53,12 +53,6 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.status_pages = KeptPages()
     problems.install(app)
-    app.include_router(description.router)
-    app.include_router(health.router)
-    app.include_router(metrics.router, responses=problems.DESCRIBED)
-    app.include_router(status.router, responses={code: problems.DESCRIBED[code] for code in (404, 422, 503)})
-    app.include_router(subscribing.router)
-    console.install(app, services)
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]
     v1 = APIRouter(prefix="/v1", dependencies=described, responses=problems.DESCRIBED)
@@ -83,7 +77,14 @@ def create_app(services: Services) -> FastAPI:
         twilio,
     ):
         v1.include_router(resource.router)
+    # The first ones are found first: what other programs ask for all day.
     app.include_router(v1)
+    app.include_router(description.router)
+    app.include_router(health.router)
+    app.include_router(metrics.router, responses=problems.DESCRIBED)
+    app.include_router(status.router, responses={code: problems.DESCRIBED[code] for code in (404, 422, 503)})
+    app.include_router(subscribing.router)
+    console.install(app, services)
     # The last one added is the first one asked.
     app.add_middleware(BodyGuard)
     app.add_middleware(TokenGuard, tokens=services.tokens)
