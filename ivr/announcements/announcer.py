@@ -66,6 +66,7 @@ class Announcer:
         self._told: dict[str, Announcement | None] = {}
         self._playing: dict[tuple[str, str], str] = {}
         self._brief: dict[tuple[str, str], str] = {}
+        self._ended: dict[str, tuple[datetime, str]] = {}
         self._changing = asyncio.Lock()
         self.hearings = Hearings(store)
 
@@ -78,6 +79,10 @@ class Announcer:
     def scheduled(self, desk: str) -> Announcement | None:
         """What it announces next."""
         return rules.scheduled((self._known or {}).get(desk, ()), self._clock())
+
+    def ended(self, desk: str) -> tuple[datetime, str] | None:
+        """When this desk last went back to normal, and who had it so; None when nobody did."""
+        return self._ended.get(desk)
 
     def playing(self, desk: str, language: str) -> str | None:
         """The sound that those who wait hear, as Asterisk is told it; None before the first was put on the air."""
@@ -207,6 +212,7 @@ class Announcer:
                     await statements.end(unit, one.id, at=now, who=who)
                 known = await statements.not_ended(unit)
             self._know(known)
+            self._ended[desk.id] = (now, who)
             log.info("announcements ended", desk=desk.id, who=who, ended=len(mine))
             await self._put_on_air()
             if rules.in_force(mine, now) is None and rules.scheduled(mine, now) is not None:
@@ -219,6 +225,7 @@ class Announcer:
         async with self._changing:
             async with self._store.reading() as unit:
                 known = await statements.not_ended(unit)
+                self._ended |= await statements.last_ends(unit)
             await self.hearings.load(one.id for one in known)
             self._know(known)
             await self._put_on_air()

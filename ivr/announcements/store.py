@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from ivr.announcements.announcement import Announcement
 from ivr.announcements.tables import announcements as table
@@ -33,3 +33,12 @@ async def end(unit: Unit, announcement_id: int, *, at: datetime, who: str) -> No
 async def reminded(unit: Unit, announcement_id: int, *, at: datetime) -> None:
     """Its age was brought to somebody's mind."""
     await unit.execute(update(table).where(table.c.id == announcement_id).values(reminded_at=at))
+
+
+async def last_ends(unit: Unit) -> dict[str, tuple[datetime, str]]:
+    """By desk, when an announcement was last ended, and by whom."""
+    last = select(table.c.desk, func.max(table.c.ended_at).label("at")).group_by(table.c.desk).subquery()
+    query = select(table.c.desk, table.c.ended_at, table.c.ended_by).join(
+        last, (last.c.desk == table.c.desk) & (last.c.at == table.c.ended_at)
+    )
+    return {row.desk: (row.ended_at, row.ended_by or "") for row in await unit.execute(query.order_by(table.c.id))}

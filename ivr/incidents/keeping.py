@@ -257,6 +257,11 @@ class Incidents:
             if current is not None and _ours(current):
                 await self._announcer.end(desk, f"{_SIGNED}over")
             return
+        ended_at, ended_by = self._announcer.ended(desk.id) or (None, "")
+        ended_since = ended_at is not None and ended_at >= telling[0].updates[-1].at
+        if current is None and ended_since and not ended_by.startswith(_SIGNED):
+            # Staff would have it so: normal it stays until the next word.
+            return
         said = {language: told(telling, language, now) or "" for language in desk.languages}
         if current is not None:
             by_hand_since = not _ours(current) and current.created_at >= telling[0].updates[-1].at

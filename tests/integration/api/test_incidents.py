@@ -84,6 +84,21 @@ class TestLife:
         await opened(client, texts=NEXT)
         assert await on_air(client) == {language: f"{NEXT[language]} {FIRST[language]}" for language in NEXT}
 
+    async def test_what_staff_end_meanwhile_stays_ended_until_the_next_update(
+        self, client: httpx.AsyncClient, line: Line
+    ) -> None:
+        one = await opened(client)
+        line.now = NOW + timedelta(minutes=1)
+        assert (await client.delete(ON_AIR)).status_code in (200, 204)
+        for _ in range(2):
+            await line.services.incidents._tell(line.services.desks["omnivigil"])
+            assert await on_air(client) is None
+            # The next service knows as much.
+            await line.services.announcer.load()
+        line.now = NOW + timedelta(minutes=2)
+        await updated(client, one["id"], "confirmed", NEXT)
+        assert await on_air(client) == NEXT
+
     async def test_what_staff_announce_meanwhile_stays_until_the_next_update(
         self, client: httpx.AsyncClient, line: Line
     ) -> None:
@@ -99,8 +114,8 @@ class TestLife:
     async def test_a_new_service_takes_it_up(self, client: httpx.AsyncClient, line: Line) -> None:
         """Killed between the commit and the voice: told by whoever comes after."""
         await opened(client)
-        await client.delete(ON_AIR)
         has = line.services
+        await has.announcer.end(has.desks["omnivigil"], "incident that was never told")
         again = Incidents(store=has.store, desks=has.desks, announcer=has.announcer, bus=has.bus, clock=has.clock)
         await again._load()
         await again._tell(has.desks["omnivigil"])
