@@ -20,6 +20,7 @@ from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens
 from ivr.events import EventBus
 from ivr.incidents.keeping import Incidents
+from ivr.maintenance.keeping import Maintenances
 from ivr.metrics.line import LineMetrics
 from ivr.notify.config import NoticeConfig
 from ivr.queueing.places import Places
@@ -120,6 +121,7 @@ class Services:
     announcer: Announcer
     incidents: Incidents
     subscribers: Subscribers
+    maintenances: Maintenances
     metrics: LineMetrics
     #: Folder of the voice messages' recordings.
     messages: Path

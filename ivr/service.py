@@ -64,6 +64,7 @@ from ivr.keeping.erasing import Eraser
 from ivr.mail import receiver
 from ivr.mail import store as mail_statements
 from ivr.mail.taking import MailRoom
+from ivr.maintenance.keeping import Maintenances
 from ivr.metrics.counting import Counters
 from ivr.metrics.line import LineMetrics
 from ivr.notify import config as notice_config
@@ -170,8 +171,15 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
     )
+    maintenances = Maintenances(store=store, desks=desks, bus=bus, clock=clock, public_url=notices.public_url)
     incidents = Incidents(
-        store=store, desks=desks, announcer=announcer, bus=bus, clock=clock, public_url=notices.public_url
+        store=store,
+        desks=desks,
+        announcer=announcer,
+        bus=bus,
+        clock=clock,
+        public_url=notices.public_url,
+        maintenance=maintenances.now,
     )
     ring = Ring()
     collector = Collector(ring)
@@ -256,6 +264,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             announcer=announcer,
             incidents=incidents,
             subscribers=Subscribers(store, clock),
+            maintenances=maintenances,
             metrics=metrics,
             messages=Folders.below(settings).messages,
             notices=notices,
@@ -284,6 +293,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "spool": keep_draining(spool, store, bus=bus),
         "announcements": announcer.run(),
         "incidents": incidents.run(),
+        "maintenances": maintenances.run(),
         "events": _follow(ami, calls, context, counters),
         "figures": metrics.run(),
         "callbacks": keeper.run(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
@@ -23,6 +23,9 @@ from ivr.desk.schema import Desk
 from ivr.errors import NotFound
 from ivr.incidents import status, store
 from ivr.incidents.incident import STAGE_NAMES, Incident
+from ivr.maintenance import ical
+from ivr.maintenance import store as maintenance_store
+from ivr.maintenance.maintenance import STATE_NAMES, Maintenance, State, in_progress
 
 router = APIRouter(prefix="/status", tags=["status"])
 
@@ -37,6 +40,15 @@ _HEADERS = {
 }
 
 LanguageCode = Annotated[str, Path(pattern="^[a-z]{2}$", examples=["fr"])]
+
+
+#: Which maintenances each of the JSON documents tells.
+_SHOWN: Mapping[str, tuple[State, ...]] = {
+    "summary": ("scheduled", "in_progress"),
+    "scheduled-maintenances": ("scheduled", "in_progress", "completed", "cancelled"),
+    "scheduled-maintenances/upcoming": ("scheduled",),
+    "scheduled-maintenances/active": ("in_progress",),
+}
 
 
 class PageNotFound(NotFound):
@@ -69,7 +81,7 @@ async def desk_page(desk: DeskId, request: Request, has: Has) -> RedirectRespons
 @router.get("/{desk}/api/v2/{what}.json")
 async def read_json(
     desk: DeskId,
-    what: Literal["summary", "status", "components", "incidents"],
+    what: Literal["summary", "status", "components", "incidents", "scheduled-maintenances"],
     request: Request,
     has: Has,
 ) -> JSONResponse:
@@ -83,9 +95,17 @@ async def read_unresolved(desk: DeskId, request: Request, has: Has) -> JSONRespo
     return await _json(desk, "incidents/unresolved", request, has)
 
 
+@router.get("/{desk}/api/v2/scheduled-maintenances/{which}.json")
+async def read_some_maintenances(
+    desk: DeskId, which: Literal["upcoming", "active"], request: Request, has: Has
+) -> JSONResponse:
+    """Those that are to come, or go on."""
+    return await _json(desk, f"scheduled-maintenances/{which}", request, has)
+
+
 async def _json(desk: str, what: str, request: Request, has: Services) -> JSONResponse:
     found = desk_of(has, desk)
-    incidents, now = await _incidents(has, found), has.clock()
+    incidents, works, now = await _incidents(has, found), await _maintenances(has, found), has.clock()
     language = "en" if "en" in found.languages else found.languages[0]
     url = _url(request, found)
     told: dict[str, Any] = {"page": status.page(found, url, incidents, now)}
@@ -93,12 +113,16 @@ async def _json(desk: str, what: str, request: Request, has: Services) -> JSONRe
         told["status"] = status.overall(incidents, language)
     if what in ("summary", "components"):
         states = status.service_states(found, incidents, now)
-        told["components"] = status.components(found, states, language, incidents[-1].started_at if incidents else now)
+        since = incidents[-1].started_at if incidents else now
+        in_work = {service for one in in_progress(works, now) for service in one.services or found.services}
+        told["components"] = status.components(found, states, language, since, in_work)
     if what in ("summary", "incidents", "incidents/unresolved"):
         shown = incidents if what == "incidents" else status.open_now(incidents)
         told["incidents"] = [status.incident(one, language, url) for one in shown]
-    if what == "summary":
-        told["scheduled_maintenances"] = []
+    if what == "summary" or what.startswith("scheduled-maintenances"):
+        told["scheduled_maintenances"] = [
+            status.maintenance(one, language, url, now) for one in works if one.state(now) in _SHOWN[what]
+        ]
     # Read by scripts on other people's pages, as Statuspage's is.
     return JSONResponse(told, headers={**_HEADERS, "Access-Control-Allow-Origin": "*"})
 
@@ -119,6 +143,28 @@ async def read_incident(
 ) -> Response:
     """One incident."""
     return await _page(desk, language, request, has, only=incident_id)
+
+
+@router.get("/{desk}/{language}/maintenances/{maintenance_id}", include_in_schema=False)
+async def read_maintenance(
+    desk: DeskId,
+    language: LanguageCode,
+    maintenance_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    request: Request,
+    has: Has,
+) -> Response:
+    """One maintenance."""
+    return await _page(desk, language, request, has, work=maintenance_id)
+
+
+@router.get("/{desk}/{language}/maintenance.ics", include_in_schema=False)
+async def read_calendar(desk: DeskId, language: LanguageCode, request: Request, has: Has) -> Response:
+    """Maintenance, for calendars that subscribe to it."""
+    found = _spoken(desk_of(has, desk), language)
+    works = await _maintenances(has, found)
+    name = f"{found.name} – {words.WORDS[language]['maintenance']}"
+    text = ical.written(works, language=language, url=_url(request, found), name=name, now=has.clock())
+    return _given(request, _page_of(text.decode(), "text/calendar; charset=utf-8"))
 
 
 @router.get("/{desk}/{language}/feed.atom", include_in_schema=False)
@@ -143,24 +189,31 @@ async def read_feed(desk: DeskId, language: LanguageCode, request: Request, has:
     return _given(request, _page_of(text, "application/atom+xml"))
 
 
-async def _page(desk: str, language: str, request: Request, has: Services, only: int | None = None) -> Response:
+async def _page(
+    desk: str, language: str, request: Request, has: Services, only: int | None = None, work: int | None = None
+) -> Response:
     found = _spoken(desk_of(has, desk), language)
     kept: KeptPages = request.app.state.status_pages
     # To the minute, so that a page that says the same is the same.
     now = has.clock().replace(second=0, microsecond=0)
-    name, state = (found.id, language, only), (has.incidents.changes, now)
+    name, state = (found.id, language, only, work), (has.incidents.changes, has.maintenances.changes, now)
     page = kept.get(name, state)
     if page is None:
-        page = await _rendered(found, language, has, only, now)
+        page = await _rendered(found, language, has, only, work, now)
         kept.put(name, state, page)
     return _given(request, page)
 
 
-async def _rendered(found: Desk, language: str, has: Services, only: int | None, now: datetime) -> Page:
-    incidents = await _incidents(has, found)
+async def _rendered(
+    found: Desk, language: str, has: Services, only: int | None, work: int | None, now: datetime
+) -> Page:
+    incidents, works = await _incidents(has, found), await _maintenances(has, found)
     shown = next((one for one in incidents if one.id == only), None)
-    if only is not None and shown is None:
-        raise PageNotFound(incident=only)
+    one_work = next((one for one in works if one.id == work), None)
+    if (only is not None and shown is None) or (work is not None and one_work is None):
+        raise PageNotFound(incident=only, maintenance=work)
+    coming = [one for one in works if one.state(now) in _SHOWN["summary"]]
+    here = f"/incidents/{only}" if only is not None else f"/maintenances/{work}" if work is not None else ""
     indicator = status.overall(incidents, language)
     text = (
         _environment(found, language)
@@ -169,7 +222,7 @@ async def _rendered(found: Desk, language: str, has: Services, only: int | None,
             desk=found,
             language=language,
             base=f"/status/{found.id}",
-            here=f"/incidents/{only}" if only is not None else "",
+            here=here,
             names=words.LANGUAGES,
             word=words.WORDS[language],
             levels=words.LEVELS[language],
@@ -180,6 +233,9 @@ async def _rendered(found: Desk, language: str, has: Services, only: int | None,
             past=[one for one in incidents if one.resolved_at is not None],
             services=status.service_states(found, incidents, now),
             only=shown,
+            works=coming,
+            only_work=one_work,
+            work_states=STATE_NAMES[language],
             now=now,
         )
     )
@@ -227,3 +283,10 @@ async def _incidents(has: Services, desk: Desk) -> Sequence[Incident]:
     async with has.store.reading() as unit:
         found = await store.open_or_since(unit, has.clock() - timedelta(days=status.DAYS))
     return sorted((one for one in found if one.desk == desk.id), key=lambda one: (one.started_at, one.id), reverse=True)
+
+
+async def _maintenances(has: Services, desk: Desk) -> Sequence[Maintenance]:
+    """Those of the last 90 days and to come, the one that begins first first."""
+    async with has.store.reading() as unit:
+        found = await maintenance_store.open_or_since(unit, has.clock() - timedelta(days=status.DAYS))
+    return [one for one in found if one.desk == desk.id]

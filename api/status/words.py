@@ -25,6 +25,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "as_of": "À jour le",
         "back": "Tous les services",
         "subscribe": "S’abonner",
+        "maintenance": "Entretien des services",
+        "calendar": "Calendrier des entretiens",
+        "impact": "effet prévu :",
     },
     "en": {
         "title": "Service status",
@@ -37,6 +40,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "as_of": "As of",
         "back": "All services",
         "subscribe": "Subscribe",
+        "maintenance": "Maintenance",
+        "calendar": "Maintenance calendar",
+        "impact": "expected impact:",
     },
 }
 #: What is said while somebody subscribes.

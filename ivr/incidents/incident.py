@@ -151,9 +151,13 @@ def _filled(
     texts: Mapping[str, Mapping[Stage, str]], stage: Stage, services: Iterable[Mapping[str, str]], language: str
 ) -> str:
     known = language if language in texts else "fr"
-    *first, last = [names[known] for names in services if known in names] or [_ANYTHING[known]]
-    what = _AND[known].join([", ".join(first), last]) if first else last
-    return texts[known][stage].format(what=what)
+    return texts[known][stage].format(what=what_of(services, known))
+
+
+def what_of(services: Iterable[Mapping[str, str]], language: str) -> str:
+    """The services in one phrase, French or English: « la téléphonie et la messagerie »."""
+    *first, last = [names[language] for names in services if language in names] or [_ANYTHING[language]]
+    return _AND[language].join([", ".join(first), last]) if first else last
 
 
 def checked_texts(

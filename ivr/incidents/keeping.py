@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 import structlog
 
-from ivr.announcements.announcement import Announcement
+from ivr.announcements.announcement import LONGEST_TEXT, Announcement
 from ivr.announcements.announcer import Announcer
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
@@ -43,6 +43,19 @@ _SIGNED = "incident "
 _READ_ANEW = "read the incident anew, and say what is still to be said"
 
 
+class Work(Protocol):
+    """Maintenance that goes on."""
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """What is said of it, by language."""
+
+    @property
+    def starts_at(self) -> datetime: ...
+    @property
+    def updated_at(self) -> datetime: ...
+
+
 class IncidentNotFound(NotFound):
     """There is no such incident."""
 
@@ -63,8 +76,12 @@ class Incidents:
         bus: EventBus,
         clock: Clock,
         public_url: str | None = None,
+        maintenance: Callable[[str], Sequence[Work]] = lambda desk: (),
     ) -> None:
-        """`public_url` is where readers of e-mails find the status page."""
+        """`public_url` is where readers of e-mails find the status page; `maintenance` tells what work goes on at a
+        desk, which callers hear of after the incidents.
+        """
+        self._maintenance = maintenance
         self._public_url = public_url
         self._store, self._desks, self._announcer = store, desks, announcer
         self._bus, self._clock = bus, clock
@@ -251,29 +268,39 @@ class Incidents:
 
     async def _tell(self, desk: Desk) -> None:
         """Have the desk announce what it should. What staff announced by hand since the last update stays."""
-        now, telling = self._clock(), self.told_now(desk.id)
+        now, telling, works = self._clock(), self.told_now(desk.id), self._maintenance(desk.id)
         current = self._announcer.in_force(desk.id)
-        if not telling:
+        if not telling and not works:
             if current is not None and _ours(current):
                 await self._announcer.end(desk, f"{_SIGNED}over")
             return
+        last_word = max(
+            [one.updates[-1].at for one in telling[:1]] + [max(one.starts_at, one.updated_at) for one in works]
+        )
         ended_at, ended_by = self._announcer.ended(desk.id) or (None, "")
-        ended_since = ended_at is not None and ended_at >= telling[0].updates[-1].at
+        ended_since = ended_at is not None and ended_at >= last_word
         if current is None and ended_since and not ended_by.startswith(_SIGNED):
             # Staff would have it so: normal it stays until the next word.
             return
-        said = {language: told(telling, language, now) or "" for language in desk.languages}
+        said = {
+            language: _fitting([told(telling, language, now) or "", *(one.texts[language] for one in works)])
+            for language in desk.languages
+        }
         if current is not None:
-            by_hand_since = not _ours(current) and current.created_at >= telling[0].updates[-1].at
+            by_hand_since = not _ours(current) and current.created_at >= last_word
             if by_hand_since or dict(current.texts) == said:
                 return
         short = {
-            language: briefly(telling, lambda one: services_of(desk, one.services), language) or said[language]
+            language: _fitting(
+                [
+                    briefly(telling, lambda one: services_of(desk, one.services), language),
+                    *(one.texts[language] for one in works),
+                ]
+            )
             for language in desk.languages
         }
-        await self._announcer.announce_text(
-            desk, said, brief=short, starts_at=None, expires_at=None, who=f"{_SIGNED}{telling[0].id}"
-        )
+        who = f"{_SIGNED}{telling[0].id}" if telling else f"{_SIGNED}maintenance"
+        await self._announcer.announce_text(desk, said, brief=short, starts_at=None, expires_at=None, who=who)
 
 
 def _same_version(was: Incident, version: int | None) -> None:
@@ -288,6 +315,16 @@ def _same_version(was: Incident, version: int | None) -> None:
         last_update_at=last.at.isoformat(timespec="seconds"),
         mend=_READ_ANEW,
     )
+
+
+def _fitting(texts: Iterable[str]) -> str:
+    """As many of the texts, in their order, as fit into one announcement."""
+    said = ""
+    for text in texts:
+        longer = f"{said} {text}".strip()
+        if len(longer) <= LONGEST_TEXT:
+            said = longer
+    return said
 
 
 def _ours(announcement: Announcement) -> bool:

@@ -20,11 +20,10 @@ from ivr.incidents.incident import STAGE_NAMES, Stage
 from ivr.incidents.tables import incident_followers as followers
 from ivr.incidents.tables import incident_mailings as mailings
 from ivr.incidents.tables import incident_updates, incidents
-from ivr.notify.outbox import Email, Sms, put_email, put_sms
+from ivr.notify.outbox import Sms, put_sms
 from ivr.notify.tables import outbox
 from ivr.store.engine import Store, Unit
-from ivr.subscribers import rules, words
-from ivr.subscribers.tables import status_subscribers as subscribers
+from ivr.subscribers import telling
 
 log = structlog.get_logger()
 
@@ -37,9 +36,6 @@ AT_A_TIME = 50
 _BY: Final[Mapping[Audience, tuple[str, ...]]] = {"followers": ("sms",), "subscribers": ("email", "sms")}
 #: What could not be written to all within this is old news; ops read of it in the log.
 _WORTH: Final = timedelta(hours=6)
-
-_STOP: Final = {"fr": "Répondez ARRET pour ne plus recevoir de textos.", "en": "Reply STOP to opt out."}
-_COLON: Final = {"fr": " : ", "en": ": "}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +55,7 @@ class _Mailing:
 
 async def begin(unit: Unit, desk: str, incident_id: int, update_id: int, *, new_stage: bool) -> None:
     """Have all who asked for it by now be told of an update, in the transaction that writes it."""
-    lasts: dict[Audience, Any] = {"subscribers": _last_subscriber(desk)}
+    lasts: dict[Audience, Any] = {"subscribers": telling.last(desk)}
     if new_stage:
         lasts["followers"] = select(func.max(followers.c.id)).where(followers.c.incident_id == incident_id)
     for audience, last in lasts.items():
@@ -67,11 +63,6 @@ async def begin(unit: Unit, desk: str, incident_id: int, update_id: int, *, new_
         if until is not None:
             row = {"update_id": update_id, "audience": audience, "after_id": 0, "until_id": until}
             await unit.execute(unit.insert(mailings).values(row))
-
-
-def _last_subscriber(desk: str) -> Any:
-    confirmed = subscribers.c.confirmed_at.is_not(None)
-    return select(func.max(subscribers.c.id)).where(subscribers.c.desk == desk, confirmed)
 
 
 async def go_on(store: Store, desks: Mapping[str, Desk], now: datetime, *, public_url: str | None = None) -> int:
@@ -119,8 +110,8 @@ async def _to_followers(unit: Unit, one: _Mailing, desk: Desk, most: int, now: d
     mine = (followers.c.incident_id == one.incident_id) & followers.c.id.between(one.after_id + 1, one.until_id)
     found = (await unit.execute(select(followers).where(mine).order_by(followers.c.id).limit(most))).all()
     for follower in found:
-        language, text = _in_language(one, follower.language)
-        body = message(desk.name, text, language)
+        language = follower.language if follower.language in one.texts else next(iter(one.texts))
+        body = telling.message(desk.name, one.texts[language], language)
         await put_sms(unit, Sms(to=follower.number, body=body, language=language), at=now)
     return [follower.id for follower in found]
 
@@ -128,35 +119,18 @@ async def _to_followers(unit: Unit, one: _Mailing, desk: Desk, most: int, now: d
 async def _to_subscribers(
     unit: Unit, one: _Mailing, desk: Desk, most: int, now: datetime, public_url: str
 ) -> list[int]:
-    mine = (subscribers.c.desk == one.desk) & subscribers.c.confirmed_at.is_not(None)
-    span = subscribers.c.id.between(one.after_id + 1, one.until_id)
-    found = (await unit.execute(select(subscribers).where(mine, span).order_by(subscribers.c.id).limit(most))).all()
-    for reader in found:
-        if not rules.concerns(reader.services, one.services):
-            continue
-        language, text = _in_language(one, reader.language)
-        if reader.kind == "sms":
-            body = message(desk.name, text, language)
-            await put_sms(unit, Sms(to=reader.address, body=body, language=language), at=now)
-            continue
-        page = f"{public_url}/status/{desk.id}/{language}"
-        leave = f"{page}/leave?token={reader.leave}"
-        subject = f"[{desk.name}] {STAGE_NAMES[language][one.stage]}{_COLON[language]}{one.title.get(language, text)}"
-        body = words.told(language, text, page=f"{page}/incidents/{one.incident_id}", leave=leave)
-        email = Email(to=reader.address, subject=subject, body=body, language=language, leave_url=leave)
-        await put_email(unit, email, at=now)
-    return [reader.id for reader in found]
-
-
-def _in_language(one: _Mailing, wanted: str) -> tuple[str, str]:
-    language = wanted if wanted in one.texts else next(iter(one.texts))
-    return language, one.texts[language]
-
-
-def message(sender: str, text: str, language: str) -> str:
-    """A text message about an update."""
-    known = language if language in _STOP else "fr"
-    return f"{sender}{_COLON[known]}{text} {_STOP[known]}"
+    news = telling.News(
+        desk=desk.id,
+        desk_name=desk.name,
+        stage={language: names[one.stage] for language, names in STAGE_NAMES.items()},
+        title=one.title,
+        texts=one.texts,
+        services=one.services,
+        path=f"incidents/{one.incident_id}",
+    )
+    return await telling.tell(
+        unit, news, after_id=one.after_id, until_id=one.until_id, most=most, now=now, public_url=public_url
+    )
 
 
 async def _next(unit: Unit, audience: Audience) -> _Mailing | None:

@@ -6,7 +6,7 @@ were seen to use it: `summary.json`, `status.json`, `components.json`, `incident
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from typing import Any, Literal
 from ivr.clock import require_aware
 from ivr.desk.schema import Desk
 from ivr.incidents.incident import Impact, Incident, Stage, Update
+from ivr.maintenance.maintenance import Maintenance
 
 #: So many days are shown.
 DAYS = 90
@@ -120,13 +121,15 @@ def overall(incidents: Iterable[Incident], language: str) -> dict[str, Any]:
     return {"indicator": indicator, "description": OVERALL[language][indicator]}
 
 
-def components(desk: Desk, states: Sequence[ServiceState], language: str, since: datetime) -> list[dict[str, Any]]:
-    """Statuspage's `components`: the desk's services."""
+def components(
+    desk: Desk, states: Sequence[ServiceState], language: str, since: datetime, in_work: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """Statuspage's `components`: the desk's services, some of them under maintenance."""
     return [
         {
             "id": one.id,
             "name": capital(one.name[language]),
-            "status": _COMPONENT[one.now],
+            "status": "under_maintenance" if one.now == "none" and one.id in in_work else _COMPONENT[one.now],
             "created_at": _moment(since),
             "updated_at": _moment(since),
             "position": position,
@@ -170,6 +173,39 @@ def _update(one: Incident, said: Update, language: str) -> dict[str, Any]:
         "created_at": _moment(said.at),
         "updated_at": _moment(said.at),
         "display_at": _moment(said.at),
+    }
+
+
+def maintenance(one: Maintenance, language: str, url: str, now: datetime) -> dict[str, Any]:
+    """Statuspage's form of a scheduled maintenance; one that was given up is completed there too."""
+    state = one.state(now)
+    status = {"cancelled": "completed"}.get(state, state)
+    said = {
+        "id": f"{one.id}-{one.version}",
+        "status": status,
+        "body": one.texts[language],
+        "incident_id": f"m{one.id}",
+        "created_at": _moment(one.updated_at),
+        "updated_at": _moment(one.updated_at),
+        "display_at": _moment(one.updated_at),
+    }
+    over = state in ("completed", "cancelled")
+    return {
+        "id": f"m{one.id}",
+        "name": one.title[language],
+        "status": status,
+        "created_at": _moment(one.created_at),
+        "updated_at": _moment(one.updated_at),
+        "monitoring_at": None,
+        "resolved_at": _moment(one.over_at) if over else None,
+        "impact": "maintenance",
+        "shortlink": f"{url}/maintenances/{one.id}",
+        "started_at": _moment(one.starts_at),
+        "scheduled_for": _moment(one.starts_at),
+        "scheduled_until": _moment(one.ends_at),
+        "page_id": one.desk,
+        "incident_updates": [said],
+        "components": [{"id": service} for service in one.services],
     }
 
 

@@ -11,6 +11,7 @@ import ivr.directory.tables
 import ivr.incidents.tables
 import ivr.listenings.tables
 import ivr.mail.tables
+import ivr.maintenance.tables
 import ivr.notify.tables
 import ivr.oncall.tables
 import ivr.subscribers.tables

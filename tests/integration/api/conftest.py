@@ -33,6 +33,7 @@ from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.evidence.ring import Ring
 from ivr.incidents.keeping import Incidents
+from ivr.maintenance.keeping import Maintenances
 from ivr.metrics.counting import Counters
 from ivr.metrics.line import LineMetrics
 from ivr.prompts.build import Sounds
@@ -206,6 +207,7 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
         clock=lambda: made.now,
     )
     calls = CallLog(store, bus, open_tickets=tickets_of)
+    maintenances = Maintenances(store=store, desks=desks, bus=bus, clock=lambda: made.now, public_url=None)
     services = Services(
         store=store,
         directory=directory,
@@ -220,7 +222,15 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
         health=health,
         clock=lambda: made.now,
         announcer=announcing,
-        incidents=Incidents(store=store, desks=desks, announcer=announcing, bus=bus, clock=lambda: made.now),
+        incidents=Incidents(
+            store=store,
+            desks=desks,
+            announcer=announcing,
+            bus=bus,
+            clock=lambda: made.now,
+            maintenance=maintenances.now,
+        ),
+        maintenances=maintenances,
         subscribers=Subscribers(store, lambda: made.now),
         metrics=LineMetrics(
             counters=Counters(),

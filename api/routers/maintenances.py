@@ -1,0 +1,176 @@
+"""Maintenance, planned and emergency: announced, changed, ended (OV-29)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import AwareDatetime, BaseModel, Field
+
+from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor, make_cursor, read_moment_cursor
+from api.routers.desks import desk_of
+from api.routers.incidents import ServiceIds, Texts
+from api.services import Services
+from ivr.incidents.incident import Impact
+from ivr.incidents.keeping import services_of
+from ivr.maintenance import store
+from ivr.maintenance.maintenance import Kind, Maintenance, State, draft
+
+router = APIRouter(tags=["incidents"])
+
+MaintenanceId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Version = Annotated[int | None, Field(ge=1, description="Refuse when the maintenance is not this version any more.")]
+Moment = Annotated[AwareDatetime, Field(description="With its offset from UTC, as in 2026-12-05T01:00:00-05:00.")]
+
+
+class NewMaintenance(Given):
+    """Maintenance to announce."""
+
+    desk: Short
+    kind: Kind = "planned"
+    title: dict[Short, Line] = Field(default_factory=dict, max_length=10, description="By language.")
+    texts: Texts
+    impact: Impact = "minor"
+    services: ServiceIds = Field(default_factory=list)
+    components: list[Line] = Field(default_factory=list, max_length=20)
+    starts_at: Moment | None = Field(default=None, description="Without it, now.")
+    ends_at: Moment
+    sms: bool = Field(default=False, description="Whether subscribers by text message are told too.")
+
+
+class MaintenanceChange(Given):
+    """What is to be different. What is not given stays; `ends_at` makes it longer or shorter."""
+
+    title: dict[Short, Line] | None = Field(default=None, max_length=10)
+    texts: Texts | None = None
+    impact: Impact | None = None
+    services: ServiceIds | None = None
+    components: list[Line] | None = Field(default=None, max_length=20)
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+    sms: bool | None = None
+    version: Version = None
+
+
+class Ending(Given):
+    """How it ends."""
+
+    version: Version = None
+
+
+class MaintenanceView(BaseModel):
+    """Maintenance; it begins and ends by the clock."""
+
+    id: int
+    desk: str
+    kind: Kind
+    state: State
+    title: dict[str, str]
+    texts: dict[str, str]
+    impact: Impact
+    services: list[str]
+    components: list[str]
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    ended_at: AwareDatetime | None = Field(description="When it was ended by hand.")
+    sms: bool
+    by: str
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    version: int
+
+
+class MaintenanceQuery(PageQuery):
+    """Which maintenances."""
+
+    desk: Short | None = None
+
+
+class MaintenanceDrafts(BaseModel):
+    """What could be said."""
+
+    texts: dict[str, str]
+
+
+@router.post("/maintenances", status_code=201)
+async def announce_maintenance(given: NewMaintenance, has: Has, who: Who, response: Response) -> MaintenanceView:
+    """Announce maintenance. When this is answered, it is committed and on the status page."""
+    made = await has.maintenances.plan(
+        desk_of(has, given.desk),
+        kind=given.kind,
+        title=given.title,
+        texts=given.texts,
+        impact=given.impact,
+        services=tuple(given.services),
+        components=tuple(given.components),
+        starts_at=given.starts_at,
+        ends_at=given.ends_at,
+        sms=given.sms,
+        who=who.name,
+    )
+    response.headers["Location"] = f"/v1/maintenances/{made.id}"
+    return _view(has, made)
+
+
+@router.get("/maintenances")
+async def list_maintenances(asked: Annotated[MaintenanceQuery, Query()], has: Has) -> Page[MaintenanceView]:
+    """Maintenances, those that begin last first."""
+    before = read_moment_cursor(asked.cursor)
+    if before is not None and not before[1].isdecimal():
+        raise bad_cursor()
+    async with has.store.reading() as unit:
+        found = await store.page(
+            unit,
+            desk=asked.desk,
+            before=(before[0], min(int(before[1]), 2**31 - 1)) if before is not None else None,
+            limit=asked.limit + 1,
+        )
+    items = [_view(has, one) for one in found[: asked.limit]]
+    more = len(found) > asked.limit
+    return Page(items=items, next=make_cursor(items[-1].starts_at.isoformat(), str(items[-1].id)) if more else None)
+
+
+@router.get("/maintenances/draft")
+async def draft_maintenance(
+    has: Has,
+    desk: Annotated[Short, Query()],
+    kind: Annotated[Kind, Query()] = "planned",
+    service: Annotated[list[Short], Query(max_length=20, description="Ids of the desk's services.")] = [],  # noqa: B006
+) -> MaintenanceDrafts:
+    """What could be said, in each language of the desk, to be changed as needed."""
+    found = desk_of(has, desk)
+    names = services_of(found, service)
+    return MaintenanceDrafts(texts={language: draft(kind, names, language) for language in found.languages})
+
+
+@router.get("/maintenances/{maintenance_id}")
+async def read_maintenance(maintenance_id: MaintenanceId, has: Has) -> MaintenanceView:
+    """One maintenance."""
+    return _view(has, await has.maintenances.get(maintenance_id))
+
+
+@router.patch("/maintenances/{maintenance_id}")
+async def change_maintenance(
+    maintenance_id: MaintenanceId, given: MaintenanceChange, has: Has, who: Who
+) -> MaintenanceView:
+    """Change what is announced, or make it longer. One that goes on keeps its beginning."""
+    fields = given.model_dump(exclude={"version"}, exclude_none=True)
+    fields |= {name: tuple(fields[name]) for name in ("services", "components") if name in fields}
+    changed = await has.maintenances.change(maintenance_id, fields, version=given.version, who=who.name)
+    return _view(has, changed)
+
+
+@router.post("/maintenances/{maintenance_id}/cancel")
+async def cancel_maintenance(maintenance_id: MaintenanceId, given: Ending, has: Has, who: Who) -> MaintenanceView:
+    """Give it up."""
+    return _view(has, await has.maintenances.end(maintenance_id, cancel=True, version=given.version, who=who.name))
+
+
+@router.post("/maintenances/{maintenance_id}/complete")
+async def complete_maintenance(maintenance_id: MaintenanceId, given: Ending, has: Has, who: Who) -> MaintenanceView:
+    """End it before its time; one that has not begun is given up."""
+    return _view(has, await has.maintenances.end(maintenance_id, cancel=False, version=given.version, who=who.name))
+
+
+def _view(has: Services, one: Maintenance) -> MaintenanceView:
+    return MaintenanceView.model_validate(one.facts(has.clock()))

@@ -1,0 +1,1 @@
+"""Maintenance, planned and emergency (OV-29)."""

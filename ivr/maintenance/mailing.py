@@ -1,0 +1,102 @@
+"""What becomes of maintenance, to the subscribers of the status page: some at a time, each once (OV-29)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from babel.dates import format_datetime
+from sqlalchemy import func, select, update
+
+from ivr.desk.schema import Desk
+from ivr.maintenance import store as statements
+from ivr.maintenance.maintenance import STATE_NAMES, Maintenance, News
+from ivr.maintenance.tables import maintenance_mailings as table
+from ivr.notify.tables import outbox
+from ivr.store.engine import Store, Unit
+from ivr.subscribers import telling
+
+log = structlog.get_logger()
+
+#: No more messages than these wait to leave at a time.
+AT_A_TIME = 50
+#: What could not be written to all within this is old news.
+_WORTH: Final = timedelta(hours=6)
+_WINDOW: Final = {
+    "fr": "{stage}. {text} Du {start} au {end}.",
+    "en": "{stage}. {text} From {start} to {end}.",
+}
+_OVER: Final = "{stage}. {text}"
+_FORMATS: Final = {"fr": "d MMMM 'à' HH 'h' mm", "en": "MMMM d 'at' h:mm a"}
+
+
+async def begin(unit: Unit, one: Maintenance, news: News, now: datetime) -> None:
+    """Have all who are subscribed now be told, in the transaction that changes it."""
+    until = (await unit.execute(telling.last(one.desk))).scalar_one()
+    if until is not None:
+        row = {"maintenance_id": one.id, "news": news, "at": now, "after_id": 0, "until_id": until}
+        await unit.execute(unit.insert(table).values(row))
+
+
+async def go_on(store: Store, desks: Mapping[str, Desk], now: datetime, *, public_url: str) -> bool:
+    """Put the next messages into the outbox; whether somebody is still to be written to. Raises StoreUnavailable."""
+    waits = select(table).where(table.c.done_at.is_(None)).order_by(table.c.id).limit(1)
+    async with store.reading() as unit:
+        if (await unit.execute(waits)).first() is None:
+            return False
+    async with store.unit() as unit:
+        await unit.alone("maintenance mailings")
+        row = (await unit.execute(waits)).one_or_none()
+        if row is None:
+            return False
+        one = await statements.get(unit, row.maintenance_id)
+        reached, done = row.after_id, True
+        if one is None or one.desk not in desks or now - row.at > _WORTH:
+            log.error("not everybody was told of maintenance in time", maintenance=row.maintenance_id)
+        else:
+            waiting = outbox.c.kind.in_(("sms", "email")) & outbox.c.state.in_(("pending", "leased", "sending"))
+            query = select(func.count()).select_from(outbox).where(waiting)
+            free = AT_A_TIME - (await unit.execute(query)).scalar_one()
+            if free <= 0:
+                return True
+            news = news_of(one, desks[one.desk], row.news)
+            found = await telling.tell(
+                unit,
+                news,
+                after_id=row.after_id,
+                until_id=row.until_id,
+                most=free,
+                now=now,
+                public_url=public_url,
+            )
+            reached = found[-1] if found else row.until_id
+            done = reached >= row.until_id
+        change = update(table).where(table.c.id == row.id)
+        await unit.execute(change.values(after_id=reached, done_at=now if done else None))
+    return True
+
+
+def news_of(one: Maintenance, desk: Desk, news: News) -> telling.News:
+    """What subscribers read: the state, the text, and the window in the desk's own time."""
+    texts = {}
+    for language, text in one.texts.items():
+        stage = STATE_NAMES[language][news]
+        form = _WINDOW[language] if news in ("scheduled", "changed", "in_progress") else _OVER
+        start, end = (_said(at, desk, language) for at in (one.starts_at, one.ends_at))
+        texts[language] = form.format(stage=stage, text=text, start=start, end=end)
+    return telling.News(
+        desk=desk.id,
+        desk_name=desk.name,
+        stage={language: names[news] for language, names in STATE_NAMES.items()},
+        title=one.title,
+        texts=texts,
+        services=one.services,
+        path=f"maintenances/{one.id}",
+        sms=one.sms,
+    )
+
+
+def _said(at: datetime, desk: Desk, language: str) -> str:
+    return format_datetime(at, _FORMATS[language], tzinfo=desk.zone, locale=f"{language}_CA")

@@ -1,0 +1,63 @@
+"""The maintenances' statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, or_, select, tuple_, update
+
+from ivr.maintenance.maintenance import Maintenance
+from ivr.maintenance.tables import maintenances as table
+from ivr.store.engine import Unit
+
+
+async def add(unit: Unit, values: Mapping[str, Any]) -> int:
+    """Write a new one; its id."""
+    added: int = (await unit.execute(unit.insert(table).values(values).returning(table.c.id))).scalar_one()
+    return added
+
+
+async def change(unit: Unit, maintenance_id: int, version: int, values: Mapping[str, Any]) -> bool:
+    """Change one that is still `version`; whether it was."""
+    mine = (table.c.id == maintenance_id) & (table.c.version == version)
+    return (await unit.execute(update(table).where(mine).values(version=version + 1, **values))).rowcount == 1
+
+
+async def told(unit: Unit, maintenance_id: int, was: str, now: str) -> bool:
+    """Everybody is being told of another state; whether nobody else was quicker."""
+    mine = (table.c.id == maintenance_id) & (table.c.told == was)
+    return (await unit.execute(update(table).where(mine).values(told=now))).rowcount == 1
+
+
+async def get(unit: Unit, maintenance_id: int) -> Maintenance | None:
+    """One."""
+    row = (await unit.execute(select(table).where(table.c.id == maintenance_id))).mappings().one_or_none()
+    return _of(row) if row is not None else None
+
+
+async def open_or_since(unit: Unit, since: datetime) -> list[Maintenance]:
+    """Those that are to come, go on, were over after `since`, or of whose end not everybody was told."""
+    untold = table.c.told.in_(("scheduled", "in_progress"))
+    query = select(table).where(or_(table.c.ends_at > since, untold)).order_by(table.c.starts_at, table.c.id)
+    return _all((await unit.execute(query)).mappings())
+
+
+async def page(unit: Unit, *, desk: str | None, before: tuple[datetime, int] | None, limit: int) -> list[Maintenance]:
+    """A page, those that begin last first."""
+    query = select(table).order_by(table.c.starts_at.desc(), table.c.id.desc()).limit(limit)
+    if desk is not None:
+        query = query.where(table.c.desk == desk)
+    if before is not None:
+        query = query.where(tuple_(table.c.starts_at, table.c.id) < before)
+    return _all((await unit.execute(query)).mappings())
+
+
+def _all(rows: Iterable[RowMapping]) -> list[Maintenance]:
+    return [_of(row) for row in rows]
+
+
+def _of(row: RowMapping) -> Maintenance:
+    lists = {name: tuple(row[name]) for name in ("services", "components")}
+    return Maintenance(**(dict(row) | lists))
