@@ -30,12 +30,14 @@ from api.routers import (
     oncall,
     queues,
     quotes,
+    reports,
     solutions,
     status_subscribers,
     tickets,
     twilio,
 )
 from api.services import Services
+from api.status import reports as status_reports
 from api.status import router as status
 from api.status import subscribing
 from api.status.kept import KeptPages
@@ -68,6 +70,7 @@ def create_app(services: Services) -> FastAPI:
         announcements,
         incidents,
         maintenances,
+        reports,
         listenings,
         messages,
         quotes,
@@ -86,6 +89,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(metrics.router, responses=problems.DESCRIBED)
     app.include_router(status.router, responses={code: problems.DESCRIBED[code] for code in (404, 422, 503)})
     app.include_router(subscribing.router)
+    app.include_router(status_reports.router)
     console.install(app, services)
     # The last one added is the first one asked.
     app.add_middleware(BodyGuard)

@@ -24,6 +24,7 @@ from ivr.maintenance.keeping import Maintenances
 from ivr.metrics.line import LineMetrics
 from ivr.notify.config import NoticeConfig
 from ivr.queueing.places import Places
+from ivr.reports.keeping import Reports
 from ivr.store.engine import Store
 from ivr.subscribers.keeping import Subscribers
 
@@ -122,6 +123,7 @@ class Services:
     incidents: Incidents
     subscribers: Subscribers
     maintenances: Maintenances
+    reports: Reports
     metrics: LineMetrics
     #: Folder of the voice messages' recordings.
     messages: Path

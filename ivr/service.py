@@ -78,6 +78,7 @@ from ivr.prepare import line_secrets, load
 from ivr.prompts.build import Sounds
 from ivr.queueing.news import News
 from ivr.queueing.watch import QueueWatch
+from ivr.reports.keeping import Reports
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
 from ivr.subscribers.keeping import Subscribers
@@ -171,6 +172,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
     )
+    reports = Reports(store=store, desks=desks, calendars=calendars, clock=clock, public_url=notices.public_url)
     maintenances = Maintenances(store=store, desks=desks, bus=bus, clock=clock, public_url=notices.public_url)
     incidents = Incidents(
         store=store,
@@ -265,6 +267,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             incidents=incidents,
             subscribers=Subscribers(store, clock),
             maintenances=maintenances,
+            reports=reports,
             metrics=metrics,
             messages=Folders.below(settings).messages,
             notices=notices,
@@ -294,6 +297,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "announcements": announcer.run(),
         "incidents": incidents.run(),
         "maintenances": maintenances.run(),
+        "reports": reports.run(),
         "events": _follow(ami, calls, context, counters),
         "figures": metrics.run(),
         "callbacks": keeper.run(),

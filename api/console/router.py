@@ -14,6 +14,7 @@ from api.console import (
     announcements,
     board,
     desk,
+    incident_report,
     incidents,
     menu,
     portal,
@@ -29,7 +30,20 @@ from ivr.accounts.signing import Accounts
 
 _STATIC = Path(__file__).parent / "static"
 
-SECTIONS = (signing, board, desk, tickets, traces, incidents, announcements, menu, reports, portal, administration)
+SECTIONS = (
+    signing,
+    board,
+    desk,
+    tickets,
+    traces,
+    incidents,
+    incident_report,
+    announcements,
+    menu,
+    reports,
+    portal,
+    administration,
+)
 
 
 class _Files(StaticFiles):

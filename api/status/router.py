@@ -19,6 +19,7 @@ from api.routers.desks import DeskId, desk_of
 from api.services import Services
 from api.status import words
 from api.status.kept import KeptPages, Page
+from api.status.subscribing import ways
 from ivr.desk.schema import Desk
 from ivr.errors import NotFound
 from ivr.incidents import status, store
@@ -34,7 +35,9 @@ _HERE = FilePath(__file__).parent
 _FRESH_S = 10
 _HEADERS = {
     "Cache-Control": f"public, max-age={_FRESH_S}",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -236,6 +239,7 @@ async def _rendered(
             works=coming,
             only_work=one_work,
             work_states=STATE_NAMES[language],
+            reports="email" in ways(has),
             now=now,
         )
     )

@@ -28,9 +28,25 @@ router = APIRouter(prefix="/status", tags=["status"], include_in_schema=False)
 
 LanguageCode = Annotated[str, Path(pattern="^[a-z]{2}$", examples=["fr"])]
 Token = Annotated[str, Query(max_length=64)]
-What = Literal["form", "asked", "code", "wrong", "busy", "forged", "confirm", "confirmed", "stale", "leave", "left"]
+What = Literal[
+    "form",
+    "asked",
+    "code",
+    "busy",
+    "forged",
+    "confirm",
+    "confirmed",
+    "stale",
+    "leave",
+    "left",
+    "report_asked",
+    "report_wrong",
+    "report_confirm",
+    "report_confirmed",
+    "report_stale",
+]
 
-_HEADERS = {
+HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -48,12 +64,14 @@ class PageNotFound(NotFound):
     """There is no such page."""
 
 
-class _Form(BaseModel):
+class PublicForm(BaseModel):
+    """What a form of these pages carries."""
+
     # Browsers' extensions add fields of their own.
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
 
-class Asked(_Form):
+class Asked(PublicForm):
     """An address to subscribe."""
 
     kind: Kind
@@ -61,14 +79,14 @@ class Asked(_Form):
     services: list[str] = Field(default_factory=list, max_length=50)
 
 
-class Code(_Form):
+class Code(PublicForm):
     """The code that came by text message."""
 
     number: str = Field(max_length=20)
     code: str = Field(max_length=20)
 
 
-class TokenGiven(_Form):
+class TokenGiven(PublicForm):
     """What a link carries; RFC 8058's own field comes along and is not looked at."""
 
     token: str = Field(default="", max_length=64)
@@ -77,7 +95,7 @@ class TokenGiven(_Form):
 @router.get("/{desk}/{language}/subscribe")
 async def subscribe_form(desk: DeskId, language: LanguageCode, has: Has) -> Response:
     """The form."""
-    return _shown(has, _spoken(has, desk, language), language, "form")
+    return shown(has, spoken(has, desk, language), language, "form")
 
 
 @router.post("/{desk}/{language}/subscribe")
@@ -85,11 +103,11 @@ async def subscribe(
     desk: DeskId, language: LanguageCode, form: Annotated[Asked, Form()], request: Request, has: Has
 ) -> Response:
     """Have an address asked to confirm."""
-    found = _spoken(has, desk, language)
-    if _is_forged(request):
-        return _shown(has, found, language, "forged", status=403)
+    found = spoken(has, desk, language)
+    if is_forged(request):
+        return shown(has, found, language, "forged", status=403)
     if form.kind not in ways(has):
-        return _shown(has, found, language, "form", status=422)
+        return shown(has, found, language, "form", status=422)
     own = {dialled for one in has.desks.values() for dialled in one.dialled}
     try:
         address = await has.subscribers.ask(
@@ -98,18 +116,18 @@ async def subscribe(
             form.address,
             language=language,
             services=form.services,
-            client=_client(request),
+            client=client_of(request),
             page=f"{has.notices.public_url}/status/{found.id}/{language}",
             own=own,
         )
     except TooManySubscriptions:
-        return _shown(has, found, language, "busy", status=429)
+        return shown(has, found, language, "busy", status=429)
     except BadInput as error:
         wrong = error.field if error.field in ("address", "services") else "address"
-        return _shown(has, found, language, "form", status=422, kind=form.kind, address=form.address, wrong=wrong)
+        return shown(has, found, language, "form", status=422, kind=form.kind, address=form.address, wrong=wrong)
     if form.kind == "sms":
-        return _shown(has, found, language, "code", address=address)
-    return _shown(has, found, language, "asked")
+        return shown(has, found, language, "code", address=address)
+    return shown(has, found, language, "asked")
 
 
 @router.post("/{desk}/{language}/code")
@@ -117,39 +135,39 @@ async def confirm_code(
     desk: DeskId, language: LanguageCode, form: Annotated[Code, Form()], request: Request, has: Has
 ) -> Response:
     """Confirm by the code of a text message."""
-    found = _spoken(has, desk, language)
-    if _is_forged(request):
-        return _shown(has, found, language, "forged", status=403)
+    found = spoken(has, desk, language)
+    if is_forged(request):
+        return shown(has, found, language, "forged", status=403)
     try:
-        await has.subscribers.confirm_code(found, form.number, form.code, client=_client(request))
+        await has.subscribers.confirm_code(found, form.number, form.code, client=client_of(request))
     except TooManySubscriptions:
-        return _shown(has, found, language, "busy", status=429)
+        return shown(has, found, language, "busy", status=429)
     except BadInput:
-        return _shown(has, found, language, "code", status=422, address=form.number, wrong="code")
-    return _shown(has, found, language, "confirmed")
+        return shown(has, found, language, "code", status=422, address=form.number, wrong="code")
+    return shown(has, found, language, "confirmed")
 
 
 @router.get("/{desk}/{language}/confirm")
 async def confirm_form(desk: DeskId, language: LanguageCode, token: Token, has: Has) -> Response:
     """A button: programs that look at links do not press it."""
-    return _shown(has, _spoken(has, desk, language), language, "confirm", token=token)
+    return shown(has, spoken(has, desk, language), language, "confirm", token=token)
 
 
 @router.post("/{desk}/{language}/confirm")
 async def confirm(desk: DeskId, language: LanguageCode, form: Annotated[TokenGiven, Form()], has: Has) -> Response:
     """Confirm by the link of an e-mail."""
-    found = _spoken(has, desk, language)
+    found = spoken(has, desk, language)
     try:
         await has.subscribers.confirm(found, form.token)
     except BadInput:
-        return _shown(has, found, language, "stale", status=422)
-    return _shown(has, found, language, "confirmed")
+        return shown(has, found, language, "stale", status=422)
+    return shown(has, found, language, "confirmed")
 
 
 @router.get("/{desk}/{language}/leave")
 async def leave_form(desk: DeskId, language: LanguageCode, token: Token, has: Has) -> Response:
     """A button."""
-    return _shown(has, _spoken(has, desk, language), language, "leave", token=token)
+    return shown(has, spoken(has, desk, language), language, "leave", token=token)
 
 
 @router.post("/{desk}/{language}/leave")
@@ -157,9 +175,9 @@ async def leave(
     desk: DeskId, language: LanguageCode, form: Annotated[TokenGiven, Form()], has: Has, token: Token = ""
 ) -> Response:
     """End a subscription: by the button, or with one click in a mail program (RFC 8058), which posts to the link."""
-    found = _spoken(has, desk, language)
+    found = spoken(has, desk, language)
     await has.subscribers.leave(form.token or token)
-    return _shown(has, found, language, "left")
+    return shown(has, found, language, "left")
 
 
 def ways(has: Services) -> tuple[Kind, ...]:
@@ -172,24 +190,27 @@ def ways(has: Services) -> tuple[Kind, ...]:
     return tuple(kinds)
 
 
-def _is_forged(request: Request) -> bool:
+def is_forged(request: Request) -> bool:
     """Whether another site's page sent the form. Nothing is gained by it, and nobody does so in good faith."""
     return request.headers.get("sec-fetch-site") not in (None, "same-origin", "none")
 
 
-def _client(request: Request) -> str:
+def client_of(request: Request) -> str:
+    """The address that a request comes from."""
     return request.client.host if request.client is not None else "unknown"
 
 
-def _spoken(has: Services, desk: str, language: str) -> Desk:
+def spoken(has: Services, desk: str, language: str) -> Desk:
+    """The desk, when it speaks the language. Raises PageNotFound."""
     found = desk_of(has, desk)
     if language not in found.languages or language not in SUBSCRIBING:
         raise PageNotFound(language=language)
     return found
 
 
-def _shown(has: Services, desk: Desk, language: str, what: What, *, status: int = 200, **facts: Any) -> Response:
-    shown = {"token": "", "address": "", "kind": "", "wrong": ""} | facts
+def shown(has: Services, desk: Desk, language: str, what: What, *, status: int = 200, **facts: Any) -> Response:
+    """What is said to whoever sent a form, or is to send one."""
+    shown = {"token": "", "address": "", "kind": "", "wrong": "", "action": what} | facts
     text = _ENVIRONMENT.get_template("subscribe.html.j2").render(
         desk=desk,
         language=language,
@@ -202,4 +223,4 @@ def _shown(has: Services, desk: Desk, language: str, what: What, *, status: int 
         services={name: capital(names[language]) for name, names in desk.services.items()},
         **shown,
     )
-    return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=_HEADERS)
+    return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=HEADERS)

@@ -25,7 +25,7 @@ PAGES = {
         "traces",
         "menu?at=2026-12-25T10:00&caller=4185550100&press=2",
     ),
-    "ops": ("incidents", "incidents/1", "announcements", "account"),
+    "ops": ("incidents", "incidents/1", "incidents/1/report", "announcements", "account"),
     "gestion": ("reports",),
     "admin": ("accounts", "audit"),
     "boreal": ("portal", "portal/tickets/100001", "nowhere"),

@@ -38,6 +38,7 @@ from ivr.metrics.counting import Counters
 from ivr.metrics.line import LineMetrics
 from ivr.prompts.build import Sounds
 from ivr.queueing.watch import QueueWatch
+from ivr.reports.keeping import Reports
 from ivr.store.engine import Store, Unit
 from ivr.subscribers.keeping import Subscribers
 from ivr.tickets.spool import Spool
@@ -231,6 +232,9 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
             maintenance=maintenances.now,
         ),
         maintenances=maintenances,
+        reports=Reports(
+            store=store, desks=desks, calendars=calendars, clock=lambda: made.now, public_url="https://etat.example"
+        ),
         subscribers=Subscribers(store, lambda: made.now),
         metrics=LineMetrics(
             counters=Counters(),

@@ -37,6 +37,27 @@ async def test_an_incident_is_opened_told_and_resolved(browser: Browsers, line: 
     assert late.status_code == 409, "somebody else was quicker"
 
 
+async def test_the_report_is_written_and_published(browser: Browsers, line: Line) -> None:
+    ops = await browser("ops")
+    fields = {"desk": "omnivigil", "impact": "major", "stage": "confirmed", **_TEXTS}
+    here = (await ops.post("/console/incidents", **fields)).headers["location"]
+    said = {"text_fr": "Tout est rétabli.", "text_en": "All is well.", "stage": "resolved"}
+    await ops.post(f"{here}/updates", version=1, **said)
+    assert f"{here}/report" in (await ops.get(here)).text
+    page = await ops.get(f"{here}/report")
+    assert "Mesures correctives" in page.text
+    assert "Corrective actions" in page.text
+    early = await ops.post(f"{here}/report/publish", version=0)
+    assert early.status_code == 422, "a section is still to be written"
+    written = {"fr.corrective": "Deux liens <b>.", "en.corrective": "Two links."}
+    assert (await ops.post(f"{here}/report", version=0, **written)).status_code == 303
+    assert (await ops.post(f"{here}/report", version=0, **written)).status_code == 409
+    assert "Deux liens &lt;b&gt;." in (await ops.get(f"{here}/report")).text
+    assert (await ops.post(f"{here}/report/publish", version=1)).status_code == 303
+    assert "Publié" in (await ops.get(f"{here}/report")).text
+    assert (await ops.get(f"{here}/report.pdf?language=fr")).content.startswith(b"%PDF-")
+
+
 async def test_a_language_that_is_missing_is_refused_with_a_draft_and_nothing_is_opened(
     browser: Browsers, line: Line
 ) -> None:

@@ -1,0 +1,81 @@
+"""Operations: the report on an incident is written, looked at and published (OV-28)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi import Response as Headers
+from fastapi.responses import Response
+
+from api.common import Short
+from api.console import pages
+from api.console.incidents import OPS, IncidentId
+from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may
+from api.console.signing import Posted
+from api.routers import reports as api
+from api.services import Services
+from ivr.reports.report import HEADINGS, SECTIONS
+
+router = APIRouter(prefix="/console/incidents", route_class=ConsoleRoute, include_in_schema=False)
+
+
+class Publishing(Posted):
+    """The button that publishes."""
+
+    version: int
+
+
+@router.get("/{incident_id}/report")
+@may(*STAFF)
+async def incident_report(incident_id: IncidentId, request: Request) -> Response:
+    """The report as it stands, in every language of the desk."""
+    has: Services = request.app.state.services
+    incident = await has.incidents.get(incident_id)
+    return pages.page(
+        request,
+        "incident_report.html.j2",
+        one=incident,
+        desk=has.desks[incident.desk],
+        report=await api.read_report(incident_id, has),
+        sections=SECTIONS,
+        headings=HEADINGS,
+        may_write=request.state.session.account.role in OPS,
+    )
+
+
+@router.post("/{incident_id}/report")
+@may(*OPS)
+async def write_incident_report(incident_id: IncidentId, request: Request) -> Response:
+    """Keep what was written, unless somebody else wrote in the meantime."""
+    has: Services = request.app.state.services
+    form = await request.form()
+    sections: dict[str, dict[str, str]] = {}
+    for name, value in form.items():
+        language, _, section = name.partition(".")
+        if section and isinstance(value, str):
+            sections.setdefault(language, {})[section] = value
+    change = checked(api.ReportChange, {"sections": sections, "version": form.get("version")})
+    await api.write_report(incident_id, change, has, bearer_of(request))
+    return done(request, f"/console/incidents/{incident_id}/report")
+
+
+@router.post("/{incident_id}/report/publish")
+@may(*OPS)
+async def publish_incident_report(
+    incident_id: IncidentId, form: Annotated[Publishing, Form()], request: Request
+) -> Response:
+    """Send it to those who asked."""
+    has: Services = request.app.state.services
+    await api.publish_report(incident_id, api.Publishing(version=form.version), has, bearer_of(request))
+    return done(request, f"/console/incidents/{incident_id}/report")
+
+
+@router.get("/{incident_id}/report.pdf")
+@may(*STAFF)
+async def incident_report_pdf(
+    incident_id: IncidentId, request: Request, language: Annotated[Short | None, Query()] = None
+) -> Response:
+    """As those who asked will read it."""
+    found: Headers = await api.read_report_pdf(incident_id, request.app.state.services, language)
+    return found

@@ -1,0 +1,1 @@
+"""The report that follows an incident (OV-28)."""
