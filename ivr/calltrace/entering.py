@@ -18,7 +18,9 @@ from ivr.events import EventBus
 from ivr.notify.outbox import put_email
 from ivr.quality import words
 from ivr.store.engine import Unit
+from ivr.tickets import ledger
 from ivr.tickets import store as ticket_store
+from ivr.tickets.following import judge
 from ivr.tickets.intake import Notice
 
 LINE = "line"
@@ -44,7 +46,7 @@ async def enter(unit: Unit, intake: TraceIntake, *, bus: EventBus | None = None)
     customer_id = requester.customer_id
     unanswered = customer_id is not None and await store.unanswered(unit, customer_id)
     route = route_of(intake.verdict, partner=intake.partner is not None)
-    ticket = await ticket_store.add(unit, _ticket_values(intake, route))
+    ticket = await ticket_store.add(unit, _ticket_values(intake) | await _led(unit, intake, route))
     if ticket is None:
         raise RuntimeError(f"ticket {intake.key} is there without its trace")
     number = ticket.number
@@ -61,6 +63,9 @@ async def enter(unit: Unit, intake: TraceIntake, *, bus: EventBus | None = None)
     await ticket_store.add_event(unit, number, at=intake.at, who=LINE, kind="created", changes=changes, version=1)
     for email in notice.emails(intake, trace_id=trace_id, number=number, unanswered=unanswered):
         await put_email(unit, email, at=intake.at)
+    if not unanswered:
+        # One that may be ignored (OV-25) waits, new, for staff to decide.
+        ticket = await judge(unit, ticket, at=intake.at)
     advised = words.advice(intake.verdict, intake.language)
     if advised is not None and customer_id is not None and not unanswered:
         await store.recommend(unit, customer_id=customer_id, trace_id=trace_id, text=advised, at=intake.at)
@@ -109,9 +114,12 @@ async def refresh(unit: Unit, intake: TraceIntake) -> bool:
     if (known["cause"], known["mos"]) == (intake.cause, intake.mos):
         return False
     ticket = await ticket_store.lock(unit, known["ticket_number"])
-    if ticket is None or ticket.status != "new":
+    if ticket is None or ticket.status not in ("new", "documented") or ticket.answered_at is not None:
         return False
-    changes: dict[str, Any] = {"observed": notice.summary(intake, intake.notice.language), "level": LEVELS.get(route)}
+    changes: dict[str, Any] = {
+        "observed": notice.summary(intake, intake.notice.language),
+        **await _led(unit, intake, route),
+    }
     if _MORE_URGENT.index(intake.priority) > _MORE_URGENT.index(ticket.priority or "normale"):
         changes["priority"] = intake.priority
     version = ticket.version + 1
@@ -120,10 +128,23 @@ async def refresh(unit: Unit, intake: TraceIntake) -> bool:
     await ticket_store.add_event(
         unit, ticket.number, at=intake.at, who=LINE, kind="evidence", changes=told, version=version
     )
+    after = await ticket_store.get(unit, ticket.number)
+    if after is not None:
+        await ledger.settle(unit, ticket, after, at=intake.at)
     return True
 
 
-def _ticket_values(intake: TraceIntake, route: Route) -> dict[str, Any]:
+async def _led(unit: Unit, intake: TraceIntake, route: Route) -> dict[str, Any]:
+    """Who gets the ticket by the verdict: a partner, or our own level; and whether any promise is owed (OV-18)."""
+    partner = await ticket_store.partner_of(unit, intake.requester.customer_id) if route == "partner" else None
+    return {
+        "level": LEVELS.get(route),
+        "partner_id": partner.id if partner is not None else None,
+        "outside": intake.verdict.outside,
+    }
+
+
+def _ticket_values(intake: TraceIntake) -> dict[str, Any]:
     requester = intake.requester
     local = (intake.started or intake.at).astimezone(ZoneInfo(intake.notice.timezone))
     example = {
@@ -136,7 +157,6 @@ def _ticket_values(intake: TraceIntake, route: Route) -> dict[str, Any]:
         "kind": "call-trace",
         "status": "new",
         "priority": intake.priority,
-        "level": LEVELS.get(route),
         "desk": intake.desk,
         "department": intake.department,
         "language": intake.language,

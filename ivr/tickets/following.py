@@ -30,10 +30,24 @@ async def follow(unit: Unit, before: Ticket | None, after: Ticket, *, at: dateti
     ticket = await _document(unit, after, at=at)
     newly = ticket.documented_at is not None and after.documented_at is None
     differs = before is not None and any(getattr(before, name) != getattr(ticket, name) for name in _ROUTED_BY)
-    if newly or (ticket.documented_at is not None and differs):
+    if not _is_judged(ticket) and (newly or (ticket.documented_at is not None and differs)):
         ticket = await _route(unit, ticket, at=at, policy=policy)
     await ledger.settle(unit, before, ticket, at=at)
     return ticket
+
+
+async def judge(unit: Unit, ticket: Ticket, *, at: datetime) -> Ticket:
+    """A report of a bad call, whose evidence has said already who gets it (OV-24), enters the ordinary process (OV-23).
+
+    It is documented at once, and its clocks begin, unless its cause is outside the demarcation point.
+    """
+    documented = await _document(unit, ticket, at=at)
+    await ledger.settle(unit, None, documented, at=at)
+    return documented
+
+
+def _is_judged(ticket: Ticket) -> bool:
+    return ticket.kind == "call-trace" and ticket.outside is not None
 
 
 async def _document(unit: Unit, ticket: Ticket, *, at: datetime) -> Ticket:

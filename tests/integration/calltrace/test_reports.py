@@ -17,11 +17,13 @@ from ivr.calltrace import store as statements
 from ivr.calltrace.away import AwayReports
 from ivr.calltrace.tables import call_trace_evidence, call_traces, incident_proposals, recommendations
 from ivr.calltrace.traces import Receipt
+from ivr.desk.load import load_desks
 from ivr.evidence.legs import Device
 from ivr.notify.tables import outbox
+from ivr.tickets import editing
 from ivr.tickets.spool import Spool
-from ivr.tickets.tables import ticket_events, tickets
-from tests.integration.calltrace.conftest import World
+from ivr.tickets.tables import ticket_events, ticket_spans, tickets
+from tests.integration.calltrace.conftest import NOW, World
 
 Away = Callable[[], AbstractContextManager[None]]
 
@@ -45,7 +47,7 @@ class TestTicket:
         receipt = await report(world, lost=60)
         (ticket,), (trace,), (kept,) = [await rows(world, one) for one in (tickets, call_traces, call_trace_evidence)]
         assert receipt.ticket_number == str(ticket["number"])
-        assert (ticket["kind"], ticket["status"], ticket["department"]) == ("call-trace", "new", "support")
+        assert (ticket["kind"], ticket["status"], ticket["department"]) == ("call-trace", "documented", "support")
         assert (ticket["requester_name"], ticket["account_number"]) == ("Julie Tremblay", "C-1001")
         assert ticket["examples"] == [
             {"date": "2026-11-25", "time": "09:59", "extension": "6001", "number": "15145550199"}
@@ -77,7 +79,11 @@ class TestTicket:
         assert (first.again, second.again) == (False, True)
         (trace,) = await rows(world, call_traces)
         assert trace["report_ids"] == ["r1", "r2"]
-        assert [one["kind"] for one in await rows(world, ticket_events)] == ["created", "reported-again"]
+        assert [one["kind"] for one in await rows(world, ticket_events)] == [
+            "created",
+            "documented",
+            "reported-again",
+        ]
         assert len(await rows(world, outbox)) == 3
 
     async def test_both_phones_of_a_call_report_it_each_for_itself(self, world: World) -> None:
@@ -108,6 +114,34 @@ class TestTicket:
         await report(world, phone, **how)
         (ticket,), (trace,) = await rows(world, tickets), await rows(world, call_traces)
         assert (trace["route"], ticket["level"]) == (route, level)
+        assert (ticket["partner_id"] is not None) == (route == "partner")
+
+    async def test_ov23_it_follows_the_ordinary_process_from_then_on(self, world: World) -> None:
+        """TMR runs from the report on (OV-14); no later change sends the ticket another way than the verdict did."""
+        await report(world, "6001")
+        (ticket,) = await rows(world, tickets)
+        assert (ticket["status"], ticket["documented_at"]) == ("documented", ticket["created_at"])
+        spans = await rows(world, ticket_spans)
+        assert [(span["clock"], span["ended_at"]) for span in spans] == [("tmr", None)]
+        async with world.store.unit() as unit:
+            await editing.change(
+                unit,
+                ticket["number"],
+                {"observed": "Autre chose."},
+                who="ops",
+                at=NOW,
+                seen_version=None,
+                bus=world.bus,
+                policy=load_desks()["omnivigil"].tickets,
+            )
+        (after,) = await rows(world, tickets)
+        assert (after["level"], after["partner_id"]) == (ticket["level"], ticket["partner_id"])
+
+    async def test_ov18_nothing_is_owed_outside_the_demarcation_point(self, world: World) -> None:
+        await report(world, "6003", lost=60)
+        (ticket,) = await rows(world, tickets)
+        assert ticket["outside"]
+        assert await rows(world, ticket_spans) == []
 
     async def test_the_last_figures_change_the_finding(self, world: World) -> None:
         """In the first second after hanging up little is known; what comes then is taken up."""
