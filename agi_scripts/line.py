@@ -8,11 +8,12 @@ import structlog
 
 from agi_scripts.context import LineContext, caller_number, endpoint_of, next_step
 from agi_scripts.following import follow
-from agi_scripts.partner import dial_string, partner_first
+from agi_scripts.partner import dial_string
 from agi_scripts.pending import pending_callback
 from agi_scripts.speaking import ask
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk import menu
+from ivr.desk.elite import partner_first
 from ivr.desk.schema import Desk
 from ivr.directory.people import Partner
 

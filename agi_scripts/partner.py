@@ -9,21 +9,10 @@ import structlog
 from agi_scripts.context import LineContext
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.calls.call import Call
-from ivr.desk.menu import Destination
-from ivr.desk.schema import Desk
 from ivr.directory.book import Book
-from ivr.directory.people import Identity, Partner
+from ivr.directory.people import Partner
 
 log = structlog.get_logger()
-
-
-def partner_first(desk: Desk, to: Destination, identity: Identity) -> Partner | None:
-    """The partner whose phone rings before our queue: for support, unless our own person was asked for."""
-    partner = identity.partner
-    if partner is None or partner.tier != "elite" or partner.phone is None or not desk.tickets.routing.elite_to_partner:
-        return None
-    support = to.kind == "queue" and to.department == desk.menu.operator
-    return partner if support and not to.reason.startswith("operator-") else None
 
 
 def dial_string(partner: Partner, book: Book) -> str:

@@ -8,6 +8,8 @@ from datetime import datetime
 from rich.console import Console
 from rich.markup import escape
 
+from ivr.announcements.announcement import Announcement, in_force
+from ivr.announcements.store import not_ended
 from ivr.clock import system_clock
 from ivr.desk import menu
 from ivr.desk.hear import HeardLine, hear
@@ -40,19 +42,33 @@ def hear_call(
     if desk is None:
         raise BadInput(field="--dial", problem=f"no desk answers {dial}", mend=f"try one of {_numbers(desks)}")
     moment = _moment(at, desk)
-    book = asyncio.run(_book(settings))
+    book, announcement = asyncio.run(_known(settings, desk, moment))
     who = _caller(desk, book, caller)
     keys = [key for group in presses for key in _keys(group)]
     catalog = Catalog(desks)
 
     def render(desk_id: str, prompt: menu.Prompt, language: str) -> str:
+        if announcement is not None and prompt.id == menu.ANNOUNCEMENT:
+            return announcement.texts.get(language, "(a recording)")
         return catalog.utterance(desk_id, prompt.id, language, dict(prompt.variables)).text
 
     local = moment.astimezone(desk.zone)
     known = book.identify(who.number, who.registered_phone)
     name = f" ({known.customer.name})" if known.customer is not None else ""
     console.print(escape(f"{desk.name}, {dial}, from {caller}{name}, {local:%A %Y-%m-%d %H:%M:%S %Z}"), style="bold")
-    for line in hear(desk, calendars[desk.id], who, dial.removeprefix("+"), moment, keys, render):
+    announced = menu.Announced(prompts=(menu.ANNOUNCEMENT,)) if announcement is not None else None
+    lines = hear(
+        desk,
+        calendars[desk.id],
+        who,
+        dial.removeprefix("+"),
+        moment,
+        keys,
+        render,
+        identity=known,
+        announced=announced,
+    )
+    for line in lines:
         console.print(_told(line), style=_STYLES[line.kind], markup=False)
 
 
@@ -93,16 +109,19 @@ def _keys(group: str) -> list[str]:
     return keys
 
 
-async def _book(settings: Settings) -> Book:
-    """The line's directory, when one has run on this state folder."""
+async def _known(settings: Settings, desk: Desk, moment: datetime) -> tuple[Book, Announcement | None]:
+    """The line's directory, and what it announces then, when one has run on this state folder."""
     # SQLite would make the file.
     if settings.database is None and not await asyncio.to_thread((settings.state / "omnivigil.sqlite3").exists):
-        return Book()
+        return Book(), None
     store = open_store(settings.database_url)
     try:
-        return await Directory(store).reload()
+        book = await Directory(store).reload()
+        async with store.reading() as unit:
+            announcements = [one for one in await not_ended(unit) if one.desk == desk.id]
+        return book, in_force(announcements, moment)
     except Unavailable:
-        return Book()
+        return Book(), None
     finally:
         await store.close()
 

@@ -110,4 +110,4 @@ def _heard(has: Services, desk: Desk, at: datetime, caller: str, press: str, lan
     known = has.directory.identify(number, phone)
     who = menu.Caller(number=number, language=known.language, registered_phone=phone, known=known.customer is not None)
     keys = [key for key in press.replace(" ", "") if key]
-    return hear(desk, has.calendars[desk.id], who, desk.numbers[0], at, keys, render, told_in=language)
+    return hear(desk, has.calendars[desk.id], who, desk.numbers[0], at, keys, render, identity=known, told_in=language)

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -265,7 +265,9 @@ class CallTraces:
             while self._propose_again:
                 self._propose_again = False
                 async with self.store.unit() as unit:
-                    await propose_incidents(unit, self._notice(), self._clock(), bus=self._bus)
+                    ops = self.desk.announcement.ops_email
+                    notice = replace(self._notice(), recipient=ops) if ops is not None else self._notice()
+                    await propose_incidents(unit, notice, self._clock(), bus=self._bus)
 
     async def settle(self, call: EndedCall, device: Device, report_id: str, *, after_s: float = _SETTLED_S) -> None:
         """Judge again once the last figures have arrived."""

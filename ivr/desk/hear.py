@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ivr.desk import menu
+from ivr.desk.elite import partner_first
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
+from ivr.directory.people import NOBODY, Identity
 from ivr.errors import BadInput
 
 #: How "nothing" is written among the presses.
@@ -21,6 +23,7 @@ Render = Callable[[str, menu.Prompt, str], str]
 #: Where the menu ends, in the language of whoever reads the account.
 _THEN: Mapping[str, Mapping[str, str]] = {
     "en": {
+        "partner": "the phone of {partner}, ringing for up to {ring_s} s; without an answer, {then}",
         "queue": "queue {queue}: music, then a technician",
         "ring": "phones {phones}, ringing for up to {ring_s} s, then the message box",
         "message": "message box",
@@ -28,6 +31,7 @@ _THEN: Mapping[str, Mapping[str, str]] = {
         "colon": ": ",
     },
     "fr": {
+        "partner": "le poste de {partner}, qui sonne jusqu’à {ring_s} s ; sans réponse, {then}",
         "queue": "file {queue} : musique, puis un technicien",
         "ring": "postes {phones}, qui sonnent jusqu’à {ring_s} s, puis la boîte vocale",
         "message": "boîte vocale",
@@ -55,23 +59,26 @@ def hear(
     presses: Sequence[str],
     render: Render,
     *,
+    identity: Identity = NOBODY,
+    announced: menu.Announced | None = None,
     told_in: str = "en",
 ) -> list[HeardLine]:
     """The account of a call at `at` by a caller who presses `presses` one after the other, then nothing.
 
     A press is made as soon as the step's prompts begin, an impatient caller's way; "," is a silence. Presses are
     for questions; an announcement takes the keys that work anywhere: again, other language, a human.
-    `at` is aware; `told_in` is the language of what is not heard, fr or en. Raises BadInput for a press that is no key.
+    `identity` is who the caller is taken to be, and `announced` what is told before a queue then. `at` is aware;
+    `told_in` is the language of what is not heard, fr or en. Raises BadInput for a press that is no key.
     """
     for press in presses:
         if press not in (*menu.KEYS, SILENCE):
             raise BadInput(field="press", problem=f"{press!r} is not a key", mend="press one of 0-9, *, # at a time")
-    steps = menu.line(desk, calendars, caller, dialled, lambda: at)
-    return list(_hear(desk, steps, list(presses), render, told_in))
+    steps = menu.line(desk, calendars, caller, dialled, lambda: at, lambda: announced)
+    return list(_hear(desk, steps, list(presses), render, told_in, identity))
 
 
 def _hear(
-    desk: Desk, steps: menu.Conversation, presses: list[str], render: Render, told_in: str
+    desk: Desk, steps: menu.Conversation, presses: list[str], render: Render, told_in: str, identity: Identity
 ) -> Iterator[HeardLine]:
     anywhere = (desk.menu.repeat, desk.menu.operator_key, *desk.menu.languages)
     answer: str | None = None
@@ -96,13 +103,16 @@ def _hear(
             elif step.wait_s > 0:
                 yield HeardLine(kind="silence", text=f"{step.wait_s:g} s")
     except StopIteration as end:
-        yield from _then(desk, end.value, render, told_in)
+        yield from _then(desk, end.value, render, told_in, identity)
 
 
-def _then(desk: Desk, to: menu.Destination, render: Render, told_in: str) -> Iterator[HeardLine]:
+def _then(desk: Desk, to: menu.Destination, render: Render, told_in: str, identity: Identity) -> Iterator[HeardLine]:
     say = _THEN[told_in]
     if to.kind == "queue":
         text = say["queue"].format(queue=to.queue)
+        if (partner := partner_first(desk, to, identity)) is not None:
+            seconds = desk.tickets.routing.elite_ring_s
+            text = say["partner"].format(partner=partner.name, ring_s=seconds, then=text)
     elif to.kind == "ring":
         text = say["ring"].format(phones=", ".join(to.phones), ring_s=to.ring_s)
     else:

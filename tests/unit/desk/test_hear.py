@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -11,6 +12,7 @@ from ivr.desk import menu
 from ivr.desk.hear import HeardLine, hear
 from ivr.desk.hours import Calendar
 from ivr.desk.load import Desks
+from ivr.directory.people import Customer, Identity, Partner
 from ivr.errors import BadInput
 
 STRANGER = menu.Caller(number="14185550100", language=None, registered_phone=None, known=False)
@@ -107,3 +109,30 @@ def test_a_press_that_is_no_key_is_refused(
     with pytest.raises(BadInput) as refused:
         hear(desk, calendars[desk.id], STRANGER, "18446664844", at, [press], render)
     assert refused.value.field == "press"
+
+
+def test_ov17_an_elite_partners_customer_reaches_the_partner_first(
+    desks: Desks, calendars: Mapping[str, Mapping[str, Calendar]]
+) -> None:
+    desk = desks["omnivigil"]
+    partner = Partner(id=1, name="Réseaux Boréal", tier="elite", phone="14185550151")
+    identity = Identity(by="number", customer=Customer(id=1, account="C-1", name="Clinique"), partner=partner)
+    at = datetime(2026, 11, 25, 10, tzinfo=desk.zone)
+
+    def then(presses: str, who: Identity) -> str:
+        lines = hear(desk, calendars[desk.id], STRANGER, "18446664844", at, list(presses), render, identity=who)
+        return lines[-1].text
+
+    assert "the phone of Réseaux Boréal, ringing for up to" in then("2", identity)
+    assert then("2", identity).endswith("queue support: music, then a technician")
+    # Who asks for one of our own people gets one.
+    assert "Boréal" not in then("0", identity)
+    assert "Boréal" not in then("2", replace(identity, partner=replace(partner, tier="standard")))
+
+
+def test_ov10_what_is_announced_is_heard(desks: Desks, calendars: Mapping[str, Mapping[str, Calendar]]) -> None:
+    desk = desks["omnivigil"]
+    at = datetime(2026, 11, 25, 10, tzinfo=desk.zone)
+    announced = menu.Announced(prompts=(menu.ANNOUNCEMENT,))
+    lines = hear(desk, calendars[desk.id], STRANGER, "18446664844", at, ["2"], render, announced=announced)
+    assert [line.text for line in lines if line.kind == "heard"][-2:] == ["announcement fr", "queue-wait fr"]
