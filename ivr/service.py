@@ -181,6 +181,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
         public_url=notices.public_url,
+        statuspage=notices.statuspage.page if notices.statuspage is not None else None,
         maintenance=maintenances.now,
     )
     ring = Ring()

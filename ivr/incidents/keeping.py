@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -32,7 +33,9 @@ from ivr.incidents.incident import (
     told,
     updated,
 )
-from ivr.store.engine import Store
+from ivr.incidents.status import pushed
+from ivr.notify.outbox import put_statuspage
+from ivr.store.engine import Store, Unit
 
 log = structlog.get_logger()
 
@@ -76,13 +79,16 @@ class Incidents:
         bus: EventBus,
         clock: Clock,
         public_url: str | None = None,
+        statuspage: str | None = None,
         maintenance: Callable[[str], Sequence[Work]] = lambda desk: (),
     ) -> None:
-        """`public_url` is where readers of e-mails find the status page; `maintenance` tells what work goes on at a
+        """`public_url` is where readers of e-mails find the status page; `statuspage` names the page at Statuspage that
+        is told of the main desk's incidents; `maintenance` tells what work goes on at a
         desk, which callers hear of after the incidents.
         """
         self._maintenance = maintenance
         self._public_url = public_url
+        self._statuspage = statuspage
         self._store, self._desks, self._announcer = store, desks, announcer
         self._bus, self._clock = bus, clock
         self.followers = Followers(store, clock)
@@ -137,6 +143,7 @@ class Incidents:
                 made = await statements.get(unit, await statements.add(unit, values, first))
                 assert made is not None  # noqa: S101 - it was written in this transaction
                 await mailing.begin(unit, made.desk, made.id, made.updates[0].id, new_stage=False)
+                await self._push(unit, made)
             await self._changed(made, "incident.opened")
         return made
 
@@ -159,9 +166,26 @@ class Incidents:
                 added = await statements.add_update(unit, was.id, values)
                 await mailing.begin(unit, was.desk, was.id, added, new_stage=last.stage != was.stage)
                 stored = await statements.get(unit, was.id)
-            assert stored is not None  # noqa: S101 - it was read in this transaction
+                assert stored is not None  # noqa: S101 - it was read in this transaction
+                await self._push(unit, stored)
             await self._changed(stored, "incident.updated")
         return stored
+
+    async def _push(self, unit: Unit, one: Incident) -> None:
+        """Have Statuspage told of the last update."""
+        if self._statuspage is None or one.desk != next(iter(self._desks)):
+            return
+        languages = self._desks[one.desk].languages
+        body = pushed(one, "en" if "en" in languages else languages[0])
+        last = one.updates[-1]
+        await put_statuspage(
+            unit,
+            self._statuspage,
+            subject=f"incident {one.id}",
+            body=json.dumps(body, ensure_ascii=False),
+            key=f"statuspage:{last.id}",
+            at=last.at,
+        )
 
     async def touches(self, incident_id: int, affected: Affected, *, version: int | None) -> Incident:
         """Say anew whom it affects. Raises IncidentNotFound, IncidentChanged, StoreUnavailable."""

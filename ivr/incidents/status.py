@@ -164,6 +164,18 @@ def incident(one: Incident, language: str, url: str) -> dict[str, Any]:
     }
 
 
+def pushed(one: Incident, language: str) -> dict[str, Any]:
+    """What Statuspage's own API takes for an incident's last update, with our ids in its metadata."""
+    last = one.updates[-1]
+    return {
+        "name": one.title[language],
+        "status": _STAGE[last.stage],
+        "body": last.texts[language],
+        "impact_override": one.impact,
+        "metadata": {"omnivigil": {"incident": str(one.id), "update": str(last.id)}},
+    }
+
+
 def _update(one: Incident, said: Update, language: str) -> dict[str, Any]:
     return {
         "id": str(said.id),

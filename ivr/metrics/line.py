@@ -26,7 +26,7 @@ from ivr.tickets.ticket import Status
 #: The database is asked no more often than this, in seconds, however many scrape; and it has so long to answer.
 _FRESH_S = 5.0
 _PATIENCE_S = 2.0
-_CHANNELS = ("email", "sms", "webhook")
+_CHANNELS = ("email", "sms", "webhook", "statuspage")
 _CALL_STATES = ("menu", "queue", "ringing", "talking")
 
 

@@ -59,6 +59,15 @@ class Twilio:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Statuspage:
+    """The account at Statuspage that is told of the main desk's incidents."""
+
+    page: str
+    key: SecretStr
+    api: str = "https://api.statuspage.io"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """Somebody's server that is told of events."""
 
@@ -77,6 +86,7 @@ class NoticeConfig:
     smtp: Smtp | None = None
     twilio: Twilio | None = None
     endpoints: tuple[Endpoint, ...] = ()
+    statuspage: Statuspage | None = None
     #: Where others reach our API from outside, without a slash at the end.
     public_url: str | None = None
     #: Where our own mail server listens.
@@ -99,6 +109,7 @@ def read(environment: Mapping[str, str], *, demo: bool = False) -> NoticeConfig:
         smtp=_smtp(given),
         twilio=_twilio(given),
         endpoints=_endpoints(given, demo),
+        statuspage=_statuspage(given),
         public_url=_public(given),
         mail=_mail(given),
     )
@@ -209,6 +220,21 @@ def _twilio(given: _Given) -> Twilio | None:
     if api is None:
         return Twilio(account_sid=sid, auth_token=token, sender=sender)
     return Twilio(account_sid=sid, auth_token=token, sender=sender, api=_origin(api, "TWILIO_API"))
+
+
+def _statuspage(given: _Given) -> Statuspage | None:
+    page = given.text("STATUSPAGE_PAGE")
+    if page is None:
+        return None
+    if not re.fullmatch(r"[a-z0-9]{4,40}", page):
+        raise bad("STATUSPAGE_PAGE", "is not a page's id", "give its letters and digits, as Statuspage shows them")
+    key = given.secret("STATUSPAGE_KEY")
+    if key is None:
+        raise bad("STATUSPAGE_KEY", "is missing", "give it, or the path of its file as OMNIVIGIL_STATUSPAGE_KEY_FILE")
+    api = given.text("STATUSPAGE_API")
+    if api is None:
+        return Statuspage(page=page, key=key)
+    return Statuspage(page=page, key=key, api=_origin(api, "STATUSPAGE_API"))
 
 
 def _origin(text: str, name: str) -> str:

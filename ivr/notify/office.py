@@ -17,6 +17,7 @@ from ivr.notify.config import NoticeConfig
 from ivr.notify.health import configured
 from ivr.notify.journal import Journal, JournalEnd, ReadJournal
 from ivr.notify.smtp import Answered, SmtpSender
+from ivr.notify.statuspage import StatuspageSender
 from ivr.notify.webhooks import WebhookSender, guarded_session
 from ivr.notify.worker import Worker
 from ivr.store.engine import Store
@@ -52,6 +53,11 @@ async def run(
             sms = await asyncio.to_thread(import_module, "ivr.notify.sms")
             texts = sms.SmsSender(config.twilio, session, store, clock=clock, public_url=config.public_url)
             parts.append(Worker(store, texts, look=texts.look, clock=clock, bus=bus).run())
+        if config.statuspage is not None:
+            connector = aiohttp.TCPConnector(force_close=True)
+            session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+            pushes = StatuspageSender(config.statuspage, session)
+            parts.append(Worker(store, pushes, clock=clock, bus=bus, slots=1).run())
         if config.endpoints:
             session = await stack.enter_async_context(guarded_session(loopback=loopback))
             hooks = WebhookSender(config.endpoints, session, clock=clock, loopback=loopback)

@@ -73,6 +73,14 @@ async def put_sms(unit: Unit, sms: Sms, *, at: datetime) -> None:
     await _put(unit, "sms", sms.to, "", sms.body, sms.language, sms.ticket_number, at)
 
 
+async def put_statuspage(unit: Unit, page: str, *, subject: str, body: str, key: str, at: datetime) -> None:
+    """Have an update pushed to a page at Statuspage once this transaction is committed; `key` makes it one."""
+    values = {"kind": "statuspage", "recipient": page, "subject": header_text(subject), "body": body, "language": ""}
+    values |= {"state": "pending", "key": key}
+    moments = {"created_at": at, "next_at": at, "expires_at": at + LIFETIME["statuspage"]}
+    await unit.execute(unit.insert(outbox).values(values | moments).on_conflict_do_nothing())
+
+
 async def _put(
     unit: Unit,
     kind: str,

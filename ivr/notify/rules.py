@@ -1,9 +1,9 @@
 """What becomes of a notice after each attempt. Pure: nothing is sent and nothing is read here.
 
 A notice is `pending` until a worker holds it (`leased`), says that it is about to send (`sending`) and learns what
-came of it. E-mails and webhooks may be sent again, since their receivers know a repetition by its name. A text
-message may not: whenever it is not certain that one did not leave, it is `unknown`, and only the provider's own
-list (`reconciling`) makes it `sent`, or `pending` again.
+came of it. E-mails and webhooks may be sent again, since their receivers know a repetition by its name, and so may what
+goes to Statuspage, where every attempt looks first. A text message may not: whenever it is not certain that one did
+not leave, it is `unknown`, and only the provider's own list (`reconciling`) makes it `sent`, or `pending` again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from ivr.clock import require_aware
 
-Kind = Literal["email", "sms", "webhook"]
+Kind = Literal["email", "sms", "webhook", "statuspage"]
 State = Literal["pending", "leased", "sending", "unknown", "reconciling", "sent", "delivered", "refused", "dead"]
 
 #: Nothing more is done to these by itself.
@@ -29,12 +29,14 @@ LIFETIME: Final[Mapping[str, timedelta]] = {
     # A page or a code that comes in the morning for what happened in the evening only confuses.
     "sms": timedelta(hours=4),
     "webhook": timedelta(days=3),
+    "statuspage": timedelta(days=1),
 }
 #: First and longest pause between attempts, in seconds.
 _PAUSES: Final[Mapping[str, tuple[float, float]]] = {
     "email": (15.0, 1800.0),
     "sms": (5.0, 600.0),
     "webhook": (5.0, 3600.0),
+    "statuspage": (5.0, 600.0),
 }
 #: A receiver's own wish is followed up to this, in seconds.
 LONGEST_WISH_S: Final = 3600.0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from ivr.incidents.incident import RESOLVED_ON_AIR
 from ivr.incidents.keeping import Incidents
+from ivr.notify.tables import outbox
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_events import data, listening, next_one
@@ -128,6 +131,23 @@ class TestLife:
             event = data(heard)
             assert heard.event == "incident.opened"
             assert (event["id"], event["stage"]) == (one["id"], "investigating")
+
+
+class TestStatuspage:
+    async def test_each_update_of_the_main_desk_is_in_the_outbox_once(
+        self, client: httpx.AsyncClient, line: Line
+    ) -> None:
+        line.services.incidents._statuspage = "abc123def456"
+        one = await opened(client, title={"fr": "Panne", "en": "Outage"})
+        await updated(client, one["id"], "resolved", OVER)
+        await opened(client, desk="hotline-2024", texts={"fr": "Une panne."})
+        async with line.services.store.reading() as unit:
+            rows = (await unit.execute(select(outbox).order_by(outbox.c.id))).mappings().all()
+        pushed = [json.loads(row["body"]) for row in rows if row["kind"] == "statuspage"]
+        assert [(body["name"], body["status"], body["body"]) for body in pushed] == [
+            ("Outage", "investigating", FIRST["en"]),
+            ("Outage", "resolved", OVER["en"]),
+        ]
 
 
 class TestLists:

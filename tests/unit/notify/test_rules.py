@@ -30,7 +30,7 @@ from ivr.notify.rules import (
 )
 
 NOW = datetime(2026, 11, 18, 3, 0, tzinfo=UTC)
-REPEATABLE: tuple[Kind, ...] = ("email", "webhook")
+REPEATABLE: tuple[Kind, ...] = ("email", "webhook", "statuspage")
 KINDS: tuple[Kind, ...] = (*REPEATABLE, "sms")
 
 
