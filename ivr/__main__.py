@@ -1,4 +1,4 @@
-"""The command line: ./omnivigil up, demo, doctor, test, hear, sim, bench."""
+"""The support line of a telephony provider: `./omnivigil up` sets it up and runs it; the rest proves and tends it."""
 
 from __future__ import annotations
 
@@ -331,7 +331,7 @@ def sim(context: typer.Context) -> None:
     from sipsim.cli import app as simulator
 
     _phones()
-    simulator(args=context.args, prog_name="omnivigil sim")
+    simulator(args=context.args, prog_name="./omnivigil sim")
 
 
 @app.command(
@@ -343,13 +343,13 @@ def bench(context: typer.Context) -> None:
     from bench.__main__ import app as benchmarks
 
     _phones()
-    benchmarks(args=context.args, prog_name="omnivigil bench")
+    benchmarks(args=context.args, prog_name="./omnivigil bench")
 
 
 def main() -> None:
     """Run a command; what went wrong is one sentence, not a traceback."""
     try:
-        app()
+        app(prog_name="./omnivigil")
     except BadInput as error:
         print(f"omnivigil: {error.field}: {error.problem}. {error.mend[:1].upper()}{error.mend[1:]}.", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

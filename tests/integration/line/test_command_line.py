@@ -114,3 +114,8 @@ def test_doctor_says_which_notices_wait_and_names_what_is_wrong(
     refused = run("up", "--state", str(tmp_path), *ports)
     assert refused.returncode == 2
     assert "OMNIVIGIL_SMTP_FROM" in refused.stderr
+
+
+def test_help_names_the_command_that_is_typed() -> None:
+    assert "Usage: ./omnivigil [OPTIONS] COMMAND" in run("--help").stdout
+    assert "Usage: ./omnivigil sim call" in run("sim", "call", "--help").stdout
