@@ -187,7 +187,7 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
         fallback={
             (desk.id, what, language): sounds.fixed(desk.id, f"fallback-{what}", language)
             for desk in desks.values()
-            for what in ("queue", "message", "received")
+            for what in ("queue", "message", "again", "received", "nothing")
             for language in desk.languages
         },
     )

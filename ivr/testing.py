@@ -37,7 +37,8 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
         console.print(f"— {Path(command[0]).name} {' '.join(command[1:])}", style="bold")
         if (code := subprocess.run(command, cwd=repository, check=False).returncode) != 0:
             return code
-    pytest = [sys.executable, "-m", "pytest"]
+    # Tests that share a line of their own are a group; each of the others is given to whoever is free.
+    pytest = [sys.executable, "-m", "pytest", "--dist", "loadgroup"]
     if only:
         return subprocess.run([*pytest, "-n", CALL_WORKERS, *only], cwd=repository, check=False).returncode
     # What computes runs on as many processors as there are; calls wait for people, so many run at once.

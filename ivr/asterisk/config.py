@@ -327,8 +327,8 @@ def render(
         "record_calls": record_calls,
         "recordings": folders.recordings,
         "desk_operator_code": desks[0].service_codes[0] if desks[0].service_codes else "",
-        # One second of 8 kHz, 16-bit audio: shorter than that, nothing was said.
-        "shortest_message_bytes": 16000,
+        # A second and a quarter of 8 kHz, 16-bit audio. Of a silence, Record leaves a second: nothing was said.
+        "shortest_message_bytes": 20000,
         "accounts": _accounts(secrets),
     }
     environment = jinja2.Environment(

@@ -87,7 +87,9 @@ REQUIRED = (
     "follow-accepted",
     "fallback-queue",
     "fallback-message",
+    "fallback-again",
     "fallback-received",
+    "fallback-nothing",
 )
 #: And where a department takes emergencies.
 REQUIRED_FOR_EMERGENCIES = ("closed-emergency", "closed-emergency-no-opening", "message-received-urgent")

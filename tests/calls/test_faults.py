@@ -14,6 +14,8 @@ import pytest
 from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
 
+from ivr.asterisk.config import Folders
+from ivr.settings import Settings
 from tests.calls.line import OPEN, Line, hear, prompts, running_line, wait_for
 
 NUMBER = "18446664844"
@@ -95,6 +97,10 @@ async def test_a_message_left_without_the_service_becomes_a_ticket(line: Line, k
     with service_killed(line):
         async with RawCall(line.server, NUMBER, "4185550101") as call:
             await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
+            # Whoever said nothing is asked again, and not thanked for it.
+            await call.press("#")
+            await asyncio.to_thread(hear, known, call.heard, "fallback-again")
+            await asyncio.to_thread(hear, known, call.heard, "beep", whole=True, times=2)
             await call.speak(speech)
             await call.press("#")
             await asyncio.to_thread(hear, known, call.heard, "fallback-received")
@@ -107,6 +113,22 @@ async def test_a_message_left_without_the_service_becomes_a_ticket(line: Line, k
     record = await asyncio.to_thread(line.call_from, "14185550101")
     assert record["result"] is not None
     assert record["identity"]["customer"]["account"] == "C-1001"
+
+
+async def test_nobody_is_thanked_for_a_message_that_the_disk_did_not_take(line: Line, known: Recogniser) -> None:
+    """The service is away, and nothing can be written: the caller is told that there is no message."""
+    messages = Folders.below(Settings(state=Path(line.state))).messages
+    with service_killed(line):
+        aside = messages.rename(messages.with_name("aside"))
+        # Not even a folder can be made here.
+        messages.touch()
+        try:
+            async with RawCall(line.server, NUMBER, "5145550005") as call:
+                await asyncio.to_thread(hear, known, call.heard, "fallback-nothing")
+                assert "fallback-received" not in prompts(known.recognise(call.heard()))
+        finally:
+            messages.unlink()
+            aside.rename(messages)
 
 
 async def test_killed_while_a_message_is_recorded(line: Line, known: Recogniser) -> None:
