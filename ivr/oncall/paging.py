@@ -37,6 +37,8 @@ log = structlog.get_logger()
 #: Who did it, in a ticket's history.
 ONCALL = "on call"
 _BATCH = 20
+#: In so much time everybody in line is paged at least once; who passes it on brings one of these pages forward.
+_ROUND = timedelta(hours=12)
 
 _TEXTS = {
     "fr": "URGENCE – billet {number} : message vocal à {at:%H:%M} de {caller}{name}. À prendre avant {until:%H:%M}.",
@@ -103,7 +105,7 @@ class Paging:
             return 0
         async with self._store.reading() as unit:
             line = await line_of(unit, desk, desk.oncall, seen.left_at)
-        pages = timetable(desk.oncall, line, seen.left_at)
+        pages = timetable(desk.oncall, line, seen.left_at, now)
         if not come(pages, seen.pages, now):
             return 0
         async with self._store.unit() as unit:
@@ -150,7 +152,7 @@ class Paging:
             if emergency is None or emergency.taken_at is not None or desk is None or desk.oncall is None:
                 return
             line = await line_of(unit, desk, desk.oncall, emergency.left_at)
-            pages = timetable(desk.oncall, line, emergency.left_at)
+            pages = timetable(desk.oncall, line, emergency.left_at, now + _ROUND)
             calls = await store.page_calls(unit, emergency.id)
             if any(call.state != "ended" and call.person != person for call in calls):
                 return
@@ -240,7 +242,9 @@ async def take(
     if ticket.status in ("new", "documented", "reopened"):
         policy = desks[ticket.desk].tickets if ticket.desk in desks else Ticketing()
         fields = {"status": "in-progress"}
-        await editing.change(unit, ticket.number, fields, who=by, at=at, seen_version=None, bus=bus, policy=policy)
+        await editing.change(
+            unit, ticket.number, fields, who=by, at=at, seen_version=None, bus=bus, policy=policy, rights=False
+        )
     taken = await _first(unit, found.id)
     unit.afterwards(lambda: bus.publish("emergency.taken", at, _facts(taken)))
     return taken

@@ -167,7 +167,21 @@ async def test_an_emergency_that_nobody_took_does_not_swallow_the_next_night(nig
     await night.message("2026-11-24T22:00")
     await night.look("2026-11-24T22:00:02")
     await night.message("2026-11-25T22:00", key="m2")
-    assert await night.look("2026-11-25T22:00:02") == 1
+    # Everybody for the first one, whoever is on call for the second.
+    assert await night.look("2026-11-25T22:00:02") == 3 + 1
+    assert [one.merged_into for one in await night.all()] == [None, None]
+
+
+async def test_ov7_it_goes_on_until_it_is_taken_over_a_whole_week_end(night: Night) -> None:
+    """Friday evening to Monday morning."""
+    await night.message("2026-11-27T17:30")
+    await night.look("2026-11-27T17:30:02")
+    for at in ("2026-11-28T06:00", "2026-11-29T23:00", "2026-11-30T07:59"):
+        assert await night.look(at) == 3
+        assert await night.look(f"{at}:30") == 0
+    [emergency] = await night.all()
+    await night.take(emergency.id, "2026-11-30T08:01")
+    assert await night.look("2026-11-30T09:00") == 0
 
 
 async def test_each_page_once_by_however_many_services(night: Night) -> None:
@@ -185,9 +199,11 @@ async def test_a_service_that_was_away_pages_everyone_whose_time_has_come(night:
     assert await night.look("2026-11-25T22:25") == 1
 
 
-async def test_what_is_older_than_the_night_is_no_emergency(night: Night) -> None:
-    await night.message("2026-11-24T22:00")
-    assert await night.look("2026-11-25T22:00") == 0
+async def test_what_is_older_than_a_week_is_no_emergency(night: Night) -> None:
+    await night.message("2026-11-17T22:00")
+    assert await night.look("2026-11-24T22:00:01") == 0
+    await night.message("2026-11-17T22:00:02", key="m2", number="14185550199")
+    assert await night.look("2026-11-24T22:00:01") == 3
 
 
 async def test_work_on_the_ticket_itself_ends_the_pages(night: Night) -> None:
@@ -197,6 +213,15 @@ async def test_work_on_the_ticket_itself_ends_the_pages(night: Night) -> None:
     assert await night.look("2026-11-25T22:05") == 0
     [emergency] = await night.all()
     assert (emergency.taken_at, emergency.taken_by) == (local("2026-11-25T22:03"), "ticket")
+
+
+async def test_ov20_it_is_taken_whatever_its_caller_may_ask_for(night: Night) -> None:
+    number = await night.message("2026-11-25T22:00")
+    await night.look("2026-11-25T22:00:02")
+    await night.desk.change(number, "2026-11-25T22:01", kind="unplanned-intervention")
+    [emergency] = await night.all()
+    assert (await night.take(emergency.id, "2026-11-25T22:02")).taken_by == "luc"
+    assert (await night.desk.ticket(number)).status == "in-progress"
 
 
 async def test_a_ticket_that_was_worked_on_before_does_not_hide_an_emergency(night: Night) -> None:
