@@ -20,7 +20,7 @@ from ivr.desk.schema import Desk
 from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput, NotFound, Unavailable
 from ivr.events import EventBus
-from ivr.notify.outbox import Sms, put_email, put_sms
+from ivr.notify.outbox import Sms, put_email, put_sms, withdraw_sms
 from ivr.oncall import store
 from ivr.oncall.late import is_late, late_email
 from ivr.oncall.rota import line_at
@@ -114,7 +114,7 @@ class Paging:
                 return 0
             ticket = await editing.get(unit, emergency.ticket_number)
             if (since := _taken_since(ticket, emergency)) is not None:
-                await store.change(unit, emergency.id, {"taken_at": since, "taken_by": "ticket"})
+                await _note_taken(unit, emergency.id, at=since, by="ticket")
                 return 0
             ahead = {call.nth for call in await store.page_calls(unit, emergency.id)}
             due = come(pages, emergency.pages, now, ahead)
@@ -182,7 +182,10 @@ class Paging:
             caller=f"+{emergency.number}" if emergency.number else _UNKNOWN[language],
             name=f" ({name})" if name else "",
         )
-        await put_sms(unit, Sms(to=to, body=text, language=language, ticket_number=ticket.number), at=now)
+        about = _about(emergency.id)
+        # While Twilio is away they would pile up, and all come at once.
+        await withdraw_sms(unit, about, to=to, at=now)
+        await put_sms(unit, Sms(to=to, body=text, language=language, ticket_number=ticket.number, about=about), at=now)
         await store.add_page_call(unit, emergency.id, nth=page.nth, person=page.person, number=to, at=now)
         told = {"emergency": emergency.id, "nth": page.nth, "person": page.person or "fallback"}
         await tickets.add_event(
@@ -233,7 +236,7 @@ async def take(
     found = await _first(unit, emergency_id)
     if found.taken_at is not None:
         return found
-    await store.change(unit, found.id, {"taken_at": at, "taken_by": by})
+    await _note_taken(unit, found.id, at=at, by=by)
     ticket = await editing.get(unit, found.ticket_number)
     told = {"emergency": found.id}
     await tickets.add_event(
@@ -276,6 +279,16 @@ async def _first(unit: Unit, emergency_id: int) -> Emergency:
     if found is None:
         raise EmergencyNotFound(emergency=emergency_id)
     return found
+
+
+async def _note_taken(unit: Unit, emergency_id: int, *, at: datetime, by: str) -> None:
+    """Text messages that did not leave yet would wake people for nothing."""
+    await store.change(unit, emergency_id, {"taken_at": at, "taken_by": by})
+    await withdraw_sms(unit, _about(emergency_id), at=at)
+
+
+def _about(emergency_id: int) -> str:
+    return f"page.{emergency_id}"
 
 
 def _facts(emergency: Emergency) -> dict[str, object]:

@@ -251,6 +251,59 @@ async def test_an_override_is_paged_first_and_one_who_left_is_passed_over(night:
     assert (await night.sent())[-1] == ANNIE
 
 
+class TestTextMessagesThatWait:
+    """Twilio is away: they must not all come at once, nor for what was taken."""
+
+    async def states(self, night: Night) -> list[tuple[str, str]]:
+        async with night.desk.store.reading() as unit:
+            query = select(outbox.c.recipient, outbox.c.state).where(outbox.c.kind == "sms").order_by(outbox.c.id)
+            return [tuple(row) for row in await unit.execute(query)]
+
+    async def set(self, night: Night, nth: int, state: str) -> None:
+        async with night.desk.store.unit() as unit:
+            ids = select(outbox.c.id).where(outbox.c.kind == "sms").order_by(outbox.c.id).offset(nth).limit(1)
+            values = {"state": state, "lease": "another's", "leased_until": local("2026-11-26T00:00")}
+            await unit.execute(update(outbox).where(outbox.c.id == ids.scalar_subquery()).values(values))
+
+    async def test_ov7_each_person_has_only_the_latest(self, night: Night) -> None:
+        await night.message("2026-11-25T22:00")
+        await night.message("2026-11-25T22:00", key="m2", number="14185550199")
+        for at in ("22:00:02", "22:05", "22:10"):
+            assert await night.look(f"2026-11-25T{at}") == 2
+        waiting = [("withdrawn", ANNIE)] * 2 + [("pending", LUC)] * 2 + [("pending", ANNIE)] * 2
+        assert [(state, to) for to, state in await self.states(night)] == waiting
+
+    async def test_ov7_nobody_is_woken_for_what_is_taken(self, night: Night) -> None:
+        await night.message("2026-11-25T22:00")
+        await night.message("2026-11-25T22:00", key="m2", number="14185550199")
+        await night.look("2026-11-25T22:00:02")
+        await night.look("2026-11-25T22:05")
+        await self.set(night, 2, "leased")
+        first, second = await night.all()
+        await night.take(first.id, "2026-11-25T22:06")
+        assert [state for _, state in await self.states(night)] == ["withdrawn", "pending", "withdrawn", "pending"]
+        await night.take(second.id, "2026-11-25T22:06")
+        assert {state for _, state in await self.states(night)} == {"withdrawn"}
+
+    async def test_what_may_have_left_is_looked_for_and_not_sent_again(self, night: Night) -> None:
+        await night.message("2026-11-25T22:00")
+        await night.look("2026-11-25T22:00:02")
+        await self.set(night, 0, "unknown")
+        [emergency] = await night.all()
+        await night.take(emergency.id, "2026-11-25T22:21")
+        async with night.desk.store.reading() as unit:
+            query = select(outbox.c.state, outbox.c.expires_at).where(outbox.c.kind == "sms")
+            [row] = (await unit.execute(query)).all()
+        assert tuple(row) == ("unknown", local("2026-11-25T22:21"))
+
+    async def test_work_on_the_ticket_withdraws_them_too(self, night: Night) -> None:
+        number = await night.message("2026-11-25T22:00")
+        await night.look("2026-11-25T22:00:02")
+        await night.desk.change(number, "2026-11-25T22:03", status="in-progress")
+        await night.look("2026-11-25T22:05")
+        assert await self.states(night) == [(ANNIE, "withdrawn")]
+
+
 class TestFaults:
     async def test_the_database_comes_back_and_the_page_leaves(
         self, night: Night, database_away: Callable[[], AbstractContextManager[None]]
