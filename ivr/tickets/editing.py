@@ -99,6 +99,7 @@ async def change(
     """
     before = await _locked(unit, number, seen_version)
     changes = {name: value for name, value in fields.items() if getattr(before, name) != value}
+    _check_words(fields, changes, reason=reason, solution=solution)
     if not changes:
         return before
     if "details" in changes or "kind" in changes:
@@ -190,6 +191,18 @@ async def _tell_requester(
 def _check_details(kind: str, details: Mapping[str, Any] | None) -> None:
     if details is not None:
         details_of(kind, details)
+
+
+def _check_words(
+    fields: Mapping[str, Any], changes: Mapping[str, Any], *, reason: str | None, solution: str | None
+) -> None:
+    """Refuse words that nobody would ever read; a change that was made already may be asked for again."""
+    if solution is not None and fields.get("status") != "resolved":
+        mend = "give status resolved with it"
+        raise BadInput(field="solution", problem="a solution is kept when a ticket is resolved", mend=mend)
+    if reason is not None and not changes and "status" not in fields:
+        mend = "give what is to be different, or answer the ticket"
+        raise BadInput(field="reason", problem="nothing changes, so there is nothing to give a reason for", mend=mend)
 
 
 async def _check_people(unit: Unit, customer: Any, given: Mapping[str, Any]) -> None:

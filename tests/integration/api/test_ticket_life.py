@@ -10,11 +10,13 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from ivr.callbacks import store as callback_statements
 from ivr.calls.tables import calls
 from ivr.notify.tables import outbox
 from ivr.tickets import tables as t
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line
+from tests.integration.api.test_callbacks import request as callback
 from tests.integration.api.test_tickets import FULL, make
 
 #: The demo's account without a partner, one with a standard partner, and the one of an Élite partner.
@@ -95,6 +97,44 @@ class TestDocumented:
         made = await make(client, **FULL | {"account_number": ALONE, "call_id": CALL})
         assert datetime.fromisoformat(made["answered_at"]) == NOW - timedelta(minutes=4)
         assert list((await read(client, made["number"]))["clocks"]) == ["tr"]
+
+    @pytest.mark.parametrize(
+        ("mode", "state", "spoke"),
+        [
+            ("technician_first", "connected", True),
+            ("customer_first", "done", True),
+            ("customer_first", "connected", False),
+            ("technician_first", "pending", False),
+        ],
+    )
+    async def test_ov9_ov14_whoever_called_back_has_answered_the_ticket(
+        self, line: Line, client: httpx.AsyncClient, mode: Any, state: Any, spoke: bool
+    ) -> None:
+        answered = NOW - timedelta(minutes=2)
+        async with line.services.store.unit() as unit:
+            values = {
+                "id": CALL,
+                "linkedid": "1.1",
+                "channel": "PJSIP/trunk-1",
+                "desk": "omnivigil",
+                "dialled": "611",
+                "identity": {},
+                "started_at": NOW - timedelta(minutes=25),
+            }
+            await unit.execute(unit.insert(calls).values(values))
+            asked = callback(
+                1,
+                call_id=CALL,
+                mode=mode,
+                state=state,
+                requested_at=NOW - timedelta(minutes=20),
+                answered_at=answered if state != "pending" else None,
+            )
+            await callback_statements.add(unit, asked)
+        made = await make(client, **FULL | {"account_number": ALONE, "call_id": CALL})
+        if spoke:
+            assert datetime.fromisoformat(made["answered_at"]) == answered
+        assert list((await read(client, made["number"]))["clocks"]) == ["tr" if spoke else "tmr"]
 
     async def test_it_stays_documented(self, client: httpx.AsyncClient) -> None:
         number = (await make(client, **FULL))["number"]
@@ -395,6 +435,24 @@ class TestDetails:
             "/v1/tickets", content=json.dumps(fields), headers={"Content-Type": "application/json"}
         )
         refused(sent, 422, field=field)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"solution": "Redémarrer."}, "solution"),
+        ({"solution": "Redémarrer.", "status": "in-progress"}, "solution"),
+        ({"reason": "Parce que."}, "reason"),
+        ({"reason": "Parce que.", "service": "Messagerie vocale"}, "reason"),
+    ],
+)
+async def test_what_would_be_lost_is_refused(client: httpx.AsyncClient, fields: dict[str, Any], field: str) -> None:
+    """A solution that solves nothing, a reason for nothing."""
+    number = (await make(client, service="Messagerie vocale"))["number"]
+    refused(await client.patch(f"/v1/tickets/{number}", json=fields), 422, field=field)
+    # Saying again what was said is no mistake.
+    for _ in range(2):
+        assert (await change(client, number, status="closed", reason="En double."))["status"] == "closed"
 
 
 async def test_all_of_it_or_nothing(line: Line, client: httpx.AsyncClient) -> None:
