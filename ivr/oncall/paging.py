@@ -211,7 +211,11 @@ async def _begin(unit: Unit, message: Mapping[str, Any]) -> Emergency | None:
     number, desk, left_at = message["number"], message["desk"], message["created_at"]
     await unit.alone("emergencies", desk)
     waiting = await store.waiting(unit, left_at - SAME_THING)
-    same = [one for one in waiting if number and (one.number, one.desk) == (number, desk)]
+    # A phone whose number is not known is told by its ticket, which its messages share.
+    ticket = message["ticket_number"]
+    same = [
+        one for one in waiting if one.ticket_number == ticket or (number and (one.number, one.desk) == (number, desk))
+    ]
     return await store.add(
         unit,
         {

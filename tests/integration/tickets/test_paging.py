@@ -37,7 +37,13 @@ class Night:
     desk: Desk
 
     async def message(
-        self, at: str, *, key: str = "m1", number: str | None = "14185550103", urgent: bool = True
+        self,
+        at: str,
+        *,
+        key: str = "m1",
+        number: str | None = "14185550103",
+        endpoint: str | None = None,
+        urgent: bool = True,
     ) -> int:
         """A caller leaves one; its ticket."""
         intake = Intake(
@@ -48,7 +54,7 @@ class Night:
             language="fr",
             call_id=None,
             requester=Requester(account_name="Boulangerie Saint-Roch"),
-            message=VoiceMessage(file=f"{key}.wav", seconds=9, urgent=urgent, number=number),
+            message=VoiceMessage(file=f"{key}.wav", seconds=9, urgent=urgent, number=number, endpoint=endpoint),
         )
         async with self.desk.store.unit() as unit:
             return (await enter(unit, intake)).number
@@ -161,6 +167,16 @@ async def test_two_messages_by_one_caller_are_one_emergency(night: Night) -> Non
     await night.message("2026-11-25T23:00", key="m6")
     await night.look("2026-11-25T23:00:02")
     assert (await night.all())[-1].merged_into is None
+
+
+async def test_two_messages_by_one_phone_whose_number_is_not_known_are_one_emergency(night: Night) -> None:
+    first = await night.message("2026-11-25T22:00", number=None, endpoint="poste-204")
+    second = await night.message("2026-11-25T22:02", key="m2", number=None, endpoint="poste-204")
+    other = await night.message("2026-11-25T22:02", key="m3", number=None, endpoint="poste-205")
+    assert (first == second, first == other) == (True, False)
+    assert await night.look("2026-11-25T22:02:10") == 2
+    one, two, three = await night.all()
+    assert (two.merged_into, three.merged_into) == (one.id, None)
 
 
 async def test_an_emergency_that_nobody_took_does_not_swallow_the_next_night(night: Night) -> None:
