@@ -413,6 +413,38 @@ class TestDetails:
         assert changed["status"] == "documented"
         assert changed["details"] == details
 
+    async def test_ov30_what_it_costs_and_why_is_on_the_ticket_and_in_the_mail(
+        self, line: Line, client: httpx.AsyncClient
+    ) -> None:
+        who = {name: FULL[name] for name in FULL if name.startswith(("requester", "account"))}
+        details = {"start": "2026-12-05T09:00-05:00", "work": "move", "description": "Déménagement", "help": "Tout"}
+        made = await make(client, kind="planned-intervention", details=details, **who | {"language": "fr"})
+        quote = (await read(client, made["number"]))["quote"]
+        assert [(fee["amount"], fee["reason"]["fr"]) for fee in quote["fees"]] == [
+            ("45.00", "30 min hors des heures ouvrables à 90 $/h")
+        ]
+        assert quote["refused"] is None
+        body = (await mails(line))[-1][2]
+        assert "– 30 min hors des heures ouvrables à 90 $/h : 45,00\u00a0$" in body
+        assert "– Demande au plus tard : 2026-11-27 08:00" in body
+        assert "durée réelle" in body
+        # What was asked for in time stays so, however late it is looked at.
+        changed = await change(client, made["number"], details=details | {"end": "2026-12-05T11:00-05:00"})
+        assert (await read(client, changed["number"]))["quote"]["total"] == "180.00"
+
+    async def test_ov32_a_credit_and_its_fee_in_english(self, line: Line, client: httpx.AsyncClient) -> None:
+        who = {name: FULL[name] for name in FULL if name.startswith(("requester", "account"))}
+        made = await make(client, kind="return", details={"item": "T46U"}, **who | {"language": "en"})
+        assert (await read(client, made["number"]))["quote"] is None
+        bought = {"item": "T46U", "price": "1234.56", "received_on": "2026-11-10", "returned_on": "2026-11-12"}
+        await change(client, made["number"], details=bought)
+        body = (await mails(line))[-1][2]
+        for line_ in ("– Refund of the purchase: −$1,234.56", "– Return fee of 20%: $246.91", "– total: −$987.65"):
+            assert line_ in body
+
+    async def test_what_is_no_service_has_no_quote(self, client: httpx.AsyncClient) -> None:
+        assert (await read(client, (await make(client, **FULL))["number"]))["quote"] is None
+
     @pytest.mark.parametrize(
         ("fields", "field"),
         [
