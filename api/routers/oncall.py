@@ -190,7 +190,7 @@ async def read_oncall(desk: DeskId, query: Annotated[OnCallQuery, Query()], has:
         line = await paging.line_of(unit, found, duty, at)
         others = await store.overrides(unit, desk, at, at + _AHEAD)
         left_to_nobody = await gaps.found(unit, found, at)
-    pages = [page for page in timetable(duty, line, at) if page.at <= at + _SHOWN]
+    pages = timetable(duty, line, at, at + _SHOWN)
     rota = stints(duty, found.zone, [stint for _, stint in others], at, at + _AHEAD)
     return OnCallView(
         desk=desk,

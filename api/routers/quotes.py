@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from api.common import Given, Has
+from api.quoted import QuoteView, quote_view
 from api.routers.desks import DeskNotFound
 from api.routers.tickets import Slug
 from ivr.errors import BadInput
@@ -34,39 +33,6 @@ class QuoteRequest(Given):
 
     kind: Slug
     details: dict[str, Any] = Field(default={}, examples=[{"price": "199.99", "delivery_refused": True}])
-
-
-class SaidView(BaseModel):
-    """The same in both languages."""
-
-    fr: str
-    en: str
-
-
-class FeeView(BaseModel):
-    """One line; a credit is negative."""
-
-    reason: SaidView
-    amount: Decimal
-
-
-class DeadlineView(BaseModel):
-    """By when something must have happened: a moment, or a whole day."""
-
-    what: SaidView
-    at: AwareDatetime | dt.date
-
-
-class QuoteView(BaseModel):
-    """What it costs before tax, and on what conditions."""
-
-    kind: str
-    currency: str
-    total: Decimal
-    fees: list[FeeView]
-    deadlines: list[DeadlineView]
-    conditions: list[SaidView]
-    refused: SaidView | None = Field(description="Why it cannot be had like this, and how it can.")
 
 
 @router.get("/kinds")
@@ -97,17 +63,4 @@ async def make_quote(desk: DeskId, given: QuoteRequest, has: Has) -> QuoteView:
     if details is None:
         raise BadInput(field="kind", problem=f"nothing is known about {given.kind}", mend="correct the desk file")
     calendar = has.calendars[desk][found.menu.operator]
-    quote = services.quote(given.kind, details, now=has.clock(), calendar=calendar)
-    return QuoteView(
-        kind=quote.kind,
-        currency=services.CURRENCY,
-        total=quote.total,
-        fees=[FeeView(reason=_said(fee.reason), amount=fee.amount) for fee in quote.fees],
-        deadlines=[DeadlineView(what=_said(one.what), at=one.at) for one in quote.deadlines],
-        conditions=[_said(one) for one in quote.conditions],
-        refused=_said(quote.refused) if quote.refused is not None else None,
-    )
-
-
-def _said(said: services.Said) -> SaidView:
-    return SaidView(fr=said.fr, en=said.en)
+    return quote_view(services.quote(given.kind, details, now=has.clock(), calendar=calendar))

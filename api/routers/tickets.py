@@ -10,7 +10,9 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, field_validator
 
 from api.common import Given, Has, Line, Page, PageQuery, Short, Text, Who, bad_cursor, make_cursor, read_cursor
+from api.quoted import QuoteView, quote_view
 from api.services import Services
+from ivr.desk.hours import Calendar
 from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput
 from ivr.tickets import editing, ledger, store
@@ -18,6 +20,7 @@ from ivr.tickets.clocks import Name, Span, alarms, counted_for, elapsed, limits_
 from ivr.tickets.kinds import missing
 from ivr.tickets.life import allowed
 from ivr.tickets.routing import FIRST_LEVEL
+from ivr.tickets.services import quoted
 from ivr.tickets.ticket import Impact, Priority, Status, Ticket
 
 router = APIRouter(tags=["tickets"])
@@ -244,6 +247,9 @@ class TicketDetail(TicketView):
     clocks: dict[Name, ClockView] = Field(description="Those that have begun.")
     history: list[TicketEvent]
     messages: list[VoiceMessageView]
+    quote: QuoteView | None = Field(
+        description="What a service request costs, as of when it was asked for; null while not enough is known."
+    )
 
 
 class TicketQuery(PageQuery):
@@ -290,7 +296,14 @@ async def open_ticket(
     key = f"api:{who.name}:{idempotency_key}" if idempotency_key else None
     async with has.store.unit() as unit:
         ticket, new = await editing.create(
-            unit, fields, who=who.name, at=has.clock(), key=key, bus=has.bus, policy=policy
+            unit,
+            fields,
+            who=who.name,
+            at=has.clock(),
+            key=key,
+            bus=has.bus,
+            policy=policy,
+            calendar=_calendar(has, desk),
         )
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/tickets/{ticket.number}"
@@ -333,6 +346,7 @@ async def read_ticket(number: Number, response: Response, has: Has) -> TicketDet
         clocks={name: clock_view(has, ticket, name, found) for name, found in spans.items()},
         history=[TicketEvent(**event) for event in history],
         messages=[VoiceMessageView(**message_view(row)) for row in messages],
+        quote=_quote(has, ticket),
     )
 
 
@@ -363,6 +377,7 @@ async def change_ticket(
             policy=_policy(has, fields.get("desk", before.desk)),
             reason=given.reason,
             solution=given.solution,
+            calendar=_calendar(has, fields.get("desk", before.desk)),
         )
     return _told(ticket, response)
 
@@ -397,6 +412,19 @@ async def answer_ticket(
 
 def _policy(has: Services, desk: str) -> Ticketing:
     return has.desks[desk].tickets if desk in has.desks else Ticketing()
+
+
+def _calendar(has: Services, desk: str) -> Calendar | None:
+    """In which a desk's service requests are counted: its operator's."""
+    return has.calendars[desk][has.desks[desk].menu.operator] if desk in has.desks else None
+
+
+def _quote(has: Services, ticket: Ticket) -> QuoteView | None:
+    calendar, offered = _calendar(has, ticket.desk), _policy(has, ticket.desk).services
+    if calendar is None:
+        return None
+    found = quoted(ticket.kind, ticket.details, asked_at=ticket.created_at, calendar=calendar, offered=offered)
+    return quote_view(found) if found is not None else None
 
 
 def clock_view(has: Services, ticket: Ticket, name: Name, spans: list[Span]) -> ClockView:

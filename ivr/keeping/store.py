@@ -24,7 +24,7 @@ from ivr.store.engine import Unit
 from ivr.tickets.tables import messages
 
 #: What is still to leave is not erased.
-_LEFT = ("sent", "delivered", "refused", "dead")
+_LEFT = ("sent", "delivered", "refused", "dead", "withdrawn")
 _AT_ONCE = 500
 
 

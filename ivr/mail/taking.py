@@ -15,6 +15,7 @@ import structlog
 
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
+from ivr.desk.ticketing import Ticketing
 from ivr.directory.book import Book
 from ivr.directory.directory import Directory
 from ivr.directory.people import Contact
@@ -190,8 +191,9 @@ class MailRoom:
                 at=at,
                 seen_version=None,
                 bus=self._bus,
-                policy=self._desks[ticket.desk].tickets,
+                policy=self._desks[ticket.desk].tickets if ticket.desk in self._desks else Ticketing(),
                 reason="the requester answered by e-mail",
+                rights=False,
             )
 
     async def _open(self, unit: Unit, mail: Mail, box: Mailbox) -> Ticket:

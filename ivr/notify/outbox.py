@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import getaddresses
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from ivr.notify.rules import LIFETIME
 from ivr.notify.tables import outbox
@@ -66,11 +66,26 @@ class Sms:
     body: str
     language: str
     ticket_number: int | None = None
+    #: What it is about, when it can be withdrawn: as in page.17. Letters, digits, dots.
+    about: str | None = None
 
 
 async def put_sms(unit: Unit, sms: Sms, *, at: datetime) -> None:
     """Have a text message sent once this transaction is committed."""
-    await _put(unit, "sms", sms.to, "", sms.body, sms.language, sms.ticket_number, at)
+    await _put(unit, "sms", sms.to, "", sms.body, sms.language, sms.ticket_number, at, about=sms.about)
+
+
+async def withdraw_sms(unit: Unit, about: str, *, to: str | None = None, at: datetime) -> None:
+    """Nobody, or not the one at this number, needs to be told `about` this any more: what did not leave does not."""
+    c = outbox.c
+    told = (c.kind == "sms") & c.key.startswith(f"{about}.", autoescape=True)
+    if to is not None:
+        told &= c.recipient == to
+    values = {"state": "withdrawn", "next_at": None, "lease": None, "leased_until": None}
+    await unit.execute(update(outbox).where(told, c.state.in_(("pending", "leased"))).values(values))
+    # Of these it is not known; one that turns out not to have left is not sent again.
+    unsure = c.state.in_(("sending", "unknown", "reconciling"))
+    await unit.execute(update(outbox).where(told, unsure).values(expires_at=at))
 
 
 async def put_statuspage(unit: Unit, page: str, *, subject: str, body: str, key: str, at: datetime) -> None:
@@ -91,6 +106,7 @@ async def _put(
     ticket_number: int | None,
     at: datetime,
     leave_url: str | None = None,
+    about: str | None = None,
 ) -> None:
     values = {
         "kind": kind,
@@ -102,7 +118,7 @@ async def _put(
         "leave_url": leave_url,
         "state": "pending",
         "created_at": at,
-        "key": secrets.token_hex(16),
+        "key": f"{about}.{secrets.token_hex(16)}" if about is not None else secrets.token_hex(16),
         "next_at": at,
         "expires_at": at + LIFETIME[kind],
     }

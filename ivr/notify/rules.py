@@ -3,7 +3,8 @@
 A notice is `pending` until a worker holds it (`leased`), says that it is about to send (`sending`) and learns what
 came of it. E-mails and webhooks may be sent again, since their receivers know a repetition by its name, and so may what
 goes to Statuspage, where every attempt looks first. A text message may not: whenever it is not certain that one did
-not leave, it is `unknown`, and only the provider's own list (`reconciling`) makes it `sent`, or `pending` again.
+not leave, it is `unknown`, and only the provider's own list (`reconciling`) makes it `sent`, or `pending` again. What
+nobody needs to be told any more is `withdrawn` while it certainly did not leave.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from typing import Final, Literal, TypeAlias
 from ivr.clock import require_aware
 
 Kind = Literal["email", "sms", "webhook", "statuspage"]
-State = Literal["pending", "leased", "sending", "unknown", "reconciling", "sent", "delivered", "refused", "dead"]
+State = Literal[
+    "pending", "leased", "sending", "unknown", "reconciling", "sent", "delivered", "refused", "dead", "withdrawn"
+]
 
 #: Nothing more is done to these by itself.
-FINAL: Final[frozenset[State]] = frozenset({"sent", "delivered", "refused", "dead"})
+FINAL: Final[frozenset[State]] = frozenset({"sent", "delivered", "refused", "dead", "withdrawn"})
 #: Somebody has to look at these.
 LOOKED_AT: Final[tuple[State, ...]] = ("dead", "refused", "unknown")
 
@@ -212,7 +215,7 @@ def heard(state: State, status: str) -> State | None:
     Words come late, twice and out of order: what is delivered stays so, what failed may only become delivered.
     """
     told = after_word(status)
-    if state in ("pending", "leased", "sending", "unknown", "reconciling"):
+    if state in ("pending", "leased", "sending", "unknown", "reconciling", "withdrawn"):
         return told
     order = {"sent": 0, "dead": 1, "delivered": 2}
     if state == "refused" or order[told] <= order[state]:

@@ -182,6 +182,12 @@ async def by_key(unit: Unit, key: str) -> Notice | None:
     return await _one(unit, select(*_COLUMNS).where(t.outbox.c.key == key))
 
 
+async def known_keys(unit: Unit, keys: Sequence[str]) -> set[str]:
+    """Which of these names rows have."""
+    c = t.outbox.c
+    return {str(one) for one in (await unit.execute(select(c.key).where(c.key.in_(keys)))).scalars()}
+
+
 async def taken_ids(unit: Unit, provider_ids: Sequence[str]) -> set[str]:
     """Which of these messages at the provider's are known to be one of our rows."""
     c = t.outbox.c

@@ -20,7 +20,7 @@ from ivr.desk.schema import Desk
 from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput, NotFound, Unavailable
 from ivr.events import EventBus
-from ivr.notify.outbox import Sms, put_email, put_sms
+from ivr.notify.outbox import Sms, put_email, put_sms, withdraw_sms
 from ivr.oncall import store
 from ivr.oncall.late import is_late, late_email
 from ivr.oncall.rota import line_at
@@ -37,6 +37,8 @@ log = structlog.get_logger()
 #: Who did it, in a ticket's history.
 ONCALL = "on call"
 _BATCH = 20
+#: In so much time everybody in line is paged at least once; who passes it on brings one of these pages forward.
+_ROUND = timedelta(hours=12)
 
 _TEXTS = {
     "fr": "URGENCE – billet {number} : message vocal à {at:%H:%M} de {caller}{name}. À prendre avant {until:%H:%M}.",
@@ -103,7 +105,7 @@ class Paging:
             return 0
         async with self._store.reading() as unit:
             line = await line_of(unit, desk, desk.oncall, seen.left_at)
-        pages = timetable(desk.oncall, line, seen.left_at)
+        pages = timetable(desk.oncall, line, seen.left_at, now)
         if not come(pages, seen.pages, now):
             return 0
         async with self._store.unit() as unit:
@@ -112,7 +114,7 @@ class Paging:
                 return 0
             ticket = await editing.get(unit, emergency.ticket_number)
             if (since := _taken_since(ticket, emergency)) is not None:
-                await store.change(unit, emergency.id, {"taken_at": since, "taken_by": "ticket"})
+                await _note_taken(unit, emergency.id, at=since, by="ticket")
                 return 0
             ahead = {call.nth for call in await store.page_calls(unit, emergency.id)}
             due = come(pages, emergency.pages, now, ahead)
@@ -150,7 +152,7 @@ class Paging:
             if emergency is None or emergency.taken_at is not None or desk is None or desk.oncall is None:
                 return
             line = await line_of(unit, desk, desk.oncall, emergency.left_at)
-            pages = timetable(desk.oncall, line, emergency.left_at)
+            pages = timetable(desk.oncall, line, emergency.left_at, now + _ROUND)
             calls = await store.page_calls(unit, emergency.id)
             if any(call.state != "ended" and call.person != person for call in calls):
                 return
@@ -180,7 +182,10 @@ class Paging:
             caller=f"+{emergency.number}" if emergency.number else _UNKNOWN[language],
             name=f" ({name})" if name else "",
         )
-        await put_sms(unit, Sms(to=to, body=text, language=language, ticket_number=ticket.number), at=now)
+        about = _about(emergency.id)
+        # While Twilio is away they would pile up, and all come at once.
+        await withdraw_sms(unit, about, to=to, at=now)
+        await put_sms(unit, Sms(to=to, body=text, language=language, ticket_number=ticket.number, about=about), at=now)
         await store.add_page_call(unit, emergency.id, nth=page.nth, person=page.person, number=to, at=now)
         told = {"emergency": emergency.id, "nth": page.nth, "person": page.person or "fallback"}
         await tickets.add_event(
@@ -206,7 +211,11 @@ async def _begin(unit: Unit, message: Mapping[str, Any]) -> Emergency | None:
     number, desk, left_at = message["number"], message["desk"], message["created_at"]
     await unit.alone("emergencies", desk)
     waiting = await store.waiting(unit, left_at - SAME_THING)
-    same = [one for one in waiting if number and (one.number, one.desk) == (number, desk)]
+    # A phone whose number is not known is told by its ticket, which its messages share.
+    ticket = message["ticket_number"]
+    same = [
+        one for one in waiting if one.ticket_number == ticket or (number and (one.number, one.desk) == (number, desk))
+    ]
     return await store.add(
         unit,
         {
@@ -231,7 +240,7 @@ async def take(
     found = await _first(unit, emergency_id)
     if found.taken_at is not None:
         return found
-    await store.change(unit, found.id, {"taken_at": at, "taken_by": by})
+    await _note_taken(unit, found.id, at=at, by=by)
     ticket = await editing.get(unit, found.ticket_number)
     told = {"emergency": found.id}
     await tickets.add_event(
@@ -240,7 +249,9 @@ async def take(
     if ticket.status in ("new", "documented", "reopened"):
         policy = desks[ticket.desk].tickets if ticket.desk in desks else Ticketing()
         fields = {"status": "in-progress"}
-        await editing.change(unit, ticket.number, fields, who=by, at=at, seen_version=None, bus=bus, policy=policy)
+        await editing.change(
+            unit, ticket.number, fields, who=by, at=at, seen_version=None, bus=bus, policy=policy, rights=False
+        )
     taken = await _first(unit, found.id)
     unit.afterwards(lambda: bus.publish("emergency.taken", at, _facts(taken)))
     return taken
@@ -272,6 +283,16 @@ async def _first(unit: Unit, emergency_id: int) -> Emergency:
     if found is None:
         raise EmergencyNotFound(emergency=emergency_id)
     return found
+
+
+async def _note_taken(unit: Unit, emergency_id: int, *, at: datetime, by: str) -> None:
+    """Text messages that did not leave yet would wake people for nothing."""
+    await store.change(unit, emergency_id, {"taken_at": at, "taken_by": by})
+    await withdraw_sms(unit, _about(emergency_id), at=at)
+
+
+def _about(emergency_id: int) -> str:
+    return f"page.{emergency_id}"
 
 
 def _facts(emergency: Emergency) -> dict[str, object]:

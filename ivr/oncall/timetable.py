@@ -10,8 +10,9 @@ from ivr.desk.oncall import OnCall
 
 #: « au plus dans les trente (30) minutes »
 PROMISE = timedelta(minutes=30)
-#: Pages go on for so long; by then it is morning. What was left longer ago is history, and no emergency of tonight.
-LASTS = timedelta(hours=12)
+#: Pages go on until somebody takes it: over a week-end, and over holidays that adjoin one. What was left longer ago is
+#: history: staff were told of it, and have seen the ticket in their working hours.
+LASTS = timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +24,8 @@ class Page:
     person: str | None
 
 
-def timetable(duty: OnCall, line: Sequence[str], start: datetime) -> list[Page]:
-    """Every page, if nobody ever takes it: one person after the other, the manager in time, and round again.
+def timetable(duty: OnCall, line: Sequence[str], start: datetime, until: datetime) -> list[Page]:
+    """Every page up to `until`, if nobody takes it: one person after the other, the manager in time, and round again.
 
     `line` is who is on call at `start`, when the caller left the message, and the next ones.
     """
@@ -32,7 +33,7 @@ def timetable(duty: OnCall, line: Sequence[str], start: datetime) -> list[Page]:
     pages: list[Page] = []
     ring: list[str | None] = list(line) or [None]
     manager, passed, first = duty.manager, timedelta(0), 0
-    while passed < LASTS:
+    while start + passed <= until:
         if manager is not None and passed >= late:
             # Exactly then, whatever the rhythm was; from now on they are one of the line.
             ring, passed, first = [manager, *(one for one in ring if one != manager)], late, len(pages)

@@ -96,7 +96,8 @@ def working_moment_before(calendar: Calendar, end: datetime, amount: timedelta) 
     """The last moment from which `amount` of working time still passes until `end`; None as above."""
     left = max(amount, _NONE)
     first = require_aware(end) - timedelta(days=HORIZON_DAYS)
-    for opening in reversed(list(calendar.openings(first, HORIZON_DAYS + 1))):
+    # So many days before, by summer time, it may still be the day before that; the last day is `end`'s own.
+    for opening in reversed(list(calendar.openings(first, HORIZON_DAYS + 2))):
         if opening.start >= end:
             continue
         finish = min(opening.end, end)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ivr.desk.hours import Calendar
 from ivr.desk.ticketing import Role, Ticketing
 from ivr.errors import BadInput, Conflict, NotFound
 from ivr.events import EventBus
@@ -16,7 +17,7 @@ from ivr.tickets.following import follow
 from ivr.tickets.kinds import missing
 from ivr.tickets.life import ANSWERS, check_step
 from ivr.tickets.routing import may_ask
-from ivr.tickets.services import details_of
+from ivr.tickets.services import Quote, details_of, quoted
 from ivr.tickets.telling import answer_email, step_email
 from ivr.tickets.ticket import DONE, Ticket
 
@@ -41,10 +42,12 @@ async def create(
     key: str | None,
     bus: EventBus,
     policy: Ticketing = _NO_POLICY,
+    calendar: Calendar | None = None,
 ) -> tuple[Ticket, bool]:
     """A new ticket, and whether it is new: under a `key` that was used before it is the one made then.
 
-    `fields` are a ticket's, checked already but for its details. `policy` is its desk's. Raises BadInput when the call
+    `fields` are a ticket's, checked already but for its details. `policy` is its desk's; with the desk's `calendar` the
+    requester of a service reads what it costs. Raises BadInput when the call
     has a ticket already, when the details are not its kind's, or when contact or partner are not the account's.
     """
     values = dict(fields) | {"status": "new", "version": 1, "created_at": at, "updated_at": at, "intake_key": key}
@@ -63,7 +66,7 @@ async def create(
     changes = {name: value for name, value in fields.items() if value is not None}
     await store.add_event(unit, ticket.number, at=at, who=who, kind="created", changes=changes, version=1)
     ticket = await follow(unit, None, ticket, at=at, policy=policy)
-    await _tell_requester(unit, ticket, at=at)
+    await _tell_requester(unit, ticket, at=at, quote=_quote(ticket, policy, calendar))
     unit.afterwards(lambda: bus.publish("ticket.created", at, ticket.brief()))
     return ticket, True
 
@@ -88,15 +91,19 @@ async def change(
     policy: Ticketing = _NO_POLICY,
     reason: str | None = None,
     solution: str | None = None,
+    rights: bool = True,
+    calendar: Calendar | None = None,
 ) -> Ticket:
     """Set fields of a ticket; as it is afterwards. What is the same already is no change.
 
-    `policy` is the desk's that it then belongs to. With `seen_version`, raises TicketChanged unless the ticket is
-    still that version. Raises TicketNotFound, and BadInput for a step that its life does not allow or that its
-    requester may not ask for.
+    `policy` is the desk's that it then belongs to, `calendar` as in `create`. With `seen_version`, raises TicketChanged
+    unless the ticket is still that version. Raises TicketNotFound, and BadInput for a step that its life does not allow
+    or that its requester may not ask for. Without `rights` the latter is left to whoever works on it next (OV-20): an
+    answer that came in, or an emergency that is taken, is none the less one.
     """
     before = await _locked(unit, number, seen_version)
     changes = {name: value for name, value in fields.items() if getattr(before, name) != value}
+    _check_words(fields, changes, reason=reason, solution=solution)
     if not changes:
         return before
     if "details" in changes or "kind" in changes:
@@ -111,7 +118,8 @@ async def change(
     if after.status != before.status:
         lacking = missing(vars(after))
         check_step(before.status, after.status, missing=lacking, reason=reason, solution=solution)
-        await _check_right(unit, after, policy)
+        if rights:
+            await _check_right(unit, after, policy)
         if after.answered_at is None and after.status in ANSWERS:
             after = await _answered(unit, after, at=at)
     told: dict[str, Any] = {name: {"from": getattr(before, name), "to": value} for name, value in changes.items()}
@@ -122,7 +130,8 @@ async def change(
     await store.add_event(unit, number, at=at, who=who, kind="changed", changes=told, version=version)
     ticket = await follow(unit, before, after, at=at, policy=policy)
     if ticket.status != before.status:
-        await _tell_requester(unit, ticket, at=at, reason=reason, solution=solution)
+        quote = _quote(ticket, policy, calendar)
+        await _tell_requester(unit, ticket, at=at, reason=reason, solution=solution, quote=quote)
     unit.afterwards(lambda: bus.publish("ticket.updated", at, ticket.brief() | {"changed": sorted(changes)}))
     return ticket
 
@@ -176,10 +185,22 @@ async def _answered(unit: Unit, ticket: Ticket, *, at: datetime) -> Ticket:
     return await get(unit, ticket.number)
 
 
+def _quote(ticket: Ticket, policy: Ticketing, calendar: Calendar | None) -> Quote | None:
+    if calendar is None:
+        return None
+    return quoted(ticket.kind, ticket.details, asked_at=ticket.created_at, calendar=calendar, offered=policy.services)
+
+
 async def _tell_requester(
-    unit: Unit, ticket: Ticket, *, at: datetime, reason: str | None = None, solution: str | None = None
+    unit: Unit,
+    ticket: Ticket,
+    *,
+    at: datetime,
+    reason: str | None = None,
+    solution: str | None = None,
+    quote: Quote | None = None,
 ) -> None:
-    email = step_email(ticket, missing=missing(vars(ticket)), reason=reason, solution=solution)
+    email = step_email(ticket, missing=missing(vars(ticket)), reason=reason, solution=solution, quote=quote)
     if email is not None:
         await put_email(unit, email, at=at)
 
@@ -187,6 +208,18 @@ async def _tell_requester(
 def _check_details(kind: str, details: Mapping[str, Any] | None) -> None:
     if details is not None:
         details_of(kind, details)
+
+
+def _check_words(
+    fields: Mapping[str, Any], changes: Mapping[str, Any], *, reason: str | None, solution: str | None
+) -> None:
+    """Refuse words that nobody would ever read; a change that was made already may be asked for again."""
+    if solution is not None and fields.get("status") != "resolved":
+        mend = "give status resolved with it"
+        raise BadInput(field="solution", problem="a solution is kept when a ticket is resolved", mend=mend)
+    if reason is not None and not changes and "status" not in fields:
+        mend = "give what is to be different, or answer the ticket"
+        raise BadInput(field="reason", problem="nothing changes, so there is nothing to give a reason for", mend=mend)
 
 
 async def _check_people(unit: Unit, customer: Any, given: Mapping[str, Any]) -> None:

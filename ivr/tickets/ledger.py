@@ -35,6 +35,9 @@ async def settle(unit: Unit, before: Ticket | None, after: Ticket, *, at: dateti
     """Write what a change does to the clocks: spans end and begin, and whoever watches looks at the ticket at once."""
     was, now = running(before), running(after)
     if was == now:
+        if now and before is not None and (before.desk, before.department) != (after.desk, after.department):
+            # Other hours and other limits hold from now on.
+            await store.change(unit, after.number, {"due_at": at})
         return
     table = t.ticket_spans
     for clock, how in was.items():

@@ -5,8 +5,8 @@ Pure; money is in Canadian dollars before tax, exact to the cent (half a cent go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any, Literal
@@ -184,6 +184,31 @@ def details_of(kind: str, given: Mapping[str, Any]) -> Details | None:
 def quote(kind: str, details: Details, *, now: datetime, calendar: Calendar) -> Quote:
     """What a request costs. Raises BadInput for what must be known first, or cannot be."""
     return _QUOTES[kind](kind, details, now, calendar)
+
+
+def quoted(
+    kind: str, details: Mapping[str, Any] | None, *, asked_at: datetime, calendar: Calendar, offered: Collection[str]
+) -> Quote | None:
+    """What a ticket of this kind, asked for at `asked_at`, costs; None while not enough is known, and for others."""
+    if kind not in offered or kind not in DETAILS:
+        return None
+    conditions: tuple[Said, ...] = ()
+    try:
+        known = DETAILS[kind].model_validate(details or {})
+        if isinstance(known, Intervention) and known.start is not None and known.end is None:
+            # The guide asks when it begins, and not when it ends.
+            least = PLANNED_LEAST if kind == "planned-intervention" else UNPLANNED_LEAST
+            known, conditions = known.model_copy(update={"end": known.start + least}), (_AS_IT_LASTS,)
+        found = quote(kind, known, now=asked_at, calendar=calendar)
+    except (BadInput, ValidationError):
+        return None
+    return replace(found, conditions=(*conditions, *found.conditions))
+
+
+_AS_IT_LASTS = Said(
+    fr="Facturé selon la durée réelle ; le minimum est indiqué ici.",
+    en="Billed as long as it takes; the minimum is given here.",
+)
 
 
 def _planned(kind: str, asked: Any, now: datetime, calendar: Calendar) -> Quote:

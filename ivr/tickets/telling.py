@@ -6,12 +6,15 @@ A requester reads them in the ticket's language, staff and partners in French.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from ivr.directory.people import Partner
 from ivr.notify.outbox import Email
 from ivr.tickets.clocks import Alarm
 from ivr.tickets.kinds import Missing
+from ivr.tickets.services import Quote, Said
 from ivr.tickets.ticket import Status, Ticket
 
 _STEPS: dict[str, dict[Status, str]] = {
@@ -45,6 +48,9 @@ _WORDS = {
         "reason": "Motif : {text}",
         "solution": "Solution : {text}",
         "request": "votre demande",
+        "fees": "Frais, avant taxes :",
+        "total": "total",
+        "colon": " : ",
     },
     "en": {
         "subject": "Ticket {number}: {service}",
@@ -52,6 +58,9 @@ _WORDS = {
         "reason": "Reason: {text}",
         "solution": "Solution: {text}",
         "request": "your request",
+        "fees": "Fees, before tax:",
+        "total": "total",
+        "colon": ": ",
     },
 }
 #: What may be asked of a requester, in their words.
@@ -117,6 +126,8 @@ _ASKED = {
         "details.lent_on": "the day it was lent",
     },
 }
+#: A number's signs in French.
+_FRENCH = str.maketrans({",": "\u00a0", ".": ","})
 _ALARMS = {
     ("tmr", "warning"): "TMR bientôt dépassé",
     ("tmr", "breach"): "TMR dépassé",
@@ -126,7 +137,12 @@ _ALARMS = {
 
 
 def step_email(
-    ticket: Ticket, *, missing: Sequence[Missing] = (), reason: str | None = None, solution: str | None = None
+    ticket: Ticket,
+    *,
+    missing: Sequence[Missing] = (),
+    reason: str | None = None,
+    solution: str | None = None,
+    quote: Quote | None = None,
 ) -> Email | None:
     """What the requester reads about the ticket's present status; None when no address is known."""
     language = _language(ticket)
@@ -134,11 +150,45 @@ def step_email(
     if ticket.status == "new" and missing:
         asked = [_ASKED[language].get(one.field, one.field) for one in missing]
         lines += ["", words["missing"], *(f"– {one}" for one in asked)]
+    if ticket.status in ("new", "documented") and quote is not None:
+        lines += _quoted(quote, language)
     if ticket.status in ("closed", "waiting-requester") and reason:
         lines += ["", words["reason"].format(text=reason)]
     if ticket.status == "resolved" and solution:
         lines += ["", words["solution"].format(text=solution)]
     return _to_requester(ticket, "\n".join(lines))
+
+
+def _quoted(quote: Quote, language: str) -> list[str]:
+    """What it costs and why, by when what must happen, and what else holds (OV-30 to OV-34)."""
+    words = _WORDS[language]
+
+    def said(text: Said) -> str:
+        return text.fr if language == "fr" else text.en
+
+    lines: list[str] = []
+    if quote.refused is not None:
+        lines += ["", said(quote.refused)]
+    if quote.fees:
+        fees = [f"– {said(fee.reason)}{words['colon']}{_money(fee.amount, language)}" for fee in quote.fees]
+        total = [f"– {words['total']}{words['colon']}{_money(quote.total, language)}"] if len(fees) > 1 else []
+        lines += ["", words["fees"], *fees, *total]
+    dates = [f"– {said(one.what)}{words['colon']}{_day(one.at)}" for one in quote.deadlines]
+    if dates or quote.conditions:
+        lines += ["", *dates, *(f"– {said(one)}" for one in quote.conditions)]
+    return lines
+
+
+def _money(amount: Decimal, language: str) -> str:
+    """As « −1 234,50 $ » or “−$1,234.50”."""
+    sign, plain = "−" if amount < 0 else "", f"{abs(amount):,.2f}"
+    if language == "fr":
+        return f"{sign}{plain.translate(_FRENCH)}\u00a0$"
+    return f"{sign}${plain}"
+
+
+def _day(at: date) -> str:
+    return f"{at:%Y-%m-%d %H:%M}" if isinstance(at, datetime) else f"{at:%Y-%m-%d}"
 
 
 def answer_email(ticket: Ticket, answer: str) -> Email | None:

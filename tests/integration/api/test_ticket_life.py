@@ -10,11 +10,13 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from ivr.callbacks import store as callback_statements
 from ivr.calls.tables import calls
 from ivr.notify.tables import outbox
 from ivr.tickets import tables as t
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line
+from tests.integration.api.test_callbacks import request as callback
 from tests.integration.api.test_tickets import FULL, make
 
 #: The demo's account without a partner, one with a standard partner, and the one of an Élite partner.
@@ -95,6 +97,44 @@ class TestDocumented:
         made = await make(client, **FULL | {"account_number": ALONE, "call_id": CALL})
         assert datetime.fromisoformat(made["answered_at"]) == NOW - timedelta(minutes=4)
         assert list((await read(client, made["number"]))["clocks"]) == ["tr"]
+
+    @pytest.mark.parametrize(
+        ("mode", "state", "spoke"),
+        [
+            ("technician_first", "connected", True),
+            ("customer_first", "done", True),
+            ("customer_first", "connected", False),
+            ("technician_first", "pending", False),
+        ],
+    )
+    async def test_ov9_ov14_whoever_called_back_has_answered_the_ticket(
+        self, line: Line, client: httpx.AsyncClient, mode: Any, state: Any, spoke: bool
+    ) -> None:
+        answered = NOW - timedelta(minutes=2)
+        async with line.services.store.unit() as unit:
+            values = {
+                "id": CALL,
+                "linkedid": "1.1",
+                "channel": "PJSIP/trunk-1",
+                "desk": "omnivigil",
+                "dialled": "611",
+                "identity": {},
+                "started_at": NOW - timedelta(minutes=25),
+            }
+            await unit.execute(unit.insert(calls).values(values))
+            asked = callback(
+                1,
+                call_id=CALL,
+                mode=mode,
+                state=state,
+                requested_at=NOW - timedelta(minutes=20),
+                answered_at=answered if state != "pending" else None,
+            )
+            await callback_statements.add(unit, asked)
+        made = await make(client, **FULL | {"account_number": ALONE, "call_id": CALL})
+        if spoke:
+            assert datetime.fromisoformat(made["answered_at"]) == answered
+        assert list((await read(client, made["number"]))["clocks"]) == ["tr" if spoke else "tmr"]
 
     async def test_it_stays_documented(self, client: httpx.AsyncClient) -> None:
         number = (await make(client, **FULL))["number"]
@@ -373,6 +413,38 @@ class TestDetails:
         assert changed["status"] == "documented"
         assert changed["details"] == details
 
+    async def test_ov30_what_it_costs_and_why_is_on_the_ticket_and_in_the_mail(
+        self, line: Line, client: httpx.AsyncClient
+    ) -> None:
+        who = {name: FULL[name] for name in FULL if name.startswith(("requester", "account"))}
+        details = {"start": "2026-12-05T09:00-05:00", "work": "move", "description": "Déménagement", "help": "Tout"}
+        made = await make(client, kind="planned-intervention", details=details, **who | {"language": "fr"})
+        quote = (await read(client, made["number"]))["quote"]
+        assert [(fee["amount"], fee["reason"]["fr"]) for fee in quote["fees"]] == [
+            ("45.00", "30 min hors des heures ouvrables à 90 $/h")
+        ]
+        assert quote["refused"] is None
+        body = (await mails(line))[-1][2]
+        assert "– 30 min hors des heures ouvrables à 90 $/h : 45,00\u00a0$" in body
+        assert "– Demande au plus tard : 2026-11-27 08:00" in body
+        assert "durée réelle" in body
+        # What was asked for in time stays so, however late it is looked at.
+        changed = await change(client, made["number"], details=details | {"end": "2026-12-05T11:00-05:00"})
+        assert (await read(client, changed["number"]))["quote"]["total"] == "180.00"
+
+    async def test_ov32_a_credit_and_its_fee_in_english(self, line: Line, client: httpx.AsyncClient) -> None:
+        who = {name: FULL[name] for name in FULL if name.startswith(("requester", "account"))}
+        made = await make(client, kind="return", details={"item": "T46U"}, **who | {"language": "en"})
+        assert (await read(client, made["number"]))["quote"] is None
+        bought = {"item": "T46U", "price": "1234.56", "received_on": "2026-11-10", "returned_on": "2026-11-12"}
+        await change(client, made["number"], details=bought)
+        body = (await mails(line))[-1][2]
+        for line_ in ("– Refund of the purchase: −$1,234.56", "– Return fee of 20%: $246.91", "– total: −$987.65"):
+            assert line_ in body
+
+    async def test_what_is_no_service_has_no_quote(self, client: httpx.AsyncClient) -> None:
+        assert (await read(client, (await make(client, **FULL))["number"]))["quote"] is None
+
     @pytest.mark.parametrize(
         ("fields", "field"),
         [
@@ -395,6 +467,24 @@ class TestDetails:
             "/v1/tickets", content=json.dumps(fields), headers={"Content-Type": "application/json"}
         )
         refused(sent, 422, field=field)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"solution": "Redémarrer."}, "solution"),
+        ({"solution": "Redémarrer.", "status": "in-progress"}, "solution"),
+        ({"reason": "Parce que."}, "reason"),
+        ({"reason": "Parce que.", "service": "Messagerie vocale"}, "reason"),
+    ],
+)
+async def test_what_would_be_lost_is_refused(client: httpx.AsyncClient, fields: dict[str, Any], field: str) -> None:
+    """A solution that solves nothing, a reason for nothing."""
+    number = (await make(client, service="Messagerie vocale"))["number"]
+    refused(await client.patch(f"/v1/tickets/{number}", json=fields), 422, field=field)
+    # Saying again what was said is no mistake.
+    for _ in range(2):
+        assert (await change(client, number, status="closed", reason="En double."))["status"] == "closed"
 
 
 async def test_all_of_it_or_nothing(line: Line, client: httpx.AsyncClient) -> None:

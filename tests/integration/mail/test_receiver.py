@@ -19,6 +19,7 @@ import pytest
 from ivr.desk.load import load_desks
 from ivr.directory.demo import load_demo
 from ivr.directory.directory import Directory
+from ivr.errors import BadInput
 from ivr.events import EventBus
 from ivr.mail import store as mail_statements
 from ivr.mail import taking
@@ -194,6 +195,32 @@ async def test_an_answer_reopens_what_is_resolved_and_follows_what_is_closed(
     found = await line.tickets()
     assert len(found) == tickets
     assert found[0].status == after
+
+
+async def test_ov20_an_answer_is_taken_in_whatever_its_requester_may_ask_for(line: Line) -> None:
+    """That is asked once somebody works on it: the mail server must not be asked to come again for ever."""
+    await line.give(letter())
+    (ticket,) = await line.tickets()
+    async with line.store.unit() as unit:
+        values = {"kind": "contacts", "status": "waiting-requester", "contact_id": None, "desk": "no-more"}
+        await ticket_statements.change(unit, ticket.number, values)
+    assert (await line.give(letter("Oui.", subject=f"Re: Billet {ticket.number}", name="<2@x>"))).startswith("2.0.0 OK")
+    (after,) = await line.tickets()
+    assert after.status == "in-progress"
+    async with line.store.unit() as unit:
+        policy = load_desks()["omnivigil"].tickets
+        with pytest.raises(BadInput, match="administrateur"):
+            await editing.change(
+                unit,
+                ticket.number,
+                {"status": "resolved"},
+                who="x",
+                at=NOW,
+                seen_version=None,
+                bus=line.bus,
+                policy=policy,
+                solution="Fait.",
+            )
 
 
 async def test_delivered_twice_it_is_one(line: Line) -> None:

@@ -110,6 +110,36 @@ async def test_what_was_before_an_endpoint_is_not_told(
     assert [str(number) in body for _, body in receiver.got] == [True]
 
 
+async def test_what_was_written_earlier_and_committed_later_is_told_without_waiting_for_more(
+    store: Store, now: Now, bus: EventBus, guarded: aiohttp.ClientSession, receiver: Receiver
+) -> None:
+    """PostgreSQL gives out ids as it is written, not as it is committed."""
+    line = Line(store, now, bus, guarded, endpoint(receiver.url))
+    await line.tell()
+    if await dialect_of(store) == "sqlite":
+        first = await line.ticket()
+        second = await line.ticket()
+    else:
+        async with store.unit() as unit:
+            fields = {"kind": "request", "desk": "omnivigil", "department": "support"}
+            late, _ = await editing.create(unit, fields, who="test", at=now(), key=None, bus=bus)
+            second = await line.ticket()
+            await line.tell()
+            assert [str(second) in body for _, body in receiver.got] == [True]
+        first = late.number
+    # Nothing more happens, and a service that was started anew knows no more than the database.
+    anew = Line(store, now, bus, guarded, endpoint(receiver.url))
+    await anew.tell()
+    await line.tell()
+    told = sorted(Webhook(SECRET).verify(body, headers)["data"]["ticket"] for headers, body in receiver.got)
+    assert told == sorted([str(first), str(second)])
+
+
+async def dialect_of(store: Store) -> str:
+    async with store.reading() as unit:
+        return unit.dialect
+
+
 async def test_only_what_was_chosen_is_told(
     store: Store, now: Now, bus: EventBus, guarded: aiohttp.ClientSession, receiver: Receiver
 ) -> None:

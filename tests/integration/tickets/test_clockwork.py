@@ -258,6 +258,13 @@ class TestFaults:
         await started.once()
         assert len(await desk.raised(number)) == 1
 
+    async def test_hours_and_promises_of_the_desk_that_it_goes_to_are_taken_up(self, desk: Desk) -> None:
+        number = await desk.open("2026-11-25T09:00", desk="hotline-2024", department="logiciel")
+        await desk.watch("2026-11-25T09:00")
+        await desk.change(number, "2026-11-25T09:10", desk="omnivigil", department="support")
+        await desk.watch("2026-11-25T10:00")
+        assert await desk.raised(number) == [("tmr", 1, "warning", local("2026-11-25T10:00"))]
+
     async def test_it_runs_by_itself(self, desk: Desk) -> None:
         number = await desk.open("2026-11-25T09:00")
         with desk.bus.listen() as listener:

@@ -37,7 +37,13 @@ class Night:
     desk: Desk
 
     async def message(
-        self, at: str, *, key: str = "m1", number: str | None = "14185550103", urgent: bool = True
+        self,
+        at: str,
+        *,
+        key: str = "m1",
+        number: str | None = "14185550103",
+        endpoint: str | None = None,
+        urgent: bool = True,
     ) -> int:
         """A caller leaves one; its ticket."""
         intake = Intake(
@@ -48,7 +54,7 @@ class Night:
             language="fr",
             call_id=None,
             requester=Requester(account_name="Boulangerie Saint-Roch"),
-            message=VoiceMessage(file=f"{key}.wav", seconds=9, urgent=urgent, number=number),
+            message=VoiceMessage(file=f"{key}.wav", seconds=9, urgent=urgent, number=number, endpoint=endpoint),
         )
         async with self.desk.store.unit() as unit:
             return (await enter(unit, intake)).number
@@ -163,11 +169,35 @@ async def test_two_messages_by_one_caller_are_one_emergency(night: Night) -> Non
     assert (await night.all())[-1].merged_into is None
 
 
+async def test_two_messages_by_one_phone_whose_number_is_not_known_are_one_emergency(night: Night) -> None:
+    first = await night.message("2026-11-25T22:00", number=None, endpoint="poste-204")
+    second = await night.message("2026-11-25T22:02", key="m2", number=None, endpoint="poste-204")
+    other = await night.message("2026-11-25T22:02", key="m3", number=None, endpoint="poste-205")
+    assert (first == second, first == other) == (True, False)
+    assert await night.look("2026-11-25T22:02:10") == 2
+    one, two, three = await night.all()
+    assert (two.merged_into, three.merged_into) == (one.id, None)
+
+
 async def test_an_emergency_that_nobody_took_does_not_swallow_the_next_night(night: Night) -> None:
     await night.message("2026-11-24T22:00")
     await night.look("2026-11-24T22:00:02")
     await night.message("2026-11-25T22:00", key="m2")
-    assert await night.look("2026-11-25T22:00:02") == 1
+    # Everybody for the first one, whoever is on call for the second.
+    assert await night.look("2026-11-25T22:00:02") == 3 + 1
+    assert [one.merged_into for one in await night.all()] == [None, None]
+
+
+async def test_ov7_it_goes_on_until_it_is_taken_over_a_whole_week_end(night: Night) -> None:
+    """Friday evening to Monday morning."""
+    await night.message("2026-11-27T17:30")
+    await night.look("2026-11-27T17:30:02")
+    for at in ("2026-11-28T06:00", "2026-11-29T23:00", "2026-11-30T07:59"):
+        assert await night.look(at) == 3
+        assert await night.look(f"{at}:30") == 0
+    [emergency] = await night.all()
+    await night.take(emergency.id, "2026-11-30T08:01")
+    assert await night.look("2026-11-30T09:00") == 0
 
 
 async def test_each_page_once_by_however_many_services(night: Night) -> None:
@@ -185,9 +215,11 @@ async def test_a_service_that_was_away_pages_everyone_whose_time_has_come(night:
     assert await night.look("2026-11-25T22:25") == 1
 
 
-async def test_what_is_older_than_the_night_is_no_emergency(night: Night) -> None:
-    await night.message("2026-11-24T22:00")
-    assert await night.look("2026-11-25T22:00") == 0
+async def test_what_is_older_than_a_week_is_no_emergency(night: Night) -> None:
+    await night.message("2026-11-17T22:00")
+    assert await night.look("2026-11-24T22:00:01") == 0
+    await night.message("2026-11-17T22:00:02", key="m2", number="14185550199")
+    assert await night.look("2026-11-24T22:00:01") == 3
 
 
 async def test_work_on_the_ticket_itself_ends_the_pages(night: Night) -> None:
@@ -197,6 +229,15 @@ async def test_work_on_the_ticket_itself_ends_the_pages(night: Night) -> None:
     assert await night.look("2026-11-25T22:05") == 0
     [emergency] = await night.all()
     assert (emergency.taken_at, emergency.taken_by) == (local("2026-11-25T22:03"), "ticket")
+
+
+async def test_ov20_it_is_taken_whatever_its_caller_may_ask_for(night: Night) -> None:
+    number = await night.message("2026-11-25T22:00")
+    await night.look("2026-11-25T22:00:02")
+    await night.desk.change(number, "2026-11-25T22:01", kind="unplanned-intervention")
+    [emergency] = await night.all()
+    assert (await night.take(emergency.id, "2026-11-25T22:02")).taken_by == "luc"
+    assert (await night.desk.ticket(number)).status == "in-progress"
 
 
 async def test_a_ticket_that_was_worked_on_before_does_not_hide_an_emergency(night: Night) -> None:
@@ -224,6 +265,59 @@ async def test_an_override_is_paged_first_and_one_who_left_is_passed_over(night:
     await night.take(emergency.id, "2026-11-25T20:31")
     await night.look("2026-11-25T23:30:02")
     assert (await night.sent())[-1] == ANNIE
+
+
+class TestTextMessagesThatWait:
+    """Twilio is away: they must not all come at once, nor for what was taken."""
+
+    async def states(self, night: Night) -> list[tuple[str, str]]:
+        async with night.desk.store.reading() as unit:
+            query = select(outbox.c.recipient, outbox.c.state).where(outbox.c.kind == "sms").order_by(outbox.c.id)
+            return [tuple(row) for row in await unit.execute(query)]
+
+    async def set(self, night: Night, nth: int, state: str) -> None:
+        async with night.desk.store.unit() as unit:
+            ids = select(outbox.c.id).where(outbox.c.kind == "sms").order_by(outbox.c.id).offset(nth).limit(1)
+            values = {"state": state, "lease": "another's", "leased_until": local("2026-11-26T00:00")}
+            await unit.execute(update(outbox).where(outbox.c.id == ids.scalar_subquery()).values(values))
+
+    async def test_ov7_each_person_has_only_the_latest(self, night: Night) -> None:
+        await night.message("2026-11-25T22:00")
+        await night.message("2026-11-25T22:00", key="m2", number="14185550199")
+        for at in ("22:00:02", "22:05", "22:10"):
+            assert await night.look(f"2026-11-25T{at}") == 2
+        waiting = [("withdrawn", ANNIE)] * 2 + [("pending", LUC)] * 2 + [("pending", ANNIE)] * 2
+        assert [(state, to) for to, state in await self.states(night)] == waiting
+
+    async def test_ov7_nobody_is_woken_for_what_is_taken(self, night: Night) -> None:
+        await night.message("2026-11-25T22:00")
+        await night.message("2026-11-25T22:00", key="m2", number="14185550199")
+        await night.look("2026-11-25T22:00:02")
+        await night.look("2026-11-25T22:05")
+        await self.set(night, 2, "leased")
+        first, second = await night.all()
+        await night.take(first.id, "2026-11-25T22:06")
+        assert [state for _, state in await self.states(night)] == ["withdrawn", "pending", "withdrawn", "pending"]
+        await night.take(second.id, "2026-11-25T22:06")
+        assert {state for _, state in await self.states(night)} == {"withdrawn"}
+
+    async def test_what_may_have_left_is_looked_for_and_not_sent_again(self, night: Night) -> None:
+        await night.message("2026-11-25T22:00")
+        await night.look("2026-11-25T22:00:02")
+        await self.set(night, 0, "unknown")
+        [emergency] = await night.all()
+        await night.take(emergency.id, "2026-11-25T22:21")
+        async with night.desk.store.reading() as unit:
+            query = select(outbox.c.state, outbox.c.expires_at).where(outbox.c.kind == "sms")
+            [row] = (await unit.execute(query)).all()
+        assert tuple(row) == ("unknown", local("2026-11-25T22:21"))
+
+    async def test_work_on_the_ticket_withdraws_them_too(self, night: Night) -> None:
+        number = await night.message("2026-11-25T22:00")
+        await night.look("2026-11-25T22:00:02")
+        await night.desk.change(number, "2026-11-25T22:03", status="in-progress")
+        await night.look("2026-11-25T22:05")
+        assert await self.states(night) == [(ANNIE, "withdrawn")]
 
 
 class TestFaults:

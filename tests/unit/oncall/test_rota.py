@@ -105,9 +105,10 @@ class TestTurns:
 
 class TestTimetable:
     START = local("2026-01-14T22:00")
+    END = START + timedelta(hours=12)
 
     def pages(self, minutes: int = 45, **values: Any) -> list[tuple[int, str | None]]:
-        made = timetable(duty(**values), ("luc", "zoe", "annie")[: values.pop("line", 3)], self.START)
+        made = timetable(duty(**values), ("luc", "zoe", "annie")[: values.pop("line", 3)], self.START, self.END)
         told = [(int((page.at - self.START).total_seconds() // 60), page.person) for page in made]
         return [one for one in told if one[0] < minutes]
 
@@ -133,17 +134,25 @@ class TestTimetable:
 
     @given(st.integers(1, 29), st.integers(1, 29))
     def test_ov7_always_before_minute_30_and_never_too_often(self, every: int, after: int) -> None:
-        made = timetable(duty(manager="chef", every_min=every, manager_after_min=after), ("luc",), self.START)
+        made = timetable(duty(manager="chef", every_min=every, manager_after_min=after), ("luc",), self.START, self.END)
         assert next(page.at for page in made if page.person == "chef") - self.START < PROMISE
         assert [page.nth for page in made] == list(range(len(made)))
         assert all(one.at < two.at for one, two in itertools.pairwise(made))
 
+    def test_it_goes_on_as_long_as_it_is_asked_for_and_no_longer(self) -> None:
+        whole = timetable(duty(manager="chef"), ("luc", "zoe"), self.START, self.START + timedelta(days=3))
+        assert whole[-1].at == self.START + timedelta(days=3)
+        for minutes in (0, 4, 5, 19, 20, 21, 600):
+            until = self.START + timedelta(minutes=minutes)
+            asked = timetable(duty(manager="chef"), ("luc", "zoe"), self.START, until)
+            assert asked == [page for page in whole if page.at <= until]
+
     def test_nobody_in_the_turns_is_the_fallback_number(self) -> None:
         nobody = duty(turns=(), fallback="14185550199")
-        assert {page.person for page in timetable(nobody, (), self.START)} == {None}
+        assert {page.person for page in timetable(nobody, (), self.START, self.END)} == {None}
 
     def test_after_an_outage_everyone_whose_time_has_come_is_paged_once(self) -> None:
-        made = timetable(duty(), ("luc", "zoe", "annie"), self.START)
+        made = timetable(duty(), ("luc", "zoe", "annie"), self.START, self.END)
         assert come(made, 0, self.START - timedelta(seconds=1)) == []
         assert [page.person for page in come(made, 0, self.START)] == ["luc"]
         assert come(made, 1, self.START + timedelta(minutes=4, seconds=59)) == []

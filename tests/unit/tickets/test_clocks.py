@@ -89,6 +89,12 @@ class TestWorkingTime:
         assert working_moment_before(calendar, local("2026-12-03T18:00"), 48 * H) == local("2026-11-26T08:00")
         assert working_moment_before(calendar, local("2026-11-25T10:00"), H) == local("2026-11-25T09:00")
 
+    def test_just_after_midnight_in_summer_the_day_itself_counts(self) -> None:
+        early = Calendar(
+            zone=TORONTO, week=Week.model_validate({"monday": ["00:00-06:00"]}), holidays={}, exceptions={}
+        )
+        assert working_moment_before(early, local("2027-03-15T00:30"), 20 * M) == local("2027-03-15T00:10")
+
     def test_naive_moments_are_refused(self, calendar: Calendar) -> None:
         naive = datetime(2026, 11, 25, 9)  # noqa: DTZ001 - the point of it
         for ask in (
