@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from ivr.calltrace import tables as t
 from ivr.calltrace.rules import TOGETHER_WITHIN, Reported, Shared
@@ -102,6 +102,12 @@ async def recommend(unit: Unit, *, customer_id: int, trace_id: str, text: str, a
     """Note what the customer was advised."""
     values = {"customer_id": customer_id, "trace_id": trace_id, "text": text, "given_at": at}
     await unit.execute(unit.insert(t.recommendations).values(values))
+
+
+async def withdraw(unit: Unit, trace_id: str) -> None:
+    """What the customer was advised because of this trace is not advised any more, unless they answered it."""
+    table = t.recommendations
+    await unit.execute(delete(table).where(table.c.trace_id == trace_id, table.c.answered_at.is_(None)))
 
 
 async def recommendations(unit: Unit, customer_id: int) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ class CallTraces:
         self._clock, self._rtp_ports, self._wall = clock, rtp_ports, wall
         self._about = about
         self._limit = RateLimit(MOST_A_MINUTE, 60)
-        self._held: deque[TraceIntake] = deque(maxlen=_MOST_HELD)
+        self._held: deque[TraceIntake] = deque()
         self._proposing = asyncio.Lock()
         self._propose_again = False
 
@@ -219,16 +219,17 @@ class CallTraces:
             for call in self.ring.calls_since(60)
         )
 
-    async def take_in(self, intake: TraceIntake, *, patience_s: float = _PATIENCE_S) -> Receipt:
-        """Make a report durable and, when the database is there, a ticket. Never fails; idempotent by its key.
+    async def take_in(self, intake: TraceIntake, *, patience_s: float = _PATIENCE_S, on_disk: bool = False) -> Receipt:
+        """Make a report durable and, when the database is there, a ticket; idempotent by its key.
 
-        Goes on when the caller's conversation is cancelled.
+        Goes on when the caller's conversation is cancelled. With neither database nor disk it is kept in memory, unless
+        it is `on_disk` elsewhere; for that, and when as many are kept as can be, raises Unavailable.
         """
-        work = self._spool.hold(self._take_in(intake, patience_s), name=f"call trace {intake.reference}")
+        work = self._spool.hold(self._take_in(intake, patience_s, on_disk), name=f"call trace {intake.reference}")
         receipt: Receipt = await asyncio.shield(work)
         return receipt
 
-    async def _take_in(self, intake: TraceIntake, patience_s: float) -> Receipt:
+    async def _take_in(self, intake: TraceIntake, patience_s: float, on_disk: bool) -> Receipt:
         # Not cancelled when patience ends: a commit that is under way may come through; the key makes it harmless.
         entering = self._spool.hold(self._enter(intake), name=f"call trace ticket {intake.reference}")
         await asyncio.wait({entering}, timeout=patience_s)
@@ -244,6 +245,8 @@ class CallTraces:
             await self._spool.put(intake)
             log.warning("call trace kept on disk: the database is away", reference=intake.reference)
         except OSError as error:
+            if on_disk or len(self._held) >= _MOST_HELD:
+                raise Unavailable(problem="neither the database nor the disk takes the report") from error
             self._held.append(intake)
             log.error("call trace kept in memory only: neither database nor disk", error=str(error))
         return Receipt(ticket_number=None, reference=intake.reference)
@@ -293,6 +296,10 @@ class CallTraces:
                     await self._enter(self._held[0])
                 except Unavailable:
                     return entered
+                except Exception:
+                    log.exception("call trace in memory cannot be entered", reference=self._held[0].reference)
+                    await self._spool_held()
+                    return entered
                 self._held.popleft()
                 entered += 1
             for path in await self._spool.waiting():
@@ -300,6 +307,15 @@ class CallTraces:
                     break
                 entered += 1
         return entered
+
+    async def _spool_held(self) -> None:
+        """The oldest one in memory goes to disk, from where it is set aside; the others are not held up by it."""
+        try:
+            await self._spool.put(self._held[0])
+        except OSError:
+            self._held.rotate(-1)
+        else:
+            self._held.popleft()
 
     async def _drain_one(self, path: Path) -> bool:
         """Whether to go on with the next one."""

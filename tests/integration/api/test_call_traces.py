@@ -172,6 +172,11 @@ class TestReporting:
         assert answer.json()["field"]
         assert answer.json()["mend"]
 
+    @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-09-01T00:00:00Z"])
+    async def test_a_call_of_another_time_is_refused(self, client: httpx.AsyncClient, moment: str) -> None:
+        answer = await client.post("/v1/call-traces", json=REPORT | {"started_at": moment})
+        assert (answer.status_code, answer.json()["field"]) == (422, "started_at")
+
     async def test_too_many_from_one_device_are_told_so(self, client: httpx.AsyncClient) -> None:
         statuses = [(await client.post("/v1/call-traces", json=REPORT)).status_code for _ in range(12)]
         assert statuses[:2] == [201, 200]
@@ -275,6 +280,12 @@ class TestStaff:
         assert (refused.status_code, refused.json()["field"]) == (422, "state")
         kept = await client.patch(f"/v1/call-traces/{second['id']}", json={"state": "kept"})
         assert kept.json()["state"] == "kept"
+        ticket = (await client.get(f"/v1/tickets/{second['ticket']}")).json()
+        assert (ticket["status"], ticket["history"][-1]["kind"]) == ("documented", "documented")
+        ignored = await made(client, call_id="ignored")
+        assert (await client.patch(f"/v1/call-traces/{ignored['id']}", json={"state": "ignored"})).status_code == 200
+        ticket = (await client.get(f"/v1/tickets/{ignored['ticket']}")).json()
+        assert ticket["status"] == "closed"
         answered = await client.post(f"/v1/call-traces/{second['id']}/answer", json={"text": "Routeur remplacé."})
         assert answered.json() == {"answered": 1}
         third = await made(client, call_id="third")
