@@ -168,6 +168,11 @@ class AgiSession:
         reply = await self._command("GET VARIABLE", name)
         return reply.data if reply.result == "1" else None
 
+    async def get_full_variable(self, expression: str, channel: str) -> str | None:
+        """What an expression such as `${CHANNEL(state)}` says of another channel; None when that is gone."""
+        reply = await self._command("GET FULL VARIABLE", expression, channel)
+        return reply.data if reply.result == "1" else None
+
     async def execute(self, application: str, *arguments: str, takes_s: float = 3600.0) -> str:
         """Run a dialplan application that takes at most `takes_s`; its result."""
         reply = await self._command("EXEC", application, ",".join(arguments), takes_s=takes_s)
