@@ -17,6 +17,7 @@ from ivr.asterisk.hep import Packet
 from ivr.calltrace import evidence
 from ivr.calltrace.entering import Entered, enter, known_as, propose_incidents, refresh
 from ivr.calltrace.intake import PartnerNotice, Source, TraceIntake
+from ivr.calltrace.others import bad_at_once, site_of
 from ivr.calltrace.rules import call_mos, priority_of, silent
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
@@ -107,9 +108,8 @@ class CallTraces:
         far = max(others, key=lambda leg: leg.rx or 0, default=None)
         kept = {leg.call_id: self.ring.packets(leg) for leg in (near, far) if leg is not None}
         legs = [figures_of(leg, kept[leg.call_id], self._rtp_ports) for leg in (near, far) if leg is not None]
-        figures = CallFigures(
-            near=legs[0], far=legs[1] if len(legs) > 1 else None, others_bad=self._others_bad(call.linkedid)
-        )
+        others = bad_at_once(self.ring.calls_since(60), but=call.linkedid, site=site_of(near.remote))
+        figures = CallFigures(near=legs[0], far=legs[1] if len(legs) > 1 else None, others_bad=others)
         packets = [packet for one in kept.values() for packet in one]
         return self.intake_of(
             figures,
@@ -188,7 +188,7 @@ class CallTraces:
             near=near,
             far=far,
             trunk=far.name if far is not None and far.trunk else None,
-            site=near.remote.rpartition(":")[0] if near.remote else None,
+            site=site_of(near.remote),
             codec=codec_name(near.codec),
             packets=evidence.pack(packets),
             told_reference=told,
@@ -209,15 +209,6 @@ class CallTraces:
     def _moment(self, wall: float) -> datetime:
         """Asterisk's time by the service's clock, which may be shifted."""
         return self._clock() - timedelta(seconds=self._wall() - wall)
-
-    def _others_bad(self, linkedid: str) -> int:
-        """Calls of the last minute on which both sides lost audio on their way to us."""
-        return sum(
-            call.linkedid != linkedid
-            and len(lost := [leg.lost / leg.rx for leg in call.legs.values() if leg.rx and leg.lost is not None]) > 1
-            and min(lost) > 0.01
-            for call in self.ring.calls_since(60)
-        )
 
     async def take_in(self, intake: TraceIntake, *, patience_s: float = _PATIENCE_S, on_disk: bool = False) -> Receipt:
         """Make a report durable and, when the database is there, a ticket; idempotent by its key.

@@ -181,6 +181,15 @@ class TestTicket:
         await report(world, report_id="r2")
         assert (await rows(world, call_traces))[-1]["state"] == "new"
 
+    async def test_what_hits_many_places_at_once_is_ours(self, world: World) -> None:
+        """OV-18, OV-24: three customers with the same bad minute are not sent to three Internet providers."""
+        for phone in ("6002", "6003"):
+            world.call(phone, lost=60)
+        await report(world, "6001", lost=60)
+        world.call("7004", lost=60)
+        await report(world, "6001", lost=60, report_id="r2")
+        assert [one["cause"] for one in await rows(world, call_traces)] == ["uplink", "ours"]
+
 
 class TestRecommendations:
     async def test_ov25_kept_and_marked_while_recommendations_are_unanswered(self, world: World) -> None:
