@@ -18,6 +18,7 @@ from api.common import Given, Has, Page, PageQuery, Short, Text, Who, make_curso
 from api.services import Services
 from ivr.asterisk.hep import HepGarbage, Packet
 from ivr.calltrace import deciding, evidence, store
+from ivr.calltrace import report as trace_report
 from ivr.calltrace.deciding import TraceNotFound, note
 from ivr.calltrace.traces import Receipt, new_report_id
 from ivr.errors import BadInput, NotFound, TooMany
@@ -132,6 +133,7 @@ class TraceDetail(TraceView):
     reasons: dict[str, list[str]]
     advice: dict[str, str] | None
     legs: dict[str, Any]
+    scores: dict[str, float | None] = Field(description="Of each direction (ITU-T G.107); null is unknown.")
     recommendations: list[dict[str, Any]]
     audio: str | None = Field(description="Where the call's recording is, if there is one.")
 
@@ -256,6 +258,7 @@ async def read_trace(trace_id: TraceId, has: Has) -> TraceDetail:
         reasons={language: words.reason_texts(verdict, language) for language in words.CAUSES},
         advice=advice or None,
         legs=row["legs"],
+        scores=trace_report.scores(row["legs"]),
         recommendations=[
             {name: one[name] for name in ("text", "given_at", "answered_at", "answer")} for one in advised
         ],

@@ -59,8 +59,9 @@ def scores(legs: Mapping[str, Any]) -> dict[str, float | None]:
     """The mean opinion (ITU-T G.107) of each direction over the whole call; None is unknown."""
     found: dict[str, float | None] = {}
     for name in ("near", "far"):
-        leg = legs.get(name)
-        for way in ("up", "down") if leg is not None else ():
+        if (leg := legs.get(name)) is None:
+            continue
+        for way in ("up", "down"):
             packets, lost = leg[way]["packets"], leg[way]["lost"]
             known = packets is not None and lost is not None and packets + max(0, lost) > 0
             share = max(0, lost) / (packets + max(0, lost)) if known else None

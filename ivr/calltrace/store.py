@@ -141,9 +141,11 @@ async def propose(unit: Unit, shared: Shared, at: datetime) -> tuple[int, Litera
     return row["id"], "proposal-grew"
 
 
-async def proposals(unit: Unit, limit: int = 100) -> list[dict[str, Any]]:
-    """Proposed incidents, the newest first."""
+async def proposals(unit: Unit, limit: int = 100, *, since: datetime | None = None) -> list[dict[str, Any]]:
+    """Proposed incidents, the newest first; with `since` those that grew after it."""
     query = select(t.incident_proposals).order_by(t.incident_proposals.c.id.desc()).limit(limit)
+    if since is not None:
+        query = query.where(t.incident_proposals.c.updated_at > since)
     return [dict(row) for row in (await unit.execute(query)).mappings()]
 
 

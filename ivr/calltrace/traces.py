@@ -108,8 +108,8 @@ class CallTraces:
         far = max(others, key=lambda leg: leg.rx or 0, default=None)
         kept = {leg.call_id: self.ring.packets(leg) for leg in (near, far) if leg is not None}
         legs = [figures_of(leg, kept[leg.call_id], self._rtp_ports) for leg in (near, far) if leg is not None]
-        others = bad_at_once(self.ring.calls_since(60), but=call.linkedid, site=site_of(near.remote))
-        figures = CallFigures(near=legs[0], far=legs[1] if len(legs) > 1 else None, others_bad=others)
+        bad = bad_at_once(self.ring.calls_since(60), but=call.linkedid, site=site_of(near.remote))
+        figures = CallFigures(near=legs[0], far=legs[1] if len(legs) > 1 else None, others_bad=bad)
         packets = [packet for one in kept.values() for packet in one]
         return self.intake_of(
             figures,

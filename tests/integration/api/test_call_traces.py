@@ -38,7 +38,9 @@ async def made(client: httpx.AsyncClient, **change: Any) -> dict[str, Any]:
     return found
 
 
-def ended_call(line: Line, call_id: str = "sip-a", origin: str = "6001") -> None:
+def ended_call(
+    line: Line, call_id: str = "sip-a", origin: str = "6001", linkedid: str = "1.1", phone: str = "6001"
+) -> None:
     """A call of the line itself, of which there is evidence."""
     ring = line.services.traces.ring
     for what in (
@@ -59,9 +61,9 @@ def ended_call(line: Line, call_id: str = "sip-a", origin: str = "6001") -> None
             )
         )
     leg = EndedLeg(
-        linkedid="1.1",
-        uniqueid="1.1",
-        name="6001",
+        linkedid=linkedid,
+        uniqueid=linkedid,
+        name=phone,
         call_id=call_id,
         channel="",
         started=1795384710.0,
@@ -134,6 +136,7 @@ class TestReporting:
         trace = (await client.get(f"/v1/call-traces/{receipt['id']}")).json()
         assert (trace["cause"], trace["trunk"], trace["account_number"]) == ("uplink", "bell", "C-1001")
         assert trace["verdict"]["en"].startswith("The customer's uplink")
+        assert trace["scores"] == {"near-up": 3.8, "near-down": 4.4, "far-up": 4.41, "far-down": 3.82}
         ticket = (await client.get(f"/v1/tickets/{receipt['ticket']}")).json()
         assert (ticket["kind"], ticket["priority"]) == ("call-trace", "normale")
 
