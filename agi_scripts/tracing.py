@@ -108,7 +108,7 @@ async def _in_another_call(session: AgiSession, device: Device) -> bool:
     for channel in channels.split():
         if channel == session.env.get("channel"):
             continue
-        uri = await session.get_full_variable("${CHANNEL(pjsip,target_uri)}", channel)
+        uri = await session.ask_of(channel, "CHANNEL(pjsip,target_uri)")
         # Without one it has ended by now.
         if uri is not None and (device.address is None or address_in(uri) in (None, device.address)):
             return True
