@@ -12,7 +12,7 @@ from agi_scripts.context import LineContext, endpoint_of
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.calltrace.away import LastCall, last_call
 from ivr.calltrace.traces import CallTraces, Receipt, new_report_id
-from ivr.evidence.legs import Device, registered_at
+from ivr.evidence.legs import Device, address_in, registered_at
 from ivr.evidence.ring import EndedCall
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
         channels, last, other, address, *contacts = (*session.args, "", "", "", "")
         device = Device(phone=phone, address=address or None, registered=registered_at(",".join(contacts)))
         remembered = [one for one in (last_call(phone, last), last_call(phone, other)) if one and device.had(one.leg)]
-        if len(channels.split()) > 1 and await _in_another_call(session, phone):
+        if len(channels.split()) > 1 and await _in_another_call(session, device):
             await say("trace-in-call")
             await session.set_variable("OV_NEXT", "done")
             return
@@ -98,11 +98,21 @@ async def _confirm(receipt: Receipt, say: _Say) -> None:
     await say("trace-follow-up")
 
 
-async def _in_another_call(session: AgiSession, phone: str) -> bool:
-    """Whether the phone is in a call beside this one; one that is just being hung up is given a moment."""
+async def _in_another_call(session: AgiSession, device: Device) -> bool:
+    """Whether this device is in a call beside this one; one that is just being hung up is given a moment.
+
+    What another device does that shares the account is nothing to it.
+    """
     await asyncio.sleep(_ARRIVING_S)
-    channels = await session.get_variable(f"CHANNELS(^PJSIP/{phone}-)") or ""
-    return len(channels.split()) > 1
+    channels = await session.get_variable(f"CHANNELS(^PJSIP/{device.phone}-)") or ""
+    for channel in channels.split():
+        if channel == session.env.get("channel"):
+            continue
+        uri = await session.ask_of(channel, "CHANNEL(pjsip,target_uri)")
+        # Without one it has ended by now.
+        if uri is not None and (device.address is None or address_in(uri) in (None, device.address)):
+            return True
+    return False
 
 
 async def _find(traces: CallTraces, device: Device, remembered: LastCall | None) -> EndedCall | LastCall | None:

@@ -16,7 +16,7 @@ from phonenumbers import PhoneNumberType
 
 from ivr.errors import BadInput
 
-#: What an account may be allowed. `premium` is nobody's: 900 and 976 numbers are always refused.
+#: What an account may be allowed. `premium` is nobody's: it is always refused.
 Right = Literal["local", "toll-free", "national", "united-states", "international"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
 
@@ -25,8 +25,29 @@ LOCAL_AREAS = ("263", "354", "367", "418", "438", "450", "468", "514", "579", "5
 _ORDINARY = (PhoneNumberType.FIXED_LINE_OR_MOBILE, PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE)
 _TOLL_FREE = ("800", "833", "844", "855", "866", "877", "888")
 
-#: Refused whatever the account's rights: 900 services, and 976 exchanges of any area.
-PREMIUM_PATTERNS = ("_1900NXXXXXX", "_1NXX976XXXX")
+#: Refused whatever the account's rights: 900 services, and 976 exchanges of any area; of the codes that no country has
+#: (ITU-T E.164), satellites, international networks and the world's own premium rate. *choice*
+PREMIUM_PATTERNS = (
+    "_1900NXXXXXX",
+    "_1NXX976XXXX",
+    *(f"_011{code}!" for code in (870, 878, 881, 882, 883, 979)),
+)
+
+
+def ringing(phone: str, ring_s: int) -> dict[str, str]:
+    """Fields of an Originate that rings one of our phones, at most so long, in seconds.
+
+    By the dialplan, which does not follow a phone that sends the call elsewhere (RFC 3261's 302). Asterisk by itself
+    would, to any number that the trunk takes, whatever the phone's account may dial.
+    """
+    return {
+        "Channel": f"Local/{phone}@called-by-us/n",
+        # The dialplan's time ends first, and says why.
+        "Timeout": str((ring_s + 5) * 1000),
+        "Variable": f"OV_RING_S={ring_s}",
+        # Without an originator a Local channel takes a format that nobody speaks.
+        "Codecs": "ulaw",
+    }
 
 
 def rights_of(names: Iterable[str]) -> tuple[Right, ...]:

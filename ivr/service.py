@@ -50,6 +50,7 @@ from ivr.calltrace.away import AwayReports
 from ivr.calltrace.recordings import Recordings
 from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
+from ivr.dialling import ringing
 from ivr.directory.directory import Directory
 from ivr.directory.numbers import normalise
 from ivr.directory.people import Identity
@@ -505,15 +506,13 @@ def _member(event: Fields) -> dict[str, Any]:
 
 async def _connect_phones(ami: Ami, first: str, second: str) -> None:
     fields = {
-        "Channel": f"PJSIP/{first}",
         "Context": "trace-call-back",
         "Exten": second,
         "Priority": "1",
         "CallerID": f"*57 <{second}>",
-        "Timeout": "30000",
         "Async": "true",
     }
-    await ami.action("Originate", fields)
+    await ami.action("Originate", fields | ringing(first, 30))
 
 
 async def _renew(directory: Directory) -> None:

@@ -19,6 +19,7 @@ from ivr import browser, logs, phones, preflight
 from ivr.accounts.demo import DEMO_ACCOUNTS, demo_account_password
 from ivr.announcements.demo import demo_pin
 from ivr.asterisk import process, rescue, runtime
+from ivr.asterisk.config import Folders
 from ivr.asterisk.runtime import Runtime
 from ivr.directory.demo import demo_password
 from ivr.errors import OmnivigilError
@@ -27,6 +28,7 @@ from ivr.selfcall import Report, call_ourselves
 from ivr.settings import Settings
 from ivr.store import cluster
 from ivr.supervisor import Service
+from ivr.syncing import keep_synced
 
 _HEALTHY_S = 60.0
 
@@ -117,6 +119,7 @@ async def run(settings: Settings, console: Console, *, beside: Beside | None = N
         rescue=lambda: rescue.rescue(settings.ami, prepared.secrets["ami_supervisor"]),
     )
     watching = asyncio.create_task(service.watch())
+    syncing = asyncio.create_task(keep_synced(Folders.below(settings).traces))
     asterisk_ended = asyncio.create_task(asterisk.process.wait())
     stopped = asyncio.create_task(stop.wait())
     playing: asyncio.Task[None] | None = None
@@ -145,7 +148,7 @@ async def run(settings: Settings, console: Console, *, beside: Beside | None = N
             await asyncio.wait({playing})
         await service.stop()
         await asterisk.stop()
-        for task in (watching, asterisk_ended, stopped):
+        for task in (watching, syncing, asterisk_ended, stopped):
             task.cancel()
         console.print("Stopped.")
     if playing is not None and not playing.cancelled():

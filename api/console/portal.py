@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from api.console import pages
 from api.console.route import ConsoleRoute, may, session_of
 from api.console.scope import NotTheirs, PartnerScope
-from api.console.traces import with_own_style
+from api.console.traces import Lang, with_own_style
 from api.routers import call_traces
 from api.routers.call_traces import TraceId
 from api.services import Services
@@ -67,8 +67,18 @@ async def portal_ticket(number: Number, request: Request) -> Response:
 
 @router.get("/traces/{trace_id}/report")
 @may("partner")
-async def portal_report(trace_id: TraceId, request: Request) -> Response:
+async def portal_report(trace_id: TraceId, request: Request, lang: Lang = None) -> Response:
     """The report of one of their calls."""
     async with _scope(request) as scope:
         await scope.trace(trace_id)
-    return with_own_style(await call_traces.report(trace_id, request.app.state.services, request.state.language))
+    language = lang or request.state.language
+    return with_own_style(await call_traces.report(trace_id, request.app.state.services, language))
+
+
+@router.get("/traces/{trace_id}/capture.pcap")
+@may("partner")
+async def portal_capture(trace_id: TraceId, request: Request) -> Response:
+    """SIP and RTCP of one of their calls, for Wireshark."""
+    async with _scope(request) as scope:
+        await scope.trace(trace_id)
+    return await call_traces.capture(trace_id, request.app.state.services)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from datetime import timedelta
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
+from api.common import Text
 from api.console import pages
-from api.console.route import STAFF, ConsoleRoute, bearer_of, may
+from api.console.route import STAFF, ConsoleRoute, bearer_of, done, may, session_of
+from api.console.signing import Posted
 from api.routers import call_traces as api
 from api.routers.call_traces import TraceId
 from api.services import Services
@@ -20,6 +24,23 @@ from ivr.quality import words
 router = APIRouter(prefix="/console/traces", route_class=ConsoleRoute, include_in_schema=False)
 
 _SHOWN = 50
+#: Incidents that reports propose are shown for so long.
+_PROPOSED = timedelta(days=1)
+WORKERS = ("technician", "ops", "administrator")
+#: Where the page has its own link to the other language.
+Lang = Annotated[Literal["fr", "en"] | None, Query()]
+
+
+class Decided(Posted):
+    """One of two buttons."""
+
+    state: Literal["kept", "ignored"]
+
+
+class Answered(Posted):
+    """The form beside them."""
+
+    text: Text
 
 
 @router.get("")
@@ -29,19 +50,53 @@ async def trace_list(request: Request) -> Response:
     has: Services = request.app.state.services
     async with has.store.reading() as unit:
         found = await store.page(unit, filters={}, before=None, limit=_SHOWN)
-    return pages.page(request, "traces.html.j2", found=found, causes=words.CAUSES[request.state.language])
+        undecided = await store.page(unit, filters={"state": "unanswered"}, before=None, limit=_SHOWN)
+        proposals = await store.proposals(unit, since=has.clock() - _PROPOSED)
+    return pages.page(
+        request,
+        "traces.html.j2",
+        found=found,
+        undecided=undecided,
+        proposals=proposals,
+        causes=words.CAUSES[request.state.language],
+        may_write=session_of(request).account.role in WORKERS,
+    )
+
+
+@router.post("/{trace_id}/decision")
+@may(*WORKERS)
+async def decide(trace_id: TraceId, form: Annotated[Decided, Form()], request: Request) -> Response:
+    """What staff decide on a report of an account with unanswered recommendations (OV-25)."""
+    await api.decide(trace_id, api.Decision(state=form.state), request.app.state.services, bearer_of(request))
+    return done(request, "/console/traces")
+
+
+@router.post("/{trace_id}/answer")
+@may(*WORKERS)
+async def answered(trace_id: TraceId, form: Annotated[Answered, Form()], request: Request) -> Response:
+    """What the customer answered to our recommendations."""
+    given = api.Answer(text=form.text.replace("\r", ""))
+    await api.answer(trace_id, given, request.app.state.services, bearer_of(request))
+    return done(request, "/console/traces")
 
 
 @router.get("/{trace_id}/report")
 @may(*STAFF)
-async def trace_report(trace_id: TraceId, request: Request) -> Response:
+async def trace_report(trace_id: TraceId, request: Request, lang: Lang = None) -> Response:
     """One page to look at or print."""
-    made = await api.report(trace_id, request.app.state.services, request.state.language)
+    made = await api.report(trace_id, request.app.state.services, lang or request.state.language)
     return with_own_style(made)
 
 
+@router.get("/{trace_id}/capture.pcap")
+@may(*STAFF)
+async def trace_capture(trace_id: TraceId, request: Request) -> Response:
+    """SIP and RTCP of the call, for Wireshark."""
+    return await api.capture(trace_id, request.app.state.services)
+
+
 @router.get("/{trace_id}/audio.wav")
-@may("technician", "ops", "administrator")
+@may(*WORKERS)
 async def trace_sound(trace_id: TraceId, request: Request) -> Response:
     """The call's recording, where calls are recorded; it is noted who listens."""
     return await api.listen(trace_id, request.app.state.services, bearer_of(request))

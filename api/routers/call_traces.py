@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import structlog
@@ -16,7 +17,9 @@ from api import trace_page
 from api.common import Given, Has, Page, PageQuery, Short, Text, Who, make_cursor, read_moment_cursor
 from api.services import Services
 from ivr.asterisk.hep import HepGarbage, Packet
-from ivr.calltrace import evidence, store
+from ivr.calltrace import deciding, evidence, store
+from ivr.calltrace import report as trace_report
+from ivr.calltrace.deciding import TraceNotFound, note
 from ivr.calltrace.traces import Receipt, new_report_id
 from ivr.errors import BadInput, NotFound, TooMany
 from ivr.evidence import pcap
@@ -25,7 +28,6 @@ from ivr.listenings import store as listenings
 from ivr.quality import words
 from ivr.quality.emodel import codec_name
 from ivr.quality.figures import CallFigures, Direction, Leg
-from ivr.tickets import store as ticket_store
 
 log = structlog.get_logger()
 
@@ -35,10 +37,8 @@ TraceId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 _Device = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,40}$")]
 _CallId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,150}$")]
 _Count = Annotated[int, Field(ge=0, le=5_000_000)]
-
-
-class TraceNotFound(NotFound):
-    """There is no such call trace."""
+#: A reported call began so long ago at most; the other switch's clock may be ahead of ours by so much.
+_OLDEST, _CLOCKS_APART = timedelta(days=30), timedelta(minutes=5)
 
 
 class RecordingNotFound(NotFound):
@@ -79,7 +79,7 @@ class NewTrace(Given):
     figures: Figures | None = None
     other: Short | None = Field(default=None, description="The number on the other side.")
     direction: Literal["out", "in"] | None = None
-    started_at: AwareDatetime | None = None
+    started_at: AwareDatetime | None = Field(default=None, description="Within the last 30 days.")
 
     @model_validator(mode="after")
     def _packets_with_losses(self) -> NewTrace:
@@ -133,6 +133,7 @@ class TraceDetail(TraceView):
     reasons: dict[str, list[str]]
     advice: dict[str, str] | None
     legs: dict[str, Any]
+    scores: dict[str, float | None] = Field(description="Of each direction (ITU-T G.107); null is unknown.")
     recommendations: list[dict[str, Any]]
     audio: str | None = Field(description="Where the call's recording is, if there is one.")
 
@@ -170,6 +171,10 @@ async def report_call(given: NewTrace, response: Response, has: Has) -> TraceRec
     """Report a call that went badly, as *57 does."""
     if not has.traces.allows(given.device):
         raise TooMany(device=given.device)
+    now = has.clock()
+    if given.started_at is not None and not now - _OLDEST <= given.started_at <= now + _CLOCKS_APART:
+        mend = "give when the call began, within the last 30 days, or leave it out"
+        raise BadInput(field="started_at", problem="no call that is reported now began then", mend=mend)
     report_id = new_report_id()
     call = has.traces.ring.call_with(given.call_id)
     mine = [leg for leg in call.legs.values() if leg.name == given.device] if call is not None else []
@@ -253,6 +258,7 @@ async def read_trace(trace_id: TraceId, has: Has) -> TraceDetail:
         reasons={language: words.reason_texts(verdict, language) for language in words.CAUSES},
         advice=advice or None,
         legs=row["legs"],
+        scores=trace_report.scores(row["legs"]),
         recommendations=[
             {name: one[name] for name in ("text", "given_at", "answered_at", "answer")} for one in advised
         ],
@@ -262,19 +268,11 @@ async def read_trace(trace_id: TraceId, has: Has) -> TraceDetail:
 
 @router.patch("/call-traces/{trace_id}")
 async def decide(trace_id: TraceId, given: Decision, has: Has, who: Who) -> TraceView:
-    """Take up a report all the same, or ignore it; only one that is marked as `unanswered` (OV-25)."""
+    """Take up a report all the same, or ignore it, which closes its ticket; only one that is marked as `unanswered`
+    (OV-25)."""
     async with has.store.unit() as unit:
-        await unit.alone("decision on call trace", trace_id)
-        row = await store.get(unit, trace_id)
-        if row is None:
-            raise TraceNotFound(trace=trace_id)
-        if row["state"] not in ("unanswered", given.state):
-            problem = f"this report is {row['state']}: there is nothing to decide"
-            raise BadInput(field="state", problem=problem, mend="decide on reports whose state is unanswered")
-        if row["state"] != given.state:
-            await store.change(unit, trace_id, {"state": given.state})
-            await _note(unit, row["ticket_number"], has, who.name, "decided", {"state": given.state})
-    return TraceView(**_view(row | {"state": given.state}))
+        row = await deciding.decide(unit, trace_id, given.state, who=who.name, at=has.clock(), bus=has.bus)
+    return TraceView(**_view(row))
 
 
 @router.post("/call-traces/{trace_id}/answer")
@@ -289,7 +287,8 @@ async def answer(trace_id: TraceId, given: Answer, has: Has, who: Who) -> dict[s
             answered = await store.answer(
                 unit, customer_id=row["customer_id"], text=given.text, by=who.name, at=has.clock()
             )
-        await _note(unit, row["ticket_number"], has, who.name, "recommendation-answered", {"answer": given.text})
+        told, kind = {"answer": given.text}, "recommendation-answered"
+        await note(unit, row["ticket_number"], who=who.name, at=has.clock(), kind=kind, changes=told)
     return {"answered": answered}
 
 
@@ -306,7 +305,7 @@ async def call_back(trace_id: TraceId, given: CallBack, has: Has, who: Who) -> d
     await has.connect_phones(given.technician, row["device"])
     async with has.store.unit() as unit:
         told = {"technician": given.technician, "phone": row["device"]}
-        await _note(unit, row["ticket_number"], has, who.name, "called-back", told)
+        await note(unit, row["ticket_number"], who=who.name, at=has.clock(), kind="called-back", changes=told)
     return told
 
 
@@ -371,15 +370,6 @@ async def _row(has: Services, trace_id: str, *, with_packets: bool = False) -> t
     except (HepGarbage, zlib.error):
         log.exception("kept evidence cannot be read", trace=trace_id)
         return row, []
-
-
-async def _note(unit: Any, number: int, has: Services, who: str, kind: str, changes: dict[str, Any]) -> None:
-    """In the ticket's history."""
-    ticket = await ticket_store.lock(unit, number)
-    if ticket is not None:
-        version = ticket.version + 1
-        await ticket_store.change(unit, number, {"version": version, "updated_at": has.clock()})
-        await ticket_store.add_event(unit, number, at=has.clock(), who=who, kind=kind, changes=changes, version=version)
 
 
 def _view(row: dict[str, Any]) -> dict[str, Any]:

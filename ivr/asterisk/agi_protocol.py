@@ -23,6 +23,7 @@ MAX_REPLY_BYTES = 65_536
 #: taken for another command's.
 MAX_COMMAND_BYTES = 8_000
 
+_FUNCTION = re.compile(r"[A-Z]{1,20}\([a-z0-9_,-]{1,60}\)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _REPLY = re.compile(r"([1-5]\d\d) result=([^ ]*)(?: \((.*)\))?(?: endpos=-?\d+)?$", re.DOTALL)
@@ -179,6 +180,16 @@ def command(name: str, *arguments: str) -> bytes:
     if len(line) > MAX_COMMAND_BYTES:
         raise AgiValueError(problem="too long", command=name, bytes=len(line), limit=MAX_COMMAND_BYTES)
     return line
+
+
+def other_channel(function: str, channel: str) -> bytes:
+    """The command that asks a function, such as `CHANNEL(state)`, of another channel. Raises AgiValueError.
+
+    GET FULL VARIABLE is there to expand what it is given: nothing but a plain function's name goes in.
+    """
+    if not _FUNCTION.fullmatch(function):
+        raise AgiValueError(problem="no plain function", value=repr(function[:80]))
+    return command("GET FULL VARIABLE", "{}", channel).replace(b'"{}"', f'"${{{function}}}"'.encode(), 1)
 
 
 def _quoted(argument: str) -> str:

@@ -168,6 +168,13 @@ class AgiSession:
         reply = await self._command("GET VARIABLE", name)
         return reply.data if reply.result == "1" else None
 
+    async def ask_of(self, channel: str, function: str) -> str | None:
+        """What a function such as `CHANNEL(state)` says of another channel; None when that is gone."""
+        reply = await self._exchange("GET FULL VARIABLE", agi_protocol.other_channel(function, channel))
+        if self.hung_up or reply.code == 511:
+            raise CallHungUp()
+        return reply.data if reply.result == "1" else None
+
     async def execute(self, application: str, *arguments: str, takes_s: float = 3600.0) -> str:
         """Run a dialplan application that takes at most `takes_s`; its result."""
         reply = await self._command("EXEC", application, ",".join(arguments), takes_s=takes_s)

@@ -13,6 +13,7 @@ import secrets
 from dataclasses import dataclass
 
 from ivr.asterisk.ami import AmiRefused, Fields, ManagerInterface
+from ivr.dialling import ringing
 
 _UNIQUEID = re.compile(r"cb-([0-9a-f]{16})-[0-9a-f]{6}-(near|far|customer)")
 #: Nobody holds a place longer than this, in seconds.
@@ -107,20 +108,22 @@ class Channels:
         prompts: Prompts,
     ) -> None:
         """Dial the customer, who then joins the queue."""
-        await self.ami.action(
-            "Originate",
-            {
-                "Channel": f"PJSIP/{endpoint}" if endpoint is not None else f"PJSIP/{number}@outbound",
-                "Context": "callback-join",
-                "Exten": "s",
-                "Priority": "1",
-                "Async": "true",
-                "Timeout": str(ring_s * 1000),
-                "ChannelId": new_uniqueid(callback, "customer"),
-                "CallerID": f"<{caller_id}>",
-                "Variable": ",".join(_variables(callback, desk, prompts)),
-            },
-        )
+        variables = _variables(callback, desk, prompts)
+        fields = {
+            "Channel": f"PJSIP/{number}@outbound",
+            "Context": "callback-join",
+            "Exten": "s",
+            "Priority": "1",
+            "Async": "true",
+            "Timeout": str(ring_s * 1000),
+            "ChannelId": new_uniqueid(callback, "customer"),
+            "CallerID": f"<{caller_id}>",
+        }
+        if endpoint is not None:
+            rung = ringing(endpoint, ring_s)
+            variables.append(rung["Variable"])
+            fields |= rung
+        await self.ami.action("Originate", fields | {"Variable": ",".join(variables)})
 
     async def hang_up(self, channel: str) -> None:
         """End a channel, by its name or uniqueid; one that is gone already is no error."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from ivr.calltrace.traces import CallTraces
+from ivr.errors import Unavailable
 from ivr.evidence import legs
 from ivr.evidence.legs import Device, EndedLeg
 from ivr.evidence.ring import EndedCall
@@ -99,7 +100,7 @@ class AwayReports:
                     continue
                 await self._enter(report, report.last)
                 await asyncio.to_thread(path.unlink)
-            except OSError as error:
+            except (OSError, Unavailable) as error:
                 log.warning("call trace of the dialplan is entered later", file=path.name, error=str(error))
                 continue
             entered += 1
@@ -116,5 +117,5 @@ class AwayReports:
             intake = self._traces.intake_alone(
                 last.leg, report_id=report.report_id, source="away", at=at, told=report.reference
             )
-        receipt = await self._traces.take_in(intake)
+        receipt = await self._traces.take_in(intake, on_disk=True)
         log.warning("call trace taken while the service was away is entered", ticket=receipt.ticket_number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -113,6 +113,8 @@ async def refresh(unit: Unit, intake: TraceIntake) -> bool:
     await store.put_packets(unit, known["id"], intake.packets)
     if (known["cause"], known["mos"]) == (intake.cause, intake.mos):
         return False
+    if known["cause"] != intake.cause:
+        await _tell_anew(unit, intake, known)
     ticket = await ticket_store.lock(unit, known["ticket_number"])
     if ticket is None or ticket.status not in ("new", "documented") or ticket.answered_at is not None:
         return False
@@ -132,6 +134,21 @@ async def refresh(unit: Unit, intake: TraceIntake) -> bool:
     if after is not None:
         await ledger.settle(unit, ticket, after, at=intake.at)
     return True
+
+
+async def _tell_anew(unit: Unit, intake: TraceIntake, known: dict[str, Any]) -> None:
+    """Whoever was told the finding is told the new one, and the customer is held to no advice but the new one's."""
+    unanswered = known["state"] == "unanswered"
+    customer_id, before = known["customer_id"], replace(intake.verdict, cause=known["cause"])
+    advised, was = (words.advice(one, intake.language) for one in (intake.verdict, before))
+    if customer_id is not None and not unanswered:
+        await store.withdraw(unit, known["id"])
+        if advised is not None:
+            await store.recommend(unit, customer_id=customer_id, trace_id=known["id"], text=advised, at=intake.at)
+    number = known["ticket_number"]
+    for email in notice.emails(intake, trace_id=known["id"], number=number, unanswered=unanswered, anew=True):
+        if email.to != intake.requester.email or advised != was:
+            await put_email(unit, email, at=intake.at)
 
 
 async def _led(unit: Unit, intake: TraceIntake, route: Route) -> dict[str, Any]:

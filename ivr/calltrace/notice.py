@@ -14,6 +14,7 @@ _WORDS = {
     "fr": {
         "subject": "Billet {number} : appel de mauvaise qualité – {who}",
         "title": "Un appel de mauvaise qualité a été signalé (*57).",
+        "anew": "Les derniers chiffres de l’appel sont arrivés : le constat a changé.",
         "unanswered": "Des recommandations faites à ce compte sont sans réponse : une personne décide de la suite.",
         "ticket": "Billet : {number} (priorité : {priority})",
         "account": "Compte : {account}",
@@ -25,6 +26,7 @@ _WORDS = {
         "advice": "Recommandation : {advice}",
         "unknown": "inconnu",
         "own-subject": "Votre signalement : billet {number}",
+        "own-anew": "Les derniers chiffres de votre appel ont changé notre constat. Un technicien vous appellera.",
         "own": "Votre signalement d’un appel de mauvaise qualité est reçu. Un technicien vous appellera.\n"
         "L’appel peut être analysé et écouté.",
         "together-subject": "Incident proposé : {count} signalements en 15 minutes ({by} {value})",
@@ -36,6 +38,7 @@ _WORDS = {
     "en": {
         "subject": "Ticket {number}: call of poor quality – {who}",
         "title": "A call of poor quality was reported (*57).",
+        "anew": "The last figures of the call have arrived: the finding has changed.",
         "unanswered": "Recommendations to this account are unanswered: a person decides what follows.",
         "ticket": "Ticket: {number} (priority: {priority})",
         "account": "Account: {account}",
@@ -47,6 +50,7 @@ _WORDS = {
         "advice": "Recommendation: {advice}",
         "unknown": "unknown",
         "own-subject": "Your report: ticket {number}",
+        "own-anew": "The last figures of your call have changed our finding. A technician will call you.",
         "own": "Your report of a call of poor quality was received. A technician will call you.\n"
         "The call may be analysed and listened to.",
         "together-subject": "Incident proposed: {count} reports in 15 minutes ({by} {value})",
@@ -73,8 +77,11 @@ def _mos(intake: TraceIntake, language: str) -> str:
     return text.replace(".", ",") if language == "fr" else text
 
 
-def emails(intake: TraceIntake, *, trace_id: str, number: int, unanswered: bool) -> list[Email]:
-    """To the department and the partner, in staff's language, and to the requester in their own."""
+def emails(intake: TraceIntake, *, trace_id: str, number: int, unanswered: bool, anew: bool = False) -> list[Email]:
+    """To the department and the partner, in staff's language, and to the requester in their own.
+
+    `anew`: they have been told another finding before.
+    """
     staff = words.language_of(intake.notice.language)
     found = _WORDS[staff]
     requester = intake.requester
@@ -96,7 +103,17 @@ def emails(intake: TraceIntake, *, trace_id: str, number: int, unanswered: bool)
         "confidence": f"{intake.confidence * 100:.0f}" + (" %" if staff == "fr" else "%"),
         "advice": words.advice(intake.verdict, staff),
     }
-    names = ["title", *(["unanswered"] if unanswered else []), "ticket", "account", "device", "at", "mos", "verdict"]
+    names = [
+        "title",
+        *(["anew"] if anew else []),
+        *(["unanswered"] if unanswered else []),
+        "ticket",
+        "account",
+        "device",
+        "at",
+        "mos",
+        "verdict",
+    ]
     lines = [found[name].format(**facts) for name in names]
     lines += words.reason_texts(intake.verdict, staff)
     if facts["advice"]:
@@ -110,7 +127,12 @@ def emails(intake: TraceIntake, *, trace_id: str, number: int, unanswered: bool)
     if requester.email:
         own = words.language_of(intake.language)
         texts = _WORDS[own]
-        body = texts["own"] + "\n" + texts["ticket"].format(number=number, priority=intake.priority) + "\n"
+        body = (
+            texts["own-anew" if anew else "own"]
+            + "\n"
+            + texts["ticket"].format(number=number, priority=intake.priority)
+            + "\n"
+        )
         if advised := words.advice(intake.verdict, own):
             body += texts["advice"].format(advice=advised) + "\n"
         subject = texts["own-subject"].format(number=number)

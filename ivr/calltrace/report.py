@@ -55,6 +55,21 @@ def directions(legs: Mapping[str, Any]) -> list[tuple[str, str | None, list[Mapp
     ]
 
 
+def scores(legs: Mapping[str, Any]) -> dict[str, float | None]:
+    """The mean opinion (ITU-T G.107) of each direction over the whole call; None is unknown."""
+    found: dict[str, float | None] = {}
+    for name in ("near", "far"):
+        if (leg := legs.get(name)) is None:
+            continue
+        for way in ("up", "down"):
+            packets, lost = leg[way]["packets"], leg[way]["lost"]
+            known = packets is not None and lost is not None and packets + max(0, lost) > 0
+            share = max(0, lost) / (packets + max(0, lost)) if known else None
+            one = score(leg["codec"], share, (leg["rtt_ms"] or 0) / 2)
+            found[f"{name}-{way}"] = one.mos if one is not None else None
+    return found
+
+
 def charts(legs: Mapping[str, Any]) -> list[Chart]:
     """Score, loss and jitter of every direction, on one time scale."""
     found = directions(legs)

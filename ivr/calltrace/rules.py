@@ -9,33 +9,39 @@ from typing import Literal
 
 from ivr.clock import require_aware
 from ivr.quality.emodel import score
-from ivr.quality.figures import CallFigures, Direction
+from ivr.quality.figures import UNKNOWN, CallFigures, Direction
 from ivr.quality.verdict import Verdict
 from ivr.tickets.ticket import Priority
 
 Route = Literal["partner", "level-2", "level-4", "customer"]
 
+#: The opinion from which on few are dissatisfied (ITU-T G.109: R of 70).
+_GOOD = 3.6
 #: So many reports that share something, within this long, are proposed as an incident.
 TOGETHER = 3
 TOGETHER_WITHIN = timedelta(minutes=15)
 
 
 def call_mos(call: CallFigures) -> float | None:
-    """The worse of what the reporter heard and of what the other side heard of them; None is unknown."""
+    """The worse of what the reporter heard and of what the other side heard of them; None is unknown.
+
+    Of a direction whose end does not say what it received, only what we lost on the way to it is known. If that is
+    bad, so is the call; if it is good, the call may still have been anything.
+    """
     near, far = call.near, call.far
     one_way = None
     if near.rtt_ms is not None:
         one_way = min(5000.0, (near.rtt_ms + (far.rtt_ms or 0.0 if far is not None else 0.0)) / 2)
-    # What one hears is what came down on one's own leg; where that is unknown, what we lost of the other side's.
-    heard = _loss(near.down, far.up if far is not None else None)
-    said = _loss(far.down if far is not None else near.up, near.up)
-    scores = [score(near.codec, loss, one_way) for loss in (heard, said)]
+    ends = [(near.down, far.up if far is not None else UNKNOWN), (far.down if far is not None else near.up, near.up)]
+    scores = [score(near.codec, _loss(*ways), one_way) for ways in ends]
     known = [one.mos for one in scores if one is not None]
-    return min(known) if known else None
+    if not known or (min(known) >= _GOOD and any(received.loss is None for received, _ in ends)):
+        return None
+    return min(known)
 
 
-def _loss(first: Direction, second: Direction | None) -> float | None:
-    return first.loss if first.loss is not None else second.loss if second is not None else None
+def _loss(received: Direction, sent: Direction) -> float | None:
+    return received.loss if received.loss is not None else sent.loss
 
 
 def silent(call: CallFigures) -> bool:
@@ -48,7 +54,7 @@ def priority_of(mos: float | None, no_audio: bool) -> Priority:
     """OV-13 for calls: none or next to none of it understood is Haute, annoying is Moyenne, the rest Normale."""
     if no_audio or (mos is not None and mos < 2.6):
         return "haute"
-    return "moyenne" if mos is None or mos < 3.6 else "normale"
+    return "moyenne" if mos is None or mos < _GOOD else "normale"
 
 
 def route_of(verdict: Verdict, *, partner: bool) -> Route:

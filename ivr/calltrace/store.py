@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from ivr.calltrace import tables as t
 from ivr.calltrace.rules import TOGETHER_WITHIN, Reported, Shared
@@ -104,6 +104,12 @@ async def recommend(unit: Unit, *, customer_id: int, trace_id: str, text: str, a
     await unit.execute(unit.insert(t.recommendations).values(values))
 
 
+async def withdraw(unit: Unit, trace_id: str) -> None:
+    """What the customer was advised because of this trace is not advised any more, unless they answered it."""
+    table = t.recommendations
+    await unit.execute(delete(table).where(table.c.trace_id == trace_id, table.c.answered_at.is_(None)))
+
+
 async def recommendations(unit: Unit, customer_id: int) -> list[dict[str, Any]]:
     """Everything a customer was advised, the oldest first."""
     table = t.recommendations
@@ -135,9 +141,11 @@ async def propose(unit: Unit, shared: Shared, at: datetime) -> tuple[int, Litera
     return row["id"], "proposal-grew"
 
 
-async def proposals(unit: Unit, limit: int = 100) -> list[dict[str, Any]]:
-    """Proposed incidents, the newest first."""
+async def proposals(unit: Unit, limit: int = 100, *, since: datetime | None = None) -> list[dict[str, Any]]:
+    """Proposed incidents, the newest first; with `since` those that grew after it."""
     query = select(t.incident_proposals).order_by(t.incident_proposals.c.id.desc()).limit(limit)
+    if since is not None:
+        query = query.where(t.incident_proposals.c.updated_at > since)
     return [dict(row) for row in (await unit.execute(query)).mappings()]
 
 

@@ -17,6 +17,7 @@ from ivr.asterisk.hep import Packet
 from ivr.calltrace import evidence
 from ivr.calltrace.entering import Entered, enter, known_as, propose_incidents, refresh
 from ivr.calltrace.intake import PartnerNotice, Source, TraceIntake
+from ivr.calltrace.others import bad_at_once, site_of
 from ivr.calltrace.rules import call_mos, priority_of, silent
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
@@ -81,7 +82,7 @@ class CallTraces:
         self._clock, self._rtp_ports, self._wall = clock, rtp_ports, wall
         self._about = about
         self._limit = RateLimit(MOST_A_MINUTE, 60)
-        self._held: deque[TraceIntake] = deque(maxlen=_MOST_HELD)
+        self._held: deque[TraceIntake] = deque()
         self._proposing = asyncio.Lock()
         self._propose_again = False
 
@@ -107,9 +108,8 @@ class CallTraces:
         far = max(others, key=lambda leg: leg.rx or 0, default=None)
         kept = {leg.call_id: self.ring.packets(leg) for leg in (near, far) if leg is not None}
         legs = [figures_of(leg, kept[leg.call_id], self._rtp_ports) for leg in (near, far) if leg is not None]
-        figures = CallFigures(
-            near=legs[0], far=legs[1] if len(legs) > 1 else None, others_bad=self._others_bad(call.linkedid)
-        )
+        bad = bad_at_once(self.ring.calls_since(60), but=call.linkedid, site=site_of(near.remote))
+        figures = CallFigures(near=legs[0], far=legs[1] if len(legs) > 1 else None, others_bad=bad)
         packets = [packet for one in kept.values() for packet in one]
         return self.intake_of(
             figures,
@@ -188,7 +188,7 @@ class CallTraces:
             near=near,
             far=far,
             trunk=far.name if far is not None and far.trunk else None,
-            site=near.remote.rpartition(":")[0] if near.remote else None,
+            site=site_of(near.remote),
             codec=codec_name(near.codec),
             packets=evidence.pack(packets),
             told_reference=told,
@@ -210,25 +210,17 @@ class CallTraces:
         """Asterisk's time by the service's clock, which may be shifted."""
         return self._clock() - timedelta(seconds=self._wall() - wall)
 
-    def _others_bad(self, linkedid: str) -> int:
-        """Calls of the last minute on which both sides lost audio on their way to us."""
-        return sum(
-            call.linkedid != linkedid
-            and len(lost := [leg.lost / leg.rx for leg in call.legs.values() if leg.rx and leg.lost is not None]) > 1
-            and min(lost) > 0.01
-            for call in self.ring.calls_since(60)
-        )
+    async def take_in(self, intake: TraceIntake, *, patience_s: float = _PATIENCE_S, on_disk: bool = False) -> Receipt:
+        """Make a report durable and, when the database is there, a ticket; idempotent by its key.
 
-    async def take_in(self, intake: TraceIntake, *, patience_s: float = _PATIENCE_S) -> Receipt:
-        """Make a report durable and, when the database is there, a ticket. Never fails; idempotent by its key.
-
-        Goes on when the caller's conversation is cancelled.
+        Goes on when the caller's conversation is cancelled. With neither database nor disk it is kept in memory, unless
+        it is `on_disk` elsewhere; for that, and when as many are kept as can be, raises Unavailable.
         """
-        work = self._spool.hold(self._take_in(intake, patience_s), name=f"call trace {intake.reference}")
+        work = self._spool.hold(self._take_in(intake, patience_s, on_disk), name=f"call trace {intake.reference}")
         receipt: Receipt = await asyncio.shield(work)
         return receipt
 
-    async def _take_in(self, intake: TraceIntake, patience_s: float) -> Receipt:
+    async def _take_in(self, intake: TraceIntake, patience_s: float, on_disk: bool) -> Receipt:
         # Not cancelled when patience ends: a commit that is under way may come through; the key makes it harmless.
         entering = self._spool.hold(self._enter(intake), name=f"call trace ticket {intake.reference}")
         await asyncio.wait({entering}, timeout=patience_s)
@@ -244,6 +236,8 @@ class CallTraces:
             await self._spool.put(intake)
             log.warning("call trace kept on disk: the database is away", reference=intake.reference)
         except OSError as error:
+            if on_disk or len(self._held) >= _MOST_HELD:
+                raise Unavailable(problem="neither the database nor the disk takes the report") from error
             self._held.append(intake)
             log.error("call trace kept in memory only: neither database nor disk", error=str(error))
         return Receipt(ticket_number=None, reference=intake.reference)
@@ -293,6 +287,10 @@ class CallTraces:
                     await self._enter(self._held[0])
                 except Unavailable:
                     return entered
+                except Exception:
+                    log.exception("call trace in memory cannot be entered", reference=self._held[0].reference)
+                    await self._spool_held()
+                    return entered
                 self._held.popleft()
                 entered += 1
             for path in await self._spool.waiting():
@@ -300,6 +298,15 @@ class CallTraces:
                     break
                 entered += 1
         return entered
+
+    async def _spool_held(self) -> None:
+        """The oldest one in memory goes to disk, from where it is set aside; the others are not held up by it."""
+        try:
+            await self._spool.put(self._held[0])
+        except OSError:
+            self._held.rotate(-1)
+        else:
+            self._held.popleft()
 
     async def _drain_one(self, path: Path) -> bool:
         """Whether to go on with the next one."""

@@ -140,6 +140,11 @@ def registered_at(contacts: str) -> frozenset[str]:
     return frozenset(re.findall(r"@([0-9a-fA-F.:\[\]]{3,60})", contacts[:4000]))
 
 
+def address_in(uri: str) -> str | None:
+    """The address and port in a SIP URI, as `Device` has them; None without."""
+    return _address(uri.rpartition("@")[2].partition(";")[0])
+
+
 def _address(text: str | None) -> str | None:
     return text if text and re.fullmatch(r"[0-9a-fA-F.:\[\]]{3,60}", text) else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -21,11 +22,14 @@ _OVERHEAD = 500
 #: One call, however long or odd, keeps so many bytes at most, and so many calls of a phone are remembered.
 _DIALOG_BYTES = 400_000
 _CALLS_OF_PHONE = 8
+#: Packets that begin a call.
+_HEAD = 8
 
 
 @dataclass(kw_only=True)
 class _Dialog:
-    packets: deque[Packet] = field(default_factory=deque)
+    #: With the numbers by which they came: what the wall clock does meanwhile changes no order.
+    packets: deque[tuple[int, Packet]] = field(default_factory=deque)
     size: int = 0
     touched: float = 0.0
 
@@ -50,6 +54,7 @@ class Ring:
         self._dialogs: OrderedDict[str, _Dialog] = OrderedDict()
         self._calls: OrderedDict[str, EndedCall] = OrderedDict()
         self._of_phone: dict[str, deque[EndedCall]] = {}
+        self._arrivals = itertools.count()
         self.size = 0
         #: Calls whose evidence had to go early because memory was full.
         self.evicted = 0
@@ -70,22 +75,14 @@ class Ring:
         else:
             self._dialogs.move_to_end(packet.correlation)
         dialog.touched = now
-        cost = len(packet.payload) + _OVERHEAD
-        dialog.packets.append(packet)
-        dialog.size += cost
-        self.size += cost
-        while dialog.size > _DIALOG_BYTES:
-            self._shorten(dialog)
+        dialog.packets.append((next(self._arrivals), packet))
+        dialog.size += _cost(packet)
+        self.size += _cost(packet)
+        if dialog.size > _DIALOG_BYTES:
+            before = dialog.size
+            _shorten(dialog)
+            self.size -= before - dialog.size
         self._expire(now)
-
-    def _shorten(self, dialog: _Dialog) -> None:
-        """The beginning of a call (who, where, which codec) stays; the oldest of the rest goes."""
-        head = [dialog.packets.popleft() for _ in range(min(8, len(dialog.packets) - 1))]
-        gone = dialog.packets.popleft()
-        dialog.packets.extendleft(reversed(head))
-        cost = len(gone.payload) + _OVERHEAD
-        dialog.size -= cost
-        self.size -= cost
 
     def _expire(self, now: float) -> None:
         while self._dialogs:
@@ -151,6 +148,37 @@ class Ring:
     def packets(self, leg: EndedLeg) -> list[Packet]:
         """What is kept of one leg, in order: what came before it had a channel goes by its Call-ID."""
         found = [dialog for name in {leg.call_id, leg.channel} if (dialog := self._dialogs.get(name)) is not None]
-        packets = (packet for dialog in found for packet in dialog.packets)
+        packets = sorted((one for dialog in found for one in dialog.packets), key=lambda one: one[0])
         # Kept under one name, by which the report finds its leg.
-        return sorted((one._replace(correlation=leg.call_id) for one in packets), key=lambda packet: packet.at)
+        return [packet._replace(correlation=leg.call_id) for _, packet in packets]
+
+
+def _cost(packet: Packet) -> int:
+    return len(packet.payload) + _OVERHEAD
+
+
+def _shorten(dialog: _Dialog) -> None:
+    """A long call stays whole and gets coarser: RTCP counts from its beginning, so that of each end about half the
+    reports can go, evenly. What began it (who, where, which codec) stays; if that is not enough the oldest of the rest
+    goes.
+    """
+    head, rest = list(dialog.packets)[:_HEAD], list(dialog.packets)[_HEAD:]
+    moments: dict[tuple[str, int], list[float]] = {}
+    for _, packet in rest:
+        if packet.kind == RTCP_JSON:
+            moments.setdefault(packet.src, []).append(packet.at)
+    apart = {end: 2 * (max(ats) - min(ats)) / len(ats) for end, ats in moments.items()}
+    last: dict[tuple[str, int], float] = {}
+    kept = deque(head)
+    for one in rest:
+        packet = one[1]
+        if packet.kind == RTCP_JSON and one is not rest[-1]:
+            if abs(packet.at - last.get(packet.src, -math.inf)) < apart[packet.src]:
+                continue
+            last[packet.src] = packet.at
+        kept.append(one)
+    size = sum(_cost(packet) for _, packet in kept)
+    while size > _DIALOG_BYTES:
+        size -= _cost(kept[_HEAD][1])
+        del kept[_HEAD]
+    dialog.packets, dialog.size = kept, size

@@ -13,6 +13,11 @@ from ivr.quality.figures import Direction, Point
 _NTP = 2_208_988_800
 #: Jitter beyond this, in ms, and a round trip beyond this, are no figures of a network but garbage.
 _ABSURD_JITTER_MS, _ABSURD_RTT_MS = 10_000.0, 30_000.0
+#: Packets between two reports: at most so many a second (10 ms each, and some more), and so many beside that since
+#: reports can come late; where the time between them is not known, ten minutes of them.
+_MOST_A_SECOND, _MOST_AT_ONCE, _MOST_WHATEVER = 120, 3_000, 30_000
+#: A report that is so much earlier than the one before, in seconds, is no late one: the clock was set back.
+_SET_BACK_S = 1.0
 #: All audio here is counted in eighths of milliseconds, G.722 included (RFC 3551 section 4.5.2).
 _CLOCK_KHZ = 8
 
@@ -95,26 +100,33 @@ def round_trip_ms(report: Report) -> float | None:
 def direction(reports: Iterable[Report], *, packets: int | None, lost: int | None, theirs: bool) -> Direction:
     """One direction over time. `packets` and `lost` are the totals counted here, where there are such.
 
+    In the order in which they came: the clock that they are stamped with may have been set back in between.
     `theirs`: the reports came from the other end, so that they tell the round trip too, and their own totals count.
     """
     points: list[Point] = []
     before: Report | None = None
+    doubted: Report | None = None
     jitters: list[float] = []
     expected_in_all = 0
-    for report in sorted(reports, key=lambda one: one.at):
+    set_back = 0.0
+    for report in reports:
         if before is not None and report.source != before.source:
-            before = None
+            before = doubted = None
         if before is not None:
-            expected = (report.highest - before.highest) & 0xFFFF
-            gone = report.lost - before.lost
-            if expected > 30_000 or gone > expected or report.at <= before.at:
-                # Went backwards: late, repeated or invented.
-                continue
+            if not _follows(before, report):
+                if doubted is None or not _follows(doubted, report):
+                    # Late, repeated or invented; if the next one follows it, a beginning after a long gap.
+                    doubted = report
+                    continue
+                before = doubted
+            doubted = None
+            set_back += max(0.0, before.at - report.at)
+            expected, gone = _sent_since(before, report), report.lost - before.lost
             if expected:
                 expected_in_all += expected
-                trip = round_trip_ms(report) if theirs else None
+                at, trip = report.at + set_back, round_trip_ms(report) if theirs else None
                 points.append(
-                    Point(at=report.at, expected=expected, lost=max(0, gone), jitter_ms=report.jitter_ms, rtt_ms=trip)
+                    Point(at=at, expected=expected, lost=max(0, gone), jitter_ms=report.jitter_ms, rtt_ms=trip)
                 )
         if report.highest & 0xFFFF:
             jitters.append(report.jitter_ms)
@@ -127,6 +139,21 @@ def direction(reports: Iterable[Report], *, packets: int | None, lost: int | Non
     jitters = sorted(jitters)
     jitter = jitters[len(jitters) // 2] if jitters else None
     return Direction(packets=packets, lost=lost, jitter_ms=jitter, points=tuple(points))
+
+
+def _follows(before: Report, report: Report) -> bool:
+    """Whether a report can be one after another, of the same source. One a little earlier came late."""
+    expected, elapsed = _sent_since(before, report), report.at - before.at
+    if -_SET_BACK_S < elapsed <= 0:
+        return False
+    most = _MOST_AT_ONCE + _MOST_A_SECOND * elapsed if elapsed > 0 else _MOST_WHATEVER
+    return expected <= most and report.lost - before.lost <= expected
+
+
+def _sent_since(before: Report, report: Report) -> int:
+    """By the sequence numbers, which wrap at 32 bits, or with a sender that does not count its rounds at 16."""
+    whole = (report.highest - before.highest) & 0xFFFFFFFF
+    return whole if whole < 0x80000000 else whole & 0xFFFF
 
 
 def rebuild(report: Report) -> bytes:

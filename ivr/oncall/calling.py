@@ -17,6 +17,7 @@ import structlog
 from ivr.asterisk.ami import RECONNECTED, AmiRefused, Fields, ManagerInterface, State
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
+from ivr.dialling import ringing
 from ivr.directory.book import Book
 from ivr.errors import Unavailable
 from ivr.oncall import store
@@ -142,7 +143,7 @@ class PageCalls:
                 return
         kind, name = way
         fields = {
-            "Channel": f"PJSIP/{name}" if kind == "phone" else f"PJSIP/{name}@outbound",
+            "Channel": f"PJSIP/{name}@outbound",
             "Context": "page-answered",
             "Exten": "s",
             "Priority": "1",
@@ -152,6 +153,9 @@ class PageCalls:
             "CallerID": f"<{self._desks[call.desk].numbers[0]}>",
             "Variable": f"OV_PAGE={call.id},OV_LANGUAGE={self._language(call)}",
         }
+        if kind == "phone":
+            rung = ringing(name, RING_S)
+            fields |= rung | {"Variable": f"{fields['Variable']},{rung['Variable']}"}
         try:
             await self._ami.action("Originate", fields)
         except AmiRefused as error:

@@ -67,5 +67,5 @@ class CallFigures:
 
     near: Leg
     far: Leg | None = None
-    #: Other calls at the same time on which both sides lost audio on their way to us.
+    #: Other calls at the same time whose faults were not their phones' own.
     others_bad: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from sipsim.impaired import GOOD, Network, TrunkEnd
@@ -14,6 +15,7 @@ from sipsim.recognise import Recogniser
 from sipsim.records import Answering
 
 from tests.calls.conftest import registered
+from tests.calls.forwarder import Forwarder
 from tests.calls.line import OPEN, Line, free_ports, prompts, running_line
 
 
@@ -90,6 +92,7 @@ async def test_phones_reach_the_outside_as_their_account_allows(line: Line, outs
         # An emergency goes out from any phone.
         async with bare(line, "911", "7106"):
             await asyncio.sleep(0.1)
+        assert dialled[6:] == ["911"]
         del dialled[:]
         for number in ("12125550199", "18765550199", "19005550199", "15149765555", "011442079460000", "+442079460000"):
             async with bare(line, number):
@@ -97,6 +100,43 @@ async def test_phones_reach_the_outside_as_their_account_allows(line: Line, outs
         # Our own numbers never leave.
         async with bare(line, "18446664844"):
             await asyncio.sleep(0.2)
+        assert dialled == []
+    finally:
+        trunk.close()
+
+
+async def test_no_phone_sends_a_call_elsewhere(line: Line, outside: int) -> None:
+    """Toll fraud by a phone that answers 302: with a number its own account may call, with a channel of our own making,
+    with a contact that ends the list of who is rung; called by a phone, by the outside, and by ourselves."""
+    dialled: list[str] = []
+
+    def networks(number: str) -> tuple[Network, Network]:
+        dialled.append(number)
+        return GOOD, GOOD
+
+    trunk = TrunkEnd(networks)
+    await trunk.open(outside)
+    channels = ("PJSIP/011442079460000%40outbound", "Local/011442079460000%40outside", "15145550199")
+    try:
+        for number in channels:
+            for contact in ("sip:{}", "sip:a,40,@{}"):
+                async with Forwarder(line.server, "6001", moved_to=f"sip:{number}@{{}}", contact=contact) as phone:
+                    with suppress(CallFailed, TimeoutError):
+                        async with bare(line, "6001", "6002"):
+                            pass
+                    assert phone.asked or contact != "sip:{}"
+            async with Forwarder(line.server, "6001", moved_to=f"sip:{number}@{{}}") as phone:
+                with suppress(CallFailed, TimeoutError):
+                    async with RawCall(line.server, "14185550101", "5145550111"):
+                        pass
+                assert phone.asked
+            async with Forwarder(line.server, "7001", moved_to=f"sip:{number}@{{}}") as phone:
+                report = {"call_id": number, "device": "6003", "figures": {"near": {}}}
+                trace = await asyncio.to_thread(line.api, "POST", "/v1/call-traces", json=report)
+                path = f"/v1/call-traces/{trace['id']}/call-back"
+                await asyncio.to_thread(line.api, "POST", path, json={"technician": "7001"})
+                await asyncio.sleep(1)
+                assert phone.asked
         assert dialled == []
     finally:
         trunk.close()

@@ -202,6 +202,11 @@ def test_devices_that_share_a_line_report_their_own(
     (mine,) = [one for one in second if one["id"] != first[0]["id"]]
     lost = [line.api("GET", f"/v1/call-traces/{one['id']}")["legs"]["near"]["up"]["lost"] for one in (first[0], mine)]
     assert lost[0] == 0 < lost[1], lost
+    # What the one is doing now is no call of the other's either.
+    talking = desk_phone.dial("6002")
+    talking.wait_answered()
+    assert "trace-again" in dial(softphone, known)
+    talking.hang_up()
 
 
 def _service_back(line: Line, pid: int) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from ivr.asterisk.config import DeskRouting, PhoneAccount, QueueConfig, UnsafeConfiguration, _check
+from ivr.asterisk.config import TEMPLATES, DeskRouting, PhoneAccount, QueueConfig, UnsafeConfiguration, _check
 
 DESK: dict[str, Any] = {
     "id": "omnivigil",
@@ -73,3 +74,31 @@ def test_what_would_become_configuration_is_refused(changes: dict[str, Any]) -> 
     """Brackets, line breaks, separators, expansions."""
     with pytest.raises(UnsafeConfiguration):
         check(**changes)
+
+
+def _context(name: str) -> str:
+    dialplan = (TEMPLATES / "extensions.conf.j2").read_text()
+    found = re.search(rf"^\[{name}\]\n(.*?)^\[", dialplan, re.M | re.S)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("kind", ["customer", "department", "technician"])
+def test_an_emergency_is_called_from_any_phone(kind: str) -> None:
+    """Also from one whose account may call nobody outside, which has no context of its own above these."""
+    assert "include => emergency\n" in _context(f"from-{kind}")
+
+
+def test_no_call_that_comes_in_can_go_out_again() -> None:
+    assert set(re.findall(r"include => (\S+)", _context("from-trunk"))) == {"own-numbers", "phone-numbers"}
+
+
+def test_no_phone_sends_a_call_elsewhere() -> None:
+    """Dial's and Queue's `i`, everywhere; and no contact is dialled as it was registered."""
+    dialplan = (TEMPLATES / "extensions.conf.j2").read_text()
+    for line in re.findall(r"^.*?,(Dial\(.*|Queue\(.*)", dialplan, re.M):
+        options = line.split(",")[2 if line.startswith("Dial") else 1]
+        assert "i" in re.sub(r"\(.*", "", options).replace("${OV_TOLD}", ""), line
+    rung = [line for line in dialplan.splitlines() if "Set(OV_RING=" in line]
+    assert len(rung) == 3
+    assert sum("contacts(" in line for line in rung) == 2

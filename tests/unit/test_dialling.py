@@ -42,7 +42,20 @@ def test_each_destination_needs_its_own_right(number: str, needed: Right) -> Non
     assert not allowed(others, number)
 
 
-@pytest.mark.parametrize("number", ["19005550199", "15149765555", "12129761234", "0114420", "141855501990", "1118555"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        "19005550199",
+        "15149765555",
+        "12129761234",
+        "0114420",
+        "141855501990",
+        "1118555",
+        "011881612345678",
+        "011870773123456",
+        "011979123456789",
+    ],
+)
 def test_premium_numbers_and_what_is_no_number_are_refused_with_every_right(number: str) -> None:
     assert not allowed(RIGHTS, number)
 

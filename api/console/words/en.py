@@ -207,6 +207,20 @@ WORDS: Mapping[str, str] = {
     "reported": "Reported",
     "verdict": "Verdict",
     "mos": "MOS",
+    "proposals": "Proposed incidents",
+    "proposals_hint": "At least three reports within 15 minutes share this. Open an incident if it is one:",
+    "shared_trunk": "Trunk",
+    "shared_site": "Site",
+    "shared_codec": "Codec",
+    "undecided": "To be decided",
+    "undecided_hint": (
+        "These accounts have not answered earlier recommendations. "
+        "A report that is taken up goes the ordinary way; one that is ignored is closed."
+    ),
+    "decide_kept": "Take up",
+    "decide_ignored": "Ignore",
+    "customers_answer": "The customer’s answer",
+    "note_answer": "Note the answer",
     "no_traces": "No call was reported.",
     "listen": "Listen",
     "incident": "Incident",

@@ -214,6 +214,20 @@ WORDS: Mapping[str, str] = {
     "reported": "Signalé",
     "verdict": "Verdict",
     "mos": "MOS",
+    "proposals": "Incidents proposés",
+    "proposals_hint": "Au moins trois signalements en 15 minutes ont ceci en commun. Si c’est un incident, ouvrez-le :",
+    "shared_trunk": "Liaison",
+    "shared_site": "Site",
+    "shared_codec": "Codec",
+    "undecided": "À décider",
+    "undecided_hint": (
+        "Ces comptes n’ont pas répondu à des recommandations. "
+        "Un signalement retenu suit son cours ordinaire ; un signalement ignoré est fermé."
+    ),
+    "decide_kept": "Retenir",
+    "decide_ignored": "Ignorer",
+    "customers_answer": "Réponse du client",
+    "note_answer": "Noter la réponse",
     "no_traces": "Aucun appel signalé.",
     "listen": "Écouter",
     # Incidents and announcements

@@ -38,7 +38,9 @@ async def made(client: httpx.AsyncClient, **change: Any) -> dict[str, Any]:
     return found
 
 
-def ended_call(line: Line, call_id: str = "sip-a", origin: str = "6001") -> None:
+def ended_call(
+    line: Line, call_id: str = "sip-a", origin: str = "6001", linkedid: str = "1.1", phone: str = "6001"
+) -> None:
     """A call of the line itself, of which there is evidence."""
     ring = line.services.traces.ring
     for what in (
@@ -59,9 +61,9 @@ def ended_call(line: Line, call_id: str = "sip-a", origin: str = "6001") -> None
             )
         )
     leg = EndedLeg(
-        linkedid="1.1",
-        uniqueid="1.1",
-        name="6001",
+        linkedid=linkedid,
+        uniqueid=linkedid,
+        name=phone,
         call_id=call_id,
         channel="",
         started=1795384710.0,
@@ -134,6 +136,7 @@ class TestReporting:
         trace = (await client.get(f"/v1/call-traces/{receipt['id']}")).json()
         assert (trace["cause"], trace["trunk"], trace["account_number"]) == ("uplink", "bell", "C-1001")
         assert trace["verdict"]["en"].startswith("The customer's uplink")
+        assert trace["scores"] == {"near-up": 3.8, "near-down": 4.4, "far-up": 4.41, "far-down": 3.82}
         ticket = (await client.get(f"/v1/tickets/{receipt['ticket']}")).json()
         assert (ticket["kind"], ticket["priority"]) == ("call-trace", "normale")
 
@@ -171,6 +174,11 @@ class TestReporting:
         assert answer.status_code == 422
         assert answer.json()["field"]
         assert answer.json()["mend"]
+
+    @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-09-01T00:00:00Z"])
+    async def test_a_call_of_another_time_is_refused(self, client: httpx.AsyncClient, moment: str) -> None:
+        answer = await client.post("/v1/call-traces", json=REPORT | {"started_at": moment})
+        assert (answer.status_code, answer.json()["field"]) == (422, "started_at")
 
     async def test_too_many_from_one_device_are_told_so(self, client: httpx.AsyncClient) -> None:
         statuses = [(await client.post("/v1/call-traces", json=REPORT)).status_code for _ in range(12)]
@@ -275,6 +283,12 @@ class TestStaff:
         assert (refused.status_code, refused.json()["field"]) == (422, "state")
         kept = await client.patch(f"/v1/call-traces/{second['id']}", json={"state": "kept"})
         assert kept.json()["state"] == "kept"
+        ticket = (await client.get(f"/v1/tickets/{second['ticket']}")).json()
+        assert (ticket["status"], ticket["history"][-1]["kind"]) == ("documented", "documented")
+        ignored = await made(client, call_id="ignored")
+        assert (await client.patch(f"/v1/call-traces/{ignored['id']}", json={"state": "ignored"})).status_code == 200
+        ticket = (await client.get(f"/v1/tickets/{ignored['ticket']}")).json()
+        assert ticket["status"] == "closed"
         answered = await client.post(f"/v1/call-traces/{second['id']}/answer", json={"text": "Routeur remplacé."})
         assert answered.json() == {"answered": 1}
         third = await made(client, call_id="third")

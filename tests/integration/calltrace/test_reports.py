@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ivr.calltrace.away import AwayReports
 from ivr.calltrace.tables import call_trace_evidence, call_traces, incident_proposals, recommendations
 from ivr.calltrace.traces import Receipt
 from ivr.desk.load import load_desks
+from ivr.errors import Unavailable
 from ivr.evidence.legs import Device
 from ivr.notify.tables import outbox
 from ivr.tickets import editing
@@ -31,6 +33,10 @@ Away = Callable[[], AbstractContextManager[None]]
 async def rows(world: World, table: Table) -> list[dict[str, Any]]:
     async with world.store.reading() as unit:
         return [dict(row) for row in (await unit.execute(select(table))).mappings()]
+
+
+async def _full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 async def report(
@@ -155,6 +161,35 @@ class TestTicket:
         assert (trace["cause"], trace["report_ids"], ticket["priority"]) == ("uplink", ["r1"], "haute")
         assert (await rows(world, ticket_events))[-1]["kind"] == "evidence"
 
+    async def test_who_was_told_another_finding_is_told_the_new_one(self, world: World) -> None:
+        """In the first second only one leg has ended: the phone looks guilty of what both sides have (OV-24)."""
+        call = world.call(lost=60, far_lost=60)
+        near, far = call.legs.values()
+        call.legs = {near.uniqueid: near, far.uniqueid: replace(far, lost=0, their_lost=60)}
+        await world.traces.take_in(world.traces.intake(call, Device(phone="6001"), report_id="r1"))
+        assert [one["text"] for one in await rows(world, recommendations)]
+        call.legs[far.uniqueid] = far
+        await world.traces.settle(call, Device(phone="6001"), "r1", after_s=0)
+        (ticket,), (trace,) = await rows(world, tickets), await rows(world, call_traces)
+        assert (trace["cause"], ticket["level"], ticket["outside"]) == ("ours", 4, False)
+        assert await rows(world, recommendations) == []
+        told = [(one["recipient"], "Notre réseau" in one["body"]) for one in await rows(world, outbox)]
+        people = ["support@omnivigil.com", "soutien@boreal.example", "julie@clinique.example"]
+        assert [one for one, _ in told] == people * 2
+        assert [new for _, new in told] == [False, False, False, True, True, False]
+        # What was ours is nobody else's to answer: the next report is not marked.
+        await report(world, report_id="r2")
+        assert (await rows(world, call_traces))[-1]["state"] == "new"
+
+    async def test_what_hits_many_places_at_once_is_ours(self, world: World) -> None:
+        """OV-18, OV-24: three customers with the same bad minute are not sent to three Internet providers."""
+        for phone in ("6002", "6003"):
+            world.call(phone, lost=60)
+        await report(world, "6001", lost=60)
+        world.call("7004", lost=60)
+        await report(world, "6001", lost=60, report_id="r2")
+        assert [one["cause"] for one in await rows(world, call_traces)] == ["uplink", "ours"]
+
 
 class TestRecommendations:
     async def test_ov25_kept_and_marked_while_recommendations_are_unanswered(self, world: World) -> None:
@@ -219,16 +254,47 @@ class TestAway:
     async def test_disk_full_too_it_is_kept_in_memory_until_one_is_back(
         self, world: World, database_away: Away, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def full(*_: object) -> None:
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(Spool, "put", full)
+        monkeypatch.setattr(Spool, "put", _full)
         with database_away():
             receipt = await report(world, lost=60, patience_s=0.1)
             assert receipt.ticket_number is None
             await asyncio.sleep(0.5)
         await world.traces.drain()
         assert [one["reference"] for one in await rows(world, tickets)] == [receipt.reference]
+
+    async def test_what_is_on_disk_stays_there_while_it_can_go_nowhere_else(
+        self, world: World, database_away: Away, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """What the dialplan took is not exchanged for a place in memory, that a power cut would empty."""
+        folder = tmp_path / "reported"
+        folder.mkdir()
+        last = "1795384719|1795384710.2|1795384710.2|gone|ulaw|192.0.2.7:4000|6002|192.0.2.7:5060|lp=8;rxcount=900"
+        (folder / "a.trace").write_text(f"v1|6001|1795384720.9|1795384725|47207259|{last}\n")
+        away = AwayReports(folder, world.traces, timedelta(0))
+        with database_away(), monkeypatch.context() as patched:
+            patched.setattr(Spool, "put", _full)
+            patched.setattr("ivr.calltrace.traces._PATIENCE_S", 0.1)
+            assert await away.once() == 0
+            assert await away.once() == 0
+            assert len(list(folder.iterdir())) == 1
+            await asyncio.sleep(0.5)
+        assert await away.once() == 1
+        assert await world.traces.drain() == 0
+        assert [one["reference"] for one in await rows(world, tickets)] == ["47207259"]
+        assert list(folder.iterdir()) == []
+
+    async def test_memory_takes_so_many_and_then_says_so(
+        self, world: World, database_away: Away, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Spool, "put", _full)
+        monkeypatch.setattr("ivr.calltrace.traces._MOST_HELD", 1)
+        with database_away():
+            first = await report(world, patience_s=0.1)
+            with pytest.raises(Unavailable):
+                await report(world, report_id="r2", patience_s=0.1)
+            await asyncio.sleep(0.5)
+        await world.traces.drain()
+        assert [one["reference"] for one in await rows(world, tickets)] == [first.reference]
 
     async def test_a_spooled_file_that_cannot_be_read_is_set_aside(self, world: World) -> None:
         world.spool.mkdir(parents=True)

@@ -15,6 +15,7 @@ from ivr.asterisk.agi_protocol import (
     ReplyReader,
     command,
     environment_end,
+    other_channel,
     parse_environment,
 )
 
@@ -197,3 +198,14 @@ class TestCommands:
 
     def test_a_lone_dollar_is_harmless(self) -> None:
         assert command("NOOP", "25 $") == b'NOOP "25 $"\n'
+
+
+def test_another_channel_is_asked_by_a_plain_function_only() -> None:
+    """What is expanded is ours; the channel's name is a value like any other."""
+    line = other_channel("CHANNEL(pjsip,target_uri)", 'PJSIP/6001-0000"1')
+    assert line == b'GET FULL VARIABLE "${CHANNEL(pjsip,target_uri)}" "PJSIP/6001-0000\\"1"\n'
+    for function in ("SHELL(id)}${x", "CHANNEL(${x})", "CHANNEL", "EVAL(a)\n", 'X(")'):
+        with pytest.raises(AgiValueError):
+            other_channel(function, "PJSIP/6001-1")
+    with pytest.raises(AgiValueError):
+        other_channel("CHANNEL(state)", "${x}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -55,6 +56,16 @@ def test_the_score_is_the_worse_of_what_both_heard() -> None:
     far = Leg(name="6002", codec="ulaw", up=good, down=Direction(), rtt_ms=20)
     assert call_mos(CallFigures(near=near, far=far)) == pytest.approx(2.6, abs=0.1)
     assert call_mos(CallFigures(near=Leg(name="6001", codec="ulaw"))) is None
+
+
+def test_what_nobody_says_they_heard_is_not_heard_well() -> None:
+    """No RTCP of the phone's: that we lost nothing on the way says nothing of what it received."""
+    good, bad = Direction(packets=1000, lost=0), Direction(packets=800, lost=200)
+    near = Leg(name="6001", codec="ulaw", up=good, rtt_ms=20)
+    far = Leg(name="outbound", codec="ulaw", up=good, down=good, rtt_ms=20)
+    assert call_mos(CallFigures(near=near, far=far)) is None
+    assert call_mos(CallFigures(near=near, far=replace(far, up=bad))) == pytest.approx(2.6, abs=0.1)
+    assert call_mos(CallFigures(near=replace(near, down=good), far=far)) == pytest.approx(4.4, abs=0.1)
 
 
 def test_no_audio_at_all() -> None:

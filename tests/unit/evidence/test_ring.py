@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from ivr.asterisk.hep import RTCP_JSON, SIP, Packet
 from ivr.evidence.legs import Device, EndedLeg, registered_at
@@ -108,6 +109,29 @@ def test_one_call_cannot_take_the_memory_of_all() -> None:
     assert kept[-1].at == 5000
 
 
+def test_a_call_of_hours_stays_whole_and_gets_coarser() -> None:
+    """From its first report to its last, of each end alike, without long gaps."""
+    ring = Ring()
+    ring.add(packet())
+    for number in range(3 * 3600 // 5):
+        for end in ("us", "phone"):
+            told = packet(payload=b"{}" + b" " * 650, kind=RTCP_JSON, at=5 * number)
+            ring.add(told._replace(src=(end, 1)))
+    assert ring.size <= 400_000
+    for end in ("us", "phone"):
+        moments = [one.at for one in of(ring, "a") if one.kind == RTCP_JSON and one.src[0] == end]
+        assert moments[0] == 0
+        assert moments[-1] > 3 * 3600 - 400
+        assert max(b - a for a, b in pairwise(moments)) <= 400
+
+
+def test_packets_are_in_the_order_in_which_they_came_though_the_clock_is_set_back() -> None:
+    ring = Ring()
+    for at in (100, 200, 50):
+        ring.add(packet(at=at))
+    assert [one.at for one in of(ring, "a")] == [100, 200, 50]
+
+
 class TestWhichCall:
     def test_the_last_that_ended_on_this_phone_in_either_direction(self) -> None:
         ring = Ring()
@@ -144,6 +168,18 @@ class TestWhichCall:
         ring.ended(leg("trunk"))
         assert ring.last_call(Device(phone="trunk"), 60) is None
         assert ring.last_call(Device(phone="6001"), 60) is None
+
+    def test_a_device_with_two_identities_reports_each_ones_own(self) -> None:
+        """One address, two accounts: the account that dials *57 says which."""
+        here = "192.0.2.7:5060"
+        ring = Ring()
+        ring.ended(replace(leg("6001", linkedid="1.1", uniqueid="1.1"), device=here))
+        ring.ended(replace(leg("6003", linkedid="2.1", uniqueid="2.1"), device=here))
+        found = [
+            ring.last_call(Device(phone=name, address=here, registered=frozenset({here})), 60)
+            for name in ("6001", "6003", "6002")
+        ]
+        assert [call.linkedid if call else None for call in found] == ["1.1", "2.1", None]
 
     def test_on_a_shared_line_each_device_has_its_own(self) -> None:
         desk, soft = "192.0.2.7:5060", "198.51.100.9:41000"

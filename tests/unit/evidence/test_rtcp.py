@@ -62,6 +62,28 @@ def test_another_source_begins_anew_and_what_goes_backwards_is_left_out() -> Non
     assert direction(reports, packets=None, lost=None, theirs=True).points == ()
 
 
+def test_after_a_long_gap_it_goes_on() -> None:
+    """As a call of hours is thinned out; and of a sender that counts no rounds of 16 bits, what can be known."""
+    reports = [report(5, 1000, 0), report(10, 1250, 0), report(1810, 91250, 400), report(1815, 91500, 410)]
+    found = direction(reports, packets=None, lost=None, theirs=True)
+    assert [(p.expected, p.lost) for p in found.points] == [(250, 0), (90000, 400), (250, 10)]
+    reports = [report(5, 64000, 0), report(10, 64250, 0), report(12, 30000, 0), report(17, 30250, 10)]
+    found = direction(reports, packets=None, lost=None, theirs=True)
+    assert [(p.expected, p.lost) for p in found.points] == [(250, 0), (250, 10)]
+
+
+def test_one_invented_report_spoils_no_other() -> None:
+    reports = [report(5, 1000, 0), report(10, 60000, 9), report(15, 1500, 3), report(20, 1750, 3)]
+    found = direction(reports, packets=None, lost=None, theirs=True)
+    assert [(p.expected, p.lost) for p in found.points] == [(500, 3), (250, 0)]
+
+
+def test_a_clock_that_is_set_back_loses_nothing() -> None:
+    reports = [report(5000, 1000, 0), report(5005, 1250, 5), report(1400, 1500, 10), report(1405, 1750, 10)]
+    found = direction(reports, packets=None, lost=None, theirs=True)
+    assert [(p.at, p.lost) for p in found.points] == [(5005, 5), (5005, 5), (5010, 0)]
+
+
 def test_no_report_means_unknown() -> None:
     assert direction([], packets=None, lost=None, theirs=True).loss is None
 
