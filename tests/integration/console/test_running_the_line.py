@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import wave
+from datetime import timedelta
 
 from api.console.desk import _cards
 from ivr.directory.people import Customer, Identity
@@ -200,6 +201,13 @@ async def test_one_click_rings_the_technician_and_then_the_customer(browser: Bro
 
 async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: Browsers, line: Line) -> None:
     calls, customer = line.services.calls, Customer(id=1, account="C-1001", name="Clinique du Cap")
+    who = Identity(by="number", customer=customer)
+    before = {"desk": "omnivigil", "dialled": "611", "ani": None, "endpoint": "6001", "identity": who}
+    calls.begin("call-0", linkedid="0.1", channel="PJSIP/6001-0", at=line.now - timedelta(hours=1), **before)
+    calls.leg("call-0", "0.1", channel="PJSIP/6001-0", role="caller", at=line.now, endpoint="6001")
+    calls.leg_scored("0.1", "0.1", 2.34)
+    calls.hung_up("call-0", line.now)
+    await calls.flush()
 
     async def still() -> bool:
         return True
@@ -214,7 +222,7 @@ async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: B
         dialled="18446664844",
         ani="14185550101",
         endpoint=None,
-        identity=Identity(by="number", customer=customer),
+        identity=who,
         at=line.now,
     )
     calls.queued("call-1", line.now, queue="support")
@@ -223,6 +231,7 @@ async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: B
     async with asyncio.timeout(5):
         card = (await anext(cards)).decode()
     assert "Clinique du Cap" in card
+    assert "<dd>2,3</dd>" in card, "how their last call sounded"
     assert "Votre téléphone sonne" in card
     annie, luc = await browser("annie"), await browser("luc")
     assert "Clinique du Cap" in (await annie.get("/console/desk")).text
