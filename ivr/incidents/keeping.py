@@ -148,22 +148,38 @@ class Incidents:
         return made
 
     async def update(
-        self, incident_id: int, *, stage: Stage, texts: Mapping[str, str], version: int | None, who: str
+        self,
+        incident_id: int,
+        *,
+        stage: Stage,
+        texts: Mapping[str, str],
+        version: int | None,
+        who: str,
+        impact: Impact | None = None,
+        services: tuple[str, ...] | None = None,
+        components: tuple[str, ...] | None = None,
     ) -> Incident:
-        """One more update. Returns as `begin`. Raises IncidentNotFound, IncidentChanged, BadInput, StoreUnavailable."""
+        """One more update, with what it says anew of impact, services and components; None leaves them.
+
+        Returns as `begin`. Raises IncidentNotFound, IncidentChanged, BadInput, StoreUnavailable.
+        """
         async with self._changing:
             was = await self.get(incident_id)
             _same_version(was, version)
             desk = self._desks[was.desk]
-            names = [desk.services[one] for one in was.services if one in desk.services]
+            kept = [one for one in was.services if one in desk.services]
+            names = services_of(desk, kept if services is None else services)
+            anew = {"impact": impact, "services": services, "components": components}
+            values = {name: list(one) if isinstance(one, tuple) else one for name, one in anew.items()}
             said = checked_texts(texts, desk.languages, stage=stage, services=names)
             new = updated(was, Update(id=0, stage=stage, texts=said, at=self._clock(), by=who))
             last = new.updates[-1]
             async with self._store.unit() as unit:
-                if not await statements.change(unit, was.id, was.version, resolved_at=new.resolved_at):
+                changed = {name: one for name, one in values.items() if one is not None}
+                if not await statements.change(unit, was.id, was.version, resolved_at=new.resolved_at, **changed):
                     raise IncidentChanged(incident=incident_id, mend=_READ_ANEW)
-                values = {"stage": last.stage, "texts": dict(last.texts), "at": last.at, "by": last.by}
-                added = await statements.add_update(unit, was.id, values)
+                row = {"stage": last.stage, "texts": dict(last.texts), "at": last.at, "by": last.by}
+                added = await statements.add_update(unit, was.id, row)
                 await mailing.begin(unit, was.desk, was.id, added, new_stage=last.stage != was.stage)
                 stored = await statements.get(unit, was.id)
                 assert stored is not None  # noqa: S101 - it was read in this transaction

@@ -15,12 +15,13 @@ VALUES: Mapping[str, Mapping[str, str]] = {"fr": fr.VALUES, "en": en.VALUES}
 #: What each role finds in its menu, by the word of its page.
 _PAGES: Mapping[Role, tuple[str, ...]] = {
     "technician": ("desk", "board", "tickets", "traces", "menu_picture"),
-    "ops": ("board", "tickets", "incidents", "announcements", "traces", "menu_picture"),
-    "manager": ("board", "tickets", "incidents", "traces", "reports", "menu_picture"),
+    "ops": ("board", "tickets", "incidents", "maintenances", "announcements", "traces", "menu_picture"),
+    "manager": ("board", "tickets", "incidents", "maintenances", "traces", "reports", "menu_picture"),
     "administrator": (
         "board",
         "tickets",
         "incidents",
+        "maintenances",
         "announcements",
         "traces",
         "menu_picture",
