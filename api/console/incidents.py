@@ -42,6 +42,7 @@ class NewIncident(Posted):
     stage: Short
     services: Chosen = Field(default_factory=list)
     components: Long = ""
+    sms_partners: bool = False
     partners: Chosen = Field(default_factory=list)
     accounts: Pasted = ""
     numbers: Pasted = ""
@@ -60,6 +61,7 @@ class NewUpdate(Posted):
     impact: Short
     services: Chosen = Field(default_factory=list)
     components: Long = ""
+    sms_partners: bool = False
     text_fr: Long = ""
     text_en: Long = ""
 
@@ -150,6 +152,7 @@ async def open_incident(form: Annotated[NewIncident, Form()], request: Request) 
         "services": form.services,
         "components": lines_of(form.components),
         "affected": _affected(form),
+        "sms_partners": form.sms_partners,
     }
     given = checked(api.NewIncident, values)
     named = _of_csv(has, desk, form, api.named(has, given.affected, desk.region, "affected."))
@@ -193,6 +196,7 @@ async def update_incident(incident_id: IncidentId, form: Annotated[NewUpdate, Fo
         "impact": form.impact,
         "services": form.services,
         "components": lines_of(form.components),
+        "sms_partners": form.sms_partners,
     }
     await api.update_incident(incident_id, checked(api.NewUpdate, values), has, bearer_of(request))
     return done(request, f"/console/incidents/{incident_id}")

@@ -56,6 +56,10 @@ class NewIncident(Given):
     components: list[Line] = Field(default_factory=list, max_length=20, description="What failed, for the report.")
     affected: AffectedGiven = Field(default_factory=AffectedGiven)
     started_at: AwareDatetime | None = Field(default=None, description="When it began; without it, now.")
+    sms_partners: bool = Field(
+        default=False,
+        description="Send it to the administrators and level 3 users of the partners that it affects, by text message.",
+    )
 
 
 class NewUpdate(Given):
@@ -66,6 +70,10 @@ class NewUpdate(Given):
     impact: Impact | None = Field(default=None, description="How bad it is now; without it, as before.")
     services: ServiceIds | None = Field(default=None, description="What is affected now; without it, as before.")
     components: list[Line] | None = Field(default=None, max_length=20, description="What failed; else as before.")
+    sms_partners: bool = Field(
+        default=False,
+        description="Send it to the administrators and level 3 users of the partners that it affects, by text message.",
+    )
     version: Version = None
 
 
@@ -154,6 +162,7 @@ async def open_as(given: NewIncident, whom: Affected, has: Services, who: Bearer
         affected=whom,
         started_at=given.started_at,
         who=who.name,
+        tell_partners=given.sms_partners,
     )
 
 
@@ -210,6 +219,7 @@ async def update_incident(incident_id: IncidentId, given: NewUpdate, has: Has, w
         texts=given.texts,
         version=given.version,
         who=who.name,
+        tell_partners=given.sms_partners,
         impact=given.impact,
         services=tuple(given.services) if given.services is not None else None,
         components=tuple(given.components) if given.components is not None else None,

@@ -115,8 +115,11 @@ class Incidents:
         affected: Affected,
         started_at: datetime | None,
         who: str,
+        tell_partners: bool = False,
     ) -> Incident:
         """A new incident. Returns once it is committed and, unless the voice failed, told to all who wait.
+
+        `tell_partners` has a text message sent to the people of the partners that it affects (OV-27).
 
         Raises BadInput, StoreUnavailable.
         """
@@ -142,7 +145,9 @@ class Incidents:
                 first = {"stage": stage, "texts": said, "at": now, "by": who}
                 made = await statements.get(unit, await statements.add(unit, values, first))
                 assert made is not None  # noqa: S101 - it was written in this transaction
-                await mailing.begin(unit, made.desk, made.id, made.updates[0].id, new_stage=False)
+                await mailing.begin(
+                    unit, made.desk, made.id, made.updates[0].id, new_stage=False, partners=tell_partners
+                )
                 await self._push(unit, made)
             await self._changed(made, "incident.opened")
         return made
@@ -158,6 +163,7 @@ class Incidents:
         impact: Impact | None = None,
         services: tuple[str, ...] | None = None,
         components: tuple[str, ...] | None = None,
+        tell_partners: bool = False,
     ) -> Incident:
         """One more update, with what it says anew of impact, services and components; None leaves them.
 
@@ -180,7 +186,8 @@ class Incidents:
                     raise IncidentChanged(incident=incident_id, mend=_READ_ANEW)
                 row = {"stage": last.stage, "texts": dict(last.texts), "at": last.at, "by": last.by}
                 added = await statements.add_update(unit, was.id, row)
-                await mailing.begin(unit, was.desk, was.id, added, new_stage=last.stage != was.stage)
+                new_stage = last.stage != was.stage
+                await mailing.begin(unit, was.desk, was.id, added, new_stage=new_stage, partners=tell_partners)
                 stored = await statements.get(unit, was.id)
                 assert stored is not None  # noqa: S101 - it was read in this transaction
                 await self._push(unit, stored)

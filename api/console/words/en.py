@@ -230,6 +230,7 @@ WORDS: Mapping[str, str] = {
     "affected_csv": "Or a CSV, pasted here",
     "csv_file": "CSV file",
     "csv_hint": "A line of headings: partner, account, number. Every wrong line is told; none is half taken.",
+    "sms_partners": "Text message to administrators and level 3 users of the partners affected",
     "followers": "Texts asked for",
     "maintenances": "Maintenance",
     "maintenance": "Maintenance",

@@ -238,6 +238,7 @@ WORDS: Mapping[str, str] = {
     "affected_csv": "Ou un CSV, collé ici",
     "csv_file": "Fichier CSV",
     "csv_hint": "Une ligne de titres : partenaire, compte, numéro. Toute faute est dite ; rien n’est pris à moitié.",
+    "sms_partners": "Texto aux administrateurs et « Téléphonie - Niveau 3 » des partenaires touchés",
     "followers": "Textos demandés",
     "maintenances": "Entretiens",
     "maintenance": "Entretien",
