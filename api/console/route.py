@@ -184,7 +184,7 @@ def refuse(request: Request, error: Exception) -> Response:
         status, said, field = 422, words.said(language, error.problem), error.field
         mend = words.said(language, error.mend)
         if isinstance(error, AllBadInput) and len(error.errors) > 1:
-            every = [(one.field, words.said(language, one.problem)) for one in error.errors]
+            every = [(words.place(language, one.field), words.said(language, one.problem)) for one in error.errors]
             said, field = word["error_several"].format(count=len(every)), None
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]

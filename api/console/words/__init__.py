@@ -50,6 +50,14 @@ def said(language: str, text: str) -> str:
     return fr.SAID.get(text, text)
 
 
+def place(language: str, field: str) -> str:
+    """Where in a file something is wrong, in words."""
+    if language == "fr" and field.startswith("line "):
+        line, _, column = field.removeprefix("line ").partition(", ")
+        return f"ligne {line}" + (f", {fr.COLUMNS.get(column, column)}" if column else "")
+    return field
+
+
 def other(language: str) -> tuple[str, str]:
     """The language to switch to, and what it calls itself."""
     name = next(one for one in LANGUAGES if one != language)

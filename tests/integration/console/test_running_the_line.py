@@ -71,8 +71,8 @@ async def test_whom_it_affects_comes_from_a_spreadsheet_whole_or_not_at_all(brow
     wrong = "Partenaire;Compte;Numéro\nRéseaux Boréal;C-1001;418 555-0101\nPersonne;;\n;C-9999;\n;;<b>12</b>\n"
     refused = await ops.post("/console/incidents", csv=wrong, **fields)
     assert refused.status_code == 422
-    for line_told in ("line 3, partner", "line 4, account", "line 5, number"):
-        assert line_told in refused.text
+    for line_told in ("ligne 3, partenaire", "ligne 4, compte", "ligne 5, numéro", "l’annuaire ne connaît pas"):
+        assert line_told in refused.text, refused.text
     assert "<b>12" not in refused.text
     async with line.services.store.reading() as unit:
         assert await incidents.page(unit, desk=None, is_open=None, before=None, limit=5) == []
@@ -87,6 +87,26 @@ async def test_whom_it_affects_comes_from_a_spreadsheet_whole_or_not_at_all(brow
         [one] = await incidents.page(unit, desk=None, is_open=None, before=None, limit=5)
     assert (len(one.affected.numbers), one.affected.customers) == (5000, ())
     assert "… (5000)" in (await ops.get(here)).text
+
+
+async def test_what_is_wrong_with_an_update_is_said_in_french(browser: Browsers, line: Line) -> None:
+    """An incident that was closed, a text with markup: refused, and what was announced stays."""
+    ops = await browser("ops")
+    here = (
+        await ops.post("/console/incidents", desk="omnivigil", impact="major", stage="confirmed", **_TEXTS)
+    ).headers["location"]
+    said = {"stage": "confirmed", "impact": "major", "text_en": "It goes on."}
+    marked = await ops.post(f"{here}/updates", version=1, text_fr="<b>Panne</b> majeure", **said)
+    assert (marked.status_code, "contient des balises" in marked.text) == (422, True)
+    assert "<b>Panne" not in marked.text
+    over = said | {"stage": "resolved", "text_fr": "Tout va."}
+    assert (await ops.post(f"{here}/updates", version=1, **over)).status_code == 303
+    line.now += timedelta(days=7)
+    ops = await browser("ops")
+    late = await ops.post(f"{here}/updates", version=2, text_fr="Encore.", **said)
+    assert (late.status_code, "cet incident est fermé" in late.text) == (422, True)
+    one = await line.services.incidents.get(int(here.rsplit("/")[-1]))
+    assert (one.stage, len(one.updates)) == ("resolved", 2)
 
 
 async def test_maintenance_is_announced_moved_and_given_up(browser: Browsers, line: Line) -> None:
