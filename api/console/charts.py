@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from api.services import Services
-from ivr.calls.tables import calls
-from ivr.calltrace.tables import call_traces
+from ivr.calls.tables import call_legs, calls
 
 _QUARTER_S = 900
 
 
 async def today(has: Services) -> dict[str, Any]:
     """For each quarter hour since midnight, by the main desk's clock: moments (Unix time, in seconds), calls, those
-    that were lost, the mean wait in seconds; and the scores (MOS, 1 to 5) of the calls reported today.
+    that were lost, the mean wait in seconds; and today's calls by when they began, with the score (MOS, 1 to 4.5) of
+    each one's worst leg.
 
     Raises StoreUnavailable.
     """
@@ -26,10 +26,11 @@ async def today(has: Services) -> dict[str, Any]:
     columns = (calls.c.started_at, calls.c.queued_at, calls.c.answered_at, calls.c.result)
     async with has.store.reading() as unit:
         rows = (await unit.execute(select(*columns).where(calls.c.started_at >= midnight))).all()
-        scored = select(call_traces.c.reported_at, call_traces.c.mos).where(call_traces.c.reported_at >= midnight)
-        heard = (
-            await unit.execute(scored.where(call_traces.c.mos.is_not(None)).order_by(call_traces.c.reported_at))
-        ).all()
+        worst = select(calls.c.started_at, func.min(call_legs.c.mos).label("mos"))
+        scored = worst.join(call_legs, call_legs.c.call_id == calls.c.id).where(
+            calls.c.started_at >= midnight, call_legs.c.mos.is_not(None)
+        )
+        heard = (await unit.execute(scored.group_by(calls.c.id, calls.c.started_at).order_by(calls.c.started_at))).all()
     quarters = int((now - midnight).total_seconds() // _QUARTER_S) + 1
     taken, lost = [0] * quarters, [0] * quarters
     waits: list[list[float]] = [[] for _ in range(quarters)]
@@ -44,7 +45,7 @@ async def today(has: Services) -> dict[str, Any]:
         "calls": taken,
         "lost": lost,
         "wait_s": [round(sum(some) / len(some), 1) if some else None for some in waits],
-        "mos_at": [_unix(row.reported_at) for row in heard],
+        "mos_at": [_unix(row.started_at) for row in heard],
         "mos": [round(row.mos, 2) for row in heard],
     }
 

@@ -19,10 +19,12 @@ from api.console.route import ConsoleRoute, accounts_of, done, may, session_of
 from api.console.signing import Posted
 from api.console.state import name_of
 from api.services import Services
+from ivr.calls import store as calls
 from ivr.calls.call import Call
 from ivr.calltrace import store as traces
 from ivr.errors import BadInput, Unavailable
 from ivr.events import Listener
+from ivr.store.engine import Unit
 from ivr.tickets import store
 from ivr.tickets.ticket import Ticket
 
@@ -210,7 +212,7 @@ def _called_back(has: Services, endpoint: str) -> Incoming | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """Who it is, their open tickets (None when the database does not tell) and how their last reported call was."""
+    """Who it is, their open tickets (None when the database does not tell) and how their last call was."""
 
     incoming: Incoming
     tickets: list[Ticket] | None
@@ -226,10 +228,18 @@ async def _card(has: Services, endpoint: str | None) -> Card | None:
     try:
         async with asyncio.timeout(_CARD_S), has.store.reading() as unit:
             tickets = await store.open_tickets(unit, incoming.customer_id, 5)
-            last = await traces.page(unit, filters={"customer_id": incoming.customer_id}, before=None, limit=1)
+            mos = await _last_mos(unit, incoming.customer_id)
     except (TimeoutError, Unavailable):
         return Card(incoming=incoming, tickets=None)
-    return Card(incoming=incoming, tickets=tickets, mos=last[0]["mos"] if last else None)
+    return Card(incoming=incoming, tickets=tickets, mos=mos)
+
+
+async def _last_mos(unit: Unit, customer_id: int) -> float | None:
+    """How a customer's last call sounded: to us, or between their phones, when it was reported."""
+    scored = await calls.last_score(unit, customer_id)
+    reported = await traces.page(unit, filters={"customer_id": customer_id}, before=None, limit=1)
+    known = [(one["reported_at"], one["mos"]) for one in reported if one["mos"] is not None]
+    return max([*known, *([scored] if scored else [])], default=(None, None))[1]
 
 
 async def _drawn(has: Services, language: str, card: Card | None) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Query, Request
-from fastapi import Response as Headers
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -19,14 +18,17 @@ from api.routers.desks import desk_of
 from api.services import Services
 from ivr.desk.schema import Desk
 from ivr.incidents import store
-from ivr.incidents.incident import STAGE_NAMES, STAGES, Stage, draft
+from ivr.incidents.incident import STAGE_NAMES, STAGES, Affected, Stage, draft
 from ivr.incidents.keeping import services_of
+from ivr.incidents.naming import affected_of_csv
 
 router = APIRouter(prefix="/console/incidents", route_class=ConsoleRoute, include_in_schema=False)
 
 OPS = ("ops", "administrator")
 IncidentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Long = Annotated[str, Field(max_length=20_000)]
+#: Thousands of lines from a spreadsheet.
+Pasted = Annotated[str, Field(max_length=1_000_000)]
 #: Whom an incident affects is chosen from lists, and typed or pasted one a line.
 Chosen = Annotated[list[str], Field(max_length=5000)]
 _SHOWN = 30
@@ -40,9 +42,11 @@ class NewIncident(Posted):
     stage: Short
     services: Chosen = Field(default_factory=list)
     components: Long = ""
+    sms_partners: bool = False
     partners: Chosen = Field(default_factory=list)
-    accounts: Long = ""
-    numbers: Long = ""
+    accounts: Pasted = ""
+    numbers: Pasted = ""
+    csv: Pasted = ""
     title_fr: Long = ""
     title_en: Long = ""
     text_fr: Long = ""
@@ -54,6 +58,10 @@ class NewUpdate(Posted):
 
     stage: Short
     version: int
+    impact: Short
+    services: Chosen = Field(default_factory=list)
+    components: Long = ""
+    sms_partners: bool = False
     text_fr: Long = ""
     text_en: Long = ""
 
@@ -63,21 +71,32 @@ class AffectedForm(Posted):
 
     version: int
     partners: Chosen = Field(default_factory=list)
-    accounts: Long = ""
-    numbers: Long = ""
+    accounts: Pasted = ""
+    numbers: Pasted = ""
+    csv: Pasted = ""
 
 
-def _by_language(form: NewIncident | NewUpdate, name: str, desk: Desk) -> dict[str, str]:
+def by_language(form: Posted, name: str, desk: Desk) -> dict[str, str]:
+    """What was written in the fields of a form that end in a language of the desk."""
     found = {language: getattr(form, f"{name}_{language}").strip() for language in desk.languages}
     return {language: text for language, text in found.items() if text}
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
+    """What was written one a line."""
     return [line.strip() for line in text.replace(",", "\n").splitlines() if line.strip()]
 
 
 def _affected(form: NewIncident | AffectedForm) -> dict[str, Any]:
-    return {"partners": form.partners, "accounts": _lines(form.accounts), "numbers": _lines(form.numbers)}
+    return {"partners": form.partners, "accounts": lines_of(form.accounts), "numbers": lines_of(form.numbers)}
+
+
+def _of_csv(has: Services, desk: Desk, form: NewIncident | AffectedForm, named: Affected) -> Affected:
+    """Those who are named, and those of the CSV. Raises AllBadInput for all that is wrong with it."""
+    if not form.csv.strip():
+        return named
+    more = affected_of_csv(form.csv, has.directory.book, desk.region)
+    return Affected(**{name: tuple(dict.fromkeys([*ids, *vars(more)[name]])) for name, ids in vars(named).items()})
 
 
 @router.get("")
@@ -126,15 +145,18 @@ async def open_incident(form: Annotated[NewIncident, Form()], request: Request) 
     desk = desk_of(has, form.desk)
     values = {
         "desk": desk.id,
-        "title": _by_language(form, "title", desk),
+        "title": by_language(form, "title", desk),
         "impact": form.impact,
         "stage": form.stage,
-        "texts": _by_language(form, "text", desk),
+        "texts": by_language(form, "text", desk),
         "services": form.services,
-        "components": _lines(form.components),
+        "components": lines_of(form.components),
         "affected": _affected(form),
+        "sms_partners": form.sms_partners,
     }
-    made = await api.open_incident(checked(api.NewIncident, values), has, bearer_of(request), Headers())
+    given = checked(api.NewIncident, values)
+    named = _of_csv(has, desk, form, api.named(has, given.affected, desk.region, "affected."))
+    made = await api.open_as(given, named, has, bearer_of(request))
     return done(request, f"/console/incidents/{made.id}")
 
 
@@ -167,7 +189,15 @@ async def update_incident(incident_id: IncidentId, form: Annotated[NewUpdate, Fo
     """Say what is new, unless somebody else did in the meantime."""
     has: Services = request.app.state.services
     desk = has.desks[(await has.incidents.get(incident_id)).desk]
-    values = {"stage": form.stage, "texts": _by_language(form, "text", desk), "version": form.version}
+    values = {
+        "stage": form.stage,
+        "texts": by_language(form, "text", desk),
+        "version": form.version,
+        "impact": form.impact,
+        "services": form.services,
+        "components": lines_of(form.components),
+        "sms_partners": form.sms_partners,
+    }
     await api.update_incident(incident_id, checked(api.NewUpdate, values), has, bearer_of(request))
     return done(request, f"/console/incidents/{incident_id}")
 
@@ -175,7 +205,10 @@ async def update_incident(incident_id: IncidentId, form: Annotated[NewUpdate, Fo
 @router.post("/{incident_id}/affected")
 @may(*OPS)
 async def change_affected(incident_id: IncidentId, form: Annotated[AffectedForm, Form()], request: Request) -> Response:
-    """Say anew whom it affects."""
-    values = _affected(form) | {"version": form.version}
-    await api.change_affected(incident_id, checked(api.AffectedChange, values), request.app.state.services)
+    """Say anew whom it affects: those who are chosen, typed, and of the CSV, all or none."""
+    has: Services = request.app.state.services
+    desk = has.desks[(await has.incidents.get(incident_id)).desk]
+    given = checked(api.AffectedChange, _affected(form) | {"version": form.version})
+    named = _of_csv(has, desk, form, api.named(has, given, desk.region, ""))
+    await has.incidents.touches(incident_id, named, version=given.version)
     return done(request, f"/console/incidents/{incident_id}")

@@ -16,6 +16,7 @@ from api.console.traces import Lang, with_own_style
 from api.routers import call_traces
 from api.routers.call_traces import TraceId
 from api.services import Services
+from ivr.maintenance.maintenance import STATE_NAMES
 from ivr.quality import words
 
 router = APIRouter(prefix="/console/portal", route_class=ConsoleRoute, include_in_schema=False)
@@ -41,6 +42,7 @@ async def portal(request: Request) -> Response:
     async with _scope(request) as scope:
         values: dict[str, Any] = {
             "touched": await scope.incidents(has),
+            "works": await scope.maintenances(has),
             "customers": await scope.customers(),
             "numbers": await scope.numbers(),
             "tickets": await scope.tickets(_SHOWN),
@@ -52,6 +54,7 @@ async def portal(request: Request) -> Response:
         "portal.html.j2",
         name=partner.name if partner is not None else "",
         causes=words.CAUSES[request.state.language],
+        states=STATE_NAMES[request.state.language],
         **values,
     )
 

@@ -24,7 +24,7 @@ from api.console import pages, words
 from ivr.accounts.account import Role
 from ivr.accounts.signing import Accounts, Session, csrf_of
 from ivr.directory.tokens import Bearer
-from ivr.errors import BadInput, Conflict, NotFound, OmnivigilError, TooMany, Unavailable
+from ivr.errors import AllBadInput, BadInput, Conflict, NotFound, OmnivigilError, TooMany, Unavailable
 
 log = structlog.get_logger()
 
@@ -179,9 +179,13 @@ def refuse(request: Request, error: Exception) -> Response:
     language = request.state.language
     word = words.WORDS[language]
     field, mend = None, None
+    every: list[tuple[str, str]] = []
     if isinstance(error, BadInput):
         status, said, field = 422, words.said(language, error.problem), error.field
         mend = words.said(language, error.mend)
+        if isinstance(error, AllBadInput) and len(error.errors) > 1:
+            every = [(words.place(language, one.field), words.said(language, one.problem)) for one in error.errors]
+            said, field = word["error_several"].format(count=len(every)), None
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
@@ -212,6 +216,7 @@ def refuse(request: Request, error: Exception) -> Response:
         said=said,
         field=field,
         mend=mend,
+        every=every,
         code=status,
     )
     if part:

@@ -13,6 +13,8 @@ from ivr.directory.people import Customer
 from ivr.directory.tables import customers, numbers
 from ivr.errors import NotFound
 from ivr.incidents.incident import Incident
+from ivr.maintenance import store as maintenances
+from ivr.maintenance.maintenance import Maintenance
 from ivr.store.engine import Unit
 from ivr.tickets.tables import tickets
 
@@ -83,6 +85,12 @@ class PartnerScope:
         if row is None:
             raise NotTheirs(trace=trace_id)
         return dict(row)
+
+    async def maintenances(self, has: Services) -> list[Maintenance]:
+        """Those that go on or are to come: they are public."""
+        now = has.clock()
+        found = await maintenances.open_or_since(self._unit, now)
+        return [one for one in found if one.state(now) in ("in_progress", "scheduled")]
 
     async def incidents(self, has: Services) -> list[Touched]:
         """Those that callers hear of now and that affect everybody, or this partner's customers."""

@@ -63,6 +63,7 @@ class LegView(BaseModel):
     answered_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     cause: int | None
+    mos: float | None = Field(description="Opinion score of its worse direction, from 1 to 4.5 (G.107).")
 
 
 class TicketBrief(BaseModel):

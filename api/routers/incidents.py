@@ -11,6 +11,7 @@ from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor
 from api.routers.desks import desk_of
 from api.services import Services
 from ivr.announcements.announcement import LONGEST_TEXT
+from ivr.directory.tokens import Bearer
 from ivr.errors import AllBadInput, BadInput
 from ivr.incidents import following, store
 from ivr.incidents.incident import STAGE_NAMES, Affected, Impact, Incident, Stage, draft
@@ -55,6 +56,10 @@ class NewIncident(Given):
     components: list[Line] = Field(default_factory=list, max_length=20, description="What failed, for the report.")
     affected: AffectedGiven = Field(default_factory=AffectedGiven)
     started_at: AwareDatetime | None = Field(default=None, description="When it began; without it, now.")
+    sms_partners: bool = Field(
+        default=False,
+        description="Send it to the administrators and level 3 users of the partners that it affects, by text message.",
+    )
 
 
 class NewUpdate(Given):
@@ -62,6 +67,13 @@ class NewUpdate(Given):
 
     stage: Stage
     texts: Texts
+    impact: Impact | None = Field(default=None, description="How bad it is now; without it, as before.")
+    services: ServiceIds | None = Field(default=None, description="What is affected now; without it, as before.")
+    components: list[Line] | None = Field(default=None, max_length=20, description="What failed; else as before.")
+    sms_partners: bool = Field(
+        default=False,
+        description="Send it to the administrators and level 3 users of the partners that it affects, by text message.",
+    )
     version: Version = None
 
 
@@ -131,21 +143,27 @@ class Drafts(BaseModel):
 @router.post("/incidents", status_code=201)
 async def open_incident(given: NewIncident, has: Has, who: Who, response: Response) -> IncidentView:
     """Open an incident. When this is answered, it is committed and on the air."""
-    desk = desk_of(has, given.desk)
-    made = await has.incidents.begin(
-        desk,
+    whom = named(has, given.affected, desk_of(has, given.desk).region, "affected.")
+    made = await open_as(given, whom, has, who)
+    response.headers["Location"] = f"/v1/incidents/{made.id}"
+    return _view(has, made)
+
+
+async def open_as(given: NewIncident, whom: Affected, has: Services, who: Bearer) -> Incident:
+    """Open an incident that affects these, whoever is named in it."""
+    return await has.incidents.begin(
+        desk_of(has, given.desk),
         title=given.title,
         impact=given.impact,
         stage=given.stage,
         texts=given.texts,
         services=tuple(given.services),
         components=tuple(given.components),
-        affected=_named(has, given.affected, desk.region, "affected."),
+        affected=whom,
         started_at=given.started_at,
         who=who.name,
+        tell_partners=given.sms_partners,
     )
-    response.headers["Location"] = f"/v1/incidents/{made.id}"
-    return _view(has, made)
 
 
 @router.get("/incidents")
@@ -196,7 +214,15 @@ async def read_incident(incident_id: IncidentId, has: Has, response: Response) -
 async def update_incident(incident_id: IncidentId, given: NewUpdate, has: Has, who: Who) -> IncidentView:
     """Say what is new, at the same stage or another. When this is answered, it is committed and on the air."""
     changed = await has.incidents.update(
-        incident_id, stage=given.stage, texts=given.texts, version=given.version, who=who.name
+        incident_id,
+        stage=given.stage,
+        texts=given.texts,
+        version=given.version,
+        who=who.name,
+        tell_partners=given.sms_partners,
+        impact=given.impact,
+        services=tuple(given.services) if given.services is not None else None,
+        components=tuple(given.components) if given.components is not None else None,
     )
     return _view(has, changed)
 
@@ -205,7 +231,7 @@ async def update_incident(incident_id: IncidentId, given: NewUpdate, has: Has, w
 async def change_affected(incident_id: IncidentId, given: AffectedChange, has: Has) -> IncidentView:
     """Say anew whom it affects."""
     region = has.desks[(await has.incidents.get(incident_id)).desk].region
-    return _view(has, await has.incidents.touches(incident_id, _named(has, given, region, ""), version=given.version))
+    return _view(has, await has.incidents.touches(incident_id, named(has, given, region, ""), version=given.version))
 
 
 @router.put("/incidents/{incident_id}/affected.csv")
@@ -221,14 +247,15 @@ async def change_affected_by_csv(
     return _view(has, await has.incidents.touches(incident_id, found, version=None))
 
 
-def _named(has: Services, given: AffectedGiven, region: str, field: str) -> Affected:
+def named(has: Services, given: AffectedGiven, region: str, field: str) -> Affected:
+    """Whom they name. Raises AllBadInput, with fields below `field`."""
     try:
         return affected(
             has.directory.book, region, partners=given.partners, accounts=given.accounts, numbers=given.numbers
         )
     except AllBadInput as error:
-        named = [BadInput(field=f"{field}{one.field}", problem=one.problem, mend=one.mend) for one in error.errors]
-        raise AllBadInput(named) from None
+        wrong = [BadInput(field=f"{field}{one.field}", problem=one.problem, mend=one.mend) for one in error.errors]
+        raise AllBadInput(wrong) from None
 
 
 def _view(has: Services, one: Incident) -> IncidentView:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path as FilePath
@@ -11,13 +12,13 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.common import Has
 from api.routers.desks import DeskId, desk_of
 from api.services import Services
-from api.status import words
+from api.status import feed, words
 from api.status.kept import KeptPages, Page
 from api.status.subscribing import ways
 from ivr.desk.schema import Desk
@@ -41,6 +42,9 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+
+#: As many as Statuspage tells.
+_MOST_INCIDENTS = 50
 
 LanguageCode = Annotated[str, Path(pattern="^[a-z]{2}$", examples=["fr"])]
 
@@ -87,13 +91,13 @@ async def read_json(
     what: Literal["summary", "status", "components", "incidents", "scheduled-maintenances"],
     request: Request,
     has: Has,
-) -> JSONResponse:
+) -> Response:
     """As Statuspage's public API, version 2, tells it; in English where the desk speaks it."""
     return await _json(desk, what, request, has)
 
 
 @router.get("/{desk}/api/v2/incidents/unresolved.json")
-async def read_unresolved(desk: DeskId, request: Request, has: Has) -> JSONResponse:
+async def read_unresolved(desk: DeskId, request: Request, has: Has) -> Response:
     """The incidents that are not resolved."""
     return await _json(desk, "incidents/unresolved", request, has)
 
@@ -101,33 +105,48 @@ async def read_unresolved(desk: DeskId, request: Request, has: Has) -> JSONRespo
 @router.get("/{desk}/api/v2/scheduled-maintenances/{which}.json")
 async def read_some_maintenances(
     desk: DeskId, which: Literal["upcoming", "active"], request: Request, has: Has
-) -> JSONResponse:
+) -> Response:
     """Those that are to come, or go on."""
     return await _json(desk, f"scheduled-maintenances/{which}", request, has)
 
 
-async def _json(desk: str, what: str, request: Request, has: Services) -> JSONResponse:
+async def _json(desk: str, what: str, request: Request, has: Services) -> Response:
     found = desk_of(has, desk)
+    kept: KeptPages = request.app.state.status_pages
+    minute = has.clock().replace(second=0, microsecond=0)
+    name, state = (found.id, what, str(request.base_url)), (has.incidents.changes, has.maintenances.changes, minute)
+    page = kept.get(name, state)
+    if page is None:
+        told = json.dumps(await _told(found, what, request, has), ensure_ascii=False, separators=(",", ":"))
+        page = _page_of(told, "application/json")
+        kept.put(name, state, page)
+    given = _given(request, page)
+    # Read by scripts on other people's pages, as Statuspage's is.
+    given.headers["Access-Control-Allow-Origin"] = "*"
+    return given
+
+
+async def _told(found: Desk, what: str, request: Request, has: Services) -> dict[str, Any]:
     incidents, works, now = await _incidents(has, found), await _maintenances(has, found), has.clock()
     language = "en" if "en" in found.languages else found.languages[0]
     url = _url(request, found)
-    told: dict[str, Any] = {"page": status.page(found, url, incidents, now)}
-    if what in ("summary", "status"):
-        told["status"] = status.overall(incidents, language)
+    going = in_progress(works, now)
+    in_work = {service for one in going for service in one.services or found.services}
+    states = status.service_states(found, incidents, now)
+    listed = status.components(found, states, language, incidents, now, in_work)
+    told: dict[str, Any] = {"page": status.page(found, url, incidents, works, now)}
     if what in ("summary", "components"):
-        states = status.service_states(found, incidents, now)
-        since = incidents[-1].started_at if incidents else now
-        in_work = {service for one in in_progress(works, now) for service in one.services or found.services}
-        told["components"] = status.components(found, states, language, since, in_work)
+        told["components"] = listed
     if what in ("summary", "incidents", "incidents/unresolved"):
-        shown = incidents if what == "incidents" else status.open_now(incidents)
-        told["incidents"] = [status.incident(one, language, url) for one in shown]
+        shown = incidents[:_MOST_INCIDENTS] if what == "incidents" else status.open_now(incidents)
+        told["incidents"] = [status.incident(one, language, url, listed) for one in shown]
     if what == "summary" or what.startswith("scheduled-maintenances"):
         told["scheduled_maintenances"] = [
-            status.maintenance(one, language, url, now) for one in works if one.state(now) in _SHOWN[what]
+            status.maintenance(one, language, url, now, listed) for one in works if one.state(now) in _SHOWN[what]
         ]
-    # Read by scripts on other people's pages, as Statuspage's is.
-    return JSONResponse(told, headers={**_HEADERS, "Access-Control-Allow-Origin": "*"})
+    if what in ("summary", "status"):
+        told["status"] = status.overall(incidents, language, in_work=bool(going))
+    return told
 
 
 @router.get("/{desk}/{language}", include_in_schema=False)
@@ -170,26 +189,28 @@ async def read_calendar(desk: DeskId, language: LanguageCode, request: Request, 
     return _given(request, _page_of(text.decode(), "text/calendar; charset=utf-8"))
 
 
-@router.get("/{desk}/{language}/feed.atom", include_in_schema=False)
-async def read_feed(desk: DeskId, language: LanguageCode, request: Request, has: Has) -> Response:
-    """What changed, for readers of feeds."""
+@router.get("/{desk}/{language}/feed.{form}", include_in_schema=False)
+async def read_feed(
+    desk: DeskId, language: LanguageCode, form: Literal["atom", "rss"], request: Request, has: Has
+) -> Response:
+    """What changed, for readers of feeds: Atom (RFC 4287) or RSS 2.0."""
     found = _spoken(desk_of(has, desk), language)
-    incidents = sorted(await _incidents(has, found), key=lambda one: one.updates[-1].at, reverse=True)
-    updated = incidents[0].updates[-1].at if incidents else has.clock()
+    entries = feed.entries(
+        await _incidents(has, found), await _maintenances(has, found), language, _url(request, found), has.clock()
+    )
     text = (
         _environment(found, language, xml=True)
-        .get_template("feed.atom.j2")
+        .get_template(f"feed.{form}.j2")
         .render(
             desk=found,
             language=language,
             word=words.WORDS[language],
-            stages=STAGE_NAMES[language],
             url=_url(request, found),
-            incidents=incidents,
-            updated=updated,
+            entries=entries,
+            updated=entries[0].updated if entries else has.clock(),
         )
     )
-    return _given(request, _page_of(text, "application/atom+xml"))
+    return _given(request, _page_of(text, f"application/{form}+xml; charset=utf-8"))
 
 
 async def _page(
@@ -217,7 +238,7 @@ async def _rendered(
         raise PageNotFound(incident=only, maintenance=work)
     coming = [one for one in works if one.state(now) in _SHOWN["summary"]]
     here = f"/incidents/{only}" if only is not None else f"/maintenances/{work}" if work is not None else ""
-    indicator = status.overall(incidents, language)
+    indicator = status.overall(incidents, language, in_work=bool(in_progress(works, now)))
     text = (
         _environment(found, language)
         .get_template("page.html.j2")
@@ -278,7 +299,7 @@ def _environment_of(zone: ZoneInfo, language: str, xml: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=xml
     )
-    environment.filters |= words.filters(language, zone) | {"capital": status.capital}
+    environment.filters |= words.filters(language, zone) | {"capital": status.capital, "rfc822": feed.rfc822}
     return environment
 
 

@@ -17,7 +17,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "fr": {
         "title": "État des services",
         "languages": "Langue",
+        "colon": "\u00a0:",
         "feed": "Fil Atom",
+        "rss": "Fil RSS",
         "services": "Les services, sur 90 jours",
         "history": "Derniers incidents",
         "nothing": "Aucun incident depuis 90 jours.",
@@ -36,7 +38,9 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "title": "Service status",
         "languages": "Language",
+        "colon": ":",
         "feed": "Atom feed",
+        "rss": "RSS feed",
         "services": "Services, over 90 days",
         "history": "Past incidents",
         "nothing": "No incident in the last 90 days.",

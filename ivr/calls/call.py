@@ -25,7 +25,7 @@ class Happening(NamedTuple):
 
 @dataclass(kw_only=True)
 class Leg:
-    """One channel of a call. `role` is caller, member or department; `cause` is Q.850's."""
+    """One channel of a call. `role` is caller, member or department; `cause` is Q.850's; `mos` its opinion score."""
 
     uniqueid: str
     channel: str
@@ -35,6 +35,7 @@ class Leg:
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     cause: int | None = None
+    mos: float | None = None
 
 
 @dataclass(kw_only=True)

@@ -226,6 +226,12 @@ class CallLog:
         """A channel is gone; `cause` is Q.850's."""
         self._change_leg(call_id, uniqueid, ended_at=require_aware(at), cause=cause)
 
+    def leg_scored(self, linkedid: str, uniqueid: str, mos: float) -> None:
+        """How a channel's audio was, from 1 to 4.5; told as it ends. One of a call that is not ours is passed over."""
+        call_id = self._by_linkedid.get(linkedid)
+        if call_id is not None:
+            self._change_leg(call_id, uniqueid, mos=mos)
+
     def _change_leg(self, call_id: str, uniqueid: str, **values: object) -> None:
         held = self._held.get(call_id)
         leg = held.call.legs.get(uniqueid) if held is not None else None

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Select, Table, and_, or_, select, update
+from sqlalchemy import Executable, Select, Table, and_, func, or_, select, update
 
 from ivr.calls import tables as t
 from ivr.store.engine import Unit, insert_into
@@ -62,6 +62,16 @@ async def read(unit: Unit, call_id: str) -> tuple[dict[str, Any], list[dict[str,
     events = select(t.call_events).where(t.call_events.c.call_id == call_id).order_by(t.call_events.c.seq)
     legs = select(t.call_legs).where(t.call_legs.c.call_id == call_id).order_by(t.call_legs.c.started_at)
     return dict(row), await _dicts(unit, events), await _dicts(unit, legs)
+
+
+async def last_score(unit: Unit, customer_id: int) -> tuple[datetime, float] | None:
+    """When a customer's last call that was scored began, and how its worst leg sounded."""
+    mine = (t.calls.c.customer_id == customer_id) & t.call_legs.c.mos.is_not(None)
+    query = select(t.calls.c.started_at, func.min(t.call_legs.c.mos).label("mos"))
+    query = query.join(t.call_legs, t.call_legs.c.call_id == t.calls.c.id).where(mine)
+    latest = query.group_by(t.calls.c.id, t.calls.c.started_at).order_by(t.calls.c.started_at.desc()).limit(1)
+    row = (await unit.execute(latest)).one_or_none()
+    return (row.started_at, row.mos) if row is not None else None
 
 
 async def page(

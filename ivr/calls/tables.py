@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, text
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, String, Table, text
 
 from ivr.store.metadata import Moment, json_type, metadata
 
@@ -65,4 +65,6 @@ call_legs = Table(
     Column("ended_at", Moment),
     #: Hangup cause, ITU-T Q.850.
     Column("cause", Integer),
+    #: How its worse direction sounded, from 1 to 4.5 (G.107); None when too little is known of it.
+    Column("mos", Float),
 )

@@ -71,6 +71,12 @@ _CLIENTS = (
 )
 _TECHNICIANS = (("7001", "Annie Roy"), ("7002", "Luc Bouchard"))
 _QUEUES = ("support", "hl-logiciel", "hl-cloud")
+#: People at partners: whose, name, role, mobile, language.
+_PARTNERS_PEOPLE = (
+    ("Réseaux Boréal", "Sylvie Gagné", "administrateur", "14185550161", "fr"),
+    ("Réseaux Boréal", "Karim Diallo", "telephonie-niveau-3", "14185550162", "fr"),
+    ("Télécom Estrie", "Nancy Cole", "administrateur", "18195550163", "en"),
+)
 #: A partner's own phone, by its number.
 _PARTNER_PHONE = ("6101", "14185550151", "Réseaux Boréal")
 _DEPARTMENTS = (
@@ -95,6 +101,11 @@ async def load_demo(unit: Unit) -> None:
     for client in _CLIENTS:
         if await store.find(unit, t.endpoints, "name", client.phone) is None:
             await _add_client(unit, client)
+    for partner, name, role, mobile, language in _PARTNERS_PEOPLE:
+        partner_id = await store.find(unit, t.partners, "name", partner)
+        if partner_id is not None and await store.find(unit, t.partner_contacts, "mobile", mobile) is None:
+            person = {"partner_id": partner_id, "name": name, "role": role, "mobile": mobile, "language": language}
+            await store.add(unit, t.partner_contacts, person)
     endpoint, number, name = _PARTNER_PHONE
     if await store.find(unit, t.endpoints, "name", endpoint) is None:
         await store.add(unit, t.endpoints, _phone(endpoint, "customer", name, "fr") | {"caller_id": number})

@@ -10,6 +10,10 @@ EndpointKind = Literal["customer", "technician", "department"]
 Tier = Literal["standard", "elite"]
 
 
+#: Who at a partner's may be warned of an incident by text message (OV-27).
+WARNED_ROLES = ("administrateur", "telephonie-niveau-3")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Partner:
     """A reseller that looks after customers."""

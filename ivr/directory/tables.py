@@ -17,6 +17,19 @@ partners = Table(
     Column("email", String(254)),
 )
 
+partner_contacts = Table(
+    "partner_contacts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("partner_id", ForeignKey("partners.id"), nullable=False, index=True),
+    Column("name", String(200), nullable=False),
+    #: administrateur, telephonie-niveau-3 or another of theirs; see `ivr.directory.people.WARNED_ROLES`
+    Column("role", String(40), nullable=False),
+    #: E.164 digits of a phone that takes text messages.
+    Column("mobile", String(15)),
+    Column("language", String(5)),
+)
+
 customers = Table(
     "customers",
     metadata,

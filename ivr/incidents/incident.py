@@ -182,7 +182,7 @@ def updated(incident: Incident, update: Update) -> Incident:
     """
     resolved = incident.resolved_at
     if resolved is not None and update.at >= resolved + CLOSES_AFTER:
-        problem = f"this incident was resolved on {resolved:%Y-%m-%d} and is closed"
+        problem = f"this incident is closed; it was resolved on {resolved:%Y-%m-%d}"
         raise BadInput(field="incident_id", problem=problem, mend="open a new incident")
     last = incident.updates[-1]
     if (update.stage, dict(update.texts)) == (last.stage, dict(last.texts)):

@@ -115,8 +115,11 @@ class Incidents:
         affected: Affected,
         started_at: datetime | None,
         who: str,
+        tell_partners: bool = False,
     ) -> Incident:
         """A new incident. Returns once it is committed and, unless the voice failed, told to all who wait.
+
+        `tell_partners` has a text message sent to the people of the partners that it affects (OV-27).
 
         Raises BadInput, StoreUnavailable.
         """
@@ -142,29 +145,49 @@ class Incidents:
                 first = {"stage": stage, "texts": said, "at": now, "by": who}
                 made = await statements.get(unit, await statements.add(unit, values, first))
                 assert made is not None  # noqa: S101 - it was written in this transaction
-                await mailing.begin(unit, made.desk, made.id, made.updates[0].id, new_stage=False)
+                await mailing.begin(
+                    unit, made.desk, made.id, made.updates[0].id, new_stage=False, partners=tell_partners
+                )
                 await self._push(unit, made)
             await self._changed(made, "incident.opened")
         return made
 
     async def update(
-        self, incident_id: int, *, stage: Stage, texts: Mapping[str, str], version: int | None, who: str
+        self,
+        incident_id: int,
+        *,
+        stage: Stage,
+        texts: Mapping[str, str],
+        version: int | None,
+        who: str,
+        impact: Impact | None = None,
+        services: tuple[str, ...] | None = None,
+        components: tuple[str, ...] | None = None,
+        tell_partners: bool = False,
     ) -> Incident:
-        """One more update. Returns as `begin`. Raises IncidentNotFound, IncidentChanged, BadInput, StoreUnavailable."""
+        """One more update, with what it says anew of impact, services and components; None leaves them.
+
+        Returns as `begin`. Raises IncidentNotFound, IncidentChanged, BadInput, StoreUnavailable.
+        """
         async with self._changing:
             was = await self.get(incident_id)
             _same_version(was, version)
             desk = self._desks[was.desk]
-            names = [desk.services[one] for one in was.services if one in desk.services]
+            kept = [one for one in was.services if one in desk.services]
+            names = services_of(desk, kept if services is None else services)
+            anew = {"impact": impact, "services": services, "components": components}
+            values = {name: list(one) if isinstance(one, tuple) else one for name, one in anew.items()}
             said = checked_texts(texts, desk.languages, stage=stage, services=names)
             new = updated(was, Update(id=0, stage=stage, texts=said, at=self._clock(), by=who))
             last = new.updates[-1]
             async with self._store.unit() as unit:
-                if not await statements.change(unit, was.id, was.version, resolved_at=new.resolved_at):
+                changed = {name: one for name, one in values.items() if one is not None}
+                if not await statements.change(unit, was.id, was.version, resolved_at=new.resolved_at, **changed):
                     raise IncidentChanged(incident=incident_id, mend=_READ_ANEW)
-                values = {"stage": last.stage, "texts": dict(last.texts), "at": last.at, "by": last.by}
-                added = await statements.add_update(unit, was.id, values)
-                await mailing.begin(unit, was.desk, was.id, added, new_stage=last.stage != was.stage)
+                row = {"stage": last.stage, "texts": dict(last.texts), "at": last.at, "by": last.by}
+                added = await statements.add_update(unit, was.id, row)
+                new_stage = last.stage != was.stage
+                await mailing.begin(unit, was.desk, was.id, added, new_stage=new_stage, partners=tell_partners)
                 stored = await statements.get(unit, was.id)
                 assert stored is not None  # noqa: S101 - it was read in this transaction
                 await self._push(unit, stored)

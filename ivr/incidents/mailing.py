@@ -1,8 +1,9 @@
 """Each update to whoever asked to be told (OV-27), some at a time, and each once whatever happens.
 
-Callers who pressed a key get one text message at each stage; subscribers of the status page get each update. How far it
-has come is written in the transaction that puts the messages into the outbox: whoever goes on after a crash neither
-leaves anybody out nor tells anybody twice.
+Callers who pressed a key get one text message at each stage; subscribers of the status page get each update; when
+operations want it, so do the administrators and the level 3 users of the partners that it affects. How far it has come
+is written in the transaction that puts the messages into the outbox: whoever goes on after a crash neither leaves
+anybody out nor tells anybody twice.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import structlog
 from sqlalchemy import func, select, update
 
 from ivr.desk.schema import Desk
+from ivr.directory.people import WARNED_ROLES
+from ivr.directory.tables import customers, numbers
+from ivr.directory.tables import partner_contacts as people
 from ivr.incidents.incident import STAGE_NAMES, Stage
 from ivr.incidents.tables import incident_followers as followers
 from ivr.incidents.tables import incident_mailings as mailings
@@ -27,13 +31,19 @@ from ivr.subscribers import telling
 
 log = structlog.get_logger()
 
-Audience = Literal["followers", "subscribers"]
+Audience = Literal["followers", "subscribers", "partners"]
 
 #: No more messages than these wait to leave at a time, so that the one that pages a technician is not the
 #: five-thousandth.
 AT_A_TIME = 50
 #: What each is written to by.
-_BY: Final[Mapping[Audience, tuple[str, ...]]] = {"followers": ("sms",), "subscribers": ("email", "sms")}
+_BY: Final[Mapping[Audience, tuple[str, ...]]] = {
+    "followers": ("sms",),
+    "subscribers": ("email", "sms"),
+    "partners": ("sms",),
+}
+#: Databases take no statement with more values than these.
+_IN_ONE: Final = 500
 #: What could not be written to all within this is old news; ops read of it in the log.
 _WORTH: Final = timedelta(hours=6)
 
@@ -51,13 +61,21 @@ class _Mailing:
     desk: str
     title: Mapping[str, str]
     services: Sequence[str]
+    affected: Mapping[str, Sequence[Any]]
 
 
-async def begin(unit: Unit, desk: str, incident_id: int, update_id: int, *, new_stage: bool) -> None:
-    """Have all who asked for it by now be told of an update, in the transaction that writes it."""
+async def begin(
+    unit: Unit, desk: str, incident_id: int, update_id: int, *, new_stage: bool, partners: bool = False
+) -> None:
+    """Have all who asked for it by now be told of an update, in the transaction that writes it.
+
+    `partners` when partners are to be warned by text message.
+    """
     lasts: dict[Audience, Any] = {"subscribers": telling.last(desk)}
     if new_stage:
         lasts["followers"] = select(func.max(followers.c.id)).where(followers.c.incident_id == incident_id)
+    if partners:
+        lasts["partners"] = select(func.max(people.c.id))
     for audience, last in lasts.items():
         until = (await unit.execute(last)).scalar_one()
         if until is not None:
@@ -99,6 +117,8 @@ async def _go_on(store: Store, desks: Mapping[str, Desk], now: datetime, public_
             return 0
         if audience == "followers":
             found = await _to_followers(unit, one, desks[one.desk], free, now)
+        elif audience == "partners":
+            found = await _to_partners(unit, one, desks[one.desk], free, now)
         else:
             found = await _to_subscribers(unit, one, desks[one.desk], free, now, public_url)
         reached = found[-1] if found else one.until_id
@@ -110,10 +130,42 @@ async def _to_followers(unit: Unit, one: _Mailing, desk: Desk, most: int, now: d
     mine = (followers.c.incident_id == one.incident_id) & followers.c.id.between(one.after_id + 1, one.until_id)
     found = (await unit.execute(select(followers).where(mine).order_by(followers.c.id).limit(most))).all()
     for follower in found:
-        language = follower.language if follower.language in one.texts else next(iter(one.texts))
+        language = _language(one, desk, follower.language)
         body = telling.message(desk.name, one.texts[language], language)
         await put_sms(unit, Sms(to=follower.number, body=body, language=language), at=now)
     return [follower.id for follower in found]
+
+
+async def _to_partners(unit: Unit, one: _Mailing, desk: Desk, most: int, now: datetime) -> list[int]:
+    """Those of the partners that are named, or whose customers or numbers are; of all when nobody is."""
+    mine = people.c.id.between(one.after_id + 1, one.until_id) & people.c.mobile.is_not(None)
+    query = select(people).where(mine, people.c.role.in_(WARNED_ROLES)).order_by(people.c.id).limit(most)
+    if any(one.affected.values()):
+        query = query.where(people.c.partner_id.in_(await _partners(unit, one.affected)))
+    found = (await unit.execute(query)).all()
+    for person in found:
+        language = _language(one, desk, person.language)
+        body = telling.message(desk.name, one.texts[language], language)
+        await put_sms(unit, Sms(to=person.mobile, body=body, language=language), at=now)
+    return [person.id for person in found]
+
+
+def _language(one: _Mailing, desk: Desk, wanted: str | None) -> str:
+    """Theirs, or the first of the desk's in which it was said: databases keep no order of the texts."""
+    return next(each for each in (wanted, *desk.languages, *one.texts) if each is not None and each in one.texts)
+
+
+async def _partners(unit: Unit, affected: Mapping[str, Sequence[Any]]) -> set[int]:
+    touched = {*affected.get("customers", ())}
+    dialled = list(affected.get("numbers", ()))
+    for n in range(0, len(dialled), _IN_ONE):
+        owners = select(numbers.c.customer_id).where(numbers.c.e164.in_(dialled[n : n + _IN_ONE]))
+        touched |= set((await unit.execute(owners)).scalars())
+    found, left = {*affected.get("partners", ())}, list(touched)
+    for n in range(0, len(left), _IN_ONE):
+        theirs = select(customers.c.partner_id).where(customers.c.id.in_(left[n : n + _IN_ONE]))
+        found |= {one for one in (await unit.execute(theirs)).scalars() if one is not None}
+    return found
 
 
 async def _to_subscribers(
@@ -148,6 +200,7 @@ async def _next(unit: Unit, audience: Audience) -> _Mailing | None:
             incidents.c.desk,
             incidents.c.title,
             incidents.c.services,
+            incidents.c.affected,
         )
         .join(incident_updates, incident_updates.c.id == mailings.c.update_id)
         .join(incidents, incidents.c.id == incident_updates.c.incident_id)

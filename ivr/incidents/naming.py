@@ -17,6 +17,7 @@ Found = TypeVar("Found", bound=Hashable)
 
 #: The columns that a CSV may have; others are not looked at.
 COLUMNS = ("partner", "account", "number")
+_IN_FRENCH = {"partenaire": "partner", "compte": "account", "numéro": "number", "numero": "number"}
 
 
 def affected(
@@ -66,7 +67,7 @@ def _known(known: Mapping[str, int], mend: str, given: str, field: str) -> int:
 
 
 def affected_of_csv(text: str, book: Book, region: str) -> Affected:
-    """Of a CSV with a line of headings: `partner`, `account`, `number`; a row may have any of them.
+    """Of a CSV with a line of headings: `partner`, `account`, `number`, in English or French; a row may have any.
 
     Comma, semicolon or tab, as spreadsheets write it here. Raises BadInput for what is no such table, and AllBadInput
     that names the line and the column of every cell that is wrong; nothing is taken then.
@@ -77,7 +78,8 @@ def affected_of_csv(text: str, book: Book, region: str) -> Affected:
     cells: dict[str, list[str]] = {column: [] for column in COLUMNS}
     lines: dict[str, list[int]] = {column: [] for column in COLUMNS}
     try:
-        headings = {(name or "").strip().casefold(): name for name in rows.fieldnames or ()}
+        given = [((name or "").strip().casefold(), name) for name in rows.fieldnames or ()]
+        headings = {_IN_FRENCH.get(heading, heading): name for heading, name in given}
         if not headings.keys() & set(COLUMNS):
             mend = f"begin with a line of headings that has at least one of: {', '.join(COLUMNS)}"
             raise BadInput(field="body", problem="there is no such column", mend=mend)

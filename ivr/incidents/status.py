@@ -1,7 +1,7 @@
 """What the public sees of a desk's services: now, the last 90 days, and as Statuspage's clients read it. Pure.
 
-The JSON has the shape of Statuspage's public API, version 2 (https://metastatuspage.com/api), as far as clients
-were seen to use it: `summary.json`, `status.json`, `components.json`, `incidents.json`.
+The JSON has the shape of Statuspage's public API, version 2 (https://metastatuspage.com/api), field by field, so that
+clients with a strict idea of it read it too: `summary.json`, `status.json`, `components.json`, `incidents.json`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ DAYS = 90
 Indicator = Literal["none", "minor", "major", "critical"]
 _ORDER: tuple[Indicator, ...] = ("none", "minor", "major", "critical")
 
-OVERALL: Mapping[str, Mapping[Indicator, str]] = {
+OVERALL: Mapping[str, Mapping[Indicator | Literal["maintenance"], str]] = {
     "fr": {
+        "maintenance": "Un entretien est en cours",
         "none": "Tous nos services sont opérationnels",
         "minor": "Un service est perturbé",
         "major": "Une panne partielle est en cours",
         "critical": "Une panne majeure est en cours",
     },
     "en": {
+        "maintenance": "Service Under Maintenance",
         "none": "All Systems Operational",
         "minor": "Minor Service Outage",
         "major": "Partial System Outage",
@@ -109,29 +111,39 @@ def _worst_on(day: date, service: str, desk: Desk, incidents: Sequence[Incident]
 # As Statuspage tells it -------------------------------------------------------------------------------
 
 
-def page(desk: Desk, url: str, incidents: Sequence[Incident], now: datetime) -> dict[str, Any]:
+def page(
+    desk: Desk, url: str, incidents: Sequence[Incident], works: Sequence[Maintenance], now: datetime
+) -> dict[str, Any]:
     """Statuspage's `page`."""
-    changed = max((one.updates[-1].at for one in incidents), default=now)
-    return {"id": desk.id, "name": desk.name, "url": url, "time_zone": desk.timezone, "updated_at": _moment(changed)}
+    changed = [one.updates[-1].at for one in incidents] + [one.updated_at for one in works]
+    updated = max(changed, default=_first_midnight(desk, now))
+    return {"id": desk.id, "name": desk.name, "url": url, "time_zone": desk.timezone, "updated_at": _moment(updated)}
 
 
-def overall(incidents: Iterable[Incident], language: str) -> dict[str, Any]:
-    """Statuspage's `status`."""
-    indicator = worst_of(one.impact for one in incidents if one.resolved_at is None)
+def overall(incidents: Iterable[Incident], language: str, *, in_work: bool = False) -> dict[str, Any]:
+    """Statuspage's `status`; `in_work` while maintenance goes on, which is told when nothing worse is."""
+    worst = worst_of(one.impact for one in incidents if one.resolved_at is None)
+    indicator: Indicator | Literal["maintenance"] = "maintenance" if worst == "none" and in_work else worst
     return {"indicator": indicator, "description": OVERALL[language][indicator]}
 
 
 def components(
-    desk: Desk, states: Sequence[ServiceState], language: str, since: datetime, in_work: Collection[str] = ()
+    desk: Desk,
+    states: Sequence[ServiceState],
+    language: str,
+    incidents: Sequence[Incident],
+    now: datetime,
+    in_work: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Statuspage's `components`: the desk's services, some of them under maintenance."""
+    since = _first_midnight(desk, now)
     return [
         {
             "id": one.id,
             "name": capital(one.name[language]),
             "status": "under_maintenance" if one.now == "none" and one.id in in_work else _COMPONENT[one.now],
             "created_at": _moment(since),
-            "updated_at": _moment(since),
+            "updated_at": _moment(max((it.updates[-1].at for it in incidents if _on(it, one.id)), default=since)),
             "position": position,
             "description": None,
             "showcase": True,
@@ -145,8 +157,19 @@ def components(
     ]
 
 
-def incident(one: Incident, language: str, url: str) -> dict[str, Any]:
-    """Statuspage's form of an incident: its updates the latest first, without whom it affects."""
+def _first_midnight(desk: Desk, now: datetime) -> datetime:
+    """Where the days that are shown begin: of what was before, nothing is told."""
+    first = now.astimezone(desk.zone).date() - timedelta(days=DAYS - 1)
+    return datetime.combine(first, time.min, desk.zone)
+
+
+def incident(one: Incident, language: str, url: str, listed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Statuspage's form of an incident: its updates the latest first, without whom it affects.
+
+    `listed` is what `components` made.
+    """
+    touched = [each for each in listed if _on(one, each["id"])]
+    before = (None, *one.updates)
     return {
         "id": str(one.id),
         "name": one.title[language],
@@ -159,8 +182,53 @@ def incident(one: Incident, language: str, url: str) -> dict[str, Any]:
         "shortlink": f"{url}/incidents/{one.id}",
         "started_at": _moment(one.started_at),
         "page_id": one.desk,
-        "incident_updates": [_update(one, said, language) for said in reversed(one.updates)],
-        "components": [{"id": service} for service in one.services],
+        "incident_updates": [
+            _said(
+                str(said.id),
+                status=_STAGE[said.stage],
+                body=said.texts[language],
+                incident_id=str(one.id),
+                at=said.at,
+                affected=_changes(touched, _component_at(one, last), _component_at(one, said)),
+            )
+            for last, said in reversed(list(zip(before, one.updates, strict=False)))
+        ],
+        "components": touched,
+        "reminder_intervals": None,
+    }
+
+
+def _component_at(one: Incident, said: Update | None) -> str:
+    """How a component of an incident was after an update."""
+    return _COMPONENT["none" if said is None or said.stage == "resolved" else one.impact]
+
+
+def _changes(touched: Sequence[Mapping[str, Any]], old: str, new: str) -> list[dict[str, Any]]:
+    """Statuspage's `affected_components`."""
+    return [{"code": one["id"], "name": one["name"], "old_status": old, "new_status": new} for one in touched]
+
+
+def _said(
+    said_id: str,
+    *,
+    status: str,
+    body: str,
+    incident_id: str,
+    at: datetime,
+    affected: list[dict[str, Any]],
+) -> dict[str, Any]:
+    return {
+        "id": said_id,
+        "status": status,
+        "body": body,
+        "incident_id": incident_id,
+        "created_at": _moment(at),
+        "updated_at": _moment(at),
+        "display_at": _moment(at),
+        "affected_components": affected,
+        "deliver_notifications": True,
+        "custom_tweet": None,
+        "tweet_id": None,
     }
 
 
@@ -176,31 +244,22 @@ def pushed(one: Incident, language: str) -> dict[str, Any]:
     }
 
 
-def _update(one: Incident, said: Update, language: str) -> dict[str, Any]:
-    return {
-        "id": str(said.id),
-        "status": _STAGE[said.stage],
-        "body": said.texts[language],
-        "incident_id": str(one.id),
-        "created_at": _moment(said.at),
-        "updated_at": _moment(said.at),
-        "display_at": _moment(said.at),
-    }
-
-
-def maintenance(one: Maintenance, language: str, url: str, now: datetime) -> dict[str, Any]:
+def maintenance(
+    one: Maintenance, language: str, url: str, now: datetime, listed: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """Statuspage's form of a scheduled maintenance; one that was given up is completed there too."""
     state = one.state(now)
     status = {"cancelled": "completed"}.get(state, state)
-    said = {
-        "id": f"{one.id}-{one.version}",
-        "status": status,
-        "body": one.texts[language],
-        "incident_id": f"m{one.id}",
-        "created_at": _moment(one.updated_at),
-        "updated_at": _moment(one.updated_at),
-        "display_at": _moment(one.updated_at),
-    }
+    touched = [each for each in listed if not one.services or each["id"] in one.services]
+    states = ("operational", "under_maintenance" if state == "in_progress" else "operational")
+    said = _said(
+        f"{one.id}-{one.version}",
+        status=status,
+        body=one.texts[language],
+        incident_id=f"m{one.id}",
+        at=one.updated_at,
+        affected=_changes(touched, *states),
+    )
     over = state in ("completed", "cancelled")
     return {
         "id": f"m{one.id}",
@@ -217,7 +276,8 @@ def maintenance(one: Maintenance, language: str, url: str, now: datetime) -> dic
         "scheduled_until": _moment(one.ends_at),
         "page_id": one.desk,
         "incident_updates": [said],
-        "components": [{"id": service} for service in one.services],
+        "components": touched,
+        "reminder_intervals": None,
     }
 
 

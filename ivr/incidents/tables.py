@@ -61,7 +61,7 @@ incident_mailings = Table(
     "incident_mailings",
     metadata,
     Column("update_id", ForeignKey("incident_updates.id", ondelete="CASCADE"), primary_key=True),
-    #: followers (who called) or subscribers (of the status page)
+    #: followers (who called), subscribers (of the status page) or partners (their people)
     Column("audience", String(20), primary_key=True),
     #: The last one whose message is in the outbox, and the last one who is to get one.
     Column("after_id", Integer, nullable=False),

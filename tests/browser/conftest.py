@@ -22,6 +22,19 @@ _NO_SANDBOX = ("--no-sandbox", "--disable-dev-shm-usage")
 _MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
+#: Ways out that nothing listens at, so that pages offer what needs them.
+_WRITING = {
+    "PUBLIC_URL": "https://line.example",
+    "SMTP_HOST": "127.0.0.1",
+    "SMTP_PORT": "9",
+    "SMTP_TLS": "none",
+    "SMTP_FROM": "soutien@line.example",
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_AUTH_TOKEN": "nothing-listens-there",
+    "TWILIO_API": "http://127.0.0.1:9",
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The first one waits for its line to start."""
     for item in items:
@@ -31,9 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
-    """A line of their own: what operations announce, every call on it hears."""
-    with running_line(tmp_path_factory.mktemp("console") / "line", now=OPEN) as running:
-        yield running
+    """A line of their own: what operations announce, every call on it hears. It may write, though nobody carries it."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in _WRITING.items():
+            environment.setenv(f"OMNIVIGIL_{name}", value)
+        with running_line(tmp_path_factory.mktemp("console") / "line", now=OPEN) as running:
+            yield running
 
 
 @pytest.fixture(scope="session")

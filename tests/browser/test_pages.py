@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import SignIn
 from tests.calls.line import REPOSITORY, Line
@@ -32,6 +32,10 @@ PAGES = {
 }
 
 
+#: What the public sees, below a language.
+PUBLIC = ("", "incidents/1", "maintenances/1", "subscribe", "confirm?token=none", "leave?token=none")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _something_to_see(line: Line) -> None:
     ticket = {
@@ -50,6 +54,15 @@ def _something_to_see(line: Line) -> None:
     texts = {"fr": "Une panne touche la téléphonie à Québec.", "en": "Telephony is down in Quebec City."}
     body = {"desk": "omnivigil", "stage": "confirmed", "texts": texts, "services": ["telephonie"]}
     line.api("POST", "/v1/incidents", json=body)
+    work = {
+        "desk": "omnivigil",
+        "kind": "planned",
+        "services": ["messagerie"],
+        "starts_at": "2026-12-05T01:00:00-05:00",
+    }
+    words = {"fr": "La messagerie sera mise à jour.", "en": "Voicemail will be upgraded."}
+    line.api("POST", "/v1/maintenances", json=work | {"texts": words, "ends_at": "2026-12-05T04:00:00-05:00"})
+    _SHOTS.mkdir(parents=True, exist_ok=True)
 
 
 def _serious(page: Page) -> list[str]:
@@ -64,31 +77,44 @@ def _serious(page: Page) -> list[str]:
     ]
 
 
+def _looked_at(page: Page, path: str, language: str, file: str) -> list[str]:
+    """What is wrong with a page, on a desk's screen and on a phone's; both are kept as pictures."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(path)
+    assert (page.locator("html").get_attribute("lang") or "").startswith(language)
+    page.wait_for_timeout(300)
+    page.screenshot(path=_SHOTS / f"{file}.{language}.png", full_page=True)
+    problems = [f"{path}: {one}" for one in _serious(page)]
+    page.set_viewport_size({"width": 375, "height": 700})
+    page.screenshot(path=_SHOTS / f"{file}.{language}.phone.png", full_page=True)
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    return [*problems, f"{path}: {wide} px wide on a phone"] if wide > 375 else problems
+
+
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("name", list(PAGES))
 def test_pages_are_accessible_and_fit_a_phone(name: str, language: str, sign_in: SignIn) -> None:
-    _SHOTS.mkdir(parents=True, exist_ok=True)
     page = sign_in(name, language=language)
     problems = []
     for path in PAGES[name]:
-        file = path.split("?")[0].replace("/", "-")
-        page.set_viewport_size({"width": 1280, "height": 900})
-        page.goto(f"/console/{path}")
-        assert page.locator("html").get_attribute("lang") == language
-        page.wait_for_timeout(300)
-        page.screenshot(path=_SHOTS / f"{file}.{language}.png", full_page=True)
-        problems += [f"{path}: {one}" for one in _serious(page)]
-        page.set_viewport_size({"width": 375, "height": 700})
-        page.screenshot(path=_SHOTS / f"{file}.{language}.phone.png", full_page=True)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        if wide > 375:
-            problems.append(f"{path}: {wide} px wide on a phone")
+        problems += _looked_at(page, f"/console/{path}", language, path.split("?")[0].replace("/", "-"))
     assert problems == []
 
 
-def test_the_sign_in_page_is_accessible(sign_in: SignIn) -> None:
-    page = sign_in("ops")
-    page.context.clear_cookies()
-    page.goto("/console/sign-in")
-    page.screenshot(path=_SHOTS / "sign-in.fr.png")
-    assert _serious(page) == []
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_sign_in_page_is_accessible(language: str, sign_in: SignIn) -> None:
+    page = sign_in("ops", language=language)
+    page.get_by_role("button", name="Quitter" if language == "fr" else "Sign out").click()
+    assert _looked_at(page, "/console/sign-in", language, "sign-in") == []
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_public_pages_are_accessible_and_fit_a_phone(language: str, chromium: Browser, line: Line) -> None:
+    """As readers without an account, and without a script, see them."""
+    context = chromium.new_context(base_url=f"http://127.0.0.1:{line.http}", bypass_csp=True)
+    page, problems = context.new_page(), []
+    for path in PUBLIC:
+        file = f"status-{path.replace('/', '-').replace('?', '-')}".rstrip("-")
+        problems += _looked_at(page, f"/status/omnivigil/{language}/{path}".rstrip("/"), language, file)
+    context.close()
+    assert problems == []

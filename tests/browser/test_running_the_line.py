@@ -66,6 +66,7 @@ def test_operations_open_an_incident_and_a_waiting_phone_hears_it(
     ops.get_by_role("button", name="Annoncer").click()
     expect(ops.locator("h1")).to_contain_text("Résolu")
     call.hang_up()
+    wait_for(lambda: line.rows("SELECT mos FROM call_legs WHERE mos > 3"), "the score of the call")
     line.api("DELETE", "/v1/queues/support/members/7001")
     line.api("DELETE", "/v1/desks/omnivigil/announcement")
 

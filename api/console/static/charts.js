@@ -11,7 +11,7 @@
   });
   const hours = (_, moments) => moments.map((one) => format.format(new Date(one * 1000)));
 
-  const draw = (id, series, data) => {
+  const draw = (id, series, data, [least, most] = [0, null]) => {
     const where = document.getElementById(id);
     if (charts[id]) { charts[id].setData(data); return; }
     charts[id] = new uPlot({
@@ -19,7 +19,7 @@
       series: [{}, ...series],
       axes: [{ stroke: "#4a5a66", values: hours, space: 60 }, { stroke: "#4a5a66", size: 44 }],
       legend: { live: false },
-      scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
+      scales: { y: { range: (_, low, high) => [least, most || Math.max(1, high * 1.1)] } },
     }, data, where);
   };
 
@@ -34,7 +34,7 @@
     ], [numbers.at, numbers.calls, numbers.lost]);
     draw("chart-waits", [{ label: words.waits, stroke: "#7a4300", width: 2, spanGaps: true }], [numbers.at, numbers.wait_s]);
     place.querySelector("[data-empty]").hidden = numbers.mos.length > 0;
-    if (numbers.mos.length) draw("chart-mos", [{ label: words.mos, stroke: "#14643b", width: 2 }], [numbers.mos_at, numbers.mos]);
+    if (numbers.mos.length) draw("chart-mos", [{ label: words.mos, stroke: "#14643b", fill: "#14643b", paths: () => null, points: { show: true, size: 6 } }], [numbers.mos_at, numbers.mos], [1, 4.6]);
   };
   const again = () => { renew().catch(() => {}); };
   addEventListener("resize", () => {

@@ -8,6 +8,17 @@
     event.detail.headers["X-CSRF-Token"] = document.body.dataset.csrf;
   });
 
+  // A file is put where it could have been pasted. Spreadsheets here may still write Windows' signs.
+  document.addEventListener("change", async (event) => {
+    const chosen = event.target.closest("[data-into]");
+    if (!chosen || !chosen.files.length) return;
+    const bytes = await chosen.files[0].arrayBuffer();
+    let text;
+    try { text = new TextDecoder("utf-8", { fatal: true }).decode(bytes); }
+    catch { text = new TextDecoder("windows-1252").decode(bytes); }
+    chosen.form.elements[chosen.dataset.into].value = text;
+  });
+
   const spoken = (seconds) => {
     const whole = Math.max(0, Math.floor(seconds));
     const two = (n) => String(n).padStart(2, "0");

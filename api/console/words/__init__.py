@@ -15,12 +15,13 @@ VALUES: Mapping[str, Mapping[str, str]] = {"fr": fr.VALUES, "en": en.VALUES}
 #: What each role finds in its menu, by the word of its page.
 _PAGES: Mapping[Role, tuple[str, ...]] = {
     "technician": ("desk", "board", "tickets", "traces", "menu_picture"),
-    "ops": ("board", "tickets", "incidents", "announcements", "traces", "menu_picture"),
-    "manager": ("board", "tickets", "incidents", "traces", "reports", "menu_picture"),
+    "ops": ("board", "tickets", "incidents", "maintenances", "announcements", "traces", "menu_picture"),
+    "manager": ("board", "tickets", "incidents", "maintenances", "traces", "reports", "menu_picture"),
     "administrator": (
         "board",
         "tickets",
         "incidents",
+        "maintenances",
         "announcements",
         "traces",
         "menu_picture",
@@ -47,6 +48,14 @@ def said(language: str, text: str) -> str:
         if text.startswith(begins):
             return french + text.removeprefix(begins)
     return fr.SAID.get(text, text)
+
+
+def place(language: str, field: str) -> str:
+    """Where in a file something is wrong, in words."""
+    if language == "fr" and field.startswith("line "):
+        line, _, column = field.removeprefix("line ").partition(", ")
+        return f"ligne {line}" + (f", {fr.COLUMNS.get(column, column)}" if column else "")
+    return field
 
 
 def other(language: str) -> tuple[str, str]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
+from ivr.directory.tables import partner_contacts
 from ivr.errors import Unavailable
 from ivr.incidents import mailing
 from ivr.incidents.following import MOST_ASKED, Followers
@@ -221,3 +222,57 @@ class TestMailing:
 
         assert await left(NOW + CLOSES_AFTER) == 1
         assert await left(NOW + CLOSES_AFTER + timedelta(seconds=1)) == 0
+
+
+class TestPartners:
+    """OV-27: administrators and « Téléphonie - Niveau 3 » of the partners that it affects, when operations want it."""
+
+    @pytest.fixture(autouse=True)
+    async def people(self, line: Line) -> None:
+        people = (
+            ("Réseaux Boréal", "administrateur", "14185550161", "fr"),
+            ("Réseaux Boréal", "telephonie-niveau-3", "14185550162", "en"),
+            ("Réseaux Boréal", "facturation", "14185550163", "fr"),
+            # What they speak is not known: the desk's first language.
+            ("Télécom Estrie", "administrateur", "18195550164", None),
+            ("Télécom Estrie", "administrateur", None, "fr"),
+        )
+        book = line.services.directory.book
+        ids = {one.name: one.id for one in book.partners.values()}
+        names = ("partner_id", "name", "role", "mobile", "language")
+        async with line.services.store.unit() as unit:
+            await unit.execute(delete(partner_contacts))
+            for partner, role, mobile, language in people:
+                row = dict(zip(names, (ids[partner], "X", role, mobile, language), strict=True))
+                await unit.execute(insert(partner_contacts).values(row))
+
+    @pytest.mark.parametrize(
+        ("affected", "told"),
+        [
+            ({}, {"14185550161", "14185550162", "18195550164"}),
+            ({"partners": ["Réseaux Boréal"]}, {"14185550161", "14185550162"}),
+            ({"accounts": ["C-1002"]}, {"18195550164"}),
+            ({"numbers": ["418 555-0101"]}, {"14185550161", "14185550162"}),
+            ({"accounts": ["C-1003"]}, set()),
+        ],
+    )
+    async def test_those_it_affects_get_it_once(
+        self, client: httpx.AsyncClient, line: Line, affected: dict[str, list[str]], told: set[str]
+    ) -> None:
+        await opened(client, affected=affected, sms_partners=True)
+        for _ in range(3):
+            await go_on(line)
+        sent = await texts(line.services.store)
+        assert Counter(number for number, *_ in sent) == Counter(told)
+        for number, language, body in sent:
+            assert language == ("en" if number == "14185550162" else "fr")
+            assert FIRST[language] in body
+
+    async def test_nobody_is_told_unless_it_is_wanted(self, client: httpx.AsyncClient, line: Line) -> None:
+        one = await opened(client)
+        await go_on(line)
+        assert await texts(line.services.store) == []
+        body = {"stage": "confirmed", "texts": NEXT, "sms_partners": True}
+        assert (await client.post(f"/v1/incidents/{one['id']}/updates", json=body)).status_code == 201
+        await go_on(line)
+        assert len(await texts(line.services.store)) == 3

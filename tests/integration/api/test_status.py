@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import format_datetime
 from xml.etree import ElementTree
 
 import httpx
@@ -11,6 +12,7 @@ from tests.integration.api.conftest import Line
 from tests.integration.api.test_incidents import FIRST, NEXT, opened, updated
 
 HTML, ATOM, JSON = "/status/omnivigil/fr", "/status/omnivigil/fr/feed.atom", "/status/omnivigil/api/v2"
+RSS = "/status/omnivigil/fr/feed.rss"
 _ATOM = {"a": "http://www.w3.org/2005/Atom"}
 
 
@@ -36,7 +38,7 @@ async def test_all_is_well(stranger: httpx.AsyncClient) -> None:
 
 
 async def test_an_incident_is_seen_at_once_and_everywhere(
-    client: httpx.AsyncClient, stranger: httpx.AsyncClient
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, line: Line
 ) -> None:
     one = await opened(
         client,
@@ -60,10 +62,14 @@ async def test_an_incident_is_seen_at_once_and_everywhere(
     assert {part["id"]: part["status"] for part in summary["components"]}["telephonie"] == "major_outage"
     feed = ElementTree.fromstring((await stranger.get(ATOM)).content)  # noqa: S314 - it is our own
     assert [entry.findtext("a:title", namespaces=_ATOM) for entry in feed.findall("a:entry", _ATOM)] == [
-        "Confirmé : Panne à Québec"
+        "Confirmé\u00a0: Panne à Québec"
     ]
+    [item] = ElementTree.fromstring((await stranger.get(RSS)).content).findall("channel/item")  # noqa: S314 - our own
+    assert item.findtext("title") == "Confirmé\u00a0: Panne à Québec"
+    assert NEXT["fr"] in (item.findtext("description") or "")
+    assert item.findtext("pubDate") == format_datetime(line.now)
     # Whom it affects is nobody's business.
-    for path in (HTML, ATOM, f"{JSON}/summary.json", f"{JSON}/incidents.json"):
+    for path in (HTML, ATOM, RSS, f"{JSON}/summary.json", f"{JSON}/incidents.json"):
         told = (await stranger.get(path)).text
         assert "C-1001" not in told
         assert "4185550101" not in told
@@ -85,7 +91,11 @@ async def test_what_staff_write_is_text(client: httpx.AsyncClient, stranger: htt
     page = (await stranger.get(HTML)).text
     assert "<script" not in page
     assert "&lt;script&gt;" in page
-    ElementTree.fromstring((await stranger.get(ATOM)).content)  # noqa: S314 - it is our own
+    for path in (ATOM, RSS):
+        feed = ElementTree.fromstring((await stranger.get(path)).content)  # noqa: S314 - it is our own
+        assert "<script>" not in ElementTree.tostring(feed, encoding="unicode")
+    [said] = [one.text or "" for one in feed.iter("description") if "<p>" in (one.text or "")]
+    assert said.startswith("<p>Investigation (")
 
 
 async def test_it_is_cached_and_safe(stranger: httpx.AsyncClient) -> None:
@@ -95,6 +105,10 @@ async def test_it_is_cached_and_safe(stranger: httpx.AsyncClient) -> None:
     assert found.headers["content-security-policy"].startswith("default-src 'none'")
     again = await stranger.get(HTML, headers={"If-None-Match": found.headers["etag"]})
     assert (again.status_code, again.text) == (304, "")
+    told = await stranger.get(f"{JSON}/summary.json")
+    assert told.headers["access-control-allow-origin"] == "*"
+    again = await stranger.get(f"{JSON}/summary.json", headers={"If-None-Match": told.headers["etag"]})
+    assert again.status_code == 304
     assert (await stranger.get("/status/style.css")).headers["content-type"].startswith("text/css")
 
 

@@ -103,6 +103,9 @@ async def test_todays_totals_are_counted_from_midnight(browser: Browsers, line: 
     _call(line, "Clinique du Cap")
     calls = line.services.calls
     calls.answered("call-1", line.now + timedelta(seconds=40), endpoint="7001")
+    for name, mos in (("caller", 4.4), ("member", 3.1)):
+        calls.leg("call-1", name, channel=f"PJSIP/{name}-1", role=name, at=line.now)
+        calls.leg_scored("1.1", name, mos)
     calls.end("call-1", line.now + timedelta(seconds=90), result="answered", reason="hung up")
     await calls.flush()
     page = (await (await browser("gestion")).get("/console/board")).text
@@ -111,6 +114,7 @@ async def test_todays_totals_are_counted_from_midnight(browser: Browsers, line: 
     numbers = (await (await browser("ops")).get("/console/board/charts.json")).json()
     assert sum(numbers["calls"]) == 1
     assert 40.0 in numbers["wait_s"]
+    assert (numbers["mos"], len(numbers["mos_at"])) == ([3.1], 1), "of the worse leg"
 
 
 async def test_partners_see_no_board(browser: Browsers) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from ivr.calltrace.tables import call_traces
+from ivr.directory.people import Contact, Customer, Identity, Partner
 from ivr.directory.tables import customers, partners
 from ivr.incidents.incident import Affected
 from ivr.tickets import editing, store
+from ivr.tickets.tables import messages
 from tests.integration.api.conftest import Line
 from tests.integration.console.conftest import Browsers
 
@@ -86,3 +89,58 @@ async def test_what_a_caller_or_requester_wrote_is_shown_as_text(browser: Browse
         page = await someone.get(path)
         assert page.status_code == 200, path
         assert "<img" not in page.text, path
+
+
+async def test_no_field_that_a_caller_or_a_sip_header_fills_is_more_than_text(browser: Browsers, line: Line) -> None:
+    """Numbers, display names, devices, extensions, transcripts: on every page that shows them, to every role."""
+    identity = Identity(
+        by="number",
+        customer=Customer(id=1, account=_MARKUP, name=_MARKUP, partner_id=1),
+        contact=Contact(id=1, customer_id=1, name=_MARKUP, kind="utilisateur"),
+        partner=Partner(id=1, name=_MARKUP, tier="standard"),
+        language=_MARKUP,
+    )
+    begun = {"linkedid": "7.1", "channel": _MARKUP, "desk": "omnivigil", "dialled": _MARKUP, "identity": identity}
+    line.services.calls.begin("call-x", ani=_MARKUP, endpoint=_MARKUP, at=line.now, **begun)  # type: ignore[arg-type]
+    line.services.calls.queued("call-x", line.now, queue="support")
+    line.services.calls.leg("call-x", "7.2", channel=_MARKUP, role="member", at=line.now, endpoint="7001")
+    for event in (
+        {"event": "QueueCallerJoin", "queue": "support", "uniqueid": "7.1", "channel": _MARKUP, "position": "1"},
+        {"event": "QueueMemberAdded", "queue": "support", "interface": "PJSIP/7001", "membername": _MARKUP},
+    ):
+        line.watch.enter(event)
+    texts = ("requester_contact", "requester_address", "account_name", "account_address", "observed", "expected")
+    examples = [{"extension": _MARKUP[:20], "number": _MARKUP[:20]}]
+    number = await _ticket(line, "C-1001", attempted=_MARKUP, examples=examples, **dict.fromkeys(texts, _MARKUP))
+    made = {"desk": "omnivigil", "department": "support", "language": "fr", "ticket_number": number}
+    message = {
+        "key": "m",
+        "number": _MARKUP[:15],
+        "file": "m.wav",
+        "seconds": 1.0,
+        "urgent": True,
+        "transcript": _MARKUP,
+    }
+    trace = {"source": "phone", "device": _MARKUP, "other": _MARKUP, "customer_id": 1, "language": "fr", "legs": {}}
+    trace |= {"linkedid": _MARKUP, "report_ids": [], "cause": _MARKUP[:20], "confidence": 0.0, "reasons": []}
+    trace |= {"route": "none", "state": "open", "codec": _MARKUP[:20], "site": _MARKUP, "trunk": _MARKUP}
+    async with line.services.store.unit() as unit:
+        columns = {one.name for one in messages.columns}
+        await store.add_message(
+            unit, {n: v for n, v in (made | message | {"created_at": line.now}).items() if n in columns}
+        )
+        row = {"id": "0" * 32, "key": "k", "ticket_number": number, "reported_at": line.now}
+        await unit.execute(unit.insert(call_traces).values(row | trace))
+    for name, paths in {
+        "annie": ("desk", "board", "tickets", f"tickets/{number}", "traces"),
+        "boreal": ("portal", f"portal/tickets/{number}"),
+        "gestion": ("reports",),
+        "admin": ("audit",),
+    }.items():
+        someone = await browser(name)
+        for path in paths:
+            page = await someone.get(f"/console/{path}")
+            assert page.status_code == 200, path
+            assert "<img" not in page.text, path
+    seen = (await (await browser("annie")).get("/console/board")).text
+    assert seen.count("&lt;img src=x") >= 2

@@ -17,6 +17,7 @@ ACCOUNTS = {"technician": "annie", "ops": "ops", "manager": "gestion", "partner"
 _PARAMETERS = {
     "{number}": "999999",
     "{incident_id}": "999999",
+    "{maintenance_id}": "999999",
     "{trace_id}": "0" * 32,
     "{message_id}": "999999",
     "{desk}": "omnivigil",

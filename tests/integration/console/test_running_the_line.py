@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import wave
+from datetime import timedelta
+from typing import Any
 
 from api.console.desk import _cards
 from ivr.directory.people import Customer, Identity
@@ -31,8 +33,12 @@ async def test_an_incident_is_opened_told_and_resolved(browser: Browsers, line: 
     assert announced.texts["fr"] == _TEXTS["text_fr"]
     page = await ops.get(here)
     assert _TEXTS["text_fr"] in page.text
-    said = {"text_fr": "Tout est rétabli.", "text_en": "All is well.", "stage": "resolved"}
+    said: dict[str, object] = {"text_fr": "Tout est rétabli.", "text_en": "All is well.", "stage": "resolved"}
+    said["impact"], said["services"] = "minor", ["telephonie", "textos"]
     assert (await ops.post(f"{here}/updates", version=1, **said)).status_code == 303
+    async with line.services.store.reading() as unit:
+        [one] = await incidents.page(unit, desk=None, is_open=None, before=None, limit=5)
+    assert (one.services, one.impact, one.stage) == (("telephonie", "textos"), "minor", "resolved"), "it grew"
     late = await ops.post(f"{here}/updates", version=1, **said)
     assert late.status_code == 409, "somebody else was quicker"
 
@@ -41,8 +47,8 @@ async def test_the_report_is_written_and_published(browser: Browsers, line: Line
     ops = await browser("ops")
     fields = {"desk": "omnivigil", "impact": "major", "stage": "confirmed", **_TEXTS}
     here = (await ops.post("/console/incidents", **fields)).headers["location"]
-    said = {"text_fr": "Tout est rétabli.", "text_en": "All is well.", "stage": "resolved"}
-    await ops.post(f"{here}/updates", version=1, **said)
+    said = {"text_fr": "Tout est rétabli.", "text_en": "All is well.", "stage": "resolved", "impact": "major"}
+    assert (await ops.post(f"{here}/updates", version=1, **said)).status_code == 303
     assert f"{here}/report" in (await ops.get(here)).text
     page = await ops.get(f"{here}/report")
     assert "Mesures correctives" in page.text
@@ -56,6 +62,82 @@ async def test_the_report_is_written_and_published(browser: Browsers, line: Line
     assert (await ops.post(f"{here}/report/publish", version=1)).status_code == 303
     assert "Publié" in (await ops.get(f"{here}/report")).text
     assert (await ops.get(f"{here}/report.pdf?language=fr")).content.startswith(b"%PDF-")
+
+
+async def test_whom_it_affects_comes_from_a_spreadsheet_whole_or_not_at_all(browser: Browsers, line: Line) -> None:
+    """OV-27: every wrong line is told at once; two that change it at the same time do not undo one another."""
+    ops = await browser("ops")
+    fields = {"desk": "omnivigil", "impact": "major", "stage": "confirmed", **_TEXTS}
+    wrong = "Partenaire;Compte;Numéro\nRéseaux Boréal;C-1001;418 555-0101\nPersonne;;\n;C-9999;\n;;<b>12</b>\n"
+    refused = await ops.post("/console/incidents", csv=wrong, **fields)
+    assert refused.status_code == 422
+    for line_told in ("ligne 3, partenaire", "ligne 4, compte", "ligne 5, numéro", "l’annuaire ne connaît pas"):
+        assert line_told in refused.text, refused.text
+    assert "<b>12" not in refused.text
+    async with line.services.store.reading() as unit:
+        assert await incidents.page(unit, desk=None, is_open=None, before=None, limit=5) == []
+    here = (
+        await ops.post("/console/incidents", accounts="C-1002", csv=wrong.partition("Personne")[0], **fields)
+    ).headers["location"]
+    assert (await ops.post(f"{here}/affected", version=1, csv=wrong)).status_code == 422
+    again = {"version": 1, "csv": "number\n" + "\n".join(f"418 555-{n:04}" for n in range(5000))}
+    assert (await ops.post(f"{here}/affected", **again)).status_code == 303
+    assert (await ops.post(f"{here}/affected", **again)).status_code == 409
+    async with line.services.store.reading() as unit:
+        [one] = await incidents.page(unit, desk=None, is_open=None, before=None, limit=5)
+    assert (len(one.affected.numbers), one.affected.customers) == (5000, ())
+    assert "… (5000)" in (await ops.get(here)).text
+
+
+async def test_what_is_wrong_with_an_update_is_said_in_french(browser: Browsers, line: Line) -> None:
+    """An incident that was closed, a text with markup: refused, and what was announced stays."""
+    ops = await browser("ops")
+    here = (
+        await ops.post("/console/incidents", desk="omnivigil", impact="major", stage="confirmed", **_TEXTS)
+    ).headers["location"]
+    said = {"stage": "confirmed", "impact": "major", "text_en": "It goes on."}
+    marked = await ops.post(f"{here}/updates", version=1, text_fr="<b>Panne</b> majeure", **said)
+    assert (marked.status_code, "contient des balises" in marked.text) == (422, True)
+    assert "<b>Panne" not in marked.text
+    over = said | {"stage": "resolved", "text_fr": "Tout va."}
+    assert (await ops.post(f"{here}/updates", version=1, **over)).status_code == 303
+    line.now += timedelta(days=7)
+    ops = await browser("ops")
+    late = await ops.post(f"{here}/updates", version=2, text_fr="Encore.", **said)
+    assert (late.status_code, "cet incident est fermé" in late.text) == (422, True)
+    one = await line.services.incidents.get(int(here.rsplit("/")[-1]))
+    assert (one.stage, len(one.updates)) == ("resolved", 2)
+
+
+async def test_maintenance_is_announced_moved_and_given_up(browser: Browsers, line: Line) -> None:
+    """OV-29: by the desk's clocks, and never by who had not seen the last change."""
+    ops = await browser("ops")
+    assert "entretien planifié" in (await ops.get("/console/maintenances")).text, "a draft is offered"
+    draft = await ops.get("/console/maintenances/draft?desk=omnivigil&kind=emergency&services=messagerie")
+    assert "la messagerie vocale" in draft.text
+    day = (line.now + timedelta(days=3)).strftime("%Y-%m-%d")
+    window = {"starts_at": f"{day}T01:00", "ends_at": f"{day}T04:00"}
+    fields = {"impact": "minor", "services": "messagerie", **_TEXTS, **window}
+    backwards = fields | {"ends_at": f"{day}T00:30"}
+    for wrong in (backwards, fields | {"ends_at": ""}, fields | {"starts_at": "soon"}):
+        assert (await ops.post("/console/maintenances", desk="omnivigil", kind="planned", **wrong)).status_code == 422
+    made = await ops.post("/console/maintenances", desk="omnivigil", kind="planned", sms="true", **fields)
+    assert made.status_code == 303, made.text
+    here = made.headers["location"]
+    page = (await ops.get(here)).text
+    assert f'value="{day}T01:00"' in page
+    assert _TEXTS["text_fr"] in page
+    moved = fields | {"ends_at": f"{day}T05:00"}
+    assert (await ops.post(here, version=1, **moved)).status_code == 303
+    assert (await ops.post(here, version=1, **moved)).status_code == 409
+    one = await line.services.maintenances.get(int(here.rsplit("/")[-1]))
+    assert (one.by, one.version, one.ends_at - one.starts_at) == ("ops", 2, timedelta(hours=4))
+    reader = await browser("gestion")
+    assert "<button" not in (await reader.get(here)).text.partition("<main")[2]
+    assert (await reader.post(f"{here}/cancel", version=2)).status_code == 403
+    assert (await ops.post(f"{here}/cancel", version=2)).status_code == 303
+    assert "Entretien annulé" in (await ops.get(here)).text
+    assert (await ops.post(here, version=3, **moved)).status_code == 422
 
 
 async def test_a_language_that_is_missing_is_refused_with_a_draft_and_nothing_is_opened(
@@ -200,6 +282,13 @@ async def test_one_click_rings_the_technician_and_then_the_customer(browser: Bro
 
 async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: Browsers, line: Line) -> None:
     calls, customer = line.services.calls, Customer(id=1, account="C-1001", name="Clinique du Cap")
+    who = Identity(by="number", customer=customer)
+    before: dict[str, Any] = {"desk": "omnivigil", "dialled": "611", "ani": None, "endpoint": "6001", "identity": who}
+    calls.begin("call-0", linkedid="0.1", channel="PJSIP/6001-0", at=line.now - timedelta(hours=1), **before)
+    calls.leg("call-0", "0.1", channel="PJSIP/6001-0", role="caller", at=line.now, endpoint="6001")
+    calls.leg_scored("0.1", "0.1", 2.34)
+    calls.hung_up("call-0", line.now)
+    await calls.flush()
 
     async def still() -> bool:
         return True
@@ -214,7 +303,7 @@ async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: B
         dialled="18446664844",
         ani="14185550101",
         endpoint=None,
-        identity=Identity(by="number", customer=customer),
+        identity=who,
         at=line.now,
     )
     calls.queued("call-1", line.now, queue="support")
@@ -223,6 +312,7 @@ async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: B
     async with asyncio.timeout(5):
         card = (await anext(cards)).decode()
     assert "Clinique du Cap" in card
+    assert "<dd>2,3</dd>" in card, "how their last call sounded"
     assert "Votre téléphone sonne" in card
     annie, luc = await browser("annie"), await browser("luc")
     assert "Clinique du Cap" in (await annie.get("/console/desk")).text

@@ -92,7 +92,11 @@ class TestTimeline:
         calls.leg("a", "170.b", channel="PJSIP/7001-b", role="member", endpoint="7001", at=later(4))
         calls.leg_answered("a", "170.b", later(6))
         calls.answered("a", later(6), endpoint="7001")
+        linkedid = calls.live()[0].linkedid
+        calls.leg_scored(linkedid, "170.b", 3.2)
         calls.leg_ended("a", "170.b", later(60), cause=16)
+        calls.leg_scored(linkedid, "170.a", 4.4)
+        calls.leg_scored("999.z", "170.a", 1.0)
         calls.leg_ended("a", "170.a", later(60), cause=16)
         calls.hung_up("a", later(60), cause=16)
         live = await calls.snapshot("a")
@@ -116,9 +120,9 @@ class TestTimeline:
             "ended",
         ]
         assert past["timeline"][2]["facts"] == {"key": "2"}
-        assert [(leg["role"], leg["answered_at"], leg["cause"]) for leg in past["legs"]] == [
-            ("caller", None, 16),
-            ("member", later(6), 16),
+        assert [(leg["role"], leg["answered_at"], leg["cause"], leg["mos"]) for leg in past["legs"]] == [
+            ("caller", None, 16, 4.4),
+            ("member", later(6), 16, 3.2),
         ]
         assert past["identity"]["partner"]["tier"] == "elite"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from ivr.desk.load import load_desks
 from ivr.incidents.incident import Impact, Incident, Stage, Update
@@ -45,6 +46,25 @@ def made(
             for n, (stage, at) in enumerate(stages, 1)
         ),
     )
+
+
+#: The fields of Statuspage's own answers.
+UPDATE = {
+    *("id", "status", "body", "incident_id", "created_at", "updated_at", "display_at"),
+    *("affected_components", "deliver_notifications", "custom_tweet", "tweet_id"),
+}
+INCIDENT = {
+    *("id", "name", "status", "created_at", "updated_at", "monitoring_at", "resolved_at", "impact", "shortlink"),
+    *("started_at", "page_id", "incident_updates", "components", "reminder_intervals"),
+}
+COMPONENT = {
+    *("id", "name", "status", "created_at", "updated_at", "position", "description", "showcase", "start_date"),
+    *("group_id", "page_id", "group", "only_show_if_degraded"),
+}
+
+
+def listed(incidents: list[Incident], language: str = "en") -> list[dict[str, Any]]:
+    return components(DESK, service_states(DESK, incidents, NOW), language, incidents, NOW)
 
 
 class TestServices:
@@ -98,21 +118,42 @@ class TestStatuspage:
         assert overall([made(NOW, impact="critical")], "fr")["indicator"] == "critical"
         assert overall([made(NOW, ended=NOW)], "en")["indicator"] == "none"
 
+    def test_maintenance_is_the_state_when_nothing_worse_is(self) -> None:
+        assert overall([], "en", in_work=True)["indicator"] == "maintenance"
+        assert overall([made(NOW, impact="minor")], "en", in_work=True)["indicator"] == "minor"
+
     def test_an_incident_with_its_last_word_first(self) -> None:
-        told = incident(made(NOW - timedelta(hours=1), ended=NOW), "en", "https://status.example/omnivigil")
+        one = made(NOW - timedelta(hours=1), ended=NOW, services=("textos",))
+        told = incident(one, "en", "https://status.example/omnivigil", listed([one]))
         assert (told["id"], told["name"], told["status"], told["impact"]) == ("1", "Outage", "resolved", "major")
         assert [one["body"] for one in told["incident_updates"]] == ["Word 2", "Word 1"]
         assert [one["status"] for one in told["incident_updates"]] == ["resolved", "identified"]
         assert told["resolved_at"] == "2026-11-25T05:30:00.000+00:00"
         assert told["shortlink"] == "https://status.example/omnivigil/incidents/1"
 
+    def test_each_update_tells_what_became_of_the_components(self) -> None:
+        """Clients in typed languages refuse an update without `affected_components`, or a component of an id alone."""
+        one = made(NOW - timedelta(hours=1), ended=NOW, services=("textos",))
+        told = incident(one, "en", "https://status.example/omnivigil", listed([one]))
+        changes = [said["affected_components"] for said in told["incident_updates"]]
+        assert [[(each["code"], each["old_status"], each["new_status"]) for each in said] for said in changes] == [
+            [("textos", "partial_outage", "operational")],
+            [("textos", "operational", "partial_outage")],
+        ]
+        assert {*told["incident_updates"][0]} == UPDATE
+        assert [{*one} for one in told["components"]] == [COMPONENT]
+        assert {*told} == INCIDENT
+        everything = incident(made(NOW), "en", "", listed([]))
+        assert len(everything["components"]) == len(DESK.services)
+
     def test_components_are_the_services(self) -> None:
-        states = service_states(DESK, [made(NOW, services=("textos",))], NOW)
-        told = {one["id"]: one for one in components(DESK, states, "fr", NOW)}
+        told = {one["id"]: one for one in listed([made(NOW, services=("textos",))], "fr")}
         assert told["textos"]["status"] == "partial_outage"
         assert (told["telephonie"]["name"], told["telephonie"]["status"]) == ("La téléphonie", "operational")
         assert [one["position"] for one in told.values()] == [1, 2, 3, 4]
+        assert told["textos"]["updated_at"] == "2026-11-25T05:30:00.000+00:00"
+        assert told["telephonie"]["updated_at"] == told["telephonie"]["created_at"] < told["textos"]["updated_at"]
 
     def test_the_page_tells_whose_it_is(self) -> None:
-        told = page(DESK, "https://status.example/omnivigil", [], NOW)
+        told = page(DESK, "https://status.example/omnivigil", [], [], NOW)
         assert (told["name"], told["time_zone"]) == ("OMNIVIGIL", "America/Toronto")

@@ -1,0 +1,193 @@
+"""Operations: maintenance is announced, moved, given up or completed; it begins and ends by the clock (OV-29)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi import Response as Headers
+from fastapi.responses import Response
+from pydantic import Field
+
+from api.common import Short
+from api.console import pages
+from api.console.incidents import OPS, Chosen, Long, by_language, lines_of
+from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may
+from api.console.signing import Posted
+from api.routers import maintenances as api
+from api.routers.desks import desk_of
+from api.routers.maintenances import MaintenanceId
+from api.services import Services
+from ivr.desk.schema import Desk
+from ivr.errors import BadInput
+from ivr.incidents.keeping import services_of
+from ivr.maintenance import store
+from ivr.maintenance.maintenance import STATE_NAMES, Kind, draft
+
+router = APIRouter(prefix="/console/maintenances", route_class=ConsoleRoute, include_in_schema=False)
+
+_SHOWN = 50
+
+
+class Plan(Posted):
+    """What both forms hold: what is said, what it touches, and the window by the desk's clocks."""
+
+    impact: Short
+    services: Chosen = Field(default_factory=list)
+    components: Long = ""
+    title_fr: Long = ""
+    title_en: Long = ""
+    text_fr: Long = ""
+    text_en: Long = ""
+    starts_at: Short = ""
+    ends_at: Short = ""
+    sms: bool = False
+
+
+class NewPlan(Plan):
+    """The form that announces one."""
+
+    desk: Short
+    kind: Short
+
+
+class ChangedPlan(Plan):
+    """The form that changes one."""
+
+    version: int
+
+
+class Ending(Posted):
+    """The buttons that end one."""
+
+    version: int
+
+
+def _values(form: Plan, desk: Desk) -> dict[str, Any]:
+    return {
+        "title": by_language(form, "title", desk),
+        "texts": by_language(form, "text", desk),
+        "impact": form.impact,
+        "services": form.services,
+        "components": lines_of(form.components),
+        "starts_at": _moment("starts_at", form.starts_at, desk),
+        "ends_at": _moment("ends_at", form.ends_at, desk),
+        "sms": form.sms,
+    }
+
+
+def _moment(field: str, typed: str, desk: Desk) -> datetime | None:
+    """A moment as a form's clock tells it. Raises BadInput."""
+    if not typed.strip():
+        return None
+    try:
+        moment = datetime.fromisoformat(typed.strip())
+    except ValueError:
+        raise BadInput(field=field, problem="is no moment", mend="write it as 2026-12-05T01:00") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=desk.zone)
+
+
+@router.get("")
+@may(*STAFF)
+async def maintenances(request: Request, desk: Annotated[str, Query(max_length=40)] = "") -> Response:
+    """Those to come, those that were, and the form for one more."""
+    has: Services = request.app.state.services
+    chosen = has.desks.get(desk) or pages.main_desk(request)
+    async with has.store.reading() as unit:
+        found = await store.page(unit, desk=chosen.id, before=None, limit=_SHOWN)
+    return pages.page(
+        request,
+        "maintenances.html.j2",
+        desks=has.desks,
+        desk=chosen,
+        found=found,
+        states=STATE_NAMES[request.state.language],
+        drafts=_drafts(chosen, "planned", ()),
+        may_write=request.state.session.account.role in OPS,
+    )
+
+
+@router.get("/draft")
+@may(*OPS)
+async def draft_maintenance(
+    request: Request,
+    desk: Annotated[str, Query(max_length=40)],
+    kind: Annotated[Kind, Query()],
+    services: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006
+) -> Response:
+    """What could be said, to be changed as needed."""
+    found = desk_of(request.app.state.services, desk)
+    return pages.page(request, "incident_texts.html.j2", desk=found, texts=_drafts(found, kind, services))
+
+
+def _drafts(desk: Desk, kind: Kind, services: Any) -> Mapping[str, str]:
+    names = services_of(desk, services)
+    return {language: draft(kind, names, language) for language in desk.languages}
+
+
+@router.post("")
+@may(*OPS)
+async def announce_maintenance(form: Annotated[NewPlan, Form()], request: Request) -> Response:
+    """Announce one. When this is answered, it is committed and on the status page."""
+    has: Services = request.app.state.services
+    desk = desk_of(has, form.desk)
+    values = _values(form, desk) | {"desk": desk.id, "kind": form.kind}
+    if values["ends_at"] is None:
+        raise BadInput(field="ends_at", problem="is missing", mend="give when it is over; it can be moved later")
+    made = await api.announce_maintenance(checked(api.NewMaintenance, values), has, bearer_of(request), Headers())
+    return done(request, f"/console/maintenances/{made.id}")
+
+
+@router.get("/{maintenance_id}")
+@may(*STAFF)
+async def maintenance(maintenance_id: MaintenanceId, request: Request) -> Response:
+    """One, and the form that changes it until it is over."""
+    has: Services = request.app.state.services
+    found = await has.maintenances.get(maintenance_id)
+    state = found.state(has.clock())
+    return pages.page(
+        request,
+        "maintenance.html.j2",
+        one=found,
+        desk=has.desks[found.desk],
+        state=state,
+        states=STATE_NAMES[request.state.language],
+        may_write=request.state.session.account.role in OPS and state in ("scheduled", "in_progress"),
+    )
+
+
+@router.post("/{maintenance_id}")
+@may(*OPS)
+async def change_maintenance(
+    maintenance_id: MaintenanceId, form: Annotated[ChangedPlan, Form()], request: Request
+) -> Response:
+    """Change it, unless somebody else did in the meantime."""
+    has: Services = request.app.state.services
+    desk = has.desks[(await has.maintenances.get(maintenance_id)).desk]
+    given = checked(api.MaintenanceChange, _values(form, desk) | {"version": form.version})
+    await api.change_maintenance(maintenance_id, given, has, bearer_of(request))
+    return done(request, f"/console/maintenances/{maintenance_id}")
+
+
+@router.post("/{maintenance_id}/cancel")
+@may(*OPS)
+async def cancel_maintenance(
+    maintenance_id: MaintenanceId, form: Annotated[Ending, Form()], request: Request
+) -> Response:
+    """Give it up."""
+    given = api.Ending(version=form.version)
+    await api.cancel_maintenance(maintenance_id, given, request.app.state.services, bearer_of(request))
+    return done(request, f"/console/maintenances/{maintenance_id}")
+
+
+@router.post("/{maintenance_id}/complete")
+@may(*OPS)
+async def complete_maintenance(
+    maintenance_id: MaintenanceId, form: Annotated[Ending, Form()], request: Request
+) -> Response:
+    """End it before its time."""
+    given = api.Ending(version=form.version)
+    await api.complete_maintenance(maintenance_id, given, request.app.state.services, bearer_of(request))
+    return done(request, f"/console/maintenances/{maintenance_id}")
