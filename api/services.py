@@ -76,6 +76,9 @@ class CallbackKeeper(Protocol):
     def get(self, callback: str) -> Callback | None:
         """One that is not over."""
 
+    def serves(self, one: Callback) -> bool:
+        """Whether the desk files still have its desk, queue and department."""
+
     def position(self, one: Callback) -> int:
         """Its place in line now, counted from 1."""
 

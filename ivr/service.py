@@ -42,6 +42,7 @@ from ivr.callbacks.channels import Channels, Prompts
 from ivr.callbacks.keeper import Keeper
 from ivr.callbacks.lapsed import Lapse
 from ivr.callbacks.offers import Offers
+from ivr.callbacks.put_through import PutThrough
 from ivr.calls import asterisk_events
 from ivr.calls import store as call_statements
 from ivr.calls.log import CallLog
@@ -152,6 +153,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
         lapsed=Lapse(desks, directory.identify, clock),
+        put_through=PutThrough(Folders.below(settings).put_through, timedelta(seconds=settings.clock_shift_s)),
     )
     # The context is made of the offers, and what they tell is noted beside a call in it.
     offers = Offers(

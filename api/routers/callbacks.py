@@ -148,4 +148,5 @@ async def _stored(has: Services, callback: str) -> Callback:
 
 
 def _view(has: Services, one: Callback) -> CallbackView:
-    return CallbackView(**one.facts(), position=has.keeper.position(one) if one.state == "pending" else None)
+    in_line = one.state == "pending" and has.keeper.serves(one)
+    return CallbackView(**one.facts(), position=has.keeper.position(one) if in_line else None)

@@ -207,6 +207,8 @@ class Folders:
     messages: Path
     #: Call traces that were reported while the service was away.
     traces: Path
+    #: Callbacks whose customer and technician were put through (`ivr.callbacks.put_through`).
+    put_through: Path
     #: Calls that are recorded, where the desk file wants that.
     recordings: Path
     sounds: Path
@@ -221,13 +223,15 @@ class Folders:
             log=settings.state / "log" / "asterisk",
             messages=settings.spool / "messages",
             traces=settings.spool / "reported",
+            put_through=settings.spool / "put-through",
             recordings=settings.spool / "recordings",
             sounds=settings.sounds,
         )
 
     def make(self, runtime: Runtime) -> None:
         """Create the folders, and the data folder whose links lead to the runtime's documentation and voices."""
-        folders = (self.etc, self.run, self.log, self.messages, self.traces, self.recordings, self.sounds)
+        spool = (self.messages, self.traces, self.put_through, self.recordings)
+        folders = (self.etc, self.run, self.log, *spool, self.sounds)
         below_home = ("lib/keys", "data", "agi", "spool/outgoing", "spool/tmp")
         for folder in (*folders, *(self.home / name for name in below_home), self.log / "cdr-custom"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -323,6 +327,7 @@ def render(
         "dids": _dids(phones),
         "contexts": {phone.context: phone for phone in phones if phone.rights},
         "traces": folders.traces,
+        "put_through": folders.put_through,
         "trace_within_s": trace_within_s,
         "record_calls": record_calls,
         "recordings": folders.recordings,

@@ -1,7 +1,8 @@
 """One callback, from the press of 1 to its end, and the rules it follows. Pure: moments are given.
 
-pending -> dialling -> connected -> done, with dialling -> pending again for a retry, and from every state that is
-not an end to cancelled, refused or expired. The place in line is `arrived_at`, and nothing ever changes it.
+pending -> dialling -> connected -> done, with dialling -> pending again for a retry (and connected -> pending for a
+customer who was called first and cut off before a technician answered), and from every state that is not an end to
+cancelled, refused or expired. The place in line is `arrived_at`, and nothing ever changes it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from ivr.errors import OmnivigilError
 
 State = Literal["pending", "dialling", "connected", "done", "cancelled", "refused", "expired"]
 ENDED: frozenset[State] = frozenset({"done", "cancelled", "refused", "expired"})
-#: How an attempt may end: nobody who pressed 1, busy, or our own side (a technician who hung up, a restart).
-Outcome = Literal["no-answer", "busy", "voicemail", "failed", "interrupted"]
+#: How an attempt may end: nobody who pressed 1, busy, somebody who pressed it and left before a technician answered, or
+#: our own side (a technician who hung up, a restart).
+Outcome = Literal["no-answer", "busy", "voicemail", "left", "failed", "interrupted"]
 #: After our own failure the next attempt may come this soon, in seconds.
 _AGAIN_S = 15.0
 
@@ -100,13 +102,16 @@ def is_heavy(rules: CallbackRules, *, waiting: int, wait_s: float | None, techni
 
 
 def is_today(calendar: Calendar, now: datetime, wait_s: float | None) -> bool:
-    """Whether the turn comes before the desk closes for the day; an unknown wait is taken for a long one."""
-    if wait_s is None or not calendar.is_open(now):
+    """Whether the turn comes before the desk closes for the day; an unknown wait is taken for a long one.
+
+    The line moves while the desk is open: a turn that would come over lunch comes that much later.
+    """
+    if wait_s is None:
         return False
-    at, last = now + timedelta(seconds=wait_s), None
+    left = timedelta()
     for opening in calendar.openings(now, 1):
-        last = opening.end
-    return last is not None and at < last
+        left += max(timedelta(), opening.end - max(opening.start, now))
+    return timedelta(seconds=wait_s) < left
 
 
 def stands(callback: Callback, now: datetime, *, is_open: bool, technicians: int) -> bool:
@@ -145,8 +150,11 @@ def connect(callback: Callback, now: datetime) -> Callback:
 
 
 def after_attempt(callback: Callback, outcome: Outcome, rules: CallbackRules, now: datetime) -> Callback:
-    """The attempt came to nothing: again later at the same place, or never again. Raises NotNow unless dialling."""
-    if callback.state != "dialling":
+    """The attempt came to nothing: again later at the same place, or never again.
+
+    Raises NotNow unless it is under way: dialling, or the customer waits for the technician they were called for.
+    """
+    if callback.state != "dialling" and not (callback.state == "connected" and callback.mode == "customer_first"):
         raise NotNow(state=callback.state, wanted="pending")
     ours = outcome in ("failed", "interrupted")
     if callback.attempts >= rules.attempts + (_OURS_TOO if ours else 0):

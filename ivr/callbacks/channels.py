@@ -59,6 +59,17 @@ class Prompts:
     no_answer: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Back:
+    """Where a customer who is dialled first goes should the service be gone by then; `seconds` is the longest wait."""
+
+    language: str
+    department: str
+    queue: str
+    position: int
+    seconds: int
+
+
 class Channels:
     """Makes and ends them over AMI. Everything raises Unavailable, and AmiRefused when Asterisk says no."""
 
@@ -106,9 +117,11 @@ class Channels:
         caller_id: str,
         desk: str,
         prompts: Prompts,
+        back: Back,
     ) -> None:
         """Dial the customer, who then joins the queue."""
-        variables = _variables(callback, desk, prompts)
+        variables = [*_variables(callback, desk, prompts), f"OV_LANGUAGE={back.language}", f"OV_TARGET={back.queue}"]
+        variables += [f"OV_DEPARTMENT={back.department}", f"OV_SECONDS={back.seconds}", f"OV_POSITION={back.position}"]
         fields = {
             "Channel": f"PJSIP/{number}@outbound",
             "Context": "callback-join",

@@ -28,7 +28,8 @@ from ivr.callbacks.callback import (
     stands,
     start_attempt,
 )
-from ivr.callbacks.channels import Channels, Prompts, new_uniqueid, part_of
+from ivr.callbacks.channels import Back, Channels, Prompts, new_uniqueid, part_of
+from ivr.callbacks.put_through import PutThrough
 from ivr.desk.hours import Calendar
 from ivr.desk.load import Desks
 from ivr.desk.schema import CallbackRules
@@ -51,6 +52,8 @@ _AT_ONCE = 50
 _COMPARE_S = 3.0
 _COMPARE_IDLE_S = 30.0
 _LOST_S = 4.0
+#: Whoever goes to a place that is kept for them stands there within so many seconds, or it is given up.
+_TAKING_S = 15.0
 
 #: Called in the transaction that ends a callback without anybody having been reached.
 Lapsed = Callable[[Unit, Callback], Awaitable[None]]
@@ -71,11 +74,13 @@ class Keeper:
         bus: EventBus,
         clock: Callable[[], datetime],
         lapsed: Lapsed,
+        put_through: PutThrough,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._channels, self._watch = store, channels, watch
         self._desks, self._calendars, self._prompts = desks, calendars, prompts
         self._bus, self._clock, self._lapsed, self._monotonic = bus, clock, lapsed, monotonic
+        self._put_through = put_through
         self._active: dict[str, Callback] = {}
         self._rules = {name: queue.callback for desk in desks.values() for name, queue in desk.queues.items()}
         #: Callbacks that a place was asked for and not seen yet, to when it is given up by the monotonic clock.
@@ -90,8 +95,9 @@ class Keeper:
         self._told: dict[str, Outcome] = {}
         #: When somebody answered and pressed 1, while that could not be committed yet: they are not dialled again.
         self._answered: dict[str, datetime] = {}
-        #: Callers who take their place back themselves: their uniqueid to the callback whose place is then given up.
-        self._taken_by: dict[str, str] = {}
+        #: Callers who take their place back themselves: their uniqueid to the callback whose place is then given up,
+        #: and until when they are waited for, by the monotonic clock.
+        self._taken_by: dict[str, tuple[str, float]] = {}
         #: Attempts without a channel, to since when.
         self._lost: dict[str, float] = {}
         self._loaded = False
@@ -112,6 +118,11 @@ class Keeper:
     def active(self) -> list[Callback]:
         """All, in order of arrival."""
         return in_line(self._active.values())
+
+    def serves(self, one: Callback) -> bool:
+        """Whether the desk files still have its desk, queue and department; it waits for them until its deadline."""
+        desk = self._desks.get(one.desk)
+        return desk is not None and one.queue in desk.queues and one.department in self._calendars[one.desk]
 
     def get(self, callback: str) -> Callback | None:
         """One that has not ended."""
@@ -180,8 +191,8 @@ class Keeper:
         await self._give_up(callback)
 
     def taken_by(self, callback: str, uniqueid: str) -> None:
-        """A caller goes to the callback's place themselves: it is given up as soon as they stand there."""
-        self._taken_by[uniqueid] = callback
+        """A caller goes to the callback's place themselves: it is given up as soon as they stand there, or are gone."""
+        self._taken_by[uniqueid] = (callback, self._monotonic() + _TAKING_S)
         self._wake.set()
 
     async def cancel(self, callback: str, reason: str, *, keep_place: bool = False) -> Callback | None:
@@ -219,6 +230,8 @@ class Keeper:
     async def connected(self, callback: str) -> Callback | None:
         """Somebody answered and pressed 1. Raises Unavailable; it is remembered and committed later then."""
         one = self._active.get(callback)
+        if one is not None and one.state == "connected":
+            return one
         if one is None or one.state != "dialling":
             return None
         self._answered.setdefault(callback, self._clock())
@@ -237,9 +250,12 @@ class Keeper:
     async def abandon(self, callback: str, outcome: Outcome) -> None:
         """The present attempt is over without anybody reached. Raises Unavailable."""
         one = self._active.get(callback)
-        rules = self.rules(one.queue) if one is not None else None
-        if one is not None and rules is not None and one.state == "dialling" and callback not in self._answered:
-            await self._change(one, after_attempt(one, outcome, rules, self._clock()))
+        if one is None or one.state not in ("dialling", "connected") or self._have_met(one):
+            return
+        # Who switched callbacks off meanwhile did not mean those that were promised.
+        rules = self.rules(one.queue) or CallbackRules()
+        self._answered.pop(callback, None)
+        await self._change(one, after_attempt(one, outcome, rules, self._clock()))
 
     async def end_place(self, channel: str) -> None:
         """Hang a place up that a technician has answered and that is nobody's any more. Raises Unavailable."""
@@ -258,12 +274,19 @@ class Keeper:
             self._told[part.callback] = _outcome(event.get("dialstatus", ""))
         elif kind == "Hangup" and (part := part_of(uniqueid)) is not None:
             await self._hung_up(part.callback, part.part, uniqueid, event.get("cause", ""))
+        if kind == "Hangup" and uniqueid in self._taken_by:
+            # On the way back to their place.
+            self._taken_by[uniqueid] = (self._taken_by[uniqueid][0], 0.0)
         self._wake.set()
 
     def _joined(self, uniqueid: str, channel: str) -> None:
-        if (part := part_of(uniqueid)) is not None and part.part == "near":
+        part = part_of(uniqueid)
+        if part is not None and part.part == "near":
             self._near.setdefault(part.callback, {})[uniqueid] = channel
             self._placing.pop(part.callback, None)
+        elif part is not None and part.part == "customer" and self._near.get(part.callback):
+            # Also one who joined while the service was away: nobody else holds their place now.
+            self.taken_by(part.callback, uniqueid)
 
     async def _hung_up(self, callback: str, part: str, uniqueid: str, cause: str) -> None:
         if part == "near":
@@ -277,19 +300,29 @@ class Keeper:
         if one is None or (part == "far" and one.mode == "customer_first"):
             return
         try:
-            if self._is_talking(one):
+            if self._have_met(one):
                 await self._talked(one, "talked")
-            elif one.state == "dialling":
-                await self.abandon(callback, self._told.get(callback) or _outcome(cause))
+            else:
+                outcome = "left" if one.state == "connected" else self._told.get(callback) or _outcome(cause)
+                await self.abandon(callback, outcome)
         except Unavailable as error:
             log.warning("callback not written; tried again", callback=callback, error=str(error))
 
-    def _is_talking(self, one: Callback) -> bool:
-        return one.state == "connected" or (one.state == "dialling" and one.id in self._answered)
+    def _have_met(self, one: Callback) -> bool:
+        """Whether customer and technician were put through, in this attempt; whoever was up or down at that moment."""
+        if one.mode == "technician_first" and (one.state == "connected" or one.id in self._answered):
+            return True
+        return one.state in ("dialling", "connected") and self._put_through.at(one.id) is not None
+
+    def _answered_at(self, one: Callback) -> datetime | None:
+        """When somebody pressed 1 in the present attempt, as far as is known; it may not be committed yet."""
+        return self._answered.get(one.id) or self._put_through.at(one.id)
 
     async def _talked(self, one: Callback, reason: str) -> None:
-        answered = connect(one, self._answered[one.id]) if one.state == "dialling" else one
-        await self._change(one, end(answered, "done", reason, self._clock()))
+        at = self._answered_at(one) or self._clock()
+        await self._change(
+            one, end(connect(one, at) if one.state == "dialling" else one, "done", reason, self._clock())
+        )
 
     # Mending -------------------------------------------------------------------------------------
 
@@ -320,6 +353,8 @@ class Keeper:
             self._active.setdefault(one.id, one)
             self._watch.callback_arrivals[one.id] = one.arrived_at
         self._loaded = True
+        if unserved := [one.id for one in found if not self.serves(one)]:
+            log.error("the desk files have no such desk, queue or department; callbacks wait", callbacks=unserved)
         if found:
             log.info("callbacks taken up", count=len(found))
 
@@ -332,31 +367,46 @@ class Keeper:
             self._compare_at = self._monotonic() + (_COMPARE_S if busy else _COMPARE_IDLE_S)
         await self._settle_taken()
         for one in self.active():
-            if one.state == "dialling" and one.id in self._answered:
-                await self._change(one, connect(one, self._answered[one.id]))
-            if one.state == "pending" and clock >= one.deadline:
-                await self._change(one, end(one, "expired", "deadline", clock))
-                await self._give_up(one.id)
+            await self._each(one, self._on_time(one, clock))
         held: dict[str, list[Place]] = {}
         for queue in self._rules:
             for place in self._watch.places(queue):
                 if place.callback is not None:
                     held.setdefault(place.callback, []).append(place)
-        line = self.active()
+        line = [one for one in self.active() if self.serves(one)]
         is_open = {
             key: self._calendars[key[0]][key[1]].is_open(clock) for key in {(o.desk, o.department) for o in line}
         }
         technicians = {queue: self._watch.technicians(queue) for queue in self._rules}
         for one in line:
             should = stands(one, clock, is_open=is_open[one.desk, one.department], technicians=technicians[one.queue])
-            await self._stand(one, should, held.get(one.id, []))
+            await self._each(one, self._stand(one, should, held.get(one.id, [])))
         for callback, places in held.items():
             if not self._wanted(callback):
                 for place in places:
                     await self._channels.hang_up(place.channel)
 
+    async def _each(self, one: Callback, work: Awaitable[None]) -> None:
+        """What cannot be done for one is not in the way of the others. Raises Unavailable."""
+        try:
+            await work
+        except NotNow as error:
+            log.info("callback changed meanwhile", callback=one.id, error=str(error))
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("callback not looked after; tried again", callback=one.id)
+
+    async def _on_time(self, one: Callback, clock: datetime) -> None:
+        if one.state == "dialling" and (at := self._answered_at(one)) is not None:
+            await self._change(one, connect(one, at))
+        elif one.state == "pending" and clock >= one.deadline:
+            await self._change(one, end(one, "expired", "deadline", clock))
+            await self._give_up(one.id)
+
     def _wanted(self, callback: str) -> bool:
-        return callback in self._asking or callback in self._active or callback in self._taken_by.values()
+        taken = (taken for taken, _ in self._taken_by.values())
+        return callback in self._asking or callback in self._active or callback in taken
 
     async def _stand(self, one: Callback, should: bool, mine: list[Place]) -> None:
         """See that a callback has its place, or none, and that a customer whose turn it is gets dialled."""
@@ -395,9 +445,7 @@ class Keeper:
         )
         if not may_dial(position=self.position(one), free=self._watch.free(one.queue), outstanding=outstanding):
             return
-        rules, desk = self._rules[one.queue], self._desks[one.desk]
-        if rules is None:
-            return
+        rules, desk = self._rules[one.queue] or CallbackRules(), self._desks[one.desk]
         begun = await self.begin(one.id)
         try:
             await self._channels.dial_first(
@@ -408,6 +456,13 @@ class Keeper:
                 caller_id=desk.numbers[0],
                 desk=one.desk,
                 prompts=self._prompts(one.desk, one.language),
+                back=Back(
+                    language=one.language,
+                    department=one.department,
+                    queue=one.queue,
+                    position=self.position(one),
+                    seconds=desk.queues[one.queue].max_wait_s,
+                ),
             )
         except AmiRefused:
             await self.abandon(begun.id, "failed")
@@ -452,8 +507,9 @@ class Keeper:
 
     async def _settle_taken(self) -> None:
         """Give up the places of those who stand in the queue themselves again, or are gone."""
-        for uniqueid, callback in list(self._taken_by.items()):
-            if self._watch.where(uniqueid) is not None or not self._near.get(callback):
+        now = self._monotonic()
+        for uniqueid, (callback, until) in list(self._taken_by.items()):
+            if self._watch.where(uniqueid) is not None or not self._near.get(callback) or now >= until:
                 del self._taken_by[uniqueid]
                 await self.withdraw(callback)
 
@@ -480,10 +536,11 @@ class Keeper:
                 self._lost.pop(one.id, None)
             elif now - self._lost.setdefault(one.id, now) >= _LOST_S:
                 self._lost.pop(one.id)
-                if self._is_talking(one):
+                if self._have_met(one):
                     await self._talked(one, "talked; its end was not seen")
                 else:
-                    await self.abandon(one.id, self._told.get(one.id) or "interrupted")
+                    told = self._told.get(one.id) if one.state == "dialling" else None
+                    await self.abandon(one.id, told or "interrupted")
 
     # Writing -------------------------------------------------------------------------------------
 
@@ -505,6 +562,8 @@ class Keeper:
     def _keep(self, one: Callback, kind: str) -> None:
         if one.state != "dialling":
             self._answered.pop(one.id, None)
+        if one.state not in ("dialling", "connected"):
+            self._put_through.forget(one.id)
         if one.ended:
             self._active.pop(one.id, None)
             self._told.pop(one.id, None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+import structlog
+
 from ivr.callbacks.callback import Callback
 from ivr.desk.load import Desks
 from ivr.directory.people import Identity
@@ -13,6 +15,8 @@ from ivr.store.engine import Unit
 from ivr.tickets import store as tickets
 from ivr.tickets.entering import LINE, enter
 from ivr.tickets.intake import Intake, requester_of
+
+log = structlog.get_logger()
 
 _TEXTS = {
     "fr": "{desk} : nous n’avons pas réussi à vous joindre. Votre billet {ticket} reste ouvert; "
@@ -32,7 +36,11 @@ class Lapse:
     async def __call__(self, unit: Unit, one: Callback) -> None:
         """Enter the ticket's event (and the ticket, where the call has none) and the text message."""
         now = self._clock()
-        desk = self._desks[one.desk]
+        desk = self._desks.get(one.desk)
+        if desk is None:
+            log.error("callback expired at a desk that there is no more", callback=one.id, desk=one.desk)
+            return
+        department = desk.departments.get(one.department) or desk.departments[desk.menu.operator]
         ticket = await tickets.find(unit, call_id=one.call_id)
         if ticket is None:
             intake = Intake(
@@ -53,7 +61,7 @@ class Lapse:
             desk=desk.name,
             ticket=ticket.number,
             number=_as_written(desk.numbers[0]),
-            email=desk.departments[one.department].email,
+            email=department.email,
         )
         await put_sms(unit, Sms(to=one.number, body=text, language=one.language, ticket_number=ticket.number), at=now)
 

@@ -21,6 +21,7 @@ from api.services import Health, Services
 from ivr.callbacks.callback import Callback
 from ivr.callbacks.channels import Prompts
 from ivr.callbacks.keeper import Keeper
+from ivr.callbacks.put_through import PutThrough
 from ivr.calls.log import CallLog
 from ivr.calltrace.recordings import Recordings
 from ivr.calltrace.traces import CallTraces
@@ -180,6 +181,7 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
         bus=bus,
         clock=lambda: made.now,
         lapsed=_nothing,
+        put_through=PutThrough(tmp_path / "put-through", timedelta()),
     )
     folder = tmp_path / "messages"
     folder.mkdir()

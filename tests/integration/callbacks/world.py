@@ -14,8 +14,8 @@ from typing import Any
 
 from ivr.asterisk.ami import NO_FIELDS, RECONNECTED, Fields
 from ivr.callbacks import store as statements
-from ivr.callbacks.callback import Callback, deadline_of
-from ivr.callbacks.channels import Prompts, far_of, new_id, new_uniqueid, part_of
+from ivr.callbacks.callback import Callback, deadline_of, stands
+from ivr.callbacks.channels import Part, Prompts, far_of, new_id, new_uniqueid, part_of
 from ivr.callbacks.keeper import Keeper
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks, load_desks
@@ -36,6 +36,25 @@ class Entry:
     uniqueid: str
     channel: str
     rings: bool = True
+
+
+class Noted:
+    """The files by which the dialplan notes who was put through; they outlive the service and Asterisk."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, datetime] = {}
+        #: All there ever were.
+        self.ever: set[str] = set()
+
+    def write(self, callback: str, at: datetime) -> None:
+        self.files[callback] = at
+        self.ever.add(callback)
+
+    def at(self, callback: str) -> datetime | None:
+        return self.files.get(callback)
+
+    def forget(self, callback: str) -> None:
+        self.files.pop(callback, None)
 
 
 @dataclass
@@ -62,6 +81,9 @@ class World:
     events: list[Fields] = field(default_factory=list)
     busy_with: dict[str, str] = field(default_factory=dict)
     lapsed: list[str] = field(default_factory=list)
+    put_through: Noted = field(default_factory=Noted)
+    #: Callbacks whose caller has pressed 1 and is being asked.
+    asking: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.desks = load_desks()
@@ -88,6 +110,7 @@ class World:
             bus=EventBus(),
             clock=lambda: self.now,
             lapsed=self._lapse,
+            put_through=self.put_through,  # type: ignore[arg-type]
         )
 
     async def _lapse(self, unit: Unit, one: Callback) -> None:
@@ -121,6 +144,7 @@ class World:
         one = self.keeper.get(part.callback)
         assert one is not None
         assert one.dial_key not in self.dialled, "the same attempt is dialled twice"
+        assert one.id not in self.put_through.ever, "a customer who has talked is dialled again"
         self.dialled.append(one.dial_key)
         self.dialling[uniqueid] = number
 
@@ -231,6 +255,7 @@ class World:
         """1 in the queue: the caller is out of it, and their place is held."""
         self.leave(uniqueid)
         callback = new_id()
+        self.asking.add(callback)
         arrived = self.watch.arrived_at(uniqueid) or self.now
         await self.keeper.hold(
             callback,
@@ -265,6 +290,7 @@ class World:
             not_before=self.now,
             deadline=deadline_of(self.rules, calendar, self.now),
         )
+        self.asking.discard(callback)
         kept = await self.keeper.accept(one, self.rules.model_copy(update={"per_number": 100}))
         assert isinstance(kept, Callback)
         self.accepted[kept.id] = kept.number
@@ -273,12 +299,16 @@ class World:
         await self.hang_up(uniqueid)
         await self.settle()
 
-    async def change_mind(self, uniqueid: str, callback: str) -> None:
-        """Back to the place."""
+    async def change_mind(self, uniqueid: str, callback: str, *, and_hang_up: bool = False) -> None:
+        """Back to the place; or gone before they stand there."""
+        self.asking.discard(callback)
         arrived = self.watch.arrived_at(uniqueid) or self.arrivals[uniqueid]
         position = self.watch.places(QUEUE).position_for(arrived, besides=uniqueid)
         self.keeper.taken_by(callback, uniqueid)
-        self.join(Entry(uniqueid=uniqueid, channel=self.channels[uniqueid]), position)
+        if and_hang_up:
+            await self.hang_up(uniqueid)
+        else:
+            self.join(Entry(uniqueid=uniqueid, channel=self.channels[uniqueid]), position)
         await self.settle()
 
     async def distribute(self) -> None:
@@ -293,8 +323,10 @@ class World:
             self.busy_with[technician] = entry.uniqueid
             self.tell("AgentConnect", uniqueid=entry.uniqueid)
             part = part_of(entry.uniqueid)
-            if part is not None:
+            if part is not None and part.part == "near":
                 await self._brief(part.callback, entry.channel)
+            elif part is not None:
+                self.put_through.write(part.callback, self.now)
         await self.settle()
 
     async def _brief(self, callback: str, near: str) -> None:
@@ -312,6 +344,8 @@ class World:
         assert part is not None
         number = self.dialling[uniqueid]
         if does == "answers":
+            if self.mode == "technician_first":
+                self.put_through.write(part.callback, self.now)
             one = await self.keeper.connected(part.callback)
             if self.mode == "customer_first" and one is not None:
                 del self.dialling[uniqueid]
@@ -325,6 +359,25 @@ class World:
             await self.hang_up(uniqueid)
         await self.settle()
 
+    async def answers_without_the_service(self, uniqueid: str) -> None:
+        """Whoever is dialled presses 1 while the service is dead: the dialplan goes on by itself, then it is back."""
+        part = part_of(uniqueid)
+        assert part is not None
+        if self.mode == "technician_first":
+            self.put_through.write(part.callback, self.now)
+        else:
+            self.numbers[uniqueid] = self.dialling.pop(uniqueid)
+            held = [one for one in self.entries if part_of(one.uniqueid) == Part(callback=part.callback, part="near")]
+            position = self.entries.index(held[0]) + 1 if held else 1
+            async with self.store.reading() as unit:
+                one = await statements.get(unit, part.callback)
+            assert one is not None
+            self.arrivals[uniqueid] = one.arrived_at
+            self.join(Entry(uniqueid=uniqueid, channel=self.channels[uniqueid]), position)
+        self.events.clear()
+        self.start_service()
+        await self.settle()
+
     async def restart_asterisk(self) -> None:
         """kill -9: every channel is gone, and nobody says so."""
         self.entries.clear()
@@ -335,6 +388,12 @@ class World:
         self.busy_with.clear()
         self.events = [RECONNECTED]
         await self.settle()
+
+    def dialled_by(self, uniqueid: str) -> str | None:
+        """The state of the callback for which a channel dials or talks."""
+        part = part_of(uniqueid)
+        one = self.keeper.get(part.callback) if part is not None else None
+        return one.state if one is not None else None
 
     # What must always be so ----------------------------------------------------------------------
 
@@ -357,3 +416,26 @@ class World:
                 assert one is not None, "a request was lost"
                 assert one.number == number
                 assert one.ended or self.keeper.get(callback) is not None
+                talked = callback in self.put_through.ever
+                assert one.state != "done" or talked, "done without technician and customer having met"
+                assert one.state not in ("expired", "refused", "cancelled") or not talked, "talked, and yet not done"
+        await self._check_places()
+
+    async def _check_places(self) -> None:
+        """Whoever is to stand in the queue stands there once; and no place is held for nobody."""
+        held: dict[str, int] = {}
+        for entry in self.entries:
+            part = part_of(entry.uniqueid)
+            if part is not None and part.part == "near":
+                held[part.callback] = held.get(part.callback, 0) + 1
+        asked = self.asking | {one.id for one in self.keeper.active()}
+        assert set(held) <= asked, "a place is held for nobody"
+        technicians = sum(state != "away" for state in self.technicians.values())
+        is_open = self.calendars[DESK][DEPARTMENT].is_open(self.now)
+        # One that the queue did not take is asked for again after a while.
+        again_s = (self.now - START).total_seconds()
+        for one in self.keeper.active():
+            if self.keeper._placing.get(one.id, 0.0) > again_s:
+                continue
+            if stands(one, self.now, is_open=is_open, technicians=technicians):
+                assert held.get(one.id) == 1, "a place is not held"

@@ -96,6 +96,9 @@ def test_offered_on_heavy_demand_only(waiting: int, wait_s: float | None, techni
         ("2026-11-25T16:00:00", 3599.0, True),
         ("2026-11-25T16:00:00", 3600.0, False),
         ("2026-11-25T11:50:00", 1200.0, True),  # over lunch, and yet today
+        ("2026-11-25T11:50:00", 14_999.0, True),  # ten minutes, and the four hours after lunch
+        ("2026-11-25T11:50:00", 15_000.0, False),
+        ("2026-11-25T12:30:00", 60.0, True),  # asked over lunch by who waited already
         ("2026-11-25T16:00:00", None, False),
         ("2026-11-25T18:00:00", 60.0, False),
     ],
@@ -153,6 +156,15 @@ def test_our_own_failure_does_not_use_up_the_attempts() -> None:
         one = after_attempt(start_attempt(one, NOW), "interrupted", RULES, NOW)
         assert one.state == "pending"
     assert after_attempt(start_attempt(one, NOW), "failed", RULES, NOW).state == "expired"
+
+
+def test_a_customer_who_was_cut_off_in_the_queue_is_called_again() -> None:
+    """Called first, they pressed 1 and no technician had answered yet: back at the same place. Who talked is done."""
+    one = connect(start_attempt(callback(mode="customer_first"), NOW), NOW)
+    again = after_attempt(one, "interrupted", RULES, NOW)
+    assert (again.state, again.arrived_at) == ("pending", one.arrived_at)
+    with pytest.raises(NotNow):
+        after_attempt(connect(start_attempt(callback(), NOW), NOW), "interrupted", RULES, NOW)
 
 
 def test_no_attempt_after_the_deadline() -> None:
