@@ -114,6 +114,12 @@ def page(request: Request, template: str, /, *, status: int = 200, **values: Any
     return HTMLResponse(text, status_code=status)
 
 
+def moment(request: Request, at: datetime) -> str:
+    """A moment as pages write it."""
+    written: str = _filters(request.state.language, main_desk(request).zone)["moment"](at)
+    return written
+
+
 def main_desk(request: Request) -> Desk:
     """The desk whose time zone pages speak."""
     desk: Desk = next(iter(request.app.state.services.desks.values()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -196,6 +197,10 @@ def refuse(request: Request, error: Exception) -> Response:
         status, said = error.status_code, word["error_not_found"] if error.status_code == 404 else str(error.detail)
     elif isinstance(error, Conflict):
         status, said = 409, word["error_changed"]
+        facts = error.facts
+        by, at = (facts.get(f"last_update_{fact}") or facts.get(f"last_change_{fact}") for fact in ("by", "at"))
+        if by and at:
+            mend = word["error_changed_by"].format(who=by, at=pages.moment(request, datetime.fromisoformat(str(at))))
     elif isinstance(error, TooMany):
         status, said = 429, word["error_too_many"]
     elif isinstance(error, Forged):

@@ -22,7 +22,8 @@ WORDS: Mapping[str, str] = {
     # Errors
     "error": "Erreur",
     "error_not_found": "Cette page n’existe pas, ou n’est pas la vôtre.",
-    "error_changed": "Quelqu’un d’autre l’a modifié entre-temps. Rechargez, puis refaites votre changement.",
+    "error_changed": "Quelqu’un d’autre l’a modifié entre-temps. Gardez votre texte, rechargez et recommencez.",
+    "error_changed_by": "Dernier changement : {who}, {at}.",
     "error_too_many": "Trop de demandes. Réessayez dans un instant.",
     "error_forged": "Ce formulaire est périmé. Rechargez la page et recommencez.",
     "error_not_yours": "Votre rôle ne donne pas accès à cette page.",

@@ -41,6 +41,7 @@ async def test_an_incident_is_opened_told_and_resolved(browser: Browsers, line: 
     assert (one.services, one.impact, one.stage) == (("telephonie", "textos"), "minor", "resolved"), "it grew"
     late = await ops.post(f"{here}/updates", version=1, **said)
     assert late.status_code == 409, "somebody else was quicker"
+    assert "Dernier changement : ops, 18 nov., 10 h" in late.text.replace("\u00a0", " ")
 
 
 async def test_the_report_is_written_and_published(browser: Browsers, line: Line) -> None:
