@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from api.console import words
 from ivr.desk.schema import Desk
 from ivr.incidents.incident import STAGE_NAMES
+from ivr.written import time_of_day
 
 _HERE = Path(__file__).parent
 _ENVIRONMENT = Environment(
@@ -35,10 +36,10 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
     def moment(at: datetime | None) -> str:
         if at is None:
             return "—"
-        return f"{format_date(at.astimezone(zone), 'd MMM', locale=locale)}, {format_time(at, 'short', zone, locale)}"
+        return f"{format_date(at.astimezone(zone), 'd MMM', locale=locale)}, {time_of_day(at, zone, language)}"
 
     def hour(at: datetime | None) -> str:
-        return "—" if at is None else format_time(at, "short", zone, locale)
+        return "—" if at is None else time_of_day(at, zone, language)
 
     def number(e164: str | None) -> str:
         if e164 and len(e164) == 11 and e164.startswith("1"):

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date
 
 from ivr.incidents.status import Indicator, ServiceState
+from ivr.written import time_of_day
 
 #: What each language calls itself.
 LANGUAGES: Mapping[str, str] = {"fr": "Français", "en": "English"}
@@ -145,7 +146,7 @@ def filters(language: str, zone: ZoneInfo) -> dict[str, Callable[..., str]]:
     locale = f"{language}_CA"
 
     def spoken(at: datetime) -> str:
-        return f"{format_date(at.astimezone(zone), 'long', locale=locale)}, {format_time(at, 'short', zone, locale)}"
+        return f"{format_date(at.astimezone(zone), 'long', locale=locale)}, {time_of_day(at, zone, language)}"
 
     def day_spoken(day: date) -> str:
         return format_date(day, "long", locale=locale)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from babel.dates import format_datetime
+from babel.dates import format_date
 from sqlalchemy import func, select, update
 
 from ivr.desk.schema import Desk
@@ -17,6 +17,7 @@ from ivr.maintenance.tables import maintenance_mailings as table
 from ivr.notify.tables import outbox
 from ivr.store.engine import Store, Unit
 from ivr.subscribers import telling
+from ivr.written import time_of_day
 
 log = structlog.get_logger()
 
@@ -29,7 +30,7 @@ _WINDOW: Final = {
     "en": "{stage}. {text} From {start} to {end}.",
 }
 _OVER: Final = "{stage}. {text}"
-_FORMATS: Final = {"fr": "d MMMM 'à' HH 'h' mm", "en": "MMMM d 'at' h:mm a"}
+_FORMATS: Final = {"fr": "d MMMM 'à' ", "en": "MMMM d 'at' "}
 
 
 async def begin(unit: Unit, one: Maintenance, news: News, now: datetime) -> None:
@@ -99,4 +100,6 @@ def news_of(one: Maintenance, desk: Desk, news: News) -> telling.News:
 
 
 def _said(at: datetime, desk: Desk, language: str) -> str:
-    return format_datetime(at, _FORMATS[language], tzinfo=desk.zone, locale=f"{language}_CA")
+    day = format_date(at.astimezone(desk.zone), _FORMATS[language], locale=f"{language}_CA")
+    # A no-break space is not in the alphabet of text messages: all of it would be sent in another, at twice the price.
+    return day + time_of_day(at, desk.zone, language).replace("\u00a0", " ")

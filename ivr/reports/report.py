@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final, Literal
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date
 
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput
 from ivr.incidents.incident import STAGE_NAMES, Incident, what_of
+from ivr.written import time_of_day
 
 Section = Literal["description", "impact", "components", "duration", "resolution", "corrective"]
 SECTIONS: Final[tuple[Section, ...]] = (
@@ -162,7 +163,7 @@ def spoken(at: datetime, desk: Desk, language: str) -> str:
     """A moment as people say it, by the desk's clocks."""
     locale = f"{language}_CA"
     day = format_date(at.astimezone(desk.zone), "long", locale=locale)
-    return f"{day}, {format_time(at, 'short', desk.zone, locale)}"
+    return f"{day}, {time_of_day(at, desk.zone, language)}"
 
 
 def in_words(length: timedelta, language: str) -> str:

@@ -106,7 +106,7 @@ def test_subscribers_read_the_window_in_their_words() -> None:
     desk = load_desks()["omnivigil"]
     news = news_of(ONE, desk, "scheduled")
     assert news.texts["fr"] == (
-        "Entretien prévu. La messagerie sera mise à jour. Du 18 novembre à 11 h 00 au 18 novembre à 13 h 00."
+        "Entretien prévu. La messagerie sera mise à jour. Du 18 novembre à 11 h au 18 novembre à 13 h."
     )
     assert news.texts["en"].endswith("From November 18 at 11:00\u202fa.m. to November 18 at 1:00\u202fp.m..") or (
         "November 18 at 11:00" in news.texts["en"]

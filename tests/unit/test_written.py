@@ -1,0 +1,29 @@
+"""Moments as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ivr.written import time_of_day
+
+TORONTO = ZoneInfo("America/Toronto")
+
+
+@pytest.mark.parametrize(
+    ("at", "fr"),
+    [
+        (datetime(2026, 12, 5, 6, 0, tzinfo=UTC), "1\u00a0h"),
+        (datetime(2026, 12, 5, 14, 5, tzinfo=UTC), "9\u00a0h\u00a005"),
+        (datetime(2026, 12, 5, 5, 0, tzinfo=UTC), "0\u00a0h"),
+        (datetime(2026, 12, 5, 4, 59, tzinfo=UTC), "23\u00a0h\u00a059"),
+    ],
+)
+def test_french_has_no_zero_before_the_hour_and_no_minutes_on_the_hour(at: datetime, fr: str) -> None:
+    assert time_of_day(at, TORONTO, "fr") == fr
+
+
+def test_english_is_babel_s() -> None:
+    assert time_of_day(datetime(2026, 12, 5, 14, 5, tzinfo=UTC), TORONTO, "en").startswith("9:05")
