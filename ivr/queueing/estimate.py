@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ivr.clock import require_aware
@@ -16,20 +17,40 @@ _RECENT_S = 3600.0
 LONGEST_MINUTES = 60
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A technician answered; `after_s` is since the answer before, when somebody waited all the time in between."""
+
+    at: datetime
+    after_s: float | None = None
+
+
 def expected_wait(
-    position: int, answers: Sequence[datetime], technicians: int, now: datetime, *, handling_s: float
+    position: int,
+    answers: Sequence[Answer],
+    technicians: int,
+    now: datetime,
+    *,
+    handling_s: float,
+    waiting_since: datetime | None = None,
 ) -> float | None:
     """Seconds until the caller at `position` is answered; None when nobody is there to answer.
 
-    From the pace of the last answers, the present pause counted in, so that the estimate grows while nobody
-    answers. Without answers, from `handling_s`, a technician's usual time for a call. Never below what so many
-    technicians could do if every call took a third of that: an estimate that is too short is a promise broken.
+    From the pace of the last answers while somebody waited: a quiet hour says nothing of how fast technicians are.
+    `waiting_since` is when the queue was last empty; the pause since then, or since the last answer, counts too, so
+    that the estimate grows while nobody answers. Without such answers it rests on `handling_s`, a technician's usual
+    time for a call. Never below what so many technicians could do if every call took a third of that: an estimate
+    that is too short is a promise broken.
     """
     if technicians <= 0:
         return None
-    recent = [at for at in answers[-ANSWERS:] if now - require_aware(at) <= timedelta(seconds=_RECENT_S)]
+    recent = [one for one in answers[-ANSWERS:] if now - require_aware(one.at) <= timedelta(seconds=_RECENT_S)]
+    gaps = [one.after_s for one in recent if one.after_s is not None]
     usual = handling_s / technicians
-    pace = (now - recent[0]).total_seconds() / len(recent) if len(recent) >= 2 else usual
+    pace = sum(gaps) / len(gaps) if gaps else usual
+    if waiting_since is not None:
+        pause_s = (now - max([waiting_since, *(one.at for one in recent[-1:])])).total_seconds()
+        pace = max(pace, (sum(gaps) + pause_s) / (len(gaps) + 1))
     return max(pace, usual / 3) * position
 
 

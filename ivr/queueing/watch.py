@@ -16,7 +16,7 @@ import structlog
 from ivr.asterisk.ami import Fields, ManagerInterface
 from ivr.asterisk.queue_members import Member, member_of
 from ivr.desk.schema import Queue
-from ivr.queueing.estimate import ANSWERS, expected_wait
+from ivr.queueing.estimate import ANSWERS, Answer, expected_wait
 from ivr.queueing.places import Place, Places
 
 log = structlog.get_logger()
@@ -44,7 +44,9 @@ class QueueWatch:
         self._clock = clock
         self._places = {queue: Places() for queue in queues}
         self._members: dict[str, dict[str, Member]] = {queue: {} for queue in queues}
-        self._answers: dict[str, deque[datetime]] = {queue: deque(maxlen=ANSWERS) for queue in queues}
+        self._answers: dict[str, deque[Answer]] = {queue: deque(maxlen=ANSWERS) for queue in queues}
+        #: When each queue was last empty; somebody waits in it since then.
+        self._waiting_since: dict[str, datetime] = {}
         #: When each channel first stood in a queue, and when it was last seen there.
         self._arrivals: dict[str, tuple[datetime, datetime]] = {}
         #: When those arrived whom held places stand for, by callback; it counts, whenever the place was made.
@@ -104,7 +106,14 @@ class QueueWatch:
         rules = self._queues[queue]
         answers = tuple(self._answers[queue])
         technicians = self._at_work(queue) or min(1, self.technicians(queue))
-        return expected_wait(position, answers, technicians, self._clock(), handling_s=rules.handling_s)
+        return expected_wait(
+            position,
+            answers,
+            technicians,
+            self._clock(),
+            handling_s=rules.handling_s,
+            waiting_since=self._waiting_since.get(queue) if len(self._places[queue]) else None,
+        )
 
     # Following -----------------------------------------------------------------------------------
 
@@ -118,7 +127,7 @@ class QueueWatch:
         elif kind == "QueueCallerLeave":
             self._left(queue, event.get("uniqueid", ""))
         elif kind == "AgentConnect":
-            self._answers[queue].append(self._clock())
+            self._answered(queue)
         elif kind == "QueueMemberRemoved":
             self._members[queue].pop(member_of(event).endpoint, None)
         elif kind in ("QueueMemberAdded", "QueueMemberPause", "QueueMemberStatus"):
@@ -128,12 +137,20 @@ class QueueWatch:
             return
         self.version += 1
 
+    def _answered(self, queue: str) -> None:
+        now, answers, since = self._clock(), self._answers[queue], self._waiting_since.get(queue)
+        waited_all_the_time = since is not None and bool(answers) and since <= answers[-1].at
+        after_s = (now - answers[-1].at).total_seconds() if waited_all_the_time else None
+        answers.append(Answer(at=now, after_s=after_s))
+
     def _joined(self, queue: str, uniqueid: str, channel: str, position: int, waited_s: float = 0.0) -> None:
         now = self._clock()
         callback = held_callback(channel)
         arrived, _ = self._arrivals.get(uniqueid) or (now - timedelta(seconds=waited_s), now)
         arrived = self.callback_arrivals.get(callback or "", arrived)
         self._arrivals[uniqueid] = (arrived, now)
+        if not len(self._places[queue]):
+            self._waiting_since[queue] = now
         place = Place(uniqueid=uniqueid, channel=channel, arrived_at=arrived, callback=callback)
         self._places[queue].join(place, position)
 
@@ -166,11 +183,14 @@ class QueueWatch:
                 members[queue][member.endpoint] = member
         self._members = members
         for queue, entries in places.items():
+            since = self._waiting_since.get(queue) if len(self._places[queue]) else None
             self._places[queue] = Places()
             for position, row in sorted(entries, key=lambda one: one[0]):
                 self._joined(
                     queue, row.get("uniqueid", ""), row.get("channel", ""), position, float(_int(row.get("wait")))
                 )
+            if since is not None and entries:
+                self._waiting_since[queue] = since
         self.version += 1
 
 

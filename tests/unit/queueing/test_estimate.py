@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.queueing.estimate import expected_wait, is_longer, number_prompts, spoken_minutes, wait_prompts
+from ivr.queueing.estimate import Answer, expected_wait, is_longer, number_prompts, spoken_minutes, wait_prompts
 
 NOW = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 
 
-def answers(*seconds_ago: int) -> list[datetime]:
-    return [NOW - timedelta(seconds=ago) for ago in seconds_ago]
+def answers(*seconds_ago: int) -> list[Answer]:
+    """Answers while somebody waited all the time."""
+    gaps = [None, *(float(before - after) for before, after in itertools.pairwise(seconds_ago))]
+    return [Answer(at=NOW - timedelta(seconds=ago), after_s=gap) for ago, gap in zip(seconds_ago, gaps, strict=False)]
 
 
 def test_without_answers_it_rests_on_the_usual_time() -> None:
@@ -30,8 +33,9 @@ def test_the_pace_of_the_last_answers() -> None:
 
 def test_it_grows_while_nobody_answers() -> None:
     """The pause since the last answer counts."""
-    before = expected_wait(1, answers(480, 420, 360), 1, NOW, handling_s=60)
-    later = expected_wait(1, answers(480, 420, 360), 1, NOW + timedelta(minutes=10), handling_s=60)
+    since = NOW - timedelta(seconds=480)
+    before = expected_wait(1, answers(480, 420, 360), 1, NOW, handling_s=60, waiting_since=since)
+    later = expected_wait(1, answers(480, 420, 360), 1, NOW + timedelta(minutes=10), handling_s=60, waiting_since=since)
     assert before is not None
     assert later is not None
     assert later > before
@@ -40,6 +44,12 @@ def test_it_grows_while_nobody_answers() -> None:
 def test_it_is_never_too_good_to_be_true() -> None:
     """A burst of short calls promises nothing: a third of the usual time is the least."""
     assert expected_wait(1, answers(3, 2, 1), 1, NOW, handling_s=300) == 100
+
+
+def test_a_quiet_hour_is_no_long_wait() -> None:
+    """Two calls in the last hour, each answered at once: who waits now waits for a call's usual time."""
+    quiet = [Answer(at=NOW - timedelta(minutes=50)), Answer(at=NOW - timedelta(minutes=40))]
+    assert expected_wait(1, quiet, 1, NOW, handling_s=120, waiting_since=NOW - timedelta(seconds=10)) == 120
 
 
 def test_old_answers_tell_nothing() -> None:
