@@ -27,6 +27,7 @@ from agi_scripts.technician import technician
 from agi_scripts.tracing import tracing
 from agi_scripts.waiting import waiting
 from api.app import create_app
+from api.server import ApiServer
 from api.services import Health, Services
 from ivr.announcements.announcer import Announcer
 from ivr.announcements.on_air import OnAirFiles
@@ -337,7 +338,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await agi.stop(_DRAIN_S)
         await context.finish(2)
         bus.close()
-        api.should_exit = True
+        api.end()
         await asyncio.sleep(0.1)
         for task in tasks:
             task.cancel()
@@ -404,7 +405,7 @@ async def _note_offer(context: LineContext, call_id: str, desk: str, at: datetim
         await callback_statements.offered(unit, call_id=call_id, desk=desk, at=at)
 
 
-def _api(settings: Settings, services: Services) -> uvicorn.Server:
+def _api(settings: Settings, services: Services) -> ApiServer:
     config = uvicorn.Config(
         create_app(services),
         host=settings.http.host,
@@ -415,10 +416,7 @@ def _api(settings: Settings, services: Services) -> uvicorn.Server:
         timeout_graceful_shutdown=2,
         server_header=False,
     )
-    server = uvicorn.Server(config)
-    # Signals are this service's own business.
-    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]
-    return server
+    return ApiServer(config)
 
 
 async def _health(store: Store, ami: Ami, ready: _Ready, notices: NoticeConfig, clock: Clock) -> Health:

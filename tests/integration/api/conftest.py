@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.server import ApiServer
 from api.services import Health, Services
 from ivr.callbacks.callback import Callback
 from ivr.callbacks.channels import Prompts
@@ -267,14 +268,13 @@ async def serving(app: FastAPI, bus: EventBus) -> AsyncIterator[str]:
     """The API's address while it is served."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    server = ApiServer(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         bus.close()
-        server.should_exit = True
+        server.end()
         await task
         listening.close()
 
