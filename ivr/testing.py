@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
@@ -41,10 +42,24 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
     pytest = [sys.executable, "-m", "pytest", "--dist", "loadgroup"]
     if only:
         return subprocess.run([*pytest, "-n", CALL_WORKERS, *only], cwd=repository, check=False).returncode
-    # What computes runs on as many processors as there are; calls wait for people, so many run at once.
-    kinds = ("tests/unit", "auto"), ("tests/integration", "auto"), ("tests/calls", CALL_WORKERS), ("tests/browser", "1")
-    for folder, workers in kinds:
-        console.print(f"— {folder}", style="bold")
-        if (code := subprocess.run([*pytest, "-n", workers, folder], cwd=repository, check=False).returncode) != 0:
-            return code
-    return 0
+    if (code := _pytest(repository, [*pytest, "-n", "auto", "tests/unit"])) != 0:
+        return code
+    # Calls wait for people, so many run at once, and what computes beside them gives way to them.
+    with tempfile.TemporaryFile() as output:
+        words = ["nice", "-n", "10", *pytest, "-n", "auto", "tests/integration"]
+        beside = subprocess.Popen(words, cwd=repository, stdout=output, stderr=output)
+        try:
+            code = _pytest(repository, [*pytest, "-n", CALL_WORKERS, "tests/calls"])
+            console.print("— tests/integration, which ran beside the calls", style="bold")
+            code = beside.wait() or code
+        finally:
+            beside.terminate()
+            output.seek(0)
+            sys.stdout.write(output.read().decode(errors="replace"))
+            sys.stdout.flush()
+    return code or _pytest(repository, [*pytest, "-n", "1", "tests/browser"])
+
+
+def _pytest(repository: Path, words: list[str]) -> int:
+    console.print(f"— {words[-1]}", style="bold")
+    return subprocess.run(words, cwd=repository, check=False).returncode
