@@ -219,10 +219,12 @@ async def test_by_the_trunk_while_no_text_message_leaves(
     manager = outside.phone(MANAGER, answering=Answering(how="answer", after_s=1))
     customer = outside.phone(number, answering=Answering(how="answer", after_s=1))
     ticket = await leaves_message(line, known, number)
+    query = "select state, recipient from outbox where kind = 'sms' and ticket_number = ?"
 
     def act() -> None:
         page = rung(manager)
         page.wait_heard("page-keys", timeout_s=45)
+        assert line.rows(query, int(ticket)) == [("pending", MANAGER)]
         page.press("1")
         page.wait_heard("page-taken-connect", timeout_s=45)
         page.press("1")
@@ -231,8 +233,8 @@ async def test_by_the_trunk_while_no_text_message_leaves(
         page.hang_up()
 
     await asyncio.to_thread(act)
-    query = "select state, recipient from outbox where kind = 'sms' and ticket_number = ?"
-    assert line.rows(query, int(ticket)) == [("pending", MANAGER)]
+    # It has been taken: the text message that still waited is not sent any more.
+    assert line.rows(query, int(ticket)) == [("withdrawn", MANAGER)]
     message = str(emergency(line, ticket)["message"])
     heard_by = line.api("GET", "/v1/listenings", params={"kind": "message", "subject": message})["items"]
     assert [one["who"] for one in heard_by] == ["responsable"]
