@@ -67,3 +67,28 @@ async def test_nobody_answers(line: Busy) -> None:
     await asyncio.to_thread(wait_for, lambda: technician.rung() == 1, "the next caller's turn", 20)
     line.paused("7001", True)
     await asyncio.to_thread(line.until_places, f"held {number}", within_s=20)
+
+
+async def test_busy_refused_and_a_voicemail(line: Busy) -> None:
+    """Whoever is not reached keeps the place for the next attempt, and whoever comes next has their turn meanwhile."""
+    technician = line.technician()
+    line.paused("7001", True)
+    number, other = new_number(), new_number()
+    await line.ask(await line.caller(number))
+    await line.ask(await line.caller(other))
+    await asyncio.to_thread(line.until_places, f"held {number}", f"held {other}")
+    customer, refuses = line.customer(number, Answering(how="busy")), line.customer(other)
+    line.paused("7001", False)
+    rings = await asyncio.to_thread(refuses.wait_ringing, 30)
+    one = line.callback(number)
+    assert (one["state"], one["attempts"], one["reason"]) == ("pending", 1, "busy")
+    customer.answering(Answering())
+    await asyncio.to_thread(rings.press_when_heard, "callback-greeting", "2", after_s=1)
+    refused = await asyncio.to_thread(line.until_state, other, "refused")
+    assert (refused["attempts"], refuses.rung()) == (1, 1)
+    # The second attempt is answered, and nobody presses 1.
+    expired = await asyncio.to_thread(line.until_state, number, "expired", 90)
+    assert expired["reason"] == "2 attempts, the last: voicemail"
+    assert customer.rung() == 2
+    assert technician.rung() == 0
+    assert line.places() == []

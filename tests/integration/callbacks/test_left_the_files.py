@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ivr.callbacks import store as statements
+from ivr.callbacks.callback import State
 from ivr.callbacks.channels import new_id
 from ivr.store.engine import Store
 from tests.integration.callbacks.world import World
@@ -60,7 +61,7 @@ async def test_the_others_go_on(store: Store, mode: str, gone: dict[str, Any]) -
 
 @pytest.mark.parametrize("gone", GONE, ids=lambda gone: next(iter(gone)))
 @pytest.mark.parametrize("state", ["dialling", "connected"])
-async def test_an_attempt_that_was_under_way(store: Store, state: str, gone: dict[str, Any]) -> None:
+async def test_an_attempt_that_was_under_way(store: Store, state: State, gone: dict[str, Any]) -> None:
     """Its channels are gone with the old service: it is over like any attempt, and the database does not keep it."""
     world = World(store=store, mode="technician_first")
     world.set_technician("7001", "busy")
