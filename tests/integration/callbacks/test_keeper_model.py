@@ -140,10 +140,10 @@ class Callbacks(RuleBasedStateMachine):
 
     def a_customer_reacts(self, data: st.DataObject) -> None:
         does = data.draw(st.sampled_from(["answers", "answers", "NOANSWER", "BUSY", "CONGESTION"]))
-        self.do(self.world.customer(data.draw(st.sampled_from(sorted(self.world.dialling))), does))
+        self.do(self.world.customer(data.draw(st.sampled_from(list(self.world.dialling))), does))
 
     def a_customer_answers_without_the_service(self, data: st.DataObject) -> None:
-        uniqueid = data.draw(st.sampled_from(sorted(self.world.dialling)))
+        uniqueid = data.draw(st.sampled_from(list(self.world.dialling)))
         if self.world.dialled_by(uniqueid) == "dialling":
             self.leave_alone_who_is_asked()
             free = "idle" in self.world.technicians.values()
