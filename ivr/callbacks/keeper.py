@@ -431,8 +431,9 @@ class Keeper:
                     at=one.arrived_at,
                     rings=one.mode == "technician_first",
                 )
-        elif (not should and one.mode == "technician_first") or (one.state == "pending" and not should):
-            # The desk has closed, the last technician has left, or it is being dialled.
+        elif not should and (one.mode == "technician_first" or one.state == "pending" or self._have_met(one)):
+            # The desk has closed, the last technician has left, or it is being dialled; or a customer who was dialled
+            # first has joined and been answered already, with nobody there to see it.
             for place in mine:
                 await self._channels.hang_up(place.channel)
         elif should and one.mode == "customer_first":

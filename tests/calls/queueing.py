@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import re
 import shutil
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sipsim.audio import RATE
 from sipsim.phones import Phone, PhoneFarm
@@ -48,7 +51,7 @@ class Busy:
     carrier: PhoneFarm
     callers: list[RawCall] = field(default_factory=list)
     #: How far each caller has been listened to, in samples.
-    _marks: dict[int, int] = field(default_factory=dict)
+    _marks: WeakKeyDictionary[RawCall, int] = field(default_factory=WeakKeyDictionary)
 
     def places(self) -> list[str]:
         """Who stands in the queue, in order: a caller's number, or `held NUMBER`."""
@@ -91,9 +94,9 @@ class Busy:
 
     async def hear(self, call: RawCall, prompt: str, *, language: str | None = None) -> Heard:
         """Listen until a prompt begins, after the one listened for last."""
-        mark = self._marks.get(id(call), 0)
+        mark = self._marks.get(call, 0)
         found = await asyncio.to_thread(hear, self.known, lambda: call.heard()[mark:], prompt, language=language)
-        self._marks[id(call)] = mark + int((found.start_s + 0.2) * RATE)
+        self._marks[call] = mark + int((found.start_s + 0.2) * RATE)
         return found
 
     def heard(self, call: RawCall) -> list[str]:
@@ -161,6 +164,43 @@ class Busy:
         for call in calls:
             self.callers.remove(call)
             await call.__aexit__(None, None, None)
+
+
+def _asterisk_pid(line: Line) -> int:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"-C" in words and any(word.startswith(f"{line.state}/asterisk/etc".encode()) for word in words):
+            return int(folder.name)
+    raise AssertionError("no Asterisk")
+
+
+def kill(line: Line, *what: str) -> None:
+    """kill -9; returns once the line takes calls again."""
+    returned(line, what, kill_only(line, *what))
+
+
+def kill_only(line: Line, *what: str) -> dict[str, int]:
+    """kill -9; returns at once, with the processes there were."""
+    before = {"service": line.service_pid(), "asterisk": _asterisk_pid(line)}
+    for one in what:
+        os.kill(before[one], signal.SIGKILL)
+    return before
+
+
+def returned(line: Line, what: tuple[str, ...], before: dict[str, int]) -> None:
+    """Wait until the line takes calls again."""
+
+    def back() -> bool:
+        try:
+            now = {"service": line.service_pid(), "asterisk": _asterisk_pid(line)}
+        except AssertionError:
+            return False
+        return all(now[one] != before[one] for one in what) and line.healthy()
+
+    wait_for(back, f"the return of {what}", 60)
 
 
 def new_number() -> str:

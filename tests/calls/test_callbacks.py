@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from sipsim.raw import RawCall
 from sipsim.records import Answering
 
 from tests.calls.line import Line, wait_for
-from tests.calls.queueing import Busy, busy, busy_line, new_number
+from tests.calls.queueing import NUMBER, Busy, busy, busy_line, new_number
 
 pytestmark = pytest.mark.xdist_group("callbacks")
 
@@ -186,9 +187,7 @@ async def test_calling_in_while_waiting(line: Busy) -> None:
     await line.ask(await line.caller(number))
     await line.caller(last)
     await asyncio.to_thread(line.until_places, first, f"held {number}", last)
-    from sipsim.raw import RawCall
-
-    async with RawCall(line.line.server, "18446664844", number) as again:
+    async with RawCall(line.line.server, NUMBER, number) as again:
         await asyncio.sleep(1)
         await again.press("2")
         await line.hear(again, "callback-pending-choices")
@@ -197,6 +196,42 @@ async def test_calling_in_while_waiting(line: Busy) -> None:
         await again.press("2")
         await asyncio.to_thread(line.until_places, first, number, last)
     assert line.callback(number)["state"] == "cancelled"
+
+
+async def test_calling_in_after_a_missed_callback(line: Busy) -> None:
+    """Nobody answers; who calls in then may keep the callback, and then cancel it: they are not dialled again."""
+    technician = line.technician()
+    line.paused("7001", True)
+    number = new_number()
+    await line.ask(await line.caller(number))
+    customer = line.customer(number, Answering(how="ring"))
+    line.paused("7001", False)
+    briefed = await asyncio.to_thread(technician.wait_ringing, 20)
+    await asyncio.to_thread(briefed.wait_heard, "callback-no-answer", timeout_s=60)
+    line.paused("7001", True)
+    one = await asyncio.to_thread(line.until_attempted, number, 1)
+    assert one["reason"] == "no-answer"
+    await _calls_in(line, number, "1", "callback-kept")
+    await asyncio.to_thread(line.until_places, f"held {number}", within_s=30)
+    assert line.callback(number) | {"position": 1} == one | {"position": 1}
+    await _calls_in(line, number, "3", "callback-cancelled")
+    await asyncio.to_thread(line.until_places)
+    cancelled = line.callback(number)
+    assert (cancelled["state"], cancelled["reason"]) == ("cancelled", "cancelled by the caller")
+    line.paused("7001", False)
+    await asyncio.sleep(2)
+    assert (cancelled["attempts"], customer.rung(), technician.rung()) == (1, 1, 1)
+
+
+async def _calls_in(line: Busy, number: str, key: str, prompt: str) -> None:
+    """Somebody who waits for a callback calls, chooses, is told that it was understood, and the call is over."""
+    async with RawCall(line.line.server, NUMBER, number) as call:
+        await asyncio.sleep(1)
+        await call.press("2")
+        await line.hear(call, "callback-pending-choices")
+        await call.press(key)
+        assert await call.ended_by_line(30)
+        assert line.heard(call)[-2:] == [prompt, "goodbye"]
 
 
 async def test_english_in_the_queue(line: Busy) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sipsim.records import Answering
 
 from tests.calls.line import Line, wait_for
-from tests.calls.queueing import Busy, busy, busy_line, new_number
+from tests.calls.queueing import Busy, busy, busy_line, kill, kill_only, new_number, returned
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +67,66 @@ async def test_nobody_answers(line: Busy) -> None:
     await asyncio.to_thread(wait_for, lambda: technician.rung() == 1, "the next caller's turn", 20)
     line.paused("7001", True)
     await asyncio.to_thread(line.until_places, f"held {number}", within_s=20)
+
+
+async def test_busy_refused_and_a_voicemail(line: Busy) -> None:
+    """Whoever is not reached keeps the place for the next attempt, and whoever comes next has their turn meanwhile."""
+    technician = line.technician()
+    line.paused("7001", True)
+    number, other = new_number(), new_number()
+    await line.ask(await line.caller(number))
+    await line.ask(await line.caller(other))
+    await asyncio.to_thread(line.until_places, f"held {number}", f"held {other}")
+    customer, refuses = line.customer(number, Answering(how="busy")), line.customer(other)
+    line.paused("7001", False)
+    rings = await asyncio.to_thread(refuses.wait_ringing, 30)
+    one = line.callback(number)
+    assert (one["state"], one["attempts"], one["reason"]) == ("pending", 1, "busy")
+    customer.answering(Answering())
+    await asyncio.to_thread(rings.press_when_heard, "callback-greeting", "2", after_s=1)
+    refused = await asyncio.to_thread(line.until_state, other, "refused")
+    assert (refused["attempts"], refuses.rung()) == (1, 1)
+    # The second attempt is answered, and nobody presses 1.
+    expired = await asyncio.to_thread(line.until_state, number, "expired", 90)
+    assert expired["reason"] == "2 attempts, the last: voicemail"
+    assert customer.rung() == 2
+    assert technician.rung() == 0
+    assert line.places() == []
+
+
+@pytest.mark.timeout(240)
+async def test_asterisk_is_killed_as_they_are_dialled_then_the_service_as_they_are_asked(line: Busy) -> None:
+    """The first attempt is over; in the second, 1 pressed while the service is dead leads to the kept place."""
+    technician = line.technician()
+    line.paused("7001", True)
+    number, later = new_number(), new_number()
+    await line.ask(await line.caller(number))
+    customer = line.customer(number, Answering(how="ring"))
+    line.paused("7001", False)
+    await asyncio.to_thread(customer.wait_ringing, 30)
+    await asyncio.to_thread(kill, line.line, "asterisk")
+    await asyncio.to_thread(technician.register)
+    one = await asyncio.to_thread(line.until_attempted, number, 1)
+    assert one["reason"] == "interrupted"
+    line.paused("7001", True)
+    customer.answering(Answering())
+    await asyncio.to_thread(line.until_places, f"held {number}", within_s=60)
+    await asyncio.to_thread(wait_for, lambda: line.reachable("7001"), "7001's phone known to the queue", 60)
+    await line.caller(later)
+    line.paused("7001", False)
+    rings = await asyncio.to_thread(customer.wait_ringing, 30)
+    await asyncio.to_thread(rings.wait_heard, "callback-greeting")
+    before = await asyncio.to_thread(kill_only, line.line, "service")
+    await asyncio.to_thread(rings.press, "1")
+    answered = await asyncio.to_thread(technician.wait_ringing, 30)
+    await asyncio.to_thread(returned, line.line, ("service",), before)
+    # Nothing is held for the customer any more; the new service knows only that somebody stands there.
+    await asyncio.to_thread(line.until_places, "?")
+    # It is the customer whom the technician talks to.
+    assert not rings.ended
+    assert technician.rung() == 1
+    await asyncio.to_thread(rings.hang_up)
+    await asyncio.to_thread(answered.wait_ended)
+    done = await asyncio.to_thread(line.until_state, number, "done")
+    assert (done["attempts"], customer.rung()) == (2, 2)
+    await asyncio.to_thread(technician.wait_ringing, 20)

@@ -4,8 +4,6 @@ twice (OV-9)."""
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 from sipsim.records import Answering
 
 from tests.calls.line import Line, wait_for
-from tests.calls.queueing import Busy, busy, busy_line, new_number
+from tests.calls.queueing import Busy, busy, busy_line, kill, kill_only, new_number, returned
 
 
 @pytest.fixture(scope="module")
@@ -28,33 +26,6 @@ async def line(running: tuple[Line, int], tmp_path: Path) -> AsyncIterator[Busy]
     """With nobody on it."""
     async with busy(tmp_path, running) as around:
         yield around
-
-
-def _asterisk_pid(line: Line) -> int:
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"-C" in words and any(word.startswith(f"{line.state}/asterisk/etc".encode()) for word in words):
-            return int(folder.name)
-    raise AssertionError("no Asterisk")
-
-
-def kill(line: Line, *what: str) -> None:
-    """kill -9; returns once the line takes calls again."""
-    before = {"service": line.service_pid(), "asterisk": _asterisk_pid(line)}
-    for one in what:
-        os.kill(before[one], signal.SIGKILL)
-
-    def back() -> bool:
-        try:
-            now = {"service": line.service_pid(), "asterisk": _asterisk_pid(line)}
-        except AssertionError:
-            return False
-        return all(now[one] != before[one] for one in what) and line.healthy()
-
-    wait_for(back, f"the return of {what}", 60)
 
 
 @pytest.mark.parametrize("what", [("service",), ("asterisk",), ("service", "asterisk")], ids=" and ".join)
@@ -115,3 +86,51 @@ async def test_asterisk_is_killed_while_they_talk(line: Busy) -> None:
     await asyncio.to_thread(line.until_state, number, "done")
     await asyncio.sleep(3)
     assert customer.rung() == 1
+
+
+async def test_the_service_is_killed_as_they_are_asked_and_as_they_talk(line: Busy) -> None:
+    """1 pressed while it is dead connects them; killed again, they talk on; it ends as done, after one dialling."""
+    technician = line.technician()
+    line.paused("7001", True)
+    number = new_number()
+    await line.ask(await line.caller(number))
+    customer = line.customer(number)
+    line.paused("7001", False)
+    rings = await asyncio.to_thread(customer.wait_ringing, 30)
+    await asyncio.to_thread(rings.wait_heard, "callback-greeting")
+    before = await asyncio.to_thread(kill_only, line.line, "service")
+    await asyncio.to_thread(rings.press, "1")
+    await asyncio.to_thread(returned, line.line, ("service",), before)
+    connected = await asyncio.to_thread(line.until_state, number, "connected")
+    await asyncio.to_thread(kill, line.line, "service")
+    assert not rings.ended
+    assert line.callback(number)["state"] == "connected"
+    await asyncio.to_thread(rings.hang_up)
+    done = await asyncio.to_thread(line.until_state, number, "done")
+    assert (done["attempts"], done["answered_at"]) == (1, connected["answered_at"])
+    assert (customer.rung(), technician.rung()) == (1, 1)
+
+
+@pytest.mark.timeout(300)
+async def test_asterisk_then_both_are_killed_while_the_customer_is_dialled(line: Busy) -> None:
+    """Each attempt is made once, and the next after its pause, at the place that was kept."""
+    technician = line.technician()
+    line.paused("7001", True)
+    number = new_number()
+    await line.ask(await line.caller(number))
+    customer = line.customer(number, Answering(how="ring"))
+    line.paused("7001", False)
+    for attempt, what in enumerate((("asterisk",), ("service", "asterisk")), 1):
+        await asyncio.to_thread(customer.wait_ringing, 60)
+        assert line.callback(number)["attempts"] == attempt
+        await asyncio.to_thread(kill, line.line, *what)
+        await asyncio.to_thread(technician.register)
+        one = await asyncio.to_thread(line.until_attempted, number, attempt)
+        assert one["reason"] == "interrupted"
+    customer.answering(Answering())
+    rings = await asyncio.to_thread(customer.wait_ringing, 60)
+    await asyncio.to_thread(rings.press_when_heard, "callback-greeting", "1", after_s=1)
+    await asyncio.to_thread(line.until_state, number, "connected")
+    await asyncio.to_thread(rings.hang_up)
+    done = await asyncio.to_thread(line.until_state, number, "done")
+    assert (done["attempts"], customer.rung()) == (3, 3)

@@ -21,7 +21,7 @@ from sipsim.records import Answering
 from ivr.desk.load import BUILT_IN
 from tests.calls.conftest import registered
 from tests.calls.line import Line, free_ports, hear, prompts, running_line, wait_for
-from tests.calls.test_callbacks_restart import kill
+from tests.calls.queueing import kill
 from tests.calls.test_closed import NUMBER, speech
 from tests.calls.test_faults import service_killed
 

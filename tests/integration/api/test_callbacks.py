@@ -151,3 +151,18 @@ async def test_the_queue_shows_held_places(line: Line, client: httpx.AsyncClient
     )
     places = (await client.get("/v1/queues/support")).json()["places"]
     assert [(one["position"], one["callback"], one["wait_s"]) for one in places] == [(1, "0000000000000001", None)]
+
+
+@pytest.mark.parametrize("gone", [{"desk": "gone"}, {"queue": "gone"}, {"department": "gone"}], ids=str)
+async def test_one_whose_desk_left_the_files(line: Line, client: httpx.AsyncClient, gone: dict[str, str]) -> None:
+    """It is listed and may be cancelled; it has no place in line, and the others have theirs."""
+    await line.keeper.accept(request(1, **gone), RULES)
+    await line.keeper.accept(request(2), RULES)
+    items = (await client.get("/v1/callbacks")).json()["items"]
+    assert [(one["id"][-1], one["state"], one["position"]) for one in items] == [
+        ("2", "pending", 1),
+        ("1", "pending", None),
+    ]
+    assert (await client.get("/v1/callbacks/0000000000000001")).json()["position"] is None
+    cancelled = await client.post("/v1/callbacks/0000000000000001/cancel", json={})
+    assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")

@@ -140,13 +140,15 @@ class Callbacks(RuleBasedStateMachine):
 
     def a_customer_reacts(self, data: st.DataObject) -> None:
         does = data.draw(st.sampled_from(["answers", "answers", "NOANSWER", "BUSY", "CONGESTION"]))
-        self.do(self.world.customer(data.draw(st.sampled_from(sorted(self.world.dialling))), does))
+        self.do(self.world.customer(data.draw(st.sampled_from(list(self.world.dialling))), does))
 
     def a_customer_answers_without_the_service(self, data: st.DataObject) -> None:
-        uniqueid = data.draw(st.sampled_from(sorted(self.world.dialling)))
+        uniqueid = data.draw(st.sampled_from(list(self.world.dialling)))
         if self.world.dialled_by(uniqueid) == "dialling":
             self.leave_alone_who_is_asked()
-            self.do(self.world.answers_without_the_service(uniqueid))
+            free = "idle" in self.world.technicians.values()
+            met = self.world.mode == "customer_first" and free and data.draw(st.booleans(), label="met")
+            self.do(self.world.answers_without_the_service(uniqueid, met=met))
 
     def time_passes(self, data: st.DataObject) -> None:
         self.world.now += timedelta(seconds=data.draw(st.sampled_from([5, 40, 600])))

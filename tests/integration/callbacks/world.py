@@ -359,8 +359,11 @@ class World:
             await self.hang_up(uniqueid)
         await self.settle()
 
-    async def answers_without_the_service(self, uniqueid: str) -> None:
-        """Whoever is dialled presses 1 while the service is dead: the dialplan goes on by itself, then it is back."""
+    async def answers_without_the_service(self, uniqueid: str, *, met: bool = False) -> None:
+        """Whoever is dialled presses 1 while the service is dead: the dialplan goes on by itself, then it is back.
+
+        A customer who was dialled first may have been answered by a free technician by then, and have `met` them.
+        """
         part = part_of(uniqueid)
         assert part is not None
         if self.mode == "technician_first":
@@ -374,6 +377,11 @@ class World:
             assert one is not None
             self.arrivals[uniqueid] = one.arrived_at
             self.join(Entry(uniqueid=uniqueid, channel=self.channels[uniqueid]), position)
+            if met:
+                self.leave(uniqueid)
+                technician = next(name for name, state in self.technicians.items() if state == "idle")
+                self.technicians[technician], self.busy_with[technician] = "busy", uniqueid
+                self.put_through.write(part.callback, self.now)
         self.events.clear()
         self.start_service()
         await self.settle()
@@ -430,6 +438,7 @@ class World:
                 held[part.callback] = held.get(part.callback, 0) + 1
         asked = self.asking | {one.id for one in self.keeper.active()}
         assert set(held) <= asked, "a place is held for nobody"
+        assert not set(held) & set(self.put_through.files), "a place is held for somebody who talks"
         technicians = sum(state != "away" for state in self.technicians.values())
         is_open = self.calendars[DESK][DEPARTMENT].is_open(self.now)
         # One that the queue did not take is asked for again after a while.
