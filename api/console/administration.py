@@ -16,6 +16,8 @@ from api.services import Services
 from ivr.accounts import store
 from ivr.accounts.account import ROLES, check_role
 from ivr.accounts.adding import partner_of
+from ivr.directory import warned
+from ivr.directory.people import WARNED_ROLES
 from ivr.errors import BadInput
 from ivr.listenings import store as listenings
 
@@ -75,6 +77,65 @@ async def disable_account(name: Annotated[str, Path(max_length=40)], request: Re
         raise BadInput(field="name", problem="this is your own account", mend="have another administrator do it")
     await accounts_of(request).disable(name)
     return done(request, "/console/accounts")
+
+
+class NewPerson(Posted):
+    """The form for one more person to warn."""
+
+    partner: Line
+    name: Line
+    role: Short
+    mobile: Short
+    language: Short | None = None
+
+
+@router.get("/warned")
+@may("administrator")
+async def warned_list(request: Request) -> Response:
+    """Who at the partners' gets text messages of incidents."""
+    has: Services = request.app.state.services
+    async with has.store.reading() as unit:
+        people = await warned.every(unit)
+    return pages.page(
+        request,
+        "warned.html.j2",
+        people=people,
+        roles=WARNED_ROLES,
+        partners=sorted(one.name for one in has.directory.book.partners.values()),
+        languages=pages.main_desk(request).languages,
+    )
+
+
+@router.post("/warned")
+@may("administrator")
+async def add_warned(form: Annotated[NewPerson, Form()], request: Request) -> Response:
+    """Warn somebody from now on."""
+    has: Services = request.app.state.services
+    desk = pages.main_desk(request)
+    if form.language is not None and form.language not in desk.languages:
+        mend = f"give one of {', '.join(desk.languages)}"
+        raise BadInput(field="language", problem="the desk does not speak this language", mend=mend)
+    async with has.store.unit() as unit:
+        await warned.add(
+            unit,
+            partner_id=partner_of(has.directory.book, form.partner),
+            name=form.name,
+            role=form.role,
+            mobile=form.mobile,
+            language=form.language,
+            region=desk.region,
+        )
+    return done(request, "/console/warned")
+
+
+@router.post("/warned/{person_id}/remove")
+@may("administrator")
+async def remove_warned(person_id: Annotated[int, Path(ge=1, le=2**31 - 1)], request: Request) -> Response:
+    """Warn somebody no more."""
+    has: Services = request.app.state.services
+    async with has.store.unit() as unit:
+        await warned.remove(unit, person_id)
+    return done(request, "/console/warned")
 
 
 @router.get("/audit")

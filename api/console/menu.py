@@ -21,12 +21,13 @@ from ivr.prompts.catalog import Catalog
 
 router = APIRouter(prefix="/console/menu", route_class=ConsoleRoute, include_in_schema=False)
 
-_ROW, _TOP, _LEFT, _RIGHT, _WIDTH = 46, 20, 190, 292, 520
+#: In pixels; it fits a phone as it is.
+_ROW, _TOP, _WIDTH = 46, 96, 300
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One key and where it leads; `y` is where it is drawn."""
+    """One key and where it leads; `y` is the height of its middle in the picture."""
 
     key: str
     name: str
@@ -56,10 +57,8 @@ async def voice_menu(
         desk=found,
         desks=has.desks,
         choices=choices,
-        left=_LEFT,
-        right=_RIGHT,
         width=_WIDTH,
-        height=_TOP + _ROW * len(choices) + 10,
+        height=_TOP + _ROW * len(choices),
         at=f"{moment.astimezone(found.zone):%Y-%m-%dT%H:%M}",
         caller=caller,
         press=press,

@@ -119,6 +119,9 @@ async def change_ticket(number: Number, request: Request) -> Response:
     has: Services = request.app.state.services
     values = _values(form)
     before = await tickets.read_ticket(number, Headers(), has)
+    # The form always has a status: the one that is there asks for nothing, and no reason or solution goes with it.
+    if values.get("status") == before.status:
+        del values["status"]
     # Another kind asks for other details.
     if DETAILS.get(before.kind) is not None or before.details:
         same = values.get("kind") in (None, before.kind)

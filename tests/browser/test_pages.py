@@ -35,7 +35,7 @@ PAGES = {
         "account",
     ),
     "gestion": ("reports",),
-    "admin": ("accounts", "audit"),
+    "admin": ("accounts", "warned", "audit"),
     "boreal": ("portal", "portal/tickets/100001", "nowhere"),
 }
 

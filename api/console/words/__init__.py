@@ -27,6 +27,7 @@ _PAGES: Mapping[Role, tuple[str, ...]] = {
         "menu_picture",
         "reports",
         "accounts",
+        "warned",
         "audit",
     ),
     "partner": ("portal",),

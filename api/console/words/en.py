@@ -327,6 +327,11 @@ WORDS: Mapping[str, str] = {
     "mos_mean": "Mean MOS",
     "no_rows": "Nothing this month.",
     "add_account": "Add an account",
+    "warned": "Partners to warn",
+    "warned_hint": "They get a text message when an incident affects their partner and it is chosen to warn them.",
+    "add_person": "Add a person",
+    "mobile": "Mobile phone",
+    "remove": "Remove",
     "add": "Add",
     "disable": "Close",
     "disabled": "closed",
@@ -364,4 +369,6 @@ VALUES: Mapping[str, str] = {
     "waiting-requester": "waiting for the requester",
     "waiting-partner": "waiting for the partner",
     "waiting-supplier": "waiting for the supplier",
+    "administrateur": "administrator",
+    "telephonie-niveau-3": "Telephony - Level 3",
 }

@@ -338,6 +338,13 @@ WORDS: Mapping[str, str] = {
     "no_rows": "Rien ce mois-ci.",
     # Administration
     "add_account": "Ajouter un compte",
+    "warned": "Partenaires à aviser",
+    "warned_hint": (
+        "Ces personnes reçoivent un texto lorsqu’un incident touche leur partenaire et que l’on choisit de les aviser."
+    ),
+    "add_person": "Ajouter une personne",
+    "mobile": "Cellulaire",
+    "remove": "Retirer",
     "add": "Ajouter",
     "disable": "Fermer",
     "disabled": "fermé",
@@ -406,10 +413,21 @@ VALUES: Mapping[str, str] = {
     "false": "non",
     "called-back": "rappelé",
     "decided": "décidé",
+    "administrateur": "administrateur",
+    "telephonie-niveau-3": "Téléphonie - Niveau 3",
 }
 
 #: What forms are told in French; the rest is said as the API says it.
 SAID: Mapping[str, str] = {
+    "is not a telephone number": "n’est pas un numéro de téléphone",
+    "is on the list already": "est déjà dans la liste",
+    "remove the one who is there first": "retirez d’abord la personne qui y est",
+    "nothing changes, so there is nothing to give a reason for": "rien ne change, donc il n’y a rien à motiver",
+    "give what is to be different, or answer the ticket": (
+        "choisissez un autre statut, modifiez un champ, ou répondez au demandeur"
+    ),
+    "a solution is kept when a ticket is resolved": "une solution est conservée lorsqu’un billet est résolu",
+    "give status resolved with it": "choisissez aussi le statut « résolu »",
     "name, password or code are wrong": "le nom, le mot de passe ou le code est incorrect",
     "check all three": "vérifiez les trois",
     "is not a name of an account": "n’est pas un nom de compte",

@@ -24,6 +24,7 @@ _PARAMETERS = {
     "{language}": "fr",
     "{what}": "levels",
     "{name}": "nobody",
+    "{person_id}": "999999",
 }
 ROUTES = [route for section in SECTIONS for route in section.router.routes if isinstance(route, APIRoute)]
 

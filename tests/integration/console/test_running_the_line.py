@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from api.console.desk import _cards
+from ivr.directory import warned
 from ivr.directory.people import Customer, Identity
 from ivr.incidents import store as incidents
 from ivr.listenings import store as listenings
@@ -372,3 +373,61 @@ async def test_an_administrator_adds_and_closes_accounts(browser: Browsers) -> N
     assert (await nathalie.sign_in("nathalie", new["password"])).status_code == 422
     assert "disable account" in (await admin.get("/console/audit")).text
     assert (await admin.post("/console/accounts/admin/disable")).status_code == 422
+
+
+async def test_an_administrator_says_who_at_the_partners_is_warned(browser: Browsers, line: Line) -> None:
+    """OV-27: with a number that takes messages, once each."""
+    admin = await browser("admin")
+    here = "/console/warned"
+    assert "Sylvie Gagné" in (await admin.get(here)).text
+    new = {
+        "partner": "Télécom Estrie",
+        "name": "<b>Léa</b> Roy",
+        "role": "telephonie-niveau-3",
+        "mobile": "819 555-0177",
+        "language": "en",
+    }
+    for field, value, told in (
+        ("partner", "Personne", "there is no such partner"),
+        ("role", "facturation", "is not a role"),
+        ("mobile", "332211", "n’est pas un numéro de téléphone"),
+        ("mobile", "beaucoup", "dix chiffres, ou un plus et l’indicatif du pays"),
+        ("mobile", "+1 418 555 0161", "est déjà dans la liste"),
+        ("language", "de", "ce bureau ne parle pas cette langue"),
+        ("name", "", "name"),
+    ):
+        answer = await admin.post(here, **(new | {field: value}))
+        assert answer.status_code == 422, (field, value)
+        assert told in answer.text, (field, value)
+    assert (await admin.post(here, **new)).status_code == 303
+    assert (await admin.post(here, **new)).status_code == 422, "nobody is warned twice"
+    page = (await admin.get(here)).text
+    assert "&lt;b&gt;Léa" in page
+    async with line.services.store.reading() as unit:
+        people = {one.name: one for one in await warned.every(unit)}
+    lea = people[new["name"]]
+    assert (lea.partner, lea.role, lea.mobile, lea.language) == (new["partner"], new["role"], "18195550177", "en")
+    assert (await admin.post(f"{here}/{lea.id}/remove")).status_code == 303
+    assert (await admin.post(f"{here}/{lea.id}/remove")).status_code == 404
+    assert "Léa" not in (await admin.get(here)).text
+    log = (await admin.get("/console/audit")).text
+    assert "add warned" in log
+    assert "remove warned" in log
+
+
+async def test_a_reason_or_a_solution_that_goes_with_nothing_is_not_dropped(browser: Browsers, line: Line) -> None:
+    """The form has a status always; the one that is there is no change."""
+    number = await _ticket(line)
+    annie = await browser("annie")
+    here = f"/console/tickets/{number}"
+    same = {"version": 1, "kind": "request", "status": "new", "account_number": "C-1001"}
+    reason = await annie.post(here, **same, reason="Le client a rappelé.")
+    assert reason.status_code == 422
+    assert "choisissez un autre statut, modifiez un champ, ou répondez au demandeur" in reason.text
+    solution = await annie.post(here, **same, solution="Redémarré.")
+    assert solution.status_code == 422
+    assert "choisissez aussi le statut « résolu »" in solution.text
+    assert (await annie.post(here, **same, service="Télécopie", reason="Le client a rappelé.")).status_code == 303
+    async with line.services.store.reading() as unit:
+        [*_, last] = await store.events(unit, number)
+    assert last["changes"]["reason"] == "Le client a rappelé."
