@@ -200,6 +200,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         clock=clock,
         rtp_ports=settings.rtp,
         about=incidents.about,
+        public_url=notices.public_url,
     )
     recordings = Recordings(
         Folders.below(settings).recordings,
