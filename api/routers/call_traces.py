@@ -73,7 +73,7 @@ class Figures(Given):
 
 
 class NewTrace(Given):
-    """A report. Figures are not needed for a call of this line that ended within the last 30 minutes."""
+    """A report. Figures are not needed for a call of this line whose evidence is still kept."""
 
     call_id: _CallId = Field(description="SIP Call-ID of the device's leg, or the switch's own id of the call.")
     device: _Device = Field(description="The phone's account.", examples=["6001"])
@@ -204,7 +204,8 @@ async def report_call(given: NewTrace, response: Response, has: Has) -> TraceRec
         device = Device(phone=given.device, address=address)
         intake = await asyncio.to_thread(has.traces.intake, call, device, report_id=report_id, source="api")
     elif given.figures is None:
-        mend = "give figures, or the SIP Call-ID of a call that ended on this phone within the last 30 minutes"
+        kept = has.traces.desk.call_trace.evidence_min
+        mend = f"give figures, or the SIP Call-ID of a call that ended on this phone within the last {kept} minutes"
         raise BadInput(field="call_id", problem="no such call of this device is known here", mend=mend)
     else:
         intake = has.traces.intake_of(
