@@ -161,13 +161,17 @@ def _flow_of_both_legs(capture: bytes) -> None:
             head = payload.split(b"\r\n\r\n")[0].decode()
             call_id = re.search(r"(?m)^(?:Call-ID|i): *(\S+)", head)
             assert call_id is not None, head
-            legs.setdefault(call_id[1], []).append(head.splitlines()[0])
+            sequence = re.search(r"(?m)^CSeq: *\d+ (\w+)", head)
+            assert sequence is not None, head
+            legs.setdefault(call_id[1], []).append(f"{head.splitlines()[0]} | {sequence[1]}")
     assert len(legs) == 2
     for lines in legs.values():
         assert lines[0].startswith("INVITE sip:")
-        assert lines[-2].startswith("BYE sip:")
-        assert lines[-1] == "SIP/2.0 200 OK"
-        assert any(one.startswith("ACK sip:") for one in lines)
+        # On a busy machine a message may be repeated, or seen a moment after the answer to it.
+        assert {"SIP/2.0 200 OK | INVITE", "SIP/2.0 200 OK | BYE"} <= set(lines)
+        for method in ("ACK", "BYE"):
+            assert any(one.startswith(f"{method} sip:") for one in lines)
+        assert lines[-1].endswith("| BYE")
     # Both phones', and ours to each of them.
     assert len(reports) == 4
     assert all(any(one.report_blocks for one in found) for found in reports.values())
