@@ -114,6 +114,9 @@ def render(trace: Mapping[str, Any], packets: Sequence[Packet], language: str, z
     def moment(value: datetime | None) -> str | None:
         return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S} ({zone.key})" if value is not None else None
 
+    def percent(value: float, digits: int) -> str:
+        return number(value, digits) + ("\u00a0%" if language == "fr" else "%")
+
     legs = [(name, leg) for name in ("near", "far") if (leg := trace["legs"].get(name)) is not None]
     verdict = verdict_of(trace)
     return _ENVIRONMENT.get_template("call_trace.html.j2").render(
@@ -121,7 +124,7 @@ def render(trace: Mapping[str, Any], packets: Sequence[Packet], language: str, z
         words=_WORDS[language],
         trace=trace,
         verdict=words.cause_text(verdict, language),
-        confidence=f"{verdict.confidence * 100:.0f} %" if verdict.confidence else None,
+        confidence=percent(verdict.confidence * 100, 0) if verdict.confidence else None,
         reasons=words.reason_texts(verdict, language),
         advice=words.advice(verdict, language),
         mos=number(trace["mos"], 1) if trace["mos"] is not None else None,
@@ -136,6 +139,8 @@ def render(trace: Mapping[str, Any], packets: Sequence[Packet], language: str, z
         width=report.WIDTH,
         height=report.HEIGHT,
         number=number,
+        percent=percent,
+        tick=lambda label: label.replace(".", ",") if language == "fr" else label,
     )
 
 

@@ -173,10 +173,12 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
         tracing={
             (what, language): sounds.fixed(main.id, what, language)
             for what in (
+                "trace-thanks",
                 "trace-received",
                 "trace-reference",
                 "trace-follow-up",
                 "trace-none-away",
+                "trace-in-call",
                 "call-recorded",
                 "page-away",
             )

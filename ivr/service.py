@@ -188,7 +188,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         statuspage=notices.statuspage.page if notices.statuspage is not None else None,
         maintenance=maintenances.now,
     )
-    ring = Ring()
+    ring = Ring(keep_s=next(iter(desks.values())).call_trace.evidence_min * 60)
     collector = Collector(ring)
     traces = CallTraces(
         store=store,
@@ -200,6 +200,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         clock=clock,
         rtp_ports=settings.rtp,
         about=incidents.about,
+        public_url=notices.public_url,
     )
     recordings = Recordings(
         Folders.below(settings).recordings,

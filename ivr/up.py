@@ -119,7 +119,8 @@ async def run(settings: Settings, console: Console, *, beside: Beside | None = N
         rescue=lambda: rescue.rescue(settings.ami, prepared.secrets["ami_supervisor"]),
     )
     watching = asyncio.create_task(service.watch())
-    syncing = asyncio.create_task(keep_synced(Folders.below(settings).traces))
+    folders = Folders.below(settings)
+    syncing = [asyncio.create_task(keep_synced(folder)) for folder in (folders.traces, folders.messages)]
     asterisk_ended = asyncio.create_task(asterisk.process.wait())
     stopped = asyncio.create_task(stop.wait())
     playing: asyncio.Task[None] | None = None
@@ -148,7 +149,7 @@ async def run(settings: Settings, console: Console, *, beside: Beside | None = N
             await asyncio.wait({playing})
         await service.stop()
         await asterisk.stop()
-        for task in (watching, syncing, asterisk_ended, stopped):
+        for task in (watching, *syncing, asterisk_ended, stopped):
             task.cancel()
         console.print("Stopped.")
     if playing is not None and not playing.cancelled():

@@ -16,7 +16,7 @@ from api.console import pages
 from api.console.route import STAFF, ConsoleRoute, bearer_of, done, may, session_of
 from api.console.signing import Posted
 from api.routers import call_traces as api
-from api.routers.call_traces import TraceId
+from api.routers.call_traces import ProposalId, TraceId
 from api.services import Services
 from ivr.calltrace import store
 from ivr.quality import words
@@ -35,6 +35,10 @@ class Decided(Posted):
     """One of two buttons."""
 
     state: Literal["kept", "ignored"]
+
+
+class Dismissed(Posted):
+    """One button."""
 
 
 class Answered(Posted):
@@ -77,6 +81,15 @@ async def answered(trace_id: TraceId, form: Annotated[Answered, Form()], request
     """What the customer answered to our recommendations."""
     given = api.Answer(text=form.text.replace("\r", ""))
     await api.answer(trace_id, given, request.app.state.services, bearer_of(request))
+    return done(request, "/console/traces")
+
+
+@router.post("/proposals/{proposal_id}/dismissal")
+@may(*WORKERS)
+async def dismissed(proposal_id: ProposalId, form: Annotated[Dismissed, Form()], request: Request) -> Response:
+    """Reports that have something in common, and are no incident."""
+    given = api.Dismissal(state="dismissed")
+    await api.dismiss(proposal_id, given, request.app.state.services, bearer_of(request))
     return done(request, "/console/traces")
 
 

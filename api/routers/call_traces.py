@@ -34,6 +34,7 @@ log = structlog.get_logger()
 router = APIRouter(tags=["call traces"])
 
 TraceId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+ProposalId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _Device = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,40}$")]
 _CallId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,150}$")]
 _Count = Annotated[int, Field(ge=0, le=5_000_000)]
@@ -72,7 +73,7 @@ class Figures(Given):
 
 
 class NewTrace(Given):
-    """A report. Figures are not needed for a call of this line that ended within the last 30 minutes."""
+    """A report. Figures are not needed for a call of this line whose evidence is still kept."""
 
     call_id: _CallId = Field(description="SIP Call-ID of the device's leg, or the switch's own id of the call.")
     device: _Device = Field(description="The phone's account.", examples=["6001"])
@@ -154,6 +155,26 @@ class Decision(Given):
     state: Literal["kept", "ignored"]
 
 
+class Dismissal(Given):
+    """What staff decide on an incident that several reports propose."""
+
+    state: Literal["dismissed"]
+
+
+class Proposal(BaseModel):
+    """Several reports that may be one incident."""
+
+    id: int
+    shared: Literal["trunk", "site", "codec"] = Field(description="What they share.")
+    value: str = Field(examples=["192.0.2.7"])
+    traces: list[str]
+    state: Literal["proposed", "dismissed"]
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    dismissed_by: str | None
+    dismissed_at: AwareDatetime | None
+
+
 class Answer(Given):
     """What the customer answered to our recommendations."""
 
@@ -183,7 +204,8 @@ async def report_call(given: NewTrace, response: Response, has: Has) -> TraceRec
         device = Device(phone=given.device, address=address)
         intake = await asyncio.to_thread(has.traces.intake, call, device, report_id=report_id, source="api")
     elif given.figures is None:
-        mend = "give figures, or the SIP Call-ID of a call that ended on this phone within the last 30 minutes"
+        kept = has.traces.desk.call_trace.evidence_min
+        mend = f"give figures, or the SIP Call-ID of a call that ended on this phone within the last {kept} minutes"
         raise BadInput(field="call_id", problem="no such call of this device is known here", mend=mend)
     else:
         intake = has.traces.intake_of(
@@ -353,10 +375,18 @@ async def listen(trace_id: TraceId, has: Has, who: Who) -> FileResponse:
 
 
 @router.get("/incident-proposals")
-async def list_proposals(has: Has) -> list[dict[str, Any]]:
+async def list_proposals(has: Has) -> list[Proposal]:
     """Incidents that several reports propose, the newest first."""
     async with has.store.reading() as unit:
-        return await store.proposals(unit)
+        return [Proposal(**row) for row in await store.proposals(unit)]
+
+
+@router.patch("/incident-proposals/{proposal_id}")
+async def dismiss(proposal_id: ProposalId, given: Dismissal, has: Has, who: Who) -> Proposal:
+    """It is no incident: these reports propose none again, three others do."""
+    async with has.store.unit() as unit:
+        row = await deciding.dismiss(unit, proposal_id, who=who.name, at=has.clock(), bus=has.bus)
+    return Proposal(**row)
 
 
 async def _row(has: Services, trace_id: str, *, with_packets: bool = False) -> tuple[dict[str, Any], Sequence[Packet]]:

@@ -1,4 +1,4 @@
-"""What staff decide on a report of an account whose recommendations are unanswered (OV-25)."""
+"""What staff decide: on reports of an account whose recommendations are unanswered (OV-25), on proposed incidents."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ivr.calltrace import store
+from ivr.calltrace.entering import PROPOSALS
 from ivr.errors import BadInput, NotFound
 from ivr.events import EventBus
 from ivr.store.engine import Unit
@@ -22,6 +23,10 @@ _WHY = {
 
 class TraceNotFound(NotFound):
     """There is no such call trace."""
+
+
+class ProposalNotFound(NotFound):
+    """There is no such proposal of an incident."""
 
 
 async def decide(
@@ -51,6 +56,24 @@ async def decide(
         fields = {"status": "closed"}
         await editing.change(unit, number, fields, who=who, at=at, seen_version=None, bus=bus, reason=why)
     return row | {"state": state}
+
+
+async def dismiss(unit: Unit, proposal_id: int, *, who: str, at: datetime, bus: EventBus) -> dict[str, Any]:
+    """What several reports proposed is no incident; the proposal as it is then. Whoever was first is on record.
+
+    Raises ProposalNotFound.
+    """
+    await unit.alone(PROPOSALS)
+    row = await store.proposal(unit, proposal_id)
+    if row is None:
+        raise ProposalNotFound(proposal=proposal_id)
+    if row["state"] == "dismissed":
+        return row
+    values = {"state": "dismissed", "dismissed_by": who, "dismissed_at": at}
+    await store.change_proposal(unit, proposal_id, values)
+    told = {"id": proposal_id, "shared": row["shared"], "value": row["value"], "by": who}
+    unit.afterwards(lambda: bus.publish("incident.proposal-dismissed", at, told))
+    return row | values
 
 
 async def note(unit: Unit, number: int, *, who: str, at: datetime, kind: str, changes: dict[str, Any]) -> None:

@@ -24,6 +24,8 @@ from ivr.tickets.following import judge
 from ivr.tickets.intake import Notice
 
 LINE = "line"
+#: What is locked while proposals of incidents change.
+PROPOSALS = "incident proposals"
 _MORE_URGENT = ("normale", "moyenne", "haute", "urgente")
 
 
@@ -36,8 +38,11 @@ class Entered:
     again: bool
 
 
-async def enter(unit: Unit, intake: TraceIntake, *, bus: EventBus | None = None) -> Entered:
-    """The ticket of the report's call: a new one, or the one that it has already (OV-23)."""
+async def enter(unit: Unit, intake: TraceIntake, *, bus: EventBus | None = None, public_url: str = "") -> Entered:
+    """The ticket of the report's call: a new one, or the one that it has already (OV-23).
+
+    `public_url` is where readers of e-mails find us.
+    """
     await unit.alone("call trace", intake.key)
     known = await store.by_key(unit, intake.key)
     if known is not None:
@@ -61,7 +66,7 @@ async def enter(unit: Unit, intake: TraceIntake, *, bus: EventBus | None = None)
         "state": state,
     }
     await ticket_store.add_event(unit, number, at=intake.at, who=LINE, kind="created", changes=changes, version=1)
-    for email in notice.emails(intake, trace_id=trace_id, number=number, unanswered=unanswered):
+    for email in notice.emails(intake, trace_id=trace_id, number=number, unanswered=unanswered, public_url=public_url):
         await put_email(unit, email, at=intake.at)
     if not unanswered:
         # One that may be ignored (OV-25) waits, new, for staff to decide.
@@ -100,7 +105,7 @@ async def known_as(unit: Unit, intake: TraceIntake) -> bool:
     return known is not None and known["legs"] == from_json(to_json(intake.legs()))
 
 
-async def refresh(unit: Unit, intake: TraceIntake) -> bool:
+async def refresh(unit: Unit, intake: TraceIntake, *, public_url: str = "") -> bool:
     """Take up what arrived since the report was entered; whether the finding is another one now."""
     await unit.alone("call trace", intake.key)
     known = await store.by_key(unit, intake.key)
@@ -114,7 +119,7 @@ async def refresh(unit: Unit, intake: TraceIntake) -> bool:
     if (known["cause"], known["mos"]) == (intake.cause, intake.mos):
         return False
     if known["cause"] != intake.cause:
-        await _tell_anew(unit, intake, known)
+        await _tell_anew(unit, intake, known, public_url)
     ticket = await ticket_store.lock(unit, known["ticket_number"])
     if ticket is None or ticket.status not in ("new", "documented") or ticket.answered_at is not None:
         return False
@@ -136,7 +141,7 @@ async def refresh(unit: Unit, intake: TraceIntake) -> bool:
     return True
 
 
-async def _tell_anew(unit: Unit, intake: TraceIntake, known: dict[str, Any]) -> None:
+async def _tell_anew(unit: Unit, intake: TraceIntake, known: dict[str, Any], public_url: str) -> None:
     """Whoever was told the finding is told the new one, and the customer is held to no advice but the new one's."""
     unanswered = known["state"] == "unanswered"
     customer_id, before = known["customer_id"], replace(intake.verdict, cause=known["cause"])
@@ -146,7 +151,9 @@ async def _tell_anew(unit: Unit, intake: TraceIntake, known: dict[str, Any]) -> 
         if advised is not None:
             await store.recommend(unit, customer_id=customer_id, trace_id=known["id"], text=advised, at=intake.at)
     number = known["ticket_number"]
-    for email in notice.emails(intake, trace_id=known["id"], number=number, unanswered=unanswered, anew=True):
+    for email in notice.emails(
+        intake, trace_id=known["id"], number=number, unanswered=unanswered, anew=True, public_url=public_url
+    ):
         if email.to != intake.requester.email or advised != was:
             await put_email(unit, email, at=intake.at)
 
@@ -226,17 +233,21 @@ def _trace_values(intake: TraceIntake, trace_id: str, number: int, route: Route,
     }
 
 
-async def propose_incidents(unit: Unit, notice_: Notice, now: datetime, *, bus: EventBus | None = None) -> int:
+async def propose_incidents(
+    unit: Unit, notice_: Notice, now: datetime, *, bus: EventBus | None = None, public_url: str = ""
+) -> int:
     """Several recent reports that share something are proposed to operations as an incident, once; how many are new."""
-    await unit.alone("incident proposals")
+    await unit.alone(PROPOSALS)
     new = 0
-    for shared in together(await store.recent(unit, now), now):
-        proposal, change = await store.propose(unit, shared, now)
-        if change is None:
+    for found in together(await store.recent(unit, now), now):
+        shared = await store.undismissed(unit, found, now)
+        proposed = await store.propose(unit, shared, now)
+        if proposed is None:
             continue
+        proposal, change = proposed
         if change == "proposed":
             new += 1
-            lines = [f"/v1/call-traces/{one}/report" for one in shared.traces]
+            lines = [notice.page_of(one, public_url) for one in shared.traces]
             email = notice.together_email(shared, notice_.recipient, notice_.language, lines)
             await put_email(unit, email, at=now)
         told = {"id": proposal, "shared": shared.by, "value": shared.value, "traces": list(shared.traces)}

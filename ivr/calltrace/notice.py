@@ -22,7 +22,7 @@ _WORDS = {
         "at": "Appel : {started} ; signalé le {at:%Y-%m-%d à %H:%M:%S} ({zone})",
         "mos": "Note (MOS) : {mos}",
         "verdict": "Constat : {verdict} (confiance : {confidence})",
-        "report": "Rapport : /v1/call-traces/{id}/report",
+        "report": "Rapport : {page}",
         "advice": "Recommandation : {advice}",
         "unknown": "inconnu",
         "own-subject": "Votre signalement : billet {number}",
@@ -46,7 +46,7 @@ _WORDS = {
         "at": "Call: {started}; reported on {at:%Y-%m-%d at %H:%M:%S} ({zone})",
         "mos": "Score (MOS): {mos}",
         "verdict": "Finding: {verdict} (confidence: {confidence})",
-        "report": "Report: /v1/call-traces/{id}/report",
+        "report": "Report: {page}",
         "advice": "Recommendation: {advice}",
         "unknown": "unknown",
         "own-subject": "Your report: ticket {number}",
@@ -77,10 +77,22 @@ def _mos(intake: TraceIntake, language: str) -> str:
     return text.replace(".", ",") if language == "fr" else text
 
 
-def emails(intake: TraceIntake, *, trace_id: str, number: int, unanswered: bool, anew: bool = False) -> list[Email]:
+def page_of(trace_id: str, public_url: str) -> str:
+    """Where staff see a report, in a browser; without `public_url` the path alone."""
+    return f"{public_url}/console/traces/{trace_id}/report"
+
+
+def partners_page_of(trace_id: str, public_url: str) -> str:
+    """Where the partner sees it."""
+    return f"{public_url}/console/portal/traces/{trace_id}/report"
+
+
+def emails(
+    intake: TraceIntake, *, trace_id: str, number: int, unanswered: bool, anew: bool = False, public_url: str = ""
+) -> list[Email]:
     """To the department and the partner, in staff's language, and to the requester in their own.
 
-    `anew`: they have been told another finding before.
+    `anew`: they have been told another finding before. `public_url` is where readers find us.
     """
     staff = words.language_of(intake.notice.language)
     found = _WORDS[staff]
@@ -89,7 +101,6 @@ def emails(intake: TraceIntake, *, trace_id: str, number: int, unanswered: bool,
     account = " – ".join(part for part in (requester.account_number, requester.account_name) if part)
     facts = {
         "number": number,
-        "id": trace_id,
         "who": requester.account_name or intake.device,
         "priority": intake.priority,
         "account": account or found["unknown"],
@@ -118,12 +129,14 @@ def emails(intake: TraceIntake, *, trace_id: str, number: int, unanswered: bool,
     lines += words.reason_texts(intake.verdict, staff)
     if facts["advice"]:
         lines.append(found["advice"].format(**facts))
-    body = "\n".join([*lines, found["report"].format(**facts), ""])
     subject = found["subject"].format(**facts)
-    to = [intake.notice.recipient, intake.partner.email if intake.partner else None]
-    told = [
-        Email(to=one, subject=subject, body=body, language=staff, ticket_number=number) for one in to if one is not None
-    ]
+    to = [(intake.notice.recipient, page_of(trace_id, public_url))]
+    if intake.partner is not None and intake.partner.email is not None:
+        to.append((intake.partner.email, partners_page_of(trace_id, public_url)))
+    told = []
+    for one, page in to:
+        body = "\n".join([*lines, found["report"].format(page=page), ""])
+        told.append(Email(to=one, subject=subject, body=body, language=staff, ticket_number=number))
     if requester.email:
         own = words.language_of(intake.language)
         texts = _WORDS[own]

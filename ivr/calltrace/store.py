@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import Select, and_, delete, func, or_, select, update
 
 from ivr.calltrace import tables as t
-from ivr.calltrace.rules import TOGETHER_WITHIN, Reported, Shared
+from ivr.calltrace.rules import TOGETHER, TOGETHER_WITHIN, Reported, Shared
 from ivr.store.engine import Unit
 
 #: More reports than this at once make no clearer incident.
@@ -124,21 +125,51 @@ async def answer(unit: Unit, *, customer_id: int, text: str, by: str, at: dateti
     return (await unit.execute(statement.values(answered_at=at, answer=text, answered_by=by))).rowcount
 
 
-async def propose(unit: Unit, shared: Shared, at: datetime) -> tuple[int, Literal["proposed", "proposal-grew"] | None]:
-    """The proposal of an incident for what is shared, and what became of it; one that is still fresh grows."""
+async def undismissed(unit: Unit, shared: Shared, at: datetime) -> Shared:
+    """The same without reports of which staff found that together they are no incident."""
+    query = _same(shared, at).where(t.incident_proposals.c.state == "dismissed")
+    known = {one for row in (await unit.execute(query)).mappings() for one in row["traces"]}
+    return replace(shared, traces=tuple(one for one in shared.traces if one not in known))
+
+
+async def propose(unit: Unit, shared: Shared, at: datetime) -> tuple[int, Literal["proposed", "proposal-grew"]] | None:
+    """The proposal of an incident for what is shared, and what became of it; one that is still fresh grows.
+
+    None when there is nothing new, or too little for a proposal.
+    """
     table = t.incident_proposals
-    fresh = at - TOGETHER_WITHIN
-    same = and_(table.c.shared == shared.by, table.c.value == shared.value, table.c.updated_at > fresh)
-    row = (await unit.execute(select(table).where(same).order_by(table.c.id.desc()).limit(1))).mappings().one_or_none()
+    query = _same(shared, at).where(table.c.state == "proposed").limit(1)
+    row = (await unit.execute(query)).mappings().one_or_none()
     if row is None:
+        if len(shared.traces) < TOGETHER:
+            return None
         values = {"shared": shared.by, "value": shared.value, "traces": list(shared.traces), "state": "proposed"}
         insert = unit.insert(table).values(values | {"created_at": at, "updated_at": at}).returning(table.c.id)
         return (await unit.execute(insert)).scalar_one(), "proposed"
     traces = list(dict.fromkeys([*row["traces"], *shared.traces]))
     if len(traces) == len(row["traces"]):
-        return row["id"], None
+        return None
     await unit.execute(update(table).where(table.c.id == row["id"]).values(traces=traces, updated_at=at))
     return row["id"], "proposal-grew"
+
+
+def _same(shared: Shared, at: datetime) -> Select[Any]:
+    """What was proposed for the same and is still fresh, the newest first."""
+    table = t.incident_proposals
+    same = and_(table.c.shared == shared.by, table.c.value == shared.value)
+    return select(table).where(same, table.c.updated_at > at - TOGETHER_WITHIN).order_by(table.c.id.desc())
+
+
+async def proposal(unit: Unit, proposal_id: int) -> dict[str, Any] | None:
+    """A proposed incident."""
+    table = t.incident_proposals
+    row = (await unit.execute(select(table).where(table.c.id == proposal_id))).mappings().one_or_none()
+    return dict(row) if row is not None else None
+
+
+async def change_proposal(unit: Unit, proposal_id: int, values: Mapping[str, Any]) -> None:
+    """Set columns of a proposed incident."""
+    await unit.execute(update(t.incident_proposals).where(t.incident_proposals.c.id == proposal_id).values(values))
 
 
 async def proposals(unit: Unit, limit: int = 100, *, since: datetime | None = None) -> list[dict[str, Any]]:

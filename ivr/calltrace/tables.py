@@ -74,9 +74,11 @@ incident_proposals = Table(
     Column("shared", String(10), nullable=False),
     Column("value", String(60), nullable=False),
     Column("traces", json_type(), nullable=False),
-    #: proposed, taken up or dismissed
+    #: proposed or dismissed
     Column("state", String(20), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Column("dismissed_by", String(100)),
+    Column("dismissed_at", Moment),
     Index("ix_incident_proposals_shared_value", "shared", "value", "updated_at"),
 )

@@ -75,12 +75,15 @@ class CallTraces:
         rtp_ports: tuple[int, int],
         wall: Callable[[], float] = time.time,
         about: Callable[[str, Identity, str | None], int | None] = lambda desk, who, number: None,
+        public_url: str | None = None,
     ) -> None:
-        """`about` tells which incident a report by somebody, of a desk's service, is about (OV-27)."""
+        """`about` tells which incident a report by somebody, of a desk's service, is about (OV-27); `public_url` is
+        where readers of e-mails find us.
+        """
         self.store, self.ring, self.desk = store, ring, desk
         self._spool, self._directory, self._bus = spool, directory, bus
         self._clock, self._rtp_ports, self._wall = clock, rtp_ports, wall
-        self._about = about
+        self._about, self._public_url = about, public_url or ""
         self._limit = RateLimit(MOST_A_MINUTE, 60)
         self._held: deque[TraceIntake] = deque()
         self._proposing = asyncio.Lock()
@@ -244,7 +247,7 @@ class CallTraces:
 
     async def _enter(self, intake: TraceIntake) -> Entered:
         async with self.store.unit() as unit:
-            entered = await enter(unit, intake, bus=self._bus)
+            entered = await enter(unit, intake, bus=self._bus, public_url=self._public_url)
         if not entered.again:
             self._spool.hold(self._propose(), name="incidents that reports propose")
         return entered
@@ -261,7 +264,8 @@ class CallTraces:
                 async with self.store.unit() as unit:
                     ops = self.desk.announcement.ops_email
                     notice = replace(self._notice(), recipient=ops) if ops is not None else self._notice()
-                    await propose_incidents(unit, notice, self._clock(), bus=self._bus)
+                    now = self._clock()
+                    await propose_incidents(unit, notice, now, bus=self._bus, public_url=self._public_url)
 
     async def settle(self, call: EndedCall, device: Device, report_id: str, *, after_s: float = _SETTLED_S) -> None:
         """Judge again once the last figures have arrived."""
@@ -271,7 +275,7 @@ class CallTraces:
             if await known_as(unit, better):
                 return
         async with self.store.unit() as unit:
-            if await refresh(unit, better):
+            if await refresh(unit, better, public_url=self._public_url):
                 log.info("call trace judged anew with the last figures", verdict=better.cause)
 
     async def close(self) -> None:

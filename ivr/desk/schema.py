@@ -272,9 +272,18 @@ class CallTrace(_Part):
     #: Who is told, and whose tickets its reports become.
     department: Identifier
     #: A call can be reported this many minutes after its end.
-    within_min: Annotated[int, Field(ge=1, le=30)] = 30
+    within_min: Annotated[int, Field(ge=1, le=120)] = 30
+    #: The evidence of every call is kept in memory for this many minutes, or until that is full; then it is erased.
+    evidence_min: Annotated[int, Field(ge=1, le=120)] = 30
     #: Without it, no call's audio is ever recorded.
     audio: CallAudio | None = None
+
+    @model_validator(mode="after")
+    def _evidence_of_what_is_reported(self) -> Self:
+        if self.evidence_min < self.within_min:
+            problem = f"a call can be reported {self.within_min} minutes after its end, when its evidence is erased"
+            raise Incoherent("evidence_min", problem, f"give at least {self.within_min}, or less for within_min")
+        return self
 
 
 class Keeping(_Part):

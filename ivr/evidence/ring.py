@@ -45,7 +45,7 @@ class EndedCall:
 
 
 class Ring:
-    """Evidence of the last `keep_s` seconds, of at most `most_bytes` bytes."""
+    """Evidence of the last `keep_s` seconds (the desk file's `evidence_min`), of at most `most_bytes` bytes."""
 
     def __init__(
         self, *, keep_s: float = 1800, most_bytes: int = 64_000_000, clock: Callable[[], float] = time.monotonic

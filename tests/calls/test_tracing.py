@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -10,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scapy.contrib.rtcp import RTCP
+from scapy.layers.inet import IP, UDP
+from scapy.utils import rdpcap
+from sipsim.impaired import PhoneCall
 from sipsim.phones import Phone, PhoneFarm
+from sipsim.raw import CallFailed
 from sipsim.recognise import Recogniser
 from sipsim.records import Answering
 
@@ -123,12 +130,51 @@ def test_the_evidence_can_be_looked_at(line: Line, good: PhoneFarm, known: Recog
     for sign in ("<polyline", "INVITE", "200 OK", "BYE", "PCMU" if "PCMU" in page else "ulaw"):
         assert sign in page
     capture = line.raw_api("GET", trace["capture"]).content
-    assert capture.count(b"INVITE sip:") >= 2
     assert b'response="' not in capture.replace(b'response="xxxx', b"")
-    assert capture.count(b"\x81\xc8") >= 4
+    _flow_of_both_legs(capture)
     detail = line.api("GET", f"/v1/call-traces/{trace['id']}")
     assert detail["legs"]["near"]["down"]["points"]
     assert detail["legs"]["far"]["down"]["points"]
+
+
+def _flow_of_both_legs(capture: bytes) -> None:
+    """What another reader of such files finds: whole packets, each leg from INVITE to BYE, and reports of both ends."""
+    frames = list(rdpcap(io.BytesIO(capture)))
+    moments = [frame.time for frame in frames]
+    assert moments == sorted(moments)
+    legs: dict[str, list[str]] = {}
+    reports: dict[tuple[str, int], list[RTCP]] = {}
+    for frame in frames:
+        ip, udp = frame[IP], frame[UDP]
+        payload = bytes(udp.payload)
+        assert (ip.len, udp.len) == (len(bytes(ip)), 8 + len(payload))
+        again = IP(bytes(ip))
+        del again.chksum, again[UDP].chksum
+        again = IP(bytes(again))
+        assert (again.chksum, again[UDP].chksum) == (ip.chksum, udp.chksum)
+        if payload[0] >> 6 == 2:
+            report = RTCP(payload)
+            assert 4 * (report.length + 1) <= len(payload)
+            assert report.packet_type in (200, 201)
+            reports.setdefault((ip.src, udp.sport), []).append(report)
+        else:
+            head = payload.split(b"\r\n\r\n")[0].decode()
+            call_id = re.search(r"(?m)^(?:Call-ID|i): *(\S+)", head)
+            assert call_id is not None, head
+            sequence = re.search(r"(?m)^CSeq: *\d+ (\w+)", head)
+            assert sequence is not None, head
+            legs.setdefault(call_id[1], []).append(f"{head.splitlines()[0]} | {sequence[1]}")
+    assert len(legs) == 2
+    for lines in legs.values():
+        assert lines[0].startswith("INVITE sip:")
+        # On a busy machine a message may be repeated, or seen a moment after the answer to it.
+        assert {"SIP/2.0 200 OK | INVITE", "SIP/2.0 200 OK | BYE"} <= set(lines)
+        for method in ("ACK", "BYE"):
+            assert any(one.startswith(f"{method} sip:") for one in lines)
+        assert lines[-1].endswith("| BYE")
+    # Both phones', and ours to each of them.
+    assert len(reports) == 4
+    assert all(any(one.report_blocks for one in found) for found in reports.values())
 
 
 def test_no_call_to_report_leads_to_611(line: Line, good: PhoneFarm, known: Recogniser) -> None:
@@ -238,14 +284,68 @@ def test_without_the_service_the_report_is_taken_and_enters_once(
     pid = line.service_pid()
     os.kill(pid, signal.SIGSTOP)
     # Frozen, found, killed: the caller is taken out of it.
-    heard = dial(phone, known)
-    assert "trace-received" in heard
-    assert heard[-1] == "trace-follow-up"
+    call = phone.dial("*57")
+    call.wait_answered()
+    call.wait_ended(60)
+    heard = known.recognise(call.recording)
+    assert prompts(heard)[-1] == "trace-follow-up"
+    # It is on the disk for good before that is said.
+    when = {one.prompt_id: one.start_s for one in heard}
+    assert when["trace-received"] - when["trace-thanks"] > 0.8
     _service_back(line, pid)
     trace = wait_for(lambda: traces(line, "7202") or None, "the trace", 30)[0]
     ticket = line.api("GET", f"/v1/tickets/{trace['ticket']}")
     assert (ticket["kind"], trace["source"], trace["reports"]) == ("call-trace", "away", 1)
     assert list((Path(line.state) / "spool" / "reported").iterdir()) == []
+
+
+def test_without_the_service_and_without_a_disk(line: Line, good: PhoneFarm, bad: PhoneFarm, known: Recogniser) -> None:
+    """Who still talks is told so, whichever end it is; who shares the line is asked for its own last call, and as
+    nothing takes the report nothing is confirmed: a person answers.
+    """
+    technician = registered(good, "7001", Answering(how="answer", after_s=0.1))
+    assert dial(technician, known, "*22") != []
+    called = registered(good, "6002", Answering(how="answer", after_s=0.1))
+    desk_phone, softphone = registered(good, "7002"), registered(bad, "7002")
+    talk(softphone, "6002", 2)
+    first = desk_phone.dial("6002")
+    first.wait_answered()
+    reported = Path(line.state) / "spool" / "reported"
+    pid = line.service_pid()
+    os.kill(pid, signal.SIGKILL)
+    aside = reported.rename(reported.with_name("aside"))
+    # Not even a folder can be made here.
+    reported.touch()
+    try:
+        calls = [phone.dial("*57") for phone in (desk_phone, called, softphone)]
+        for call in calls:
+            call.wait_answered()
+        assert not line.healthy()
+        technician.wait_ringing().wait_answered()
+        time.sleep(1)
+        calls[2].hang_up()
+    finally:
+        reported.unlink()
+        aside.rename(reported)
+    for call in calls:
+        call.wait_ended(60)
+    first.hang_up()
+    heard = [prompts(known.recognise(call.recording)) for call in calls]
+    assert heard[:2] == [["trace-in-call"], ["trace-in-call"]]
+    assert heard[2][0] == "fallback-queue"
+    assert "trace-received" not in heard[2]
+    _service_back(line, pid)
+    dial(technician, known, "*22")
+
+
+async def test_no_stranger_reports_a_call(line: Line) -> None:
+    """A feature code of phones that prove who they are."""
+    before = line.api("GET", "/v1/call-traces")["items"]
+    for name, password in (("9999", "demo-9999"), ("6001", "wrong"), ("trunk", "demo-trunk")):
+        with pytest.raises(CallFailed):
+            async with PhoneCall(line.server, name, password, "*57"):
+                pass
+    assert line.api("GET", "/v1/call-traces")["items"] == before
 
 
 def test_the_technicians_button_rings_both(line: Line, good: PhoneFarm, known: Recogniser) -> None:

@@ -213,6 +213,8 @@ WORDS: Mapping[str, str] = {
     "shared_trunk": "Trunk",
     "shared_site": "Site",
     "shared_codec": "Codec",
+    "dismiss": "Not an incident",
+    "dismissed_by": "dismissed by",
     "undecided": "To be decided",
     "undecided_hint": (
         "These accounts have not answered earlier recommendations. "

@@ -220,6 +220,8 @@ WORDS: Mapping[str, str] = {
     "shared_trunk": "Liaison",
     "shared_site": "Site",
     "shared_codec": "Codec",
+    "dismiss": "Ce n’est pas un incident",
+    "dismissed_by": "écarté par",
     "undecided": "À décider",
     "undecided_hint": (
         "Ces comptes n’ont pas répondu à des recommandations. "

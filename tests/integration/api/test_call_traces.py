@@ -300,3 +300,9 @@ class TestStaff:
         await line.services.traces.close()
         found = (await client.get("/v1/incident-proposals")).json()
         assert {(one["shared"], one["value"]) for one in found} == {("trunk", "bell"), ("codec", "ulaw")}
+        here = f"/v1/incident-proposals/{found[0]['id']}"
+        assert (await client.patch(here, json={"state": "proposed"})).status_code == 422
+        dismissed = (await client.patch(here, json={"state": "dismissed"})).json()
+        assert (dismissed["state"], dismissed["dismissed_at"] is not None) == ("dismissed", True)
+        assert (await client.get("/v1/incident-proposals")).json() == [dismissed, found[1]]
+        assert (await client.patch("/v1/incident-proposals/99", json={"state": "dismissed"})).status_code == 404

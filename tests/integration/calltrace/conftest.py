@@ -104,6 +104,7 @@ async def world(store: Store, tmp_path: Path) -> AsyncIterator[World]:
         clock=lambda: now[0],
         rtp_ports=(10000, 12000),
         wall=lambda: 1795384720.0,
+        public_url="https://ligne.example",
     )
     yield World(traces=traces, ring=ring, bus=bus, store=store, spool=tmp_path / "spool" / "traces", now=now)
     await traces.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, select
 
-from ivr.calltrace import evidence
+from ivr.calltrace import deciding, evidence
 from ivr.calltrace import store as statements
 from ivr.calltrace.away import AwayReports
 from ivr.calltrace.tables import call_trace_evidence, call_traces, incident_proposals, recommendations
@@ -74,6 +75,13 @@ class TestTicket:
             "julie@clinique.example",
         ]
         assert all(one["ticket_number"] == ticket["number"] for one in told)
+        # Where each of them can see it, in a browser.
+        pages = [re.findall("https://[^ \n]+", one["body"]) for one in told]
+        assert pages == [
+            [f"https://ligne.example/console/traces/{trace['id']}/report"],
+            [f"https://ligne.example/console/portal/traces/{trace['id']}/report"],
+            [],
+        ]
         assert {"ticket.created", "call-trace.reported"} <= {event.kind for event in world.bus._kept}
 
     async def test_the_same_call_again_is_the_same_ticket_and_noted(self, world: World) -> None:
@@ -219,12 +227,38 @@ class TestTogether:
         assert len(found["trunk"]["traces"]) == 3
         mails = [one for one in await rows(world, outbox) if "Incident proposé" in one["subject"]]
         assert len(mails) == 2
-        assert mails[0]["body"].count("/v1/call-traces/") == 3
+        listed = [f"https://ligne.example/console/traces/{one}/report" for one in found["trunk"]["traces"]]
+        assert [line for line in mails[0]["body"].splitlines() if "/" in line] == listed
         await report(world, "6001", far_lost=60, report_id="4")
         await world.settled()
         assert len(await rows(world, incident_proposals)) == 2
         kinds = [event.kind for event in world.bus._kept]
         assert (kinds.count("incident.proposed"), kinds.count("incident.proposal-grew")) == (2, 2)
+
+    async def test_what_staff_dismissed_comes_back_with_three_new_reports(self, world: World) -> None:
+        async def calls(*phones: str) -> list[tuple[str, str, int]]:
+            for phone in phones:
+                await report(world, phone, far_lost=60, report_id=str(world.calls))
+                await world.settled()
+                world.later(minutes=1)
+            found = await rows(world, incident_proposals)
+            return [(one["shared"], one["state"], len(one["traces"])) for one in found]
+
+        assert ("trunk", "proposed", 3) in await calls("6001", "6002", "6003")
+        for one in await rows(world, incident_proposals):
+            async with world.store.unit() as unit:
+                at = world.now[0]
+                await deciding.dismiss(unit, one["id"], who="ops", at=at, bus=world.bus)
+                again = await deciding.dismiss(unit, one["id"], who="annie", at=at + timedelta(1), bus=world.bus)
+            assert (again["dismissed_by"], again["dismissed_at"]) == ("ops", at)
+        assert {state for _, state, _ in await calls("7101", "7102")} == {"dismissed"}
+        assert [one for one in await calls("7103") if one[0] == "trunk"] == [
+            ("trunk", "dismissed", 3),
+            ("trunk", "proposed", 3),
+        ]
+        mail = [one for one in await rows(world, outbox) if "liaison outbound" in one["subject"]][-1]
+        assert mail["subject"].startswith("Incident proposé : 3 signalements")
+        assert mail["body"].count("/console/traces/") == 3
 
     async def test_not_when_they_are_far_apart(self, world: World) -> None:
         for number in range(3):

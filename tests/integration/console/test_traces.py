@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ivr.evidence.legs import Device
 from tests.integration.api.conftest import Line
 from tests.integration.api.test_call_traces import ended_call
@@ -52,3 +54,14 @@ async def test_incidents_that_reports_propose_are_seen_with_their_list(browser: 
     page = (await (await browser("ops")).get("/console/traces")).text
     assert "Incidents proposés" in page
     assert all(f"/console/traces/{one}/report" in page for one in reported)
+    forms = re.findall(r'action="(/console/traces/proposals/\d+/dismissal)"', page)
+    assert forms
+    manager = await browser("gestion")
+    assert "/dismissal" not in (await manager.get("/console/traces")).text
+    assert (await manager.post(forms[0])).status_code == 403
+    ops = await browser("ops")
+    for form in forms:
+        assert (await ops.post(form)).status_code == 303
+    page = (await ops.get("/console/traces")).text
+    assert "/dismissal" not in page
+    assert page.count("écarté par") == len(forms)
