@@ -27,6 +27,8 @@ _BODY_S = 10.0
 _JSON = ("application/json", "application/merge-patch+json")
 #: What is sent to some addresses instead of JSON: files in a form, or a spreadsheet's CSV.
 _UPLOADS = re.compile(r"/v1/desks/[^/]+/announcement/recordings")
+#: And there either.
+_JSON_OR_UPLOADS = re.compile(r"/v1/desks/[^/]+/announcement")
 _TABLES = re.compile(r"/v1/incidents/[^/]+/affected\.csv")
 #: Browsers send forms there; what they carry against forgery, the console checks.
 _FORMS = re.compile(r"/console/.*|/status/[^/]+/[^/]+/(subscribe|code|confirm|leave|incidents/.*)")
@@ -121,7 +123,7 @@ class BodyGuard:
         if scope["type"] != "http" or scope["method"] in _READING:
             await self._app(scope, receive, send)
             return
-        upload = any(pattern.fullmatch(scope["path"]) for pattern in (_UPLOADS, _FORM_UPLOADS))
+        upload = _for_files(scope["path"]) or _with_files(Headers(scope=scope), scope["path"])
         largest = LARGEST_UPLOAD if upload else LARGEST
         try:
             async with asyncio.timeout(_BODY_S):
@@ -175,12 +177,14 @@ def _check(headers: Headers, body: bytes, path: str) -> ProblemResponse | None:
         return None
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         return _refusal(415, "wrong-encoding", "The body is compressed.", "send it as it is", None, "Content-Encoding")
-    media_type, _, parameters = headers.get("content-type", "").partition(";")
-    if _UPLOADS.fullmatch(path) or _FORM_UPLOADS.fullmatch(path):
-        if media_type.strip().lower() != "multipart/form-data":
+    if _with_files(headers, path):
+        return None
+    if _for_files(path):
+        if not is_form(headers):
             mend = "send the recordings as a form: Content-Type: multipart/form-data"
             return _refusal(415, "wrong-type", "The body is not a form with files.", mend, None, "Content-Type")
         return None
+    media_type, _, parameters = headers.get("content-type", "").partition(";")
     charset = parameters.partition("charset=")[2].split(";")[0].strip().strip('"').lower()
     name, media_types = next((known for pattern, known in _TYPES if pattern.fullmatch(path)), ("JSON", _JSON))
     if media_type.strip().lower() not in media_types or charset not in ("", "utf-8", "utf8"):
@@ -195,6 +199,21 @@ def _check(headers: Headers, body: bytes, path: str) -> ProblemResponse | None:
     if b"\x00" in body:
         return _refusal(400, "wrong-encoding", f"The body is not UTF-8, or not {name}.", f"send {name} in UTF-8", None)
     return None
+
+
+def _for_files(path: str) -> bool:
+    """Whether nothing but a form with files is taken there."""
+    return any(pattern.fullmatch(path) for pattern in (_UPLOADS, _FORM_UPLOADS))
+
+
+def _with_files(headers: Headers, path: str) -> bool:
+    """Whether this is a form with files, where JSON is taken too."""
+    return _JSON_OR_UPLOADS.fullmatch(path) is not None and is_form(headers)
+
+
+def is_form(headers: Headers) -> bool:
+    """Whether a body is said to be a form with files."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
 
 
 def _refusal(

@@ -20,6 +20,8 @@ class Ear:
         self._socket.settimeout(0.2)
         self.port: int = self._socket.getsockname()[1]
         self.packets: dict[int, int] = {}
+        #: Sequence numbers that never came (RFC 3550), of all callers together.
+        self.gaps = 0
         self.heard: dict[int, float] = {}
         self._awaited: dict[bytes, int] = {}
         self._closed = False
@@ -28,12 +30,21 @@ class Ear:
 
     def _listen(self) -> None:
         receive, packets, heard = self._socket.recvfrom, self.packets, self.heard
+        awaited: dict[tuple[int, bytes], int] = {}
         while not self._closed:
             try:
                 data, (_, port) = receive(2048)
             except TimeoutError:
                 continue
             packets[port] = packets.get(port, 0) + 1
+            sequence, stream = int.from_bytes(data[2:4], "big"), (port, data[8:12])
+            skipped = (sequence - awaited.get(stream, sequence)) & 0xFFFF
+            if skipped < 0x8000:
+                self.gaps += skipped
+                awaited[stream] = (sequence + 1) & 0xFFFF
+            else:
+                # It came after a later one.
+                self.gaps -= 1
             index = self._awaited.get(data[12:])
             if index is not None and port not in heard:
                 heard[port] = time.monotonic() - index * 0.020

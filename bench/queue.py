@@ -1,10 +1,11 @@
 """What a full queue costs: live callers who wait, and places held for those who asked to be called back.
 
 The line as it is, with its service: SIPp's callers come in by the menu and wait; places are held for requests that
-are in the database when the service starts, as after a restart. All callers' audio comes to one socket, which counts
-the packets that are missing and tells when each hears that the state of the services has changed. The floor is the
-same callers with hold music alone, in the same run. CPU and memory are the kernel's count, of Asterisk, the programs
-that it started, and the service.
+are in the database when the service starts, as after a restart. Half of the callers are remembered as English speakers.
+All audio of a language comes to one socket, which counts the packets that are missing, by the clock and by their
+sequence numbers, and tells when each caller hears that the state of the services has changed: an announcement that is
+made by the API, counted from the request. The floor is the same callers with hold music alone, in the same run. CPU and
+memory are the kernel's count, of Asterisk, the programs that it started, and the service.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ import signal
 import statistics
 import tempfile
 import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 from rich.console import Console
 from rich.table import Table
 
@@ -39,13 +42,12 @@ from ivr.callbacks.callback import Callback
 from ivr.callbacks.channels import new_id
 from ivr.clock import system_clock
 from ivr.desk.load import BUILT_IN
-from ivr.prepare import load, prepare
-from ivr.prompts.files import write
+from ivr.directory.store import put_languages
+from ivr.prepare import prepare
 from ivr.settings import Address, Settings
 from ivr.store.engine import open_store
 from ivr.supervisor import Service
 from ivr.up import ensure_runtime
-from ivr.voices import sounds_of
 
 HERE = Path(__file__).parent
 PORTS = {"sip": 5990, "http": 8990, "agi": 4990, "ami": 5991, "carrier": 5995}
@@ -54,6 +56,12 @@ NUMBER, MUSIC = "18446664844", "92001"
 OPEN = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 _RATE = 10
 _PATIENCE_S = 45.0
+#: By language, the area code of those who speak it; the line remembers who speaks English.
+_AREAS = {"fr": "418", "en": "438"}
+_TEXTS = {
+    "fr": "Une panne touche la téléphonie dans la région de Québec. Nos équipes sont à l’œuvre.",
+    "en": "An outage affects telephone service in the Quebec City area. Our teams are at work.",
+}
 
 
 @dataclass(kw_only=True)
@@ -65,9 +73,12 @@ class Measured:
     #: Processor time in milliseconds a second, and memory in megabytes, of all processes together.
     cpu: float = math.nan
     memory: float = math.nan
+    #: Shares of the packets: those that did not come, by the clock, and those whose sequence numbers did not.
     missing: float = math.nan
+    gaps: float = math.nan
     dropped: int = 0
-    delays_s: list[float] = field(default_factory=list)
+    #: From the request to the announcement, by language.
+    delays_s: dict[str, list[float]] = field(default_factory=dict)
     never: int = 0
 
 
@@ -90,8 +101,8 @@ async def run(console: Console, *, live: int, held: int, seconds: float, output:
 class _Bench:
     """A whole line of its own."""
 
-    def __init__(self, settings: Settings, found: Runtime, asterisk: AsteriskProcess, change: bytes) -> None:
-        self._settings, self._runtime, self._asterisk, self._change = settings, found, asterisk, change
+    def __init__(self, settings: Settings, found: Runtime, asterisk: AsteriskProcess) -> None:
+        self._settings, self._runtime, self._asterisk = settings, found, asterisk
         self._service: Service | None = None
         self._ends = contextlib.AsyncExitStack()
 
@@ -116,8 +127,6 @@ class _Bench:
         )
         found = await ensure_runtime(settings, console)
         await prepare(settings, found, lambda _: None)
-        loaded, _ = load(settings)
-        change = Path(sounds_of(settings, found, loaded).fixed("omnivigil", "queue-wait", "fr") + ".ulaw").read_bytes()
         extensions = Folders.below(settings).etc / "extensions.conf"
         text = extensions.read_text().replace("[from-trunk]\n", "[from-trunk]\ninclude => bench\n", 1)
         text += f"\n[bench]\nexten => {MUSIC},1,Answer()\n same => n,MusicOnHold(default)\n"
@@ -127,7 +136,7 @@ class _Bench:
         asterisk = await process.start(found, settings)
         await asterisk.cli("queue add member Local/technician@bench/n to support penalty 0 as bench")
         await asterisk.cli("queue pause member Local/technician@bench/n queue support reason bench")
-        return cls(settings, found, asterisk, change)
+        return cls(settings, found, asterisk)
 
     async def tear_down(self) -> None:
         """End the service, then Asterisk."""
@@ -139,51 +148,92 @@ class _Bench:
         rows: dict[str, Measured] = {}
         console.print(f"{live} callers with hold music alone")
         rows["idle"] = Measured(live=0, held=0, memory=self._memory())
-        ear = Ear()
-        async with waiting_callers(self._asterisk, MUSIC, live, ear, rate=_RATE):
-            rows["hold music alone (floor)"] = await self._look(ear, live, 0, seconds)
-        ear.close()
+        async with self._callers(MUSIC, live) as ears:
+            rows["hold music alone (floor)"] = await self._look(ears, live, 0, seconds)
+        await self._remember_english(live)
         await self._start_service()
         rows["line, nobody on it"] = Measured(live=0, held=0, memory=self._memory())
-        ear = Ear()
         console.print(f"{live} callers in the queue")
-        async with waiting_callers(self._asterisk, NUMBER, live, ear, rate=_RATE):
+        async with self._callers(NUMBER, live) as ears:
             await self._until(live)
-            rows["waiting in the queue"] = await self._look(ear, live, 0, seconds)
+            rows["waiting in the queue"] = await self._look(ears, live, 0, seconds)
             console.print(f"and {held} held places")
             began = time.monotonic()
             await self._request(held)
             await self._restart_service()
             await self._until(live + held)
             console.print(f"all places held {time.monotonic() - began:.1f} s after the requests")
-            row = await self._look(ear, live, held, seconds)
+            row = await self._look(ears, live, held, seconds)
             rows["with held places"] = row
-            await self._tell(ear, live, row)
+            console.print(f"announced, answered after {await self._tell(ears, live, row):.2f} s")
             row.dropped = live + held - await self._count()
-        ear.close()
         return rows
 
-    async def _look(self, ear: Ear, live: int, held: int, seconds: float) -> Measured:
+    @contextlib.asynccontextmanager
+    async def _callers(self, number: str, live: int) -> AsyncIterator[dict[str, Ear]]:
+        """Callers on a number, half of each language; and who hears them, by language."""
+        counts = {"fr": live - live // 2, "en": live // 2}
+        ears = {language: Ear() for language in counts}
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                await asyncio.gather(
+                    *(
+                        stack.enter_async_context(
+                            waiting_callers(
+                                self._asterisk, number, count, ears[name], rate=_RATE / 2, area=_AREAS[name]
+                            )
+                        )
+                        for name, count in counts.items()
+                    )
+                )
+                yield ears
+        finally:
+            for ear in ears.values():
+                ear.close()
+
+    async def _look(self, ears: Mapping[str, Ear], live: int, held: int, seconds: float) -> Measured:
         await asyncio.sleep(5)
         got = Measured(live=live, held=held)
-        before, counted, began = self._cpu_s(), sum(ear.packets.values()), time.monotonic()
+        before, counted, gaps, began = self._cpu_s(), _packets(ears), _gaps(ears), time.monotonic()
         await asyncio.sleep(seconds)
         took = time.monotonic() - began
+        came, skipped = _packets(ears) - counted, _gaps(ears) - gaps
         got.cpu = (self._cpu_s() - before) * 1000 / took
-        got.missing = 1 - (sum(ear.packets.values()) - counted) / (took * 50 * live)
+        got.missing = 1 - came / (took * 50 * live)
+        got.gaps = skipped / max(1, came + skipped)
         got.memory = self._memory()
         return got
 
-    async def _tell(self, ear: Ear, live: int, row: Measured) -> None:
-        """The state of the services changes: when does each caller hear it?"""
-        ear.listen_for(self._change)
-        changed = time.monotonic()
+    async def _tell(self, ears: Mapping[str, Ear], live: int, row: Measured) -> float:
+        """Announce by the API: when does each caller hear it in their language? Seconds until the answer."""
+        token = (self._settings.state / "demo-token").read_text().strip()
+        url = f"http://{self._settings.http}/v1/desks/omnivigil/announcement"
         files = OnAirFiles(self._settings.on_air)
-        write(files.brief("omnivigil", "fr"), self._change)
-        write(files.path("omnivigil", "fr"), self._change)
-        await asyncio.to_thread(ear.wait, ear.heard, live, _PATIENCE_S)
-        row.delays_s = [at - changed for at in ear.heard.values()]
-        row.never = live - len(ear.heard)
+        asked = time.monotonic()
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
+            session.put(url, json={"texts": _TEXTS}) as answer,
+        ):
+            answer.raise_for_status()
+        answered = time.monotonic() - asked
+        # The stream fades out first: nobody has heard it yet. Whoever had would be counted by its repetition, too late.
+        for language, ear in ears.items():
+            ear.listen_for(files.path("omnivigil", language).read_bytes())
+        waits = (asyncio.to_thread(ear.wait, ear.heard, len(ear.packets), _PATIENCE_S) for ear in ears.values())
+        await asyncio.gather(*waits)
+        row.delays_s = {language: [at - asked for at in ear.heard.values()] for language, ear in ears.items()}
+        row.never = live - sum(map(len, row.delays_s.values()))
+        return answered
+
+    async def _remember_english(self, live: int) -> None:
+        """As if they had pressed 9 on a call before."""
+        store = open_store(self._settings.database_url)
+        try:
+            async with store.unit() as unit:
+                numbers = (f"1{_AREAS['en']}{2000000 + n}" for n in range(live + 1))
+                await put_languages(unit, dict.fromkeys(numbers, "en"))
+        finally:
+            await store.close()
 
     async def _request(self, count: int) -> None:
         """Requests to be called back, from callers who came after everyone else."""
@@ -255,7 +305,8 @@ _HEADINGS = (
     "× floor",
     "memory kB each",
     "packets missing",
-    "change heard, median",
+    "RTP gaps",
+    "change heard, fr/en, median",
     "last",
     "never",
     "dropped",
@@ -285,13 +336,28 @@ def _rows(rows: dict[str, Measured]) -> list[tuple[str, ...]]:
                 _number(cpu / floor_each if each else math.nan, 2),
                 _number(memory, 0),
                 "-" if math.isnan(one.missing) else f"{one.missing:.2%}",
-                f"{statistics.median(one.delays_s):.2f} s" if one.delays_s else "-",
-                f"{max(one.delays_s):.2f} s" if one.delays_s else "-",
+                "-" if math.isnan(one.gaps) else f"{one.gaps:.2%}",
+                _seconds(one, statistics.median),
+                _seconds(one, max),
                 str(one.never) if one.delays_s else "-",
                 str(one.dropped) if one.held else "-",
             )
         )
     return told
+
+
+def _packets(ears: Mapping[str, Ear]) -> int:
+    return sum(sum(ear.packets.values()) for ear in ears.values())
+
+
+def _gaps(ears: Mapping[str, Ear]) -> int:
+    return sum(ear.gaps for ear in ears.values())
+
+
+def _seconds(one: Measured, of: Callable[[list[float]], float]) -> str:
+    """A figure of the delays of each language."""
+    told = "/".join(f"{of(delays):.2f}" if delays else "-" for delays in one.delays_s.values())
+    return f"{told} s" if told else "-"
 
 
 def _number(value: float, digits: int) -> str:

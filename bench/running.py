@@ -37,15 +37,18 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
 
 @contextlib.asynccontextmanager
 async def waiting_callers(
-    asterisk: AsteriskProcess, number: str, count: int, ear: Ear, *, rate: int
+    asterisk: AsteriskProcess, number: str, count: int, ear: Ear, *, rate: float, area: str = "418"
 ) -> AsyncIterator[None]:
-    """SIPp's callers on a number, all heard by one ear, until they are ended; `rate` of them come a second."""
+    """SIPp's callers on a number, all heard by one ear, until they are ended; `rate` of them come a second.
+
+    Their own numbers are of that area code, 2000001 and so on.
+    """
     settings, runtime = asterisk.settings, asterisk.runtime
     words = runtime.command(
         runtime.sipp,
         str(settings.sip),
         *("-sf", str(HERE / "scenarios" / "waiting.xml"), "-s", number),
-        *("-i", "127.0.0.1", "-mi", "127.0.0.1", "-key", "ear", str(ear.port)),
+        *("-i", "127.0.0.1", "-mi", "127.0.0.1", "-key", "ear", str(ear.port), "-key", "area", area),
         *("-m", str(count), "-l", str(count), "-r", str(rate), "-d", "1200000", "-nostdin"),
     )
     sipp = await asyncio.create_subprocess_exec(

@@ -6,17 +6,35 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Response, UploadFile
+from fastapi.routing import APIRoute
 from pydantic import AwareDatetime, BaseModel, Field
+from starlette.datastructures import Headers
+from starlette.routing import Match
+from starlette.types import Scope
 
 from api.common import Given, Has, Who
+from api.guard import is_form
 from api.routers.desks import DeskId, desk_of
 from api.services import Services
 from ivr.announcements.announcement import LONGEST_S, LONGEST_TEXT, both_languages
 from ivr.announcements.sounds import wav
 from ivr.desk.schema import Desk
 
+
+class _OfForms(APIRoute):
+    """Takes forms with files, and leaves every other body to the next route of the same address."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http" or not is_form(Headers(scope=scope)):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
 router = APIRouter(tags=["announcements"])
 
+_RECORDINGS = "announce_recordings"
+#: One address, two kinds of body: the form is described where it is the only one.
+_FORM = {"multipart/form-data": {"schema": {"$ref": f"#/components/schemas/Body_{_RECORDINGS}"}}}
 _STARTS = "From when on it is told; without it, at once."
 _EXPIRES = "Until when; without it, until it is ended."
 
@@ -60,20 +78,7 @@ async def read_announcement(desk: DeskId, has: Has) -> StateView:
     return _state(has, desk_of(has, desk))
 
 
-@router.put("/desks/{desk}/announcement")
-async def announce(desk: DeskId, given: NewAnnouncement, has: Has, who: Who) -> StateView:
-    """Announce a text, which the line's voice speaks; it replaces what was announced.
-
-    Everybody who waits hears it within seconds, and so does everybody who comes. It is kept over restarts.
-    """
-    found = desk_of(has, desk)
-    await has.announcer.announce_text(
-        found, given.texts, starts_at=given.starts_at, expires_at=given.expires_at, who=who.name
-    )
-    return _state(has, found)
-
-
-@router.put("/desks/{desk}/announcement/recordings")
+@router.put("/desks/{desk}/announcement/recordings", operation_id=_RECORDINGS, deprecated=True)
 async def announce_recordings(
     desk: DeskId,
     has: Has,
@@ -83,7 +88,7 @@ async def announce_recordings(
     starts_at: Annotated[AwareDatetime | None, Form(description=_STARTS)] = None,
     expires_at: Annotated[AwareDatetime | None, Form(description=_EXPIRES)] = None,
 ) -> StateView:
-    """Announce recordings, one for each language of the desk, at any usual rate (multipart/form-data)."""
+    """Announce recordings, one for each language of the desk, at any usual rate; better sent to the address above."""
     found = desk_of(has, desk)
     files = {language: file for language, file in (("fr", fr), ("en", en)) if file is not None}
     both_languages("", files, found.languages)
@@ -91,6 +96,28 @@ async def announce_recordings(
         language: await asyncio.to_thread(wav, language, await file.read()) for language, file in files.items()
     }
     await has.announcer.announce_recordings(found, recordings, starts_at=starts_at, expires_at=expires_at, who=who.name)
+    return _state(has, found)
+
+
+router.add_api_route(
+    "/desks/{desk}/announcement",
+    announce_recordings,
+    methods=["PUT"],
+    route_class_override=_OfForms,
+    include_in_schema=False,
+)
+
+
+@router.put("/desks/{desk}/announcement", openapi_extra={"requestBody": {"content": _FORM}})
+async def announce(desk: DeskId, given: NewAnnouncement, has: Has, who: Who) -> StateView:
+    """Announce texts, which the line's voice speaks, or recordings (WAV files of a form); what was announced ends.
+
+    Everybody who waits hears it within seconds, and so does everybody who comes. It is kept over restarts.
+    """
+    found = desk_of(has, desk)
+    await has.announcer.announce_text(
+        found, given.texts, starts_at=given.starts_at, expires_at=given.expires_at, who=who.name
+    )
     return _state(has, found)
 
 

@@ -11,8 +11,10 @@ from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
 import holidays
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from ivr.callbacks.numbers import ISLANDS
 from ivr.desk.oncall import OnCall, Person  # noqa: F401 - published with the desk
 from ivr.desk.ticketing import Level, Routing, Ticketing, Times, ToPartner  # noqa: F401 - published with the desk
 
@@ -220,12 +222,24 @@ class CallbackRules(_Part):
     pause_s: Annotated[int, Field(ge=5, le=7200)] = 300
     #: The request lapses after so many hours of the desk being open.
     open_hours: Annotated[float, Field(gt=0, le=80, allow_inf_nan=False)] = 8.0
-    #: Countries (ISO 3166) whose geographic and mobile numbers may be called.
+    #: Countries (ISO 3166) whose geographic and mobile numbers may be called; none of the islands of +1.
     regions: Annotated[tuple[Country, ...], Field(min_length=1)] = ("CA", "US")
     #: Requests taken from one number, one customer and in all, per day.
     per_number: Annotated[int, Field(ge=1, le=100)] = 5
     per_customer: Annotated[int, Field(ge=1, le=1000)] = 20
     per_day: Annotated[int, Field(ge=1, le=100_000)] = 1000
+
+    @model_validator(mode="after")
+    def _callable(self) -> Self:
+        for region in self.regions:
+            if region in ISLANDS:
+                problem = f"{region} is an island of +1, where numbers are never called"
+                raise Incoherent(f"regions.{region}", problem, "remove it")
+            if region not in SUPPORTED_REGIONS:
+                raise Incoherent(
+                    f"regions.{region}", f"there is no country {region}", "give its two letters (ISO 3166), as in CA"
+                )
+        return self
 
 
 class Queue(_Part):

@@ -204,7 +204,7 @@ class TestTime:
         on_air: Callable[[str], bytes],
     ) -> None:
         """Even when the sounds that can be made again are gone."""
-        await client.put(URL + "/recordings", files={"fr": made(), "en": made(rate=8000, channels=1)})
+        await client.put(URL, files={"fr": made(), "en": made(rate=8000, channels=1)})
         said = on_air("omnivigil-fr")
         (tmp_path / "on-air" / "omnivigil-fr.ulaw").unlink()
         for file in (sounds_folder / "sounds" / "ov" / "fr").glob("*announcement-*"):
@@ -246,10 +246,13 @@ class TestTime:
 
 
 class TestRecordings:
-    async def test_two_wav_files_at_any_rate(self, client: httpx.AsyncClient, on_air: Callable[[str], bytes]) -> None:
+    @pytest.mark.parametrize("url", [URL, URL + "/recordings"])
+    async def test_two_wav_files_at_any_rate(
+        self, client: httpx.AsyncClient, on_air: Callable[[str], bytes], url: str
+    ) -> None:
         expiry = (NOW + HOUR).isoformat()
         files = {"fr": made(2, rate=44100), "en": made(1, rate=8000, channels=1)}
-        answer = await client.put(URL + "/recordings", files=files, data={"expires_at": expiry})
+        answer = await client.put(url, files=files, data={"expires_at": expiry})
         assert answer.status_code == 200, answer.text
         found = answer.json()["in_force"]
         assert (found["source"], found["texts"]) == ("wav", {})
@@ -273,20 +276,38 @@ class TestRecordings:
     async def test_what_is_refused_names_the_field(
         self, client: httpx.AsyncClient, files: dict[str, bytes], data: dict[str, str], field: str
     ) -> None:
-        refused(await client.put(URL + "/recordings", files=files, data=data), 422, field=field)
+        refused(await client.put(URL, files=files, data=data), 422, field=field)
         assert (await client.get(URL)).json()["state"] == "normal"
 
     async def test_a_text_where_a_file_belongs(self, client: httpx.AsyncClient) -> None:
-        answer = await client.put(URL + "/recordings", files={"en": made()}, data={"fr": "Panne"})
+        answer = await client.put(URL, files={"en": made()}, data={"fr": "Panne"})
         refused(answer, 422, field="fr")
 
-    async def test_only_a_form_is_taken_there_and_no_form_elsewhere(self, client: httpx.AsyncClient) -> None:
+    async def test_only_a_form_is_taken_at_the_old_address_and_nothing_else_than_json_or_a_form(
+        self, client: httpx.AsyncClient
+    ) -> None:
         refused(await client.put(URL + "/recordings", json={"texts": TEXTS}), 415, field="Content-Type")
-        refused(await client.put(URL, files={"fr": made(), "en": made()}), 415, field="Content-Type")
+        refused(await client.put(URL, data={"fr": "Panne"}), 415, field="Content-Type")
+        refused(await client.put(URL, content=made(), headers={"Content-Type": "audio/wav"}), 415, field="Content-Type")
 
-    async def test_a_form_that_is_too_large_or_none(self, client: httpx.AsyncClient) -> None:
+    async def test_who_may_only_look(self, client: httpx.AsyncClient) -> None:
+        reader = {"Authorization": "Bearer reader"}
+        refused(await client.put(URL, files={"fr": made(), "en": made()}, headers=reader), 403)
+
+    async def test_an_unknown_desk(self, client: httpx.AsyncClient) -> None:
+        refused(await client.put("/v1/desks/nowhere/announcement", files={"fr": made(), "en": made()}), 404)
+
+    async def test_both_kinds_of_body_are_described(self, line: Line) -> None:
+        assert line.app is not None
+        described = line.app.openapi()
+        content = described["paths"]["/v1/desks/{desk}/announcement"]["put"]["requestBody"]["content"]
+        assert content.keys() == {"application/json", "multipart/form-data"}
+        name = content["multipart/form-data"]["schema"]["$ref"].rpartition("/")[2]
+        assert described["components"]["schemas"][name]["properties"].keys() == {"fr", "en", "starts_at", "expires_at"}
+
+    @pytest.mark.parametrize("url", [URL, URL + "/recordings"])
+    async def test_a_form_that_is_too_large_or_none(self, client: httpx.AsyncClient, url: str) -> None:
         headers = {"Content-Type": "multipart/form-data; boundary=x"}
-        url = URL + "/recordings"
         refused(await client.put(url, content=bytes(25 * 1024 * 1024), headers=headers), 413, field="body")
         answer = await client.put(url, content=b"\0\xffno form", headers=headers)
         assert 400 <= answer.status_code < 500

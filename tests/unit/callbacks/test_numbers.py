@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.callbacks.numbers import Refused, diallable
+from ivr.callbacks.numbers import ISLANDS, Refused, diallable
 
 OWN = frozenset({"18446664844", "15145559999"})
 
@@ -42,6 +42,8 @@ def test_people_are_called(given_: str, dialled: str) -> None:
         "19005551234",
         "9005551234",
         "5149761234",
+        "5145551212",  # directory assistance
+        "+12125551212",
         "01133142685300",
         "+33142685300",
         "18765551234",  # Jamaica
@@ -67,6 +69,18 @@ def test_what_costs_or_is_no_person_is_refused(number: str | None) -> None:
 def test_regions_are_the_desks() -> None:
     assert check("2125551234", "CA") == Refused(reason="region US is not allowed")
     assert check("+33142685300", "FR") == "33142685300"
+
+
+@pytest.mark.parametrize("number", ["18765551234", "12684601234", "18095551234", "17875551234", "16715551234"])
+def test_the_islands_of_plus_1_are_never_called(number: str) -> None:
+    """Even where somebody allowed them: Jamaica, Antigua, the Dominican Republic, Puerto Rico, Guam."""
+    assert isinstance(check(number, "CA", "US", *ISLANDS), Refused)
+
+
+def test_011_is_refused_though_the_country_is_allowed() -> None:
+    """Whoever dials in does not choose a country; a caller ID with its country code may have one."""
+    assert check("01133142685300", "CA", "FR") == Refused(reason="an international number")
+    assert check("+33142685300", "CA", "FR") == "33142685300"
 
 
 @given(st.text(max_size=20))
