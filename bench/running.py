@@ -44,11 +44,13 @@ async def waiting_callers(
     Their own numbers are of that area code, 2000001 and so on.
     """
     settings, runtime = asterisk.settings, asterisk.runtime
+    callers = settings.state / f"callers-{area}.csv"
+    callers.write_text("SEQUENTIAL\n" + "".join(f"{area}{2000001 + n}\n" for n in range(count)))
     words = runtime.command(
         runtime.sipp,
         str(settings.sip),
         *("-sf", str(HERE / "scenarios" / "waiting.xml"), "-s", number),
-        *("-i", "127.0.0.1", "-mi", "127.0.0.1", "-key", "ear", str(ear.port), "-key", "area", area),
+        *("-i", "127.0.0.1", "-mi", "127.0.0.1", "-key", "ear", str(ear.port), "-inf", str(callers)),
         *("-m", str(count), "-l", str(count), "-r", str(rate), "-d", "1200000", "-nostdin"),
     )
     sipp = await asyncio.create_subprocess_exec(
