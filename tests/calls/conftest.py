@@ -20,15 +20,10 @@ _numbers = itertools.count()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Calls last as long as people talk; the first one also waits for its line to start.
-
-    Tests on a line of their file's own stay in one process: each further one would start another line.
-    """
+    """Calls last as long as people talk; the first one also waits for its line to start."""
     for item in items:
         if "tests/calls" in item.nodeid:
             item.add_marker(pytest.mark.timeout(300))
-            if isinstance(item, pytest.Function) and not {"open_line", "closed_line"} & set(item.fixturenames):
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
