@@ -38,10 +38,11 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
         console.print(f"— {Path(command[0]).name} {' '.join(command[1:])}", style="bold")
         if (code := subprocess.run(command, cwd=repository, check=False).returncode) != 0:
             return code
-    # Tests that share a line of their own are a group; each of the others is given to whoever is free.
-    pytest = [sys.executable, "-m", "pytest", "--dist", "loadgroup"]
+    pytest = [sys.executable, "-m", "pytest"]
+    # A file's tests share a line, and starting one takes longer than many a call: each file has one process.
+    calls = [*pytest, "-n", CALL_WORKERS, "--dist", "loadfile"]
     if only:
-        return subprocess.run([*pytest, "-n", CALL_WORKERS, *only], cwd=repository, check=False).returncode
+        return subprocess.run([*calls, *only], cwd=repository, check=False).returncode
     if (code := _pytest(repository, [*pytest, "-n", "auto", "tests/unit"])) != 0:
         return code
     # Calls wait for people, so many run at once, and what computes beside them gives way to them.
@@ -49,7 +50,7 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
         words = ["nice", "-n", "10", *pytest, "-n", "auto", "tests/integration"]
         beside = subprocess.Popen(words, cwd=repository, stdout=output, stderr=output)
         try:
-            code = _pytest(repository, [*pytest, "-n", CALL_WORKERS, "tests/calls"])
+            code = _pytest(repository, [*calls, "tests/calls"])
             console.print("— tests/integration, which ran beside the calls", style="bold")
             code = beside.wait() or code
         finally:

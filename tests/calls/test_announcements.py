@@ -20,9 +20,6 @@ from sipsim.records import Answering
 from tests.calls.conftest import registered
 from tests.calls.line import OPEN, Line, hear, prompts, running_line, wait_for
 
-#: One process runs them all, on one line.
-pytestmark = pytest.mark.xdist_group("announcements")
-
 NUMBER, HOTLINE = "18446664844", "33972596990"
 URL = "/v1/desks/omnivigil/announcement"
 TEXTS = {

@@ -13,8 +13,6 @@ from sipsim.records import Answering
 from tests.calls.line import Line, wait_for
 from tests.calls.queueing import NUMBER, Busy, busy, busy_line, new_number
 
-pytestmark = pytest.mark.xdist_group("callbacks")
-
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Line, int]]:

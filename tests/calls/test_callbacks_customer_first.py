@@ -12,9 +12,6 @@ from sipsim.records import Answering
 from tests.calls.line import Line, wait_for
 from tests.calls.queueing import Busy, busy, busy_line, kill, kill_only, new_number, returned
 
-#: One process runs them all, on one line.
-pytestmark = pytest.mark.xdist_group("callbacks_customer_first")
-
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Line, int]]:

@@ -18,9 +18,6 @@ from ivr.asterisk.config import Folders
 from ivr.settings import Settings
 from tests.calls.line import OPEN, Line, hear, prompts, running_line, wait_for
 
-#: One process runs them all, on one line.
-pytestmark = pytest.mark.xdist_group("faults")
-
 NUMBER = "18446664844"
 #: What a caller may wait, in seconds.
 LIMIT_S = 5.0

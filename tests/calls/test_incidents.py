@@ -19,9 +19,6 @@ from sipsim.records import Answering
 from tests.calls.conftest import registered
 from tests.calls.line import OPEN, Line, hear, prompts, running_line, wait_for
 
-#: One process runs them all, on one line.
-pytestmark = pytest.mark.xdist_group("incidents")
-
 NUMBER = "18446664844"
 FIRST = {
     "fr": "Une panne touche la téléphonie dans la région de Québec. Nos techniciens sont sur place depuis huit heures.",

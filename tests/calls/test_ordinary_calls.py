@@ -18,9 +18,6 @@ from tests.calls.conftest import registered
 from tests.calls.forwarder import Forwarder
 from tests.calls.line import OPEN, Line, free_ports, prompts, running_line
 
-#: One process runs them all, on one line.
-pytestmark = pytest.mark.xdist_group("ordinary_calls")
-
 
 @pytest.fixture(scope="module")
 def outside() -> int:

@@ -25,9 +25,6 @@ from tests.calls.queueing import kill
 from tests.calls.test_closed import NUMBER, speech
 from tests.calls.test_faults import service_killed
 
-#: One process runs them all, on one line.
-pytestmark = pytest.mark.xdist_group("pages")
-
 SATURDAY = "2026-11-28T02:00:00-05:00"
 #: Phones of the demo directory that have the numbers of those on call here; the manager has a mobile phone.
 ON_CALL = {"14185550161": "14185550151", "14185550162": "14185550102"}

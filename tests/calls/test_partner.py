@@ -18,9 +18,6 @@ from tests.calls import line as lines
 from tests.calls.conftest import registered
 from tests.calls.line import Line, hear, prompts, wait_for
 
-#: One process runs them all, on one line.
-pytestmark = pytest.mark.xdist_group("partner")
-
 NUMBER = "18446664844"
 #: The number of the demo's customer whose partner is Élite.
 JULIE = "14185550101"

@@ -18,9 +18,6 @@ from tests.calls.line import CLOSED, Line, hear, running_line, wait_for
 from tests.calls.test_closed import speech
 from tests.integration.databases import cluster_in
 
-#: One process runs them all, on one line.
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 NUMBER = "18446664844"
 
 

@@ -15,9 +15,6 @@ from sipsim.records import Answering
 from tests.calls.line import Line, wait_for
 from tests.calls.queueing import Busy, busy, busy_line, new_number
 
-#: One process runs them all, on one line.
-pytestmark = pytest.mark.xdist_group("queue_faults")
-
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Line, int]]:

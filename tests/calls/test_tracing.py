@@ -24,9 +24,6 @@ from sipsim.records import Answering
 from tests.calls.conftest import registered
 from tests.calls.line import OPEN, Line, prompts, running_line, wait_for
 
-#: One process runs them all, on one line.
-pytestmark = pytest.mark.xdist_group("tracing")
-
 
 @pytest.fixture(scope="module")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
