@@ -215,7 +215,7 @@ class Sounds:
             for prompt in CoreSounds.prompts(language)
         ]
         manifest: dict[str, list[Utterance]] = {}
-        todo: dict[Engine, dict[str, Utterance]] = {}
+        missing: dict[str, tuple[Engine, Utterance]] = {}
         for utterance in (*wanted, *core):
             chosen = self._voices.choose(utterance)
             if chosen is None:
@@ -223,21 +223,36 @@ class Sounds:
                 continue
             name = _name(utterance, chosen[1])
             if name not in manifest and not self._files.have(name):
-                todo.setdefault(chosen[0], {})[name] = utterance
+                missing[name] = (chosen[0], utterance)
             manifest.setdefault(name, []).append(utterance)
-        made = 0
-        count = sum(len(some) for some in todo.values())
-        for engine, some in todo.items():
-            for name, pcm in _spoken(engine, some, lacks):
-                self._files.keep(name, pcm)
-                made += 1
-                progress(f"speaking {made} of {count}")
+        made = self._make(missing, lacks, progress) if missing else 0
         if lacks:
             raise BuildError(prompts="; ".join(lacks), mend="add the text, or a recording of it")
         self._music()
         self._write_manifest(manifest)
         self._there = set(manifest)
         return BuildReport(sounds=len(manifest), made=made)
+
+    def _make(
+        self,
+        missing: Mapping[str, tuple[Engine, Utterance]],
+        lacks: list[str],
+        progress: Callable[[str], None],
+    ) -> int:
+        """How many sounds were made; another line may have made the others since they were looked for."""
+        with self._files.building():
+            todo: dict[Engine, dict[str, Utterance]] = {}
+            for name, (engine, utterance) in missing.items():
+                if not self._files.have(name):
+                    todo.setdefault(engine, {})[name] = utterance
+            made = 0
+            count = sum(len(some) for some in todo.values())
+            for engine, some in todo.items():
+                for name, pcm in _spoken(engine, some, lacks):
+                    self._files.keep(name, pcm)
+                    made += 1
+                    progress(f"speaking {made} of {count}")
+        return made
 
     def _music(self) -> None:
         name = f"moh/{music.NAME}-{_PIPELINE}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ivr.errors import BadInput
@@ -39,8 +41,22 @@ class SoundFiles:
             _share(source, target)
         return True
 
+    @contextlib.contextmanager
+    def building(self) -> Iterator[None]:
+        """Until it ends, no other line with this cache builds: it finds made what this one makes. Raises BadInput
+        for the disk."""
+        with _locked(self._cache):
+            yield
+
     def keep(self, name: str, pcm: Pcm) -> None:
         """Put a sound into the cache and the folder. Raises BadInput that names the path for the disk."""
+        # A voice does not say a text twice alike: the files of two lines, mixed, would have the checksums of neither.
+        with _locked((self._cache / name).parent):
+            if not self.have(name):
+                self._write(name, pcm)
+                self.have(name)
+
+    def _write(self, name: str, pcm: Pcm) -> None:
         stem = self._cache / name
         contents = encoded(pcm)
         checksums = {extension: zlib.crc32(content) for extension, content in contents.items()}
@@ -48,7 +64,6 @@ class SoundFiles:
         for file, content in zip(sounds, contents.values(), strict=True):
             write(file, content)
         write(checks, json.dumps(checksums).encode())
-        self.have(name)
 
     def join(self, name: str, parts: Sequence[str]) -> None:
         """Make one sound of several that are there, format by format. Raises BadInput, and OSError for a part."""
@@ -81,6 +96,25 @@ class SoundFiles:
         for file in (self._folder / kind).iterdir():
             if file not in keep:
                 file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Alone among all threads and processes that lock this folder; one that dies lets go of it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:
+            os.close(lock)
+            raise
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def write(file: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import resource
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,45 @@ def _zero(file: Path) -> None:
     size = file.stat().st_size
     file.unlink()
     file.write_bytes(bytes(size))
+
+
+class TestTwoLines:
+    def test_that_make_a_sound_at_once_both_have_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a voice says differs from one time to the next: a sound is all of the one or all of the other."""
+        one = SoundFiles(tmp_path / "one", tmp_path / "cache")
+        other = SoundFiles(tmp_path / "other", tmp_path / "cache")
+        second = threading.Thread(target=other.keep, args=(NAME, tone(0.4)))
+        begun = iter([True])
+
+        def slow(file: Path, content: bytes) -> None:
+            write(file, content)
+            if next(begun, False):
+                second.start()
+                second.join(0.5)
+
+        monkeypatch.setattr("ivr.prompts.files.write", slow)
+        one.keep(NAME, tone(0.3))
+        second.join(10)
+        assert one.have(NAME)
+        assert other.have(NAME)
+        assert files_below(tmp_path / "one") == files_below(tmp_path / "other") == files_below(tmp_path / "cache")
+
+    def test_the_second_to_build_waits_for_the_first(self, files: SoundFiles, tmp_path: Path) -> None:
+        built: list[str] = []
+
+        def build() -> None:
+            with SoundFiles(tmp_path / "other", tmp_path / "cache").building():
+                built.append("other")
+
+        second = threading.Thread(target=build)
+        with files.building():
+            second.start()
+            # A call's sound is kept meanwhile.
+            files.keep(NAME, tone(0.3))
+            second.join(0.2)
+            built.append("one")
+        second.join(10)
+        assert built == ["one", "other"]
 
 
 @pytest.mark.parametrize("damage", [_truncate, _zero, Path.unlink])
