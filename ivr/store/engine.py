@@ -212,7 +212,7 @@ def _engine(url: str, patience_s: float, *, migrating: bool = False) -> AsyncEng
         return server.engine(url, patience_s, pooled=not migrating)
     json: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": from_json}
     pool: dict[str, Any] = (
-        {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_timeout": patience_s}
+        {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_timeout": patience_s, "pool_use_lifo": True}
         if not migrating
         else {"poolclass": NullPool}
     )

@@ -83,6 +83,22 @@ async def test_a_database_that_is_held_by_somebody_else_is_told_as_away(
     await add(store, "a")
 
 
+async def test_whoever_gives_up_waiting_for_somebody_else_leaves_nothing_begun(
+    store: Store, database_held: Callable[[], AbstractContextManager[None]]
+) -> None:
+    await add(store, "a")
+    with database_held():
+        gives_up = asyncio.create_task(add(store, "b"))
+        await asyncio.sleep(0.05)
+        gives_up.cancel()
+        await asyncio.wait({gives_up})
+    assert gives_up.cancelled()
+    assert await count(store) == 1
+    # Had the connection a transaction of its own still, neither this store nor another could write.
+    await add(store, "c")
+    assert await count(store) == 2
+
+
 async def test_a_folder_that_is_not_there_is_told_as_away(tmp_path: Path) -> None:
     store = open_store(f"sqlite+aiosqlite:///{tmp_path}/none/x.sqlite3")
     with pytest.raises(StoreUnavailable, match="unable to open"):
