@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, tzinfo
 
 from babel.dates import format_time
 
 #: Keeps an hour on one line.
 _NO_BREAK = "\u00a0"
+_AROUND_SIGNS = re.compile(r" (?=[:;?!%»])|(?<=«) ")
 
 
 def time_of_day(at: datetime, zone: tzinfo, language: str) -> str:
@@ -17,3 +19,8 @@ def time_of_day(at: datetime, zone: tzinfo, language: str) -> str:
         hour = f"{local.hour}{_NO_BREAK}h"
         return f"{hour}{_NO_BREAK}{local.minute:02}" if local.minute else hour
     return format_time(at, "short", zone, f"{language}_CA")
+
+
+def typeset(text: str) -> str:
+    """A French text whose signs stay on the line of their word: « Une panne : quoi ? »."""
+    return _AROUND_SIGNS.sub(_NO_BREAK, text)

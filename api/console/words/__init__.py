@@ -6,10 +6,14 @@ from collections.abc import Mapping
 
 from api.console.words import en, fr
 from ivr.accounts.account import Role
+from ivr.written import typeset
 
 #: What each language calls itself.
 LANGUAGES: Mapping[str, str] = {"fr": "Français", "en": "English"}
-WORDS: Mapping[str, Mapping[str, str]] = {"fr": fr.WORDS, "en": en.WORDS}
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "fr": {name: typeset(text) for name, text in fr.WORDS.items()},
+    "en": en.WORDS,
+}
 VALUES: Mapping[str, Mapping[str, str]] = {"fr": fr.VALUES, "en": en.VALUES}
 
 #: What each role finds in its menu, by the word of its page.
@@ -47,8 +51,8 @@ def said(language: str, text: str) -> str:
         return text
     for begins, french in fr.BEGINS.items():
         if text.startswith(begins):
-            return french + text.removeprefix(begins)
-    return fr.SAID.get(text, text)
+            return typeset(french) + text.removeprefix(begins)
+    return typeset(fr.SAID.get(text, text))
 
 
 def place(language: str, field: str) -> str:
