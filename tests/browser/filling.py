@@ -39,15 +39,15 @@ _FIGURES = {
 }
 
 
-def fill(line: Line) -> None:
-    """Ticket 100001 has a history; incident 1 is open, and 2 is over and has its report."""
-    line.api("POST", "/v1/tickets", json=_TICKET)
+def fill(line: Line) -> dict[str, str]:
+    """The numbers of a ticket with a history, an open incident, one that is over and has its report, and maintenance."""
+    ticket = line.api("POST", "/v1/tickets", json=_TICKET)["number"]
     line.api("POST", "/v1/tickets", json=_TICKET | {"account_number": "C-1002", "account_name": "Eastern Outfitters"})
-    line.api("PATCH", "/v1/tickets/100001", json={"status": "in-progress", "level": 2, "expected": "Rien ne coupe."})
-    line.api("POST", "/v1/tickets/100001/answers", json={"text": "Bonjour,\n\nNous regardons cela."})
-    line.api("PATCH", "/v1/tickets/100001", json={"priority": "urgente", "on_site": True, "impact": "several"})
+    line.api("PATCH", f"/v1/tickets/{ticket}", json={"status": "in-progress", "level": 2, "expected": "Rien ne coupe."})
+    line.api("POST", f"/v1/tickets/{ticket}/answers", json={"text": "Bonjour,\n\nNous regardons cela."})
+    line.api("PATCH", f"/v1/tickets/{ticket}", json={"priority": "urgente", "on_site": True, "impact": "several"})
     body = {"desk": "omnivigil", "stage": "confirmed"}
-    line.api("POST", "/v1/incidents", json=body | {"texts": _DOWN, "services": ["telephonie"]})
+    down = line.api("POST", "/v1/incidents", json=body | {"texts": _DOWN, "services": ["telephonie"]})
     over = line.api(
         "POST", "/v1/incidents", json=body | {"texts": _LATE, "services": ["messagerie"], "impact": "minor"}
     )
@@ -55,7 +55,8 @@ def fill(line: Line) -> None:
     line.api("POST", f"{here}/updates", json={"stage": "resolved", "texts": _OVER})
     line.api("PUT", f"{here}/report", json={"sections": _WRITTEN})
     line.api("POST", f"{here}/report/publish", json={})
-    line.api("POST", "/v1/maintenances", json=_WORK)
+    work = line.api("POST", "/v1/maintenances", json=_WORK)
+    return {"ticket": ticket, "down": str(down["id"]), "over": str(over["id"]), "work": str(work["id"])}
 
 
 def report_calls(line: Line) -> None:

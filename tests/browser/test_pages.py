@@ -16,24 +16,24 @@ from tests.browser.looking import look, look_at
 from tests.calls.conftest import registered
 from tests.calls.line import Line, wait_for
 
-#: Account, the pages it looks at, and how their pictures are called. `{trace}` is a reported call.
+#: Account, the pages it looks at, and how their pictures are called; in braces are the numbers of what `filled` is.
 PAGES = {
     "annie": {
         "desk": "desk",
         "board": "board",
         "tickets": "tickets",
-        "tickets-100001": "tickets/100001",
-        "tickets-100003": "tickets/100003",
+        "ticket": "tickets/{ticket}",
+        "ticket-of-call": "tickets/{traced}",
         "traces": "traces",
         "trace-report": "traces/{trace}/report",
         "menu": "menu?at=2026-12-25T10:00&caller=4185550100&press=2",
     },
     "ops": {
         "incidents": "incidents",
-        "incidents-1": "incidents/1",
-        "incidents-2-report": "incidents/2/report",
+        "incident": "incidents/{down}",
+        "incident-report": "incidents/{over}/report",
         "maintenances": "maintenances",
-        "maintenances-1": "maintenances/1",
+        "maintenance": "maintenances/{work}",
         "announcements": "announcements",
         "account": "account",
     },
@@ -41,7 +41,7 @@ PAGES = {
     "admin": {"accounts": "accounts", "warned": "warned", "audit": "audit"},
     "boreal": {
         "portal": "portal",
-        "portal-ticket": "portal/tickets/100001",
+        "portal-ticket": "portal/tickets/{ticket}",
         "portal-trace-report": "portal/traces/{trace}/report",
     },
 }
@@ -52,8 +52,8 @@ REFUSED = {"annie": ("reports", 403), "ops": ("nowhere", 404), "boreal": ("ticke
 #: What the public sees, below a language.
 PUBLIC = {
     "": "",
-    "incident": "/incidents/1",
-    "maintenance": "/maintenances/1",
+    "incident": "/incidents/{down}",
+    "maintenance": "/maintenances/{work}",
     "subscribe": "/subscribe",
     "confirm": "/confirm?token=none",
     "leave": "/leave?token=none",
@@ -61,6 +61,12 @@ PUBLIC = {
 
 #: After so many seconds, both ends of a call have reported on it (RTCP) twice.
 _REPORTED_S = 11.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def filled(line: Line) -> dict[str, str]:
+    """What there is to see, by the numbers in addresses."""
+    return fill(line)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -72,14 +78,14 @@ def waiting(line: Line, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ph
         line.api("PUT", "/v1/queues/support/members/7001/pause", json={"paused": True})
         call = registered(farm, "6001").dial("611")
         call.wait_answered()
-        fill(line)
+        call.press("2")
         wait_for(lambda: waits(line, "6001"), "the queue")
         yield call
         line.api("DELETE", "/v1/queues/support/members/7001")
 
 
 @pytest.fixture(scope="module")
-def trace(line: Line, waiting: PhoneCall) -> str:
+def traced(line: Line, waiting: PhoneCall) -> dict[str, str]:
     """They gave up, and reported the call (*57)."""
     time.sleep(max(0.0, waiting.began + _REPORTED_S - time.monotonic()))
     waiting.hang_up()
@@ -88,7 +94,7 @@ def trace(line: Line, waiting: PhoneCall) -> str:
     found = wait_for(lambda: line.api("GET", "/v1/call-traces")["items"], "the report")
     call.hang_up()
     report_calls(line)
-    return str(found[0]["id"])
+    return {"trace": found[0]["id"], "traced": found[0]["ticket"]}
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -100,14 +106,16 @@ def test_somebody_who_waits_is_on_the_board(language: str, line: Line, sign_in: 
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_the_public_pages_are_accessible_and_fit_a_phone(language: str, chromium: Browser, line: Line) -> None:
+def test_the_public_pages_are_accessible_and_fit_a_phone(
+    language: str, chromium: Browser, line: Line, filled: dict[str, str]
+) -> None:
     """As readers without an account, and without a script, see them."""
     context = chromium.new_context(base_url=f"http://127.0.0.1:{line.http}", bypass_csp=True)
     page, problems, here = context.new_page(), [], f"/status/omnivigil/{language}"
     for name, path in PUBLIC.items():
-        problems += look_at(page, here + path, language, f"status-{name}".rstrip("-"))
+        problems += look_at(page, here + path.format(**filled), language, f"status-{name}".rstrip("-"))
     problems += _subscribed(page, here, language)
-    problems += _report_read(page, here, language, line)
+    problems += _report_read(page, here, language, line, filled["over"])
     context.close()
     assert problems == []
 
@@ -130,16 +138,16 @@ def _subscribed(page: Page, here: str, language: str) -> list[str]:
     return problems
 
 
-def _report_read(page: Page, here: str, language: str, line: Line) -> list[str]:
+def _report_read(page: Page, here: str, language: str, line: Line, over: str) -> list[str]:
     """Asked for on the incident's page, confirmed and read with the key that came by e-mail (OV-28)."""
     address = f"{language}@exemple.ca"
-    problems = look_at(page, f"{here}/incidents/2", language, "status-incident-over")
+    problems = look_at(page, f"{here}/incidents/{over}", language, "status-incident-over")
     problems += _sent(page, "#address", address, language, "status-report-asked")
     key = line.rows("SELECT key FROM report_requests WHERE address = ?", address)[0][0]
-    problems += look_at(page, f"{here}/incidents/2/report/confirm?key={key}", language, "status-report-confirm")
+    problems += look_at(page, f"{here}/incidents/{over}/report/confirm?key={key}", language, "status-report-confirm")
     page.get_by_role("button").click()
     problems += look(page, language, "status-report-confirmed")
-    problems += look_at(page, f"{here}/incidents/2/report?key={key}", language, "status-report")
+    problems += look_at(page, f"{here}/incidents/{over}/report?key={key}", language, "status-report")
     expect(page.get_by_text("second lien" if language == "fr" else "second link")).to_be_visible()
     return problems
 
@@ -163,11 +171,13 @@ def test_the_sign_in_page_is_accessible(language: str, sign_in: SignIn) -> None:
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("name", list(PAGES))
-def test_pages_are_accessible_and_fit_a_phone(name: str, language: str, trace: str, sign_in: SignIn) -> None:
+def test_pages_are_accessible_and_fit_a_phone(
+    name: str, language: str, filled: dict[str, str], traced: dict[str, str], sign_in: SignIn
+) -> None:
     page = sign_in(name, language=language)
     problems = []
     for file, path in PAGES[name].items():
-        problems += look_at(page, f"/console/{path.format(trace=trace)}", language, file)
+        problems += look_at(page, f"/console/{path.format(**filled, **traced)}", language, file)
     if name in REFUSED:
         path, status = REFUSED[name]
         problems += look_at(page, f"/console/{path}", language, f"refused-{name}-{status}", status=status)
