@@ -40,7 +40,7 @@ _FIGURES = {
 
 
 def fill(line: Line) -> dict[str, str]:
-    """The numbers of a ticket with a history, an open incident, one that is over and has its report, and maintenance."""
+    """The numbers of a ticket with a history, of an incident, of one that is over and reported on, of maintenance."""
     ticket = line.api("POST", "/v1/tickets", json=_TICKET)["number"]
     line.api("POST", "/v1/tickets", json=_TICKET | {"account_number": "C-1002", "account_name": "Eastern Outfitters"})
     line.api("PATCH", f"/v1/tickets/{ticket}", json={"status": "in-progress", "level": 2, "expected": "Rien ne coupe."})

@@ -414,6 +414,7 @@ NOTED: Mapping[str, str | None] = {
     "department": "Department",
     "desk": "Line",
     "details": "Details",
+    "documented_at": None,
     "due_at": "Due",
     "emergency": "Emergency",
     "from": "From",

@@ -447,6 +447,10 @@ VALUES: Mapping[str, str] = {
     "number": "numéro",
     "endpoint": "téléphone",
     "fallback": "personne de garde",
+    "clock": "l’horloge",
+    "line": "la ligne",
+    "on call": "la garde",
+    "rules": "les règles",
 }
 
 #: What happened to a ticket, by the name of what is noted; None is not shown.
@@ -455,6 +459,7 @@ NOTED: Mapping[str, str | None] = {
     "department": "Service responsable",
     "desk": "Ligne",
     "details": "Précisions",
+    "documented_at": None,
     "due_at": "Échéance",
     "emergency": "Urgence",
     "from": "De",
