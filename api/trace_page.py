@@ -28,9 +28,10 @@ _WORDS = {
     "fr": {
         "title": "Appel signalé, billet",
         "other_language": "English",
-        "confidence": "Confiance :",
-        "advice": "Recommandation :",
-        "unanswered": "Des recommandations faites à ce compte sont sans réponse : une personne décide de la suite.",
+        "confidence": "Confiance\u00a0:",
+        "advice": "Recommandation\u00a0:",
+        "unanswered": "Des recommandations faites à ce compte sont sans réponse\u00a0: "
+        "une personne décide de la suite.",
         "score": "Note (MOS, UIT-T G.107)",
         "unknown": "inconnu",
         "account": "Compte",
@@ -56,7 +57,7 @@ _WORDS = {
         "chart-mos": "Note (MOS) dans le temps",
         "chart-loss": "Pertes (%)",
         "chart-jitter": "Gigue (ms)",
-        "no_curves": "Aucun rapport RTCP : l’évolution dans le temps est inconnue.",
+        "no_curves": "Aucun rapport RTCP\u00a0: l’évolution dans le temps est inconnue.",
         "ladder": "Échange SIP",
         "no_ladder": "Aucun message SIP n’a été gardé.",
     },

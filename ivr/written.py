@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+import re
+from collections.abc import Callable
+from datetime import date, datetime, tzinfo
 
 from babel.dates import format_time
 
 #: Keeps an hour on one line.
 _NO_BREAK = "\u00a0"
+_AROUND_SIGNS = re.compile(r" (?=[:;?!%»])|(?<=«) ")
 
 
 def time_of_day(at: datetime, zone: tzinfo, language: str) -> str:
@@ -17,3 +20,17 @@ def time_of_day(at: datetime, zone: tzinfo, language: str) -> str:
         hour = f"{local.hour}{_NO_BREAK}h"
         return f"{hour}{_NO_BREAK}{local.minute:02}" if local.minute else hour
     return format_time(at, "short", zone, f"{language}_CA")
+
+
+def window(
+    begins: datetime, ends: datetime, zone: tzinfo, *, day: Callable[[date], str], hour: Callable[[datetime], str]
+) -> str:
+    """« 5 décembre 2026, 1 h – 4 h »: the day is said once when it is the same."""
+    first, last = begins.astimezone(zone).date(), ends.astimezone(zone).date()
+    end = hour(ends) if first == last else f"{day(last)}, {hour(ends)}"
+    return f"{day(first)}, {hour(begins)} – {end}"
+
+
+def typeset(text: str) -> str:
+    """A French text whose signs stay on the line of their word: « Une panne : quoi ? »."""
+    return _AROUND_SIGNS.sub(_NO_BREAK, text)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from api.console import pages
+from api.console import pages, words
 from api.console.route import STAFF, ConsoleRoute, may
 from api.services import Services
 from ivr.desk import menu
@@ -82,7 +82,7 @@ def _choices(has: Services, desk: Desk, language: str, at: datetime) -> list[Cho
         )
     for key, spoken in desk.menu.languages.items():
         rows.append({"key": key, "name": spoken, "leads_to": "", "open": None})
-    rows.append({"key": desk.menu.repeat, "name": "↻", "leads_to": "", "open": None})
+    rows.append({"key": desk.menu.repeat, "name": words.WORDS[language]["hear_again"], "leads_to": "", "open": None})
     return [Choice(**row, y=_TOP + _ROW * n) for n, row in enumerate(rows)]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,10 +14,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api.console import words
+from api.console import history, words
 from ivr.desk.schema import Desk
 from ivr.incidents.incident import STAGE_NAMES
-from ivr.written import time_of_day
+from ivr.written import time_of_day, window
 
 _HERE = Path(__file__).parent
 _ENVIRONMENT = Environment(
@@ -36,7 +36,10 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
     def moment(at: datetime | None) -> str:
         if at is None:
             return "—"
-        return f"{format_date(at.astimezone(zone), 'd MMM', locale=locale)}, {time_of_day(at, zone, language)}"
+        return f"{short_day(at.astimezone(zone))}, {time_of_day(at, zone, language)}"
+
+    def short_day(day: date) -> str:
+        return format_date(day, "d MMM", locale=locale)
 
     def hour(at: datetime | None) -> str:
         return "—" if at is None else time_of_day(at, zone, language)
@@ -51,8 +54,8 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
             return "—"
         whole = max(0, int(seconds))
         if whole >= 3600:
-            return f"{whole // 3600} h {whole % 3600 // 60:02d}"
-        return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+            return f"{whole // 3600}\u00a0h\u00a0{whole % 3600 // 60:02d}"
+        return f"{whole // 60}\u00a0min\u00a0{whole % 60:02d}\u00a0s" if whole >= 60 else f"{whole}\u00a0s"
 
     def decimal(value: float | None, digits: int = 1) -> str:
         if value is None:
@@ -63,11 +66,34 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
     def named(value: str | None) -> str:
         return "—" if value is None else words.VALUES[language].get(value, value)
 
+    def changes(noted: Mapping[str, Any], labels: Collection[str]) -> list[tuple[str, str]]:
+        return history.changes(
+            noted, language, labels, lambda at: moment(at if isinstance(at, datetime) else datetime.fromisoformat(at))
+        )
+
+    def until(begins: datetime, ends: datetime) -> str:
+        return window(begins, ends, zone, day=short_day, hour=lambda at: time_of_day(at, zone, language))
+
+    def quoted(text: str, spoken: str = language) -> str:
+        return f"«\u00a0{text}\u00a0»" if spoken == "fr" else f"“{text}”"
+
+    def tongue(spoken: str | None) -> str:
+        return words.WORDS[language].get(f"language_{spoken}", spoken or "—")
+
+    def action(done: str) -> str:
+        return words.fr.ACTIONS.get(done, done) if language == "fr" else done
+
     def second(at: datetime) -> str:
         return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
     return {
         "named": named,
+        "action": action,
+        "changes": changes,
+        "until": until,
+        "day": short_day,
+        "quoted": quoted,
+        "tongue": tongue,
         "second": second,
         "moment": moment,
         "hour": hour,

@@ -186,11 +186,11 @@ def refuse(request: Request, error: Exception) -> Response:
         mend = words.said(language, error.mend)
         if isinstance(error, AllBadInput) and len(error.errors) > 1:
             every = [(words.place(language, one.field), words.said(language, one.problem)) for one in error.errors]
-            said, field = word["error_several"].format(count=len(every)), None
+            said, field, mend = word["error_several"].format(count=len(every)), None, None
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-        status, said = 422, str(first["msg"]).removeprefix("Value error, ")
+        status, said = 422, words.invalid(language, first["type"], str(first["msg"]), first.get("ctx", {}))
     elif isinstance(error, NotFound):
         status, said = 404, word["error_not_found"]
     elif isinstance(error, HTTPException):
@@ -219,7 +219,7 @@ def refuse(request: Request, error: Exception) -> Response:
         status=status,
         title=word["error"],
         said=said,
-        field=field,
+        field=words.place(language, field) if field is not None else None,
         mend=mend,
         every=every,
         code=status,

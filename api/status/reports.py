@@ -89,7 +89,10 @@ async def confirm(
 async def read(desk: DeskId, language: LanguageCode, incident_id: IncidentId, key: Key, has: Has) -> Response:
     """The report, for who has the link."""
     found = spoken(has, desk, language)
-    incident, report = await has.reports.read(incident_id, key)
+    try:
+        incident, report = await has.reports.read(incident_id, key)
+    except ReportNotFound:
+        return shown(has, found, language, "report_stale", status=404)
     text = page.html(incident, report, has.desks.get(incident.desk, found), language)
     return Response(text, media_type="text/html; charset=utf-8", headers=HEADERS)
 

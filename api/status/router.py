@@ -20,7 +20,7 @@ from api.routers.desks import DeskId, desk_of
 from api.services import Services
 from api.status import feed, words
 from api.status.kept import KeptPages, Page
-from api.status.subscribing import ways
+from api.status.subscribing import shown, ways
 from ivr.desk.schema import Desk
 from ivr.errors import NotFound
 from ivr.incidents import status, store
@@ -223,7 +223,10 @@ async def _page(
     name, state = (found.id, language, only, work), (has.incidents.changes, has.maintenances.changes, now)
     page = kept.get(name, state)
     if page is None:
-        page = await _rendered(found, language, has, only, work, now)
+        try:
+            page = await _rendered(found, language, has, only, work, now)
+        except PageNotFound:
+            return shown(has, found, language, "missing", status=404)
         kept.put(name, state, page)
     return _given(request, page)
 

@@ -44,6 +44,7 @@ What = Literal[
     "report_confirm",
     "report_confirmed",
     "report_stale",
+    "missing",
 ]
 
 HEADERS = {

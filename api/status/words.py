@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date
 
 from ivr.incidents.status import Indicator, ServiceState
-from ivr.written import time_of_day
+from ivr.written import time_of_day, window
 
 #: What each language calls itself.
 LANGUAGES: Mapping[str, str] = {"fr": "Français", "en": "English"}
@@ -32,7 +32,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "calendar": "Calendrier des entretiens",
         "impact": "effet prévu :",
         "report": "Recevoir le rapport d’incident",
-        "report_about": "Un rapport suit dans les 10 jours ouvrables. Nous l’envoyons à qui le demande.",
+        "report_about": "Un rapport est publié dans les 10 jours ouvrables. Nous l’envoyons à qui le demande.",
         "report_address": "Adresse courriel",
         "report_ask": "Demander le rapport",
     },
@@ -53,7 +53,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "calendar": "Maintenance calendar",
         "impact": "expected impact:",
         "report": "Get the incident report",
-        "report_about": "A report follows within 10 working days. We send it to whoever asks.",
+        "report_about": "A report is published within 10 working days. We send it to whoever asks.",
         "report_address": "E-mail address",
         "report_ask": "Ask for the report",
     },
@@ -63,7 +63,7 @@ SUBSCRIBING: Mapping[str, Mapping[str, str]] = {
     "fr": {
         "title": "S’abonner à l’état des services",
         "about": "Recevez les nouvelles de chaque incident dès qu’elles sont publiées, jusqu’à la fin.",
-        "none": "L’abonnement par courriel et par texto n’est pas offert en ce moment. Il reste le fil :",
+        "none": "L’abonnement par courriel et par texto n’est pas offert en ce moment. Il reste le fil\u00a0:",
         "email": "Par courriel",
         "sms": "Par texto",
         "label_email": "Adresse courriel",
@@ -79,17 +79,19 @@ SUBSCRIBING: Mapping[str, Mapping[str, str]] = {
         "code": "Code à six chiffres reçu par texto",
         "wrong_code": "Ce code n’est pas le bon, ou il n’est plus valable.",
         "confirm": "Confirmer l’abonnement",
-        "confirm_asked": "Voulez-vous recevoir l’état des services à cette adresse ?",
+        "confirm_asked": "Voulez-vous recevoir l’état des services à cette adresse\u00a0?",
         "confirmed": "C’est fait, vous êtes abonné.",
         "stale": "Ce lien n’est plus valable. Abonnez-vous de nouveau.",
         "leave": "Me désabonner",
-        "leave_asked": "Ne plus recevoir l’état des services ?",
+        "leave_asked": "Ne plus recevoir l’état des services\u00a0?",
         "left": "C’est fait, vous n’êtes plus abonné.",
-        "report_asked": "Si ce courriel n’a pas déjà demandé le rapport, un message vient de lui être envoyé. "
+        "title_report": "Rapport d’incident",
+        "missing": "Cette page n’existe pas, ou n’existe plus.",
+        "report_asked": "Si cette adresse n’a pas déjà demandé le rapport, un courriel vient de lui être envoyé. "
         "Ouvrez-le pour confirmer.",
         "report_wrong": "Ce n’est pas une adresse courriel. Revenez et écrivez-la comme nom@exemple.ca.",
         "report_confirm": "Oui, envoyez-le-moi",
-        "report_confirm_asked": "Voulez-vous recevoir le rapport sur cet incident dès qu’il sera publié ?",
+        "report_confirm_asked": "Voulez-vous recevoir le rapport sur cet incident dès qu’il sera publié\u00a0?",
         "report_confirmed": "C’est noté. Le rapport vous sera envoyé par courriel.",
         "report_stale": "Ce lien n’est plus valable. Demandez le rapport de nouveau.",
         "busy": "Trop de demandes nous sont parvenues. Réessayez dans quelques minutes.",
@@ -120,6 +122,8 @@ SUBSCRIBING: Mapping[str, Mapping[str, str]] = {
         "leave": "Unsubscribe",
         "leave_asked": "Stop getting the service status?",
         "left": "Done, you are not subscribed any more.",
+        "title_report": "Incident report",
+        "missing": "This page does not exist, or not any more.",
         "report_asked": "Unless this address has asked for the report already, an e-mail has just been sent to it. "
         "Open it to confirm.",
         "report_wrong": "This is not an e-mail address. Go back and write it as name@example.com.",
@@ -148,6 +152,9 @@ def filters(language: str, zone: ZoneInfo) -> dict[str, Callable[..., str]]:
     def spoken(at: datetime) -> str:
         return f"{format_date(at.astimezone(zone), 'long', locale=locale)}, {time_of_day(at, zone, language)}"
 
+    def until(begins: datetime, ends: datetime) -> str:
+        return window(begins, ends, zone, day=day_spoken, hour=lambda at: time_of_day(at, zone, language))
+
     def day_spoken(day: date) -> str:
         return format_date(day, "long", locale=locale)
 
@@ -155,4 +162,4 @@ def filters(language: str, zone: ZoneInfo) -> dict[str, Callable[..., str]]:
         good = sum(day.worst == "none" for day in one.days)
         return _DAYS[language].format(good=good, all=len(one.days))
 
-    return {"spoken": spoken, "day_spoken": day_spoken, "bars_in_words": bars_in_words}
+    return {"spoken": spoken, "until": until, "day_spoken": day_spoken, "bars_in_words": bars_in_words}

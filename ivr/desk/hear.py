@@ -119,4 +119,5 @@ def _then(desk: Desk, to: menu.Destination, render: Render, told_in: str, identi
         record = menu.Prompt(id="message-record")
         yield HeardLine(kind="heard", text=render(desk.id, record, to.language), language=to.language)
         text = say["urgent" if to.urgent else "message"]
-    yield HeardLine(kind="then", text=f"{desk.departments[to.department].name[to.language]}{say['colon']}{text}")
+    names = desk.departments[to.department].name
+    yield HeardLine(kind="then", text=f"{names.get(told_in, names[to.language])}{say['colon']}{text}")

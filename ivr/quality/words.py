@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ivr.quality.verdict import Reason, Verdict
+from collections.abc import Mapping
 
-CAUSES = {
+from ivr.quality.verdict import Reason, Verdict
+from ivr.written import typeset
+
+_CAUSES = {
     "fr": {
         "uplink": "Liaison montante du client : ce que le téléphone envoie se perd avant de nous parvenir.",
         "downlink": "Liaison descendante du client : ce que nous envoyons se perd avant le téléphone.",
@@ -92,6 +95,18 @@ _ADVICE = {
         "other-party": "The fault is at the other party's: ask them to check their Internet link and network.",
     },
 }
+
+
+def _set(words: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    return {
+        language: {name: typeset(text) if language == "fr" else text for name, text in texts.items()}
+        for language, texts in words.items()
+    }
+
+
+CAUSES = _set(_CAUSES)
+_REASONS = _set(_REASONS)
+_ADVICE = _set(_ADVICE)
 
 
 def language_of(language: str | None) -> str:

@@ -42,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(300))
 
 
+def waits(line: Line, phone: str) -> bool:
+    """Whether a phone waits in the support queue."""
+    waiting = line.api("GET", "/v1/queues/support")["waiting"]
+    return any(call["endpoint"] == phone for call in waiting)
+
+
 @pytest.fixture(scope="session")
 def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     """A line of their own: what operations announce, every call on it hears. It may write, though nobody carries it."""

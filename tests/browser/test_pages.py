@@ -2,127 +2,183 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import time
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
+from sipsim.phones import PhoneCall, PhoneFarm
+from sipsim.records import Answering
 
-from tests.browser.conftest import SignIn
-from tests.calls.line import REPOSITORY, Line
+from tests.browser.conftest import SignIn, waits
+from tests.browser.filling import fill, report_calls
+from tests.browser.looking import look, look_at
+from tests.calls.conftest import registered
+from tests.calls.line import Line, wait_for
 
-_AXE = Path(__file__).parent / "axe" / "axe.min.js"
-_SHOTS = REPOSITORY / "var" / "screenshots"
-_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-_HEARD = "menu?at=2026-12-25T10:00&caller=4185550100&press=2"
-#: Account, and the pages it looks at.
+#: Account, the pages it looks at, and how their pictures are called; in braces are the numbers of what `filled` is.
 PAGES = {
-    "annie": (
-        "desk",
-        "board",
-        "tickets",
-        "tickets/100001",
-        "traces",
-        "menu?at=2026-12-25T10:00&caller=4185550100&press=2",
-    ),
-    "ops": (
-        "incidents",
-        "incidents/1",
-        "incidents/1/report",
-        "maintenances",
-        "maintenances/1",
-        "announcements",
-        "account",
-    ),
-    "gestion": ("reports",),
-    "admin": ("accounts", "warned", "audit"),
-    "boreal": ("portal", "portal/tickets/100001", "nowhere"),
+    "annie": {
+        "desk": "desk",
+        "board": "board",
+        "tickets": "tickets",
+        "ticket": "tickets/{ticket}",
+        "ticket-of-call": "tickets/{traced}",
+        "traces": "traces",
+        "trace-report": "traces/{trace}/report",
+        "menu": "menu?at=2026-12-25T10:00&caller=4185550100&press=2",
+    },
+    "ops": {
+        "incidents": "incidents",
+        "incident": "incidents/{down}",
+        "incident-report": "incidents/{over}/report",
+        "maintenances": "maintenances",
+        "maintenance": "maintenances/{work}",
+        "announcements": "announcements",
+        "account": "account",
+    },
+    "gestion": {"reports": "reports"},
+    "admin": {"accounts": "accounts", "warned": "warned", "audit": "audit"},
+    "boreal": {
+        "portal": "portal",
+        "portal-ticket": "portal/tickets/{ticket}",
+        "portal-trace-report": "portal/traces/{trace}/report",
+    },
 }
 
+#: Account, an address, and how the console answers instead of a page.
+REFUSED = {"annie": ("reports", 403), "ops": ("nowhere", 404), "boreal": ("tickets", 404)}
 
 #: What the public sees, below a language.
-PUBLIC = ("", "incidents/1", "maintenances/1", "subscribe", "confirm?token=none", "leave?token=none")
+PUBLIC = {
+    "": "",
+    "incident": "/incidents/{down}",
+    "maintenance": "/maintenances/{work}",
+    "subscribe": "/subscribe",
+    "confirm": "/confirm?token=none",
+    "leave": "/leave?token=none",
+}
+
+#: After so many seconds, both ends of a call have reported on it (RTCP) twice.
+_REPORTED_S = 11.0
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _something_to_see(line: Line) -> None:
-    ticket = {
-        "kind": "problem",
-        "account_number": "C-1001",
-        "account_name": "Clinique du Cap",
-        "requester_name": "Julie Tremblay <b>gras</b>",
-        "requester_phone": "418 555-0101",
-        "service": "Téléphonie",
-        "observed": "Les appels se coupent après une minute.\nDepuis lundi.",
-        "priority": "haute",
-        "level": 1,
-    }
-    line.api("POST", "/v1/tickets", json=ticket)
-    line.api("POST", "/v1/tickets", json=ticket | {"account_number": "C-1002", "account_name": "Eastern Outfitters"})
-    texts = {"fr": "Une panne touche la téléphonie à Québec.", "en": "Telephony is down in Quebec City."}
-    body = {"desk": "omnivigil", "stage": "confirmed", "texts": texts, "services": ["telephonie"]}
-    line.api("POST", "/v1/incidents", json=body)
-    work = {
-        "desk": "omnivigil",
-        "kind": "planned",
-        "services": ["messagerie"],
-        "starts_at": "2026-12-05T01:00:00-05:00",
-    }
-    words = {"fr": "La messagerie sera mise à jour.", "en": "Voicemail will be upgraded."}
-    line.api("POST", "/v1/maintenances", json=work | {"texts": words, "ends_at": "2026-12-05T04:00:00-05:00"})
-    _SHOTS.mkdir(parents=True, exist_ok=True)
+def filled(line: Line) -> dict[str, str]:
+    """What there is to see, by the numbers in addresses."""
+    return fill(line)
 
 
-def _serious(page: Page) -> list[str]:
-    # Added by the driver, as the pages' own policy forbids it to anybody else.
-    page.evaluate(_AXE.read_text())
-    found = page.evaluate("(tags) => axe.run(document, {runOnly: tags})", _RULES)
-    return [
-        f"{one['id']}: {node['html'][:150]}"
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
+@pytest.fixture(scope="module", autouse=True)
+def waiting(line: Line, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PhoneCall]:
+    """Somebody waits, and a part of what their phone sends is lost. The only technician is in a pause."""
+    with PhoneFarm(tmp_path_factory.mktemp("phones"), server=line.address, tx_drop_pct=8) as farm:
+        registered(farm, "7001", Answering(how="ring"))
+        line.api("PUT", "/v1/queues/support/members/7001")
+        line.api("PUT", "/v1/queues/support/members/7001/pause", json={"paused": True})
+        call = registered(farm, "6001").dial("611")
+        call.wait_answered()
+        call.press("2")
+        wait_for(lambda: waits(line, "6001"), "the queue")
+        yield call
+        line.api("DELETE", "/v1/queues/support/members/7001")
 
 
-def _looked_at(page: Page, path: str, language: str, file: str) -> list[str]:
-    """What is wrong with a page, on a desk's screen and on a phone's; both are kept as pictures."""
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto(path)
-    assert (page.locator("html").get_attribute("lang") or "").startswith(language)
-    page.wait_for_timeout(300)
-    page.screenshot(path=_SHOTS / f"{file}.{language}.png", full_page=True)
-    problems = [f"{path}: {one}" for one in _serious(page)]
-    page.set_viewport_size({"width": 375, "height": 700})
-    page.screenshot(path=_SHOTS / f"{file}.{language}.phone.png", full_page=True)
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    return [*problems, f"{path}: {wide} px wide on a phone"] if wide > 375 else problems
+@pytest.fixture(scope="module")
+def traced(line: Line, waiting: PhoneCall) -> dict[str, str]:
+    """They gave up, and reported the call (*57)."""
+    time.sleep(max(0.0, waiting.began + _REPORTED_S - time.monotonic()))
+    waiting.hang_up()
+    call = waiting.phone.dial("*57")
+    call.wait_answered()
+    found = wait_for(lambda: line.api("GET", "/v1/call-traces")["items"], "the report")
+    call.hang_up()
+    report_calls(line)
+    return {"trace": found[0]["id"], "traced": found[0]["ticket"]}
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-@pytest.mark.parametrize("name", list(PAGES))
-def test_pages_are_accessible_and_fit_a_phone(name: str, language: str, sign_in: SignIn) -> None:
-    page = sign_in(name, language=language)
-    problems = []
-    for path in PAGES[name]:
-        problems += _looked_at(page, f"/console/{path}", language, path.split("?")[0].replace("/", "-"))
+def test_somebody_who_waits_is_on_the_board(language: str, line: Line, sign_in: SignIn) -> None:
+    board = sign_in("gestion", language=language)
+    board.goto("/console/board")
+    expect(board.locator(".part-places")).to_contain_text("Clinique du Cap")
+    assert look(board, language, "board-waiting") == []
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_public_pages_are_accessible_and_fit_a_phone(
+    language: str, chromium: Browser, line: Line, filled: dict[str, str]
+) -> None:
+    """As readers without an account, and without a script, see them."""
+    context = chromium.new_context(base_url=f"http://127.0.0.1:{line.http}", bypass_csp=True)
+    page, problems, here = context.new_page(), [], f"/status/omnivigil/{language}"
+    for name, path in PUBLIC.items():
+        problems += look_at(page, here + path.format(**filled), language, f"status-{name}".rstrip("-"))
+    problems += _subscribed(page, here, language)
+    problems += _report_read(page, here, language, line, filled["over"])
+    context.close()
     assert problems == []
+
+
+def _subscribed(page: Page, here: str, language: str) -> list[str]:
+    """By e-mail, by text message with a wrong code, with a link that is too old; and not any more."""
+    problems = []
+    for name, field, typed in (
+        ("asked", "#email", f"{language}@exemple.ca"),
+        ("wrong", "#sms", "12"),
+        ("code", "#sms", {"fr": "418 555-0121", "en": "418 555-0122"}[language]),
+    ):
+        page.goto(f"{here}/subscribe")
+        problems += _sent(page, field, typed, language, f"status-{name}")
+    problems += _sent(page, "#code", "000000", language, "status-code-wrong")
+    for name, path in (("stale", "confirm"), ("left", "leave")):
+        page.goto(f"{here}/{path}?token=none")
+        page.get_by_role("button").click()
+        problems += look(page, language, f"status-{name}")
+    return problems
+
+
+def _report_read(page: Page, here: str, language: str, line: Line, over: str) -> list[str]:
+    """Asked for on the incident's page, confirmed and read with the key that came by e-mail (OV-28)."""
+    address = f"{language}@exemple.ca"
+    problems = look_at(page, f"{here}/incidents/{over}", language, "status-incident-over")
+    problems += _sent(page, "#address", address, language, "status-report-asked")
+    key = line.rows("SELECT key FROM report_requests WHERE address = ?", address)[0][0]
+    problems += look_at(page, f"{here}/incidents/{over}/report/confirm?key={key}", language, "status-report-confirm")
+    page.get_by_role("button").click()
+    problems += look(page, language, "status-report-confirmed")
+    problems += look_at(page, f"{here}/incidents/{over}/report?key={key}", language, "status-report")
+    expect(page.get_by_text("second lien" if language == "fr" else "second link")).to_be_visible()
+    return problems
+
+
+def _sent(page: Page, field: str, typed: str, language: str, file: str) -> list[str]:
+    page.locator(field).fill(typed)
+    page.locator(f"form:has({field}) button").click()
+    return look(page, language, file)
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_the_sign_in_page_is_accessible(language: str, sign_in: SignIn) -> None:
     page = sign_in("ops", language=language)
     page.get_by_role("button", name="Quitter" if language == "fr" else "Sign out").click()
-    assert _looked_at(page, "/console/sign-in", language, "sign-in") == []
+    problems = look_at(page, "/console/sign-in", language, "sign-in")
+    page.locator("[name=name]").fill("ops")
+    page.locator("[name=password]").fill("wrong")
+    page.locator("main form button").click()
+    assert [*problems, *look(page, language, "sign-in-wrong")] == []
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_the_public_pages_are_accessible_and_fit_a_phone(language: str, chromium: Browser, line: Line) -> None:
-    """As readers without an account, and without a script, see them."""
-    context = chromium.new_context(base_url=f"http://127.0.0.1:{line.http}", bypass_csp=True)
-    page, problems = context.new_page(), []
-    for path in PUBLIC:
-        file = f"status-{path.replace('/', '-').replace('?', '-')}".rstrip("-")
-        problems += _looked_at(page, f"/status/omnivigil/{language}/{path}".rstrip("/"), language, file)
-    context.close()
+@pytest.mark.parametrize("name", list(PAGES))
+def test_pages_are_accessible_and_fit_a_phone(
+    name: str, language: str, filled: dict[str, str], traced: dict[str, str], sign_in: SignIn
+) -> None:
+    page = sign_in(name, language=language)
+    problems = []
+    for file, path in PAGES[name].items():
+        problems += look_at(page, f"/console/{path.format(**filled, **traced)}", language, file)
+    if name in REFUSED:
+        path, status = REFUSED[name]
+        problems += look_at(page, f"/console/{path}", language, f"refused-{name}-{status}", status=status)
     assert problems == []

@@ -12,15 +12,11 @@ from sipsim.phones import PhoneFarm
 from sipsim.recognise import Recogniser
 from sipsim.records import Answering
 
-from tests.browser.conftest import SignIn
+from tests.browser.conftest import SignIn, waits
+from tests.browser.looking import look
 from tests.browser.wire import Wire
 from tests.calls.conftest import registered
 from tests.calls.line import Line, wait_for
-
-
-def _waits(line: Line, phone: str) -> bool:
-    waiting = line.api("GET", "/v1/queues/support")["waiting"]
-    return any(call["endpoint"] == phone for call in waiting)
 
 
 def _told(line: Line, shipped: Recogniser) -> Recogniser:
@@ -42,7 +38,7 @@ def test_operations_open_an_incident_and_a_waiting_phone_hears_it(
     customer = registered(farm, "6001")
     call = customer.dial("611")
     call.wait_answered()
-    wait_for(lambda: _waits(line, "6001"), "the queue")
+    wait_for(lambda: waits(line, "6001"), "the queue")
     board = sign_in("gestion")
     board.goto("/console/board")
     expect(board.locator(".part-places")).to_contain_text("Clinique du Cap")
@@ -106,6 +102,7 @@ def test_a_technician_sees_who_calls_while_their_phone_rings(line: Line, farm: P
     expect(card).to_contain_text("Votre téléphone sonne", timeout=3_000)
     expect(card).to_contain_text("Clinique du Cap")
     expect(card).to_contain_text("Réseaux Boréal")
+    assert look(annie, "fr", "desk-ringing") == []
     ringing.pick_up()
     expect(card).to_contain_text("En conversation avec", timeout=5_000)
     call.hang_up()

@@ -110,7 +110,7 @@ def test_the_facts_are_drafted_in_each_language() -> None:
     assert "1 partenaires, 2 clients, 0 numéros" in french["impact"]
     assert "12 appels ; 3 billets" in french["impact"]
     assert french["components"] == "Commutateur A"
-    assert "Durée : 1 jour, 2 heures et 5 minutes." in french["duration"]
+    assert "Durée : 1 jour, 2 heures et 5 minutes" in french["duration"]
     assert french["resolution"] == "Tout est rétabli."
     assert "Services affected: " in texts["en"]["impact"]
 

@@ -11,7 +11,7 @@
   });
   const numbers = new Intl.NumberFormat(`${document.documentElement.lang}-CA`);
   const figures = (_, values) => values.map((one) => (one === null ? "" : numbers.format(one)));
-  const hours = (_, moments) => moments.map((one) => format.format(new Date(one * 1000)));
+  const hours = (_, moments) => moments.map((one) => format.format(new Date(one * 1000)).replace(/(h)\s00$/, "$1"));
 
   const draw = (id, series, data, [least, most] = [0, null]) => {
     const where = document.getElementById(id);

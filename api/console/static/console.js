@@ -19,6 +19,11 @@
     chosen.form.elements[chosen.dataset.into].value = text;
   });
 
+  // The same file, mended in the meantime, is a choice too.
+  document.addEventListener("click", (event) => {
+    if (event.target.matches("[data-into]")) event.target.value = "";
+  });
+
   const spoken = (seconds) => {
     const whole = Math.max(0, Math.floor(seconds));
     const two = (n) => String(n).padStart(2, "0");

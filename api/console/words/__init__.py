@@ -6,10 +6,15 @@ from collections.abc import Mapping
 
 from api.console.words import en, fr
 from ivr.accounts.account import Role
+from ivr.written import typeset
 
 #: What each language calls itself.
 LANGUAGES: Mapping[str, str] = {"fr": "Français", "en": "English"}
-WORDS: Mapping[str, Mapping[str, str]] = {"fr": fr.WORDS, "en": en.WORDS}
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "fr": {name: typeset(text) for name, text in fr.WORDS.items()},
+    "en": en.WORDS,
+}
+NOTED: Mapping[str, Mapping[str, str | None]] = {"fr": fr.NOTED, "en": en.NOTED}
 VALUES: Mapping[str, Mapping[str, str]] = {"fr": fr.VALUES, "en": en.VALUES}
 
 #: What each role finds in its menu, by the word of its page.
@@ -47,16 +52,60 @@ def said(language: str, text: str) -> str:
         return text
     for begins, french in fr.BEGINS.items():
         if text.startswith(begins):
-            return french + text.removeprefix(begins)
-    return fr.SAID.get(text, text)
+            rest = text.removeprefix(begins)
+            # What somebody wrote is between quotation marks.
+            return typeset(french + (f"« {rest[1:-1]} »" if rest[:1] == rest[-1:] == "'" else rest))
+    return typeset(fr.SAID.get(text, text))
+
+
+def invalid(language: str, kind: str, message: str, facts: Mapping[str, object]) -> str:
+    """What is wrong with a value that is not of its field's kind."""
+    if language == "fr" and kind in fr.INVALID:
+        return typeset(fr.INVALID[kind].format_map(facts))
+    return said(language, message.removeprefix("Value error, "))
+
+
+#: Fields whose word in forms is another one's.
+_CALLED = {
+    "accounts": "account_number",
+    "at": "when",
+    "endpoint": "phone",
+    "numbers": "number",
+    "partners": "partner",
+    "new": "new_password",
+    "old": "old_password",
+    "texts": "text",
+    "title": "incident_title",
+}
+#: Fields that are called as in forms.
+_AS_IN_FORMS = {
+    *("account_name", "account_number", "account_phone", "attempted", "code", "ends_at", "expected", "impact", "kind"),
+    *("language", "level", "mac", "mobile", "month", "name", "observed", "partner", "password", "phone", "priority"),
+    *("reason", "requester_email", "requester_name", "requester_phone", "role", "service", "services", "solution"),
+    *("stage", "starts_at", "status", "text"),
+}
 
 
 def place(language: str, field: str) -> str:
-    """Where in a file something is wrong, in words."""
-    if language == "fr" and field.startswith("line "):
+    """Where in a form or in a file something is wrong, in words as far as there are any."""
+    if field.startswith("line "):
+        if language != "fr":
+            return field
         line, _, column = field.removeprefix("line ").partition(", ")
         return f"ligne {line}" + (f", {fr.COLUMNS.get(column, column)}" if column else "")
-    return field
+    word = WORDS[language]
+    # As in texts.fr, text_fr, affected.numbers.2 and details.start.
+    name, _, part = field.removeprefix("form.").removeprefix("affected.").partition(".")
+    for spoken in LANGUAGES:
+        if name.endswith(f"_{spoken}"):
+            name, part = name.removesuffix(f"_{spoken}"), spoken
+    if name == "details":
+        return word.get(f"details_{part}", field)
+    if name not in _CALLED and name not in _AS_IN_FORMS:
+        return field
+    if part.isdecimal():
+        return f"{word[_CALLED.get(name, name)]} {int(part) + 1}"
+    return word[_CALLED.get(name, name)] + (f" ({word[f'language_{part}']})" if part in LANGUAGES else "")
 
 
 def other(language: str) -> tuple[str, str]:

@@ -225,7 +225,7 @@ class TestReport:
         path = f"{answer.headers['location']}/report"
         french, english = await client.get(path), await client.get(path, params={"lang": "en"})
         assert 'lang="fr"' in french.text
-        assert "10,0 %" in french.text
+        assert "10,0\u00a0%" in french.text
         assert "Uplink" not in french.text
         assert "uplink" in english.text
         assert "INVITE" in english.text

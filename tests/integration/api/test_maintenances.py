@@ -144,7 +144,8 @@ class TestPublic:
         assert "Entretien prévu" in page
         assert "18 novembre 2026" in page
         assert "Upgrade" in (await stranger.get(f"/status/omnivigil/en/maintenances/{one['id']}")).text
-        assert (await stranger.get("/status/omnivigil/fr/maintenances/4711")).status_code == 404
+        missing = await stranger.get("/status/omnivigil/fr/maintenances/4711")
+        assert (missing.status_code, "Cette page n’existe pas" in missing.text) == (404, True)
         [told] = (await stranger.get(f"{JSON}/summary.json")).json()["scheduled_maintenances"]
         assert (told["name"], told["status"], told["impact"]) == ("Upgrade", "scheduled", "maintenance")
         assert datetime.fromisoformat(told["scheduled_until"]) == NOW + 3 * HOUR

@@ -47,7 +47,7 @@ async def mails(line: Line) -> list[Any]:
 async def wanted(client: httpx.AsyncClient, line: Line, url: str, address: str = "nom@exemple.ca") -> str:
     """Asked for and confirmed on the public page; the key."""
     page = url.replace("/v1/incidents", "/status/omnivigil/fr/incidents")
-    assert "un message vient de lui être envoyé" in (await client.post(page, data={"address": address})).text
+    assert "un courriel vient de lui être envoyé" in (await client.post(page, data={"address": address})).text
     found = re.search(rf"{PUBLIC}{page}/confirm\?key=([\w-]+)", (await mails(line))[-1]["body"])
     assert found
     assert "Oui, envoyez-le-moi" in (await client.get(f"{page}/confirm", params={"key": found[1]})).text
@@ -111,7 +111,8 @@ class TestAsking:
         assert "Deux liens." in (await stranger.get(page, params={"key": key})).text
         pdf = await stranger.get(f"{page}.pdf", params={"key": key})
         assert (pdf.content[:5], pdf.headers["referrer-policy"]) == (b"%PDF-", "no-referrer")
-        assert (await stranger.get(page, params={"key": "guessed"})).status_code == 404
+        refused = await stranger.get(page, params={"key": "guessed"})
+        assert (refused.status_code, "Ce lien n’est plus valable" in refused.text) == (404, True)
         # Who asks afterwards gets it too.
         await wanted(stranger, line, url, "autre@exemple.ca")
         assert await line.services.reports.once() == 1

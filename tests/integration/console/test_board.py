@@ -110,7 +110,7 @@ async def test_todays_totals_are_counted_from_midnight(browser: Browsers, line: 
     await calls.flush()
     page = (await (await browser("gestion")).get("/console/board")).text
     assert "<dd>1</dd>" in page
-    assert "40 s" in page
+    assert "40\u00a0s" in page
     numbers = (await (await browser("ops")).get("/console/board/charts.json")).json()
     assert sum(numbers["calls"]) == 1
     assert 40.0 in numbers["wait_s"]

@@ -152,7 +152,7 @@ async def test_a_language_that_is_missing_is_refused_with_a_draft_and_nothing_is
     )
     assert answer.status_code == 422
     assert answer.headers["hx-retarget"] == "#problem"
-    assert "texts.en" in answer.text
+    assert "Texte (anglais)" in answer.text
     assert "An outage affects" in answer.text
     assert "dites-le aussi dans cette langue" in answer.text
     async with line.services.store.reading() as unit:
@@ -371,7 +371,7 @@ async def test_an_administrator_adds_and_closes_accounts(browser: Browsers) -> N
     assert (await admin.post("/console/accounts/nathalie/disable")).status_code == 303
     assert (await nathalie.get("/console/portal")).status_code == 303
     assert (await nathalie.sign_in("nathalie", new["password"])).status_code == 422
-    assert "disable account" in (await admin.get("/console/audit")).text
+    assert "fermer un compte" in (await admin.get("/console/audit")).text
     assert (await admin.post("/console/accounts/admin/disable")).status_code == 422
 
 
@@ -411,8 +411,8 @@ async def test_an_administrator_says_who_at_the_partners_is_warned(browser: Brow
     assert (await admin.post(f"{here}/{lea.id}/remove")).status_code == 404
     assert "Léa" not in (await admin.get(here)).text
     log = (await admin.get("/console/audit")).text
-    assert "add warned" in log
-    assert "remove warned" in log
+    assert "ajouter une personne à aviser" in log
+    assert "retirer une personne à aviser" in log
 
 
 async def test_a_reason_or_a_solution_that_goes_with_nothing_is_not_dropped(browser: Browsers, line: Line) -> None:
@@ -426,7 +426,7 @@ async def test_a_reason_or_a_solution_that_goes_with_nothing_is_not_dropped(brow
     assert "choisissez un autre statut, modifiez un champ, ou répondez au demandeur" in reason.text
     solution = await annie.post(here, **same, solution="Redémarré.")
     assert solution.status_code == 422
-    assert "choisissez aussi le statut « résolu »" in solution.text
+    assert "choisissez aussi le statut «\u00a0résolu\u00a0»" in solution.text
     assert (await annie.post(here, **same, service="Télécopie", reason="Le client a rappelé.")).status_code == 303
     async with line.services.store.reading() as unit:
         [*_, last] = await store.events(unit, number)

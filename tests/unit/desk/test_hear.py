@@ -49,7 +49,7 @@ def test_ov6_open_support_is_told_step_by_step(listen: Listen) -> None:
         ("decided", "department: department support, key 2"),
         ("heard", "queue-wait fr"),
         ("heard", "services-operational fr"),
-        ("then", "Soutien technique: queue support: music, then a technician"),
+        ("then", "Technical support: queue support: music, then a technician"),
     ]
 
 
@@ -59,7 +59,7 @@ def test_ov7_a_minute_later_it_is_closed_until_monday(listen: Listen) -> None:
     assert lines[-3:] == [
         ("decided", "message: urgency urgent"),
         ("heard", "message-record fr"),
-        ("then", "Soutien technique: message box, urgent: a technician takes it within 30 minutes"),
+        ("then", "Technical support: message box, urgent: a technician takes it within 30 minutes"),
     ]
 
 
@@ -68,13 +68,13 @@ def test_ov8_a_closed_department_ends_in_its_message_box(listen: Listen) -> None
         ("heard", "closed-hours fr Ventes aujourd’hui à 13 heures"),
         ("heard", "closed-department fr Ventes aujourd’hui à 13 heures"),
         ("heard", "message-record fr"),
-        ("then", "Ventes: message box"),
+        ("then", "Sales: message box"),
     ]
 
 
 def test_ov1_a_department_s_phones_are_told(listen: Listen) -> None:
     last = listen("2026-12-24T10:00", "4")[-1]
-    assert last.text == "Service à la clientèle: phones 7104, ringing for up to 25 s, then the message box"
+    assert last.text == "Customer service: phones 7104, ringing for up to 25 s, then the message box"
 
 
 def test_ov4_silence_is_written_down_with_its_length(listen: Listen) -> None:
@@ -84,7 +84,7 @@ def test_ov4_silence_is_written_down_with_its_length(listen: Listen) -> None:
     assert lines[-3:] == [
         ("heard", "transfer-human fr"),
         ("heard", "services-operational fr"),
-        ("then", "Soutien technique: queue support: music, then a technician"),
+        ("then", "Technical support: queue support: music, then a technician"),
     ]
 
 

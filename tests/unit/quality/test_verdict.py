@@ -137,7 +137,7 @@ def test_every_call_gets_a_verdict_in_words(counts: list[int | None], jitters: l
         assert (advice(verdict, language) is not None) == verdict.outside
 
 
-@pytest.mark.parametrize(("language", "text"), [("fr", "5,0 %"), ("en", "5.0%")])
+@pytest.mark.parametrize(("language", "text"), [("fr", "5,0\u00a0%"), ("en", "5.0%")])
 def test_figures_are_written_as_the_language_does(language: str, text: str) -> None:
     reasons = reason_texts(judge(call(near_up=way(50), far_down=way(50))), language)
     assert any(text in one for one in reasons)

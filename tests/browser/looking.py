@@ -1,0 +1,57 @@
+"""Pages as axe-core (WCAG 2.2 AA) finds them, and as they look on a desk's screen and on a phone's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page, ViewportSize
+
+from tests.calls.line import REPOSITORY
+
+_AXE = Path(__file__).parent / "axe" / "axe.min.js"
+_SHOTS = REPOSITORY / "var" / "screenshots"
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_DESK: ViewportSize = {"width": 1280, "height": 900}
+_PHONE: ViewportSize = {"width": 375, "height": 700}
+
+
+def look_at(page: Page, path: str, language: str, file: str, *, status: int = 200) -> list[str]:
+    """What is wrong with the page at a path; see `look`."""
+    page.set_viewport_size(_DESK)
+    answer = page.goto(path)
+    assert answer is not None
+    assert answer.status == status, path
+    if page.locator("[data-charts]").count():
+        page.locator("canvas").first.wait_for()
+    return look(page, language, file)
+
+
+def look(page: Page, language: str, file: str) -> list[str]:
+    """What is wrong with a page as it stands, on a desk's screen and on a phone's; both are kept as pictures."""
+    path = page.url.partition("?")[0]
+    assert (page.locator("html").get_attribute("lang") or "").startswith(language), path
+    _resized(page, _DESK)
+    page.screenshot(path=_SHOTS / f"{file}.{language}.png", full_page=True)
+    problems = [f"{path}: {one}" for one in _serious(page)]
+    _resized(page, _PHONE)
+    page.screenshot(path=_SHOTS / f"{file}.{language}.phone.png", full_page=True)
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    return [*problems, f"{path}: {wide} px wide on a phone"] if wide > _PHONE["width"] else problems
+
+
+def _resized(page: Page, size: ViewportSize) -> None:
+    page.set_viewport_size(size)
+    # Drawings follow the size of the page; wait until they are painted.
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def _serious(page: Page) -> list[str]:
+    # Added by the driver, as the pages' own policy forbids it to anybody else.
+    page.evaluate(_AXE.read_text())
+    found = page.evaluate("(tags) => axe.run(document, {runOnly: tags})", _RULES)
+    return [
+        f"{one['id']}: {node['html'][:150]}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
