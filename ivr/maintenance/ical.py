@@ -24,8 +24,7 @@ def written(several: Sequence[Maintenance], *, language: str, url: str, name: st
         event.add("sequence", one.version - 1)
         event.add("dtstamp", one.updated_at.astimezone(UTC))
         event.add("dtstart", one.starts_at.astimezone(UTC))
-        # Given up before it began, it keeps the window that it had.
-        event.add("dtend", max(one.over_at, one.starts_at).astimezone(UTC) if not one.cancelled else one.ends_at)
+        event.add("dtend", one.window_ends_at.astimezone(UTC))
         event.add("summary", f"{STATE_NAMES[language][state]} – {one.title[language]}")
         event.add("description", one.texts[language])
         event.add("status", "CANCELLED" if state == "cancelled" else "CONFIRMED")

@@ -85,6 +85,11 @@ class Maintenance:
         """When it is, or was, over."""
         return self.ended_at or self.ends_at
 
+    @property
+    def window_ends_at(self) -> datetime:
+        """The end of its window, to be told beside its beginning: given up, it keeps the window that it had."""
+        return self.ends_at if self.cancelled else max(self.over_at, self.starts_at)
+
     def facts(self, now: datetime) -> dict[str, Any]:
         """As it is told to others."""
         names = ("id", "desk", "kind", "impact", "starts_at", "ends_at", "ended_at", "sms", "by", "version")

@@ -52,6 +52,8 @@ def test_it_begins_and_ends_by_the_clock(after: timedelta, state: str) -> None:
 
 def test_given_up_or_done_early() -> None:
     assert replace(ONE, cancelled=True, ended_at=NOW).state(NOW + 2 * HOUR) == "cancelled"
+    # What is told of it is the window that it had, not one that ends before it begins.
+    assert replace(ONE, cancelled=True, ended_at=NOW).window_ends_at == ONE.ends_at
     done = replace(ONE, ended_at=NOW + 2 * HOUR)
     assert (done.state(NOW + 2 * HOUR), done.over_at) == ("completed", NOW + 2 * HOUR)
     for over in (done, replace(ONE, cancelled=True)):
