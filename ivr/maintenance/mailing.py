@@ -25,9 +25,10 @@ log = structlog.get_logger()
 AT_A_TIME = 50
 #: What could not be written to all within this is old news.
 _WORTH: Final = timedelta(hours=6)
+#: In English "p.m." brings its own stop.
 _WINDOW: Final = {
     "fr": "{stage}. {text} Du {start} au {end}.",
-    "en": "{stage}. {text} From {start} to {end}.",
+    "en": "{stage}. {text} From {start} to {end}",
 }
 _OVER: Final = "{stage}. {text}"
 _FORMATS: Final = {"fr": "d MMMM 'à' ", "en": "MMMM d 'at' "}
@@ -102,4 +103,4 @@ def news_of(one: Maintenance, desk: Desk, news: News) -> telling.News:
 def _said(at: datetime, desk: Desk, language: str) -> str:
     day = format_date(at.astimezone(desk.zone), _FORMATS[language], locale=f"{language}_CA")
     # A no-break space is not in the alphabet of text messages: all of it would be sent in another, at twice the price.
-    return day + time_of_day(at, desk.zone, language).replace("\u00a0", " ")
+    return day + time_of_day(at, desk.zone, language).replace("\u00a0", " ").replace("\u202f", " ")
