@@ -116,13 +116,13 @@ def tickets(
 @app.command("console")
 def console_boards(
     boards: Annotated[int, typer.Option(help="Clients that listen.")] = 50,
-    rate: Annotated[float, typer.Option(help="Events a second.")] = 20.0,
+    rate: Annotated[float, typer.Option(help="Calls a second that come and go.")] = 20.0,
     seconds: Annotated[float, typer.Option(help="How long each is measured.")] = 20.0,
     rounds: Annotated[int, typer.Option(help="Times that each page has its turn; medians are printed.")] = 3,
     output: Annotated[Path | None, typer.Option(help="Also write the tables here, as Markdown.")] = None,
 ) -> None:
-    """Open boards under events: delay and CPU; and the status page beside a static file of the same server."""
+    """Open boards while calls come and go: event to screen, CPU; the status page beside a static file of the server."""
     from bench.console import run
 
-    console = Console(highlight=False, width=140)
+    console = Console(highlight=False, width=160)
     asyncio.run(run(console, boards=boards, rate=rate, seconds=seconds, rounds=rounds, output=output))

@@ -1,163 +1,233 @@
-"""Open boards under events: how late each hears, and at what cost; and the status page beside a static file."""
+"""Open boards while calls come and go: from an event to the screen, and at what cost; the status page beside a file.
+
+The load is calls: SIPp's callers press their way to technical support, wait in its queue and hang up. The line's own
+record tells when each joined the queue; a client knows once it has read the event, or the first drawing of the board
+with the caller's number. CPU is the kernel's count of the service alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import select
 
-from bench.running import cpu_s, running_service, until_up
+from bench.running import OPEN, Passed, cpu_s, open_line, passing_callers, running_service, until_up
+from bench.watching import Client, callers_in_event, callers_on_board, clients
 from ivr.accounts.demo import demo_account_password
-from ivr.asterisk import process
-from ivr.prepare import prepare
+from ivr.asterisk.process import AsteriskProcess
+from ivr.calls.tables import calls
+from ivr.clock import system_clock
 from ivr.settings import Address, Settings
-from ivr.up import ensure_runtime
+from ivr.store.engine import open_store
 
 PORT = 8940
 _URL = f"http://127.0.0.1:{PORT}"
-#: What one client does with its connections.
-Listen = Callable[[aiohttp.ClientSession], Coroutine[Any, Any, None]]
+_NUMBER = "18446664844"
+#: Each caller hangs up so long after the last key, in seconds.
+_STAY_S = 6.0
+#: Clients connect and calls are as many as they will be before anything is counted; and what happened last is still
+#: told before the clients leave. In seconds.
+_SETTLE_S, _LINGER_S = 3.0, 3.0
+#: Whoever waited less than this, in seconds, may have left before anything was drawn.
+_BRIEF_S = 1.0
+#: What the service says when a caller's ticket could not be written in time, as its event.
+_ON_DISK = "request kept on disk"
 #: Clients at once that ask for pages.
 _CLIENTS = 16
-_HEAD = ("who listens", "heard in all", "delay median ms", "p99 ms", "service's CPU, % of a core")
+_HEAD = (
+    "who listens",
+    "calls queued",
+    "told",
+    "median",
+    "p99",
+    "latest",
+    "never told",
+    "gone within 1 s",
+    "kB/s to each",
+    "service’s CPU, % of a core",
+)
 _PAGES_HEAD = ("page", "requests/s", "of the ceiling", "CPU ms each", "failed")
+
+
+@dataclass(kw_only=True)
+class _Measured:
+    """One row: who listened, from when to when (seconds since 1970), and the service's share of a core."""
+
+    who: str
+    began: float = 0.0
+    ended: float = 0.0
+    cpu: float = math.nan
+    clients: list[Client] = field(default_factory=list)
+    octets: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Call:
+    """When it began, joined the queue and was over, in seconds since 1970."""
+
+    began: float
+    queued: float | None
+    ended: float | None
 
 
 async def run(console: Console, *, boards: int, rate: float, seconds: float, rounds: int, output: Path | None) -> None:
     """Measure, print, and write the tables to `output` as Markdown."""
     with tempfile.TemporaryDirectory(prefix="omnivigil-bench-") as folder:
-        async with _line(Path(folder) / "line", console) as (pid, token):
-            async with _happening(rate, token):
-                await asyncio.sleep(2)
-                nobody = await _cpu_while(pid, seconds)
-                rows = [
-                    ("nobody", "–", "–", "–", f"{nobody:.1f}"),
-                    await _events(pid, token, boards, seconds),
-                    await _boards(pid, boards, seconds),
-                ]
+        settings = _settings(Path(folder) / "line")
+        async with _line(settings, console) as (pid, asterisk):
+            most = math.ceil(rate * (3 * (seconds + _SETTLE_S + _LINGER_S) + 60))
+            async with passing_callers(asterisk, _NUMBER, rate=rate, stay_s=_STAY_S, most=most) as passed:
+                # As many leave as come, from here on.
+                await asyncio.sleep(_STAY_S + 5)
+                measured = [one async for one in _listened(settings, pid, boards, seconds)]
+            # What is recorded of the last calls is written.
+            await asyncio.sleep(3)
             pages = await _pages(pid, seconds / 2, rounds)
-    tables = [(_HEAD, rows), (_PAGES_HEAD, pages)]
-    for head, lines in tables:
+        known = await _calls(settings)
+        log = await asyncio.to_thread((settings.state / "service.log").read_text)
+    tables = [(_HEAD, [_row(one, known) for one in measured]), (_PAGES_HEAD, pages)]
+    for head, rows in tables:
         table = Table(*head)
-        for line in lines:
-            table.add_row(*line)
+        for row in rows:
+            table.add_row(*row)
         console.print(table)
+    about = _about(passed, rate, known, on_disk=log.count(_ON_DISK))
+    console.print(about)
     if output is not None:
-        text = [
-            "\n".join(
-                [
-                    "| " + " | ".join(head) + " |",
-                    "|" + "---|" * len(head),
-                    *("| " + " | ".join(x) + " |" for x in lines),
-                ]
-            )
-            for head, lines in tables
-        ]
-        output.write_text("\n\n".join(text) + "\n", encoding="utf-8")
+        output.write_text("\n".join([*map(_markdown, tables), about, ""]), encoding="utf-8")
 
 
-@contextlib.asynccontextmanager
-async def _line(state: Path, console: Console) -> AsyncIterator[tuple[int, str]]:
-    """A line without callers: the service's process, and the demo's token."""
-    settings = Settings(
+def _about(passed: Passed, rate: float, known: Mapping[str, _Call], *, on_disk: int) -> str:
+    """Whether the load was what it should be."""
+    stays = [one.ended - one.queued for one in known.values() if one.queued is not None and one.ended is not None]
+    lasted = [one.ended - one.began for one in known.values() if one.ended is not None]
+    return (
+        f"{passed.made} calls, {rate:g} a second, of which {passed.failed} failed and {passed.made - len(stays)} never "
+        f"came to wait; each lasted {statistics.median(lasted or [math.nan]):.1f} s, "
+        f"of which {statistics.median(stays or [math.nan]):.1f} s in the queue (medians). "
+        f"Of their tickets {on_disk} waited on disk for the database."
+    )
+
+
+def _settings(state: Path) -> Settings:
+    return Settings(
         state=state,
         sip=Address(host="127.0.0.1", port=5940),
         http=Address(host="127.0.0.1", port=PORT),
         agi=Address(host="127.0.0.1", port=4940),
         ami=Address(host="127.0.0.1", port=5941),
-        rtp=(29_000, 29_998),
+        rtp=(29_000, 32_000),
+        # SIPp's digits skip sequence numbers, which strict RTP takes for a stranger's packets.
+        strict_rtp=False,
+        clock_shift_s=(OPEN - system_clock()).total_seconds(),
     )
-    found = await ensure_runtime(settings, console)
-    await prepare(settings, found, lambda _: None)
-    token = await asyncio.to_thread((state / "demo-token").read_text)
-    asterisk = await process.start(found, settings)
+
+
+@contextlib.asynccontextmanager
+async def _line(settings: Settings, console: Console) -> AsyncIterator[tuple[int, AsteriskProcess]]:
+    """The line: its service's process, and Asterisk."""
+    asterisk = await open_line(settings, console)
     try:
         async with running_service(settings) as service:
             await until_up(settings)
             if service.pid is None:
                 raise RuntimeError("the service has no process")
-            yield service.pid, token.strip()
+            yield service.pid, asterisk
     finally:
         await asterisk.stop()
 
 
-@contextlib.asynccontextmanager
-async def _happening(rate: float, token: str) -> AsyncIterator[None]:
-    """Tickets are opened, so many a second, each with the moment at which it was asked for."""
-
-    async def open_tickets(session: aiohttp.ClientSession) -> None:
-        number = 0
-        began = time.monotonic()
-        pending: set[asyncio.Task[None]] = set()
-        while True:
-            number += 1
-            await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
-            task = asyncio.create_task(one(session))
-            pending.add(task)
-            task.add_done_callback(pending.discard)
-
-    async def one(session: aiohttp.ClientSession) -> None:
-        body = {"requester_name": f"stamp-{time.time():.6f}", "requester_email": "bench@bench.example"}
-        async with session.post(f"{_URL}/v1/tickets", json=body) as answer:
-            await answer.read()
-
-    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
-        task = asyncio.create_task(open_tickets(session))
-        yield
-        task.cancel()
-        await asyncio.wait({task})
-
-
-async def _cpu_while(pid: int, seconds: float) -> float:
-    """The share of a core that a process uses meanwhile, as a percentage."""
-    before, began = cpu_s(pid), time.monotonic()
-    await asyncio.sleep(seconds)
-    return (cpu_s(pid) - before) / (time.monotonic() - began) * 100
-
-
-async def _events(pid: int, token: str, clients: int, seconds: float) -> tuple[str, ...]:
-    """Clients of /v1/events: from the moment a ticket is asked for, its commit included, until each has heard."""
-    delays: list[float] = []
-
-    async def listen(session: aiohttp.ClientSession) -> None:
-        async with session.get(f"{_URL}/v1/events") as answer:
-            async for line in answer.content:
-                now = time.time()
-                delays.extend(now - float(stamp) for stamp in re.findall(rb"stamp-([0-9.]+)", line))
-
-    cpu = await _with_clients(clients, {"Authorization": f"Bearer {token}"}, {}, listen, pid, seconds)
-    if not delays:
-        raise RuntimeError("nobody heard anything")
-    delays.sort()
-    middle, late = statistics.median(delays), delays[int(len(delays) * 0.99)]
-    return (f"{clients} × /v1/events", str(len(delays)), f"{middle * 1000:.1f}", f"{late * 1000:.1f}", f"{cpu:.1f}")
-
-
-async def _boards(pid: int, clients: int, seconds: float) -> tuple[str, ...]:
-    """Open boards: what they cost, and the parts that they are sent."""
-    parts = 0
+async def _listened(settings: Settings, pid: int, boards: int, seconds: float) -> AsyncIterator[_Measured]:
+    """Nobody, clients of the events, open boards."""
+    nobody = _Measured(who="nobody")
+    await _measure(nobody, pid, seconds)
+    yield nobody
+    token = (settings.state / "demo-token").read_text().strip()
+    told = _Measured(who=f"{boards} × /v1/events")
+    headers = {"Authorization": f"Bearer {token}"}
+    async with clients(boards, f"{_URL}/v1/events", callers_in_event, headers=headers) as told.clients:
+        await _measure(told, pid, seconds)
+    yield told
+    shown = _Measured(who=f"{boards} × the board")
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         cookies = await _signed_in(session)
+    async with clients(boards, f"{_URL}/console/board/stream", callers_on_board, cookies=cookies) as shown.clients:
+        await _measure(shown, pid, seconds)
+    yield shown
 
-    async def listen(session: aiohttp.ClientSession) -> None:
-        nonlocal parts
-        async with session.get(f"{_URL}/console/board/stream") as answer:
-            answer.raise_for_status()
-            async for line in answer.content:
-                parts += line.startswith(b"event: ")
 
-    cpu = await _with_clients(clients, {}, cookies, listen, pid, seconds)
-    return (f"{clients} × the board", str(parts), "–", "–", f"{cpu:.1f}")
+async def _measure(into: _Measured, pid: int, seconds: float) -> None:
+    await asyncio.sleep(_SETTLE_S)
+    octets, before, into.began = sum(one.octets for one in into.clients), cpu_s(pid), time.time()
+    await asyncio.sleep(seconds)
+    into.ended = time.time()
+    into.cpu = (cpu_s(pid) - before) / (into.ended - into.began) * 100
+    into.octets = sum(one.octets for one in into.clients) - octets
+    await asyncio.sleep(_LINGER_S)
+
+
+async def _calls(settings: Settings) -> dict[str, _Call]:
+    """All calls by their callers' numbers, with this machine's time."""
+    shift = timedelta(seconds=settings.clock_shift_s)
+    store = open_store(settings.database_url)
+    try:
+        async with store.reading() as unit:
+            query = select(calls.c.ani, calls.c.started_at, calls.c.queued_at, calls.c.ended_at)
+            return {
+                row.ani: _Call(
+                    began=(row.started_at - shift).timestamp(),
+                    queued=(row.queued_at - shift).timestamp() if row.queued_at is not None else None,
+                    ended=(row.ended_at - shift).timestamp() if row.ended_at is not None else None,
+                )
+                for row in await unit.execute(query)
+            }
+    finally:
+        await store.close()
+
+
+def _row(one: _Measured, known: Mapping[str, _Call]) -> tuple[str, ...]:
+    """The calls that were queued meanwhile, and when each client knew of each."""
+    queued = {number: call for number, call in known.items() if call.queued and one.began <= call.queued < one.ended}
+    cpu = f"{one.cpu:.1f}"
+    if not one.clients:
+        return (one.who, str(len(queued)), *("–",) * (len(_HEAD) - 3), cpu)
+    delays: list[float] = []
+    never = brief = 0
+    for number, call in queued.items():
+        came = [client.first[number] - (call.queued or 0.0) for client in one.clients if number in client.first]
+        delays += came
+        if call.ended is not None and call.ended - (call.queued or 0.0) < _BRIEF_S:
+            brief += len(one.clients) - len(came)
+        else:
+            never += len(one.clients) - len(came)
+    delays.sort()
+    times = (_share(delays, 0.5), _share(delays, 0.99), _share(delays, 1.0))
+    each = one.octets / 1000 / (one.ended - one.began) / len(one.clients)
+    told = (f"{1000 * each_s:.0f} ms" for each_s in times)
+    return (one.who, str(len(queued)), str(len(delays)), *told, str(never), str(brief), f"{each:.1f}", cpu)
+
+
+def _share(ordered: Sequence[float], part: float) -> float:
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else math.nan
+
+
+def _markdown(table: tuple[Sequence[str], Sequence[Sequence[str]]]) -> str:
+    head, lines = table
+    rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(x) + " |" for x in lines)]
+    return "\n".join([*rows, ""])
 
 
 async def _signed_in(session: aiohttp.ClientSession) -> dict[str, str]:
@@ -171,28 +241,6 @@ async def _signed_in(session: aiohttp.ClientSession) -> dict[str, str]:
         if answer.status != 303:
             raise RuntimeError(f"signing in: {answer.status}")
     return {cookie.key: cookie.value for cookie in session.cookie_jar}
-
-
-async def _with_clients(
-    count: int,
-    headers: dict[str, str],
-    cookies: dict[str, str],
-    listen: Listen,
-    pid: int,
-    seconds: float,
-) -> float:
-    """The server's processor while so many clients listen."""
-    patient = aiohttp.ClientTimeout(total=None)
-    async with aiohttp.ClientSession(
-        headers=headers, cookies=cookies, timeout=patient, connector=aiohttp.TCPConnector(limit=0)
-    ) as session:
-        clients = [asyncio.create_task(listen(session)) for _ in range(count)]
-        await asyncio.sleep(2)
-        cpu = await _cpu_while(pid, seconds)
-        for client in clients:
-            client.cancel()
-        await asyncio.wait(clients)
-    return cpu
 
 
 async def _pages(pid: int, seconds: float, rounds: int) -> list[tuple[str, ...]]:

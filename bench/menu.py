@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import csv
 import os
 import platform
 import re
@@ -30,7 +29,7 @@ from sipsim.raw import CallFailed, RawCall
 
 from bench.rivals import steps as rival_steps
 from bench.rivals.steps import Step
-from bench.running import cpu_s, running_service
+from bench.running import cpu_s, running_service, sipp_statistics
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
@@ -232,7 +231,7 @@ class _Bench:
             *words, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
         )
         _, errors = await sipp.communicate()
-        made, failed = await asyncio.to_thread(_statistics, folder / "stat.csv")
+        made, failed = await asyncio.to_thread(sipp_statistics, folder / "stat.csv")
         if made == 0:
             raise RuntimeError(f"SIPp made no call: {errors.decode(errors='replace')[-400:]}")
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -304,13 +303,6 @@ async def _listening(port: int) -> None:
             return
         await asyncio.sleep(0.1)
     raise RuntimeError(f"nothing listens on port {port}")
-
-
-def _statistics(file: Path) -> tuple[int, int]:
-    if not file.exists():
-        return 0, 0
-    rows = list(csv.DictReader(file.read_text().splitlines(), delimiter=";"))
-    return (int(rows[-1]["TotalCallCreated"]), int(rows[-1]["FailedCall(C)"])) if rows else (0, 0)
 
 
 _HEAD = (

@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -31,29 +31,22 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.ear import Ear
-from bench.running import family, family_cpu_s, family_memory_mb, running_service, waiting_callers
+from bench.running import OPEN, family, family_cpu_s, family_memory_mb, open_line, running_service, waiting_callers
 from ivr.announcements.on_air import OnAirFiles
-from ivr.asterisk import process
-from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
-from ivr.asterisk.runtime import Runtime
 from ivr.callbacks import store as callback_statements
 from ivr.callbacks.callback import Callback
 from ivr.callbacks.channels import new_id
 from ivr.clock import system_clock
 from ivr.desk.load import BUILT_IN
 from ivr.directory.store import put_languages
-from ivr.prepare import prepare
 from ivr.settings import Address, Settings
 from ivr.store.engine import open_store
 from ivr.supervisor import Service
-from ivr.up import ensure_runtime
 
 HERE = Path(__file__).parent
 PORTS = {"sip": 5990, "http": 8990, "agi": 4990, "ami": 5991, "carrier": 5995}
 NUMBER, MUSIC = "18446664844", "92001"
-#: A Wednesday morning: the line is open.
-OPEN = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 _RATE = 10
 _PATIENCE_S = 45.0
 #: By language, the area code of those who speak it; the line remembers who speaks English.
@@ -101,8 +94,8 @@ async def run(console: Console, *, live: int, held: int, seconds: float, output:
 class _Bench:
     """A whole line of its own."""
 
-    def __init__(self, settings: Settings, found: Runtime, asterisk: AsteriskProcess) -> None:
-        self._settings, self._runtime, self._asterisk = settings, found, asterisk
+    def __init__(self, settings: Settings, asterisk: AsteriskProcess) -> None:
+        self._settings, self._asterisk = settings, asterisk
         self._service: Service | None = None
         self._ends = contextlib.AsyncExitStack()
 
@@ -125,18 +118,8 @@ class _Bench:
             desks=desks,
             clock_shift_s=(OPEN - system_clock()).total_seconds(),
         )
-        found = await ensure_runtime(settings, console)
-        await prepare(settings, found, lambda _: None)
-        extensions = Folders.below(settings).etc / "extensions.conf"
-        text = extensions.read_text().replace("[from-trunk]\n", "[from-trunk]\ninclude => bench\n", 1)
-        text += f"\n[bench]\nexten => {MUSIC},1,Answer()\n same => n,MusicOnHold(default)\n"
-        # A technician who is there and takes no call.
-        text += "exten => technician,1,Wait(3600)\n"
-        extensions.write_text(text)
-        asterisk = await process.start(found, settings)
-        await asterisk.cli("queue add member Local/technician@bench/n to support penalty 0 as bench")
-        await asterisk.cli("queue pause member Local/technician@bench/n queue support reason bench")
-        return cls(settings, found, asterisk)
+        music = f"exten => {MUSIC},1,Answer()\n same => n,MusicOnHold(default)\n"
+        return cls(settings, await open_line(settings, console, music))
 
     async def tear_down(self) -> None:
         """End the service, then Asterisk."""

@@ -1,20 +1,49 @@
-"""What several benchmarks run and count: the service, callers who wait, the kernel's count of processor time."""
+"""What several benchmarks run and count: the line, its callers, the kernel's count of processor time."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import csv
 import os
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.console import Console
+
 from bench.ear import Ear
+from ivr.asterisk import process
+from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
+from ivr.prepare import prepare
 from ivr.settings import Settings
 from ivr.supervisor import Service
+from ivr.up import ensure_runtime
 
 HERE = Path(__file__).parent
+#: A Wednesday morning: the line is open.
+OPEN = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
+#: Callers who pass are all of this area code.
+PASSING_AREA = "418"
+
+
+async def open_line(settings: Settings, console: Console, dialplan: str = "") -> AsteriskProcess:
+    """The line's Asterisk, with a technician in the queue for support who is there and takes no call.
+
+    `dialplan` has extensions that callers may dial beside the line's own.
+    """
+    found = await ensure_runtime(settings, console)
+    await prepare(settings, found, lambda _: None)
+    extensions = Folders.below(settings).etc / "extensions.conf"
+    text = extensions.read_text().replace("[from-trunk]\n", "[from-trunk]\ninclude => bench\n", 1)
+    extensions.write_text(f"{text}\n[bench]\n{dialplan}exten => technician,1,Wait(3600)\n")
+    asterisk = await process.start(found, settings)
+    await asterisk.cli("queue add member Local/technician@bench/n to support penalty 0 as bench")
+    await asterisk.cli("queue pause member Local/technician@bench/n queue support reason bench")
+    return asterisk
 
 
 @contextlib.asynccontextmanager
@@ -65,6 +94,60 @@ async def waiting_callers(
         await sipp.wait()
         await asterisk.cli("channel request hangup all")
         await asyncio.sleep(3)
+
+
+@dataclass(kw_only=True)
+class Passed:
+    """Calls by SIPp's own count, which is complete once all of them are over."""
+
+    made: int = 0
+    failed: int = 0
+
+
+@contextlib.asynccontextmanager
+async def passing_callers(
+    asterisk: AsteriskProcess, number: str, *, rate: float, stay_s: float, most: int
+) -> AsyncIterator[Passed]:
+    """SIPp's callers who choose support and hang up after so many seconds in its queue; `rate` of them come a second.
+
+    They stop coming when the block ends, or after `most` calls. Each has its own number, 2000001 and so on.
+    """
+    settings, runtime = asterisk.settings, asterisk.runtime
+    callers, counted = settings.state / "passing.csv", settings.state / "passed.csv"
+    callers.write_text("SEQUENTIAL\n" + "".join(f"{PASSING_AREA}{2000001 + n}\n" for n in range(most)))
+    words = runtime.command(
+        runtime.sipp,
+        str(settings.sip),
+        *("-sf", str(HERE / "scenarios" / "passing.xml"), "-s", number, "-inf", str(callers)),
+        *("-i", "127.0.0.1", "-mi", "127.0.0.1", "-min_rtp_port", "10000", "-max_rtp_port", "28000"),
+        *("-m", str(most), "-r", str(round(rate * 10)), "-rp", "10000", "-d", str(round(stay_s * 1000))),
+        *("-trace_stat", "-stf", str(counted), "-fd", "1", "-nostdin"),
+    )
+    sipp = await asyncio.create_subprocess_exec(
+        *words, cwd=settings.state, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    passed = Passed()
+    try:
+        yield passed
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            # No more calls; it ends when those that are there are over.
+            os.kill(sipp.pid, signal.SIGUSR1)
+        try:
+            async with asyncio.timeout(stay_s + 30):
+                await sipp.wait()
+        except TimeoutError:
+            os.kill(sipp.pid, signal.SIGKILL)
+            await sipp.wait()
+        passed.made, passed.failed = sipp_statistics(counted)
+
+
+def sipp_statistics(file: Path) -> tuple[int, int]:
+    """From what SIPp's -trace_stat wrote: calls that it made, and that failed."""
+    if not file.exists():
+        return 0, 0
+    rows = list(csv.DictReader(file.read_text().splitlines(), delimiter=";"))
+    return (int(rows[-1]["TotalCallCreated"]), int(rows[-1]["FailedCall(C)"])) if rows else (0, 0)
 
 
 async def until_up(settings: Settings) -> None:
