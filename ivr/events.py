@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
+
+from pydantic_core import to_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +22,11 @@ class Event:
     kind: str
     at: datetime
     data: Mapping[str, Any]
+
+    @functools.cached_property
+    def json(self) -> bytes:
+        """Moment and data, put into words once for however many listen."""
+        return to_json({"at": self.at, **self.data})
 
 
 class Listener:
@@ -38,6 +46,17 @@ class Listener:
     def behind(self) -> int:
         """Events that wait for this listener."""
         return self._queue.qsize()
+
+    def more(self) -> list[Event]:
+        """Those that wait already."""
+        found: list[Event] = []
+        while not self._ended and not self._queue.empty():
+            event = self._queue.get_nowait()
+            if event is None:
+                self._ended = True
+            else:
+                found.append(event)
+        return found
 
     def tell(self, event: Event | None) -> None:
         """The bus's side; None ends the iteration."""

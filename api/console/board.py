@@ -42,9 +42,8 @@ async def stream(request: Request) -> Response:
 
 async def _written(boards: Boards, listener: Listener, language: str) -> AsyncIterator[bytes]:
     with boards.listening(listener, language):
-        async for name, text in listener:
-            lines = "\n".join(f"data: {line}" for line in text.splitlines() or [""])
-            yield f"event: {name}\n{lines}\n\n".encode()
+        async for parts in listener:
+            yield b"".join(parts.values())
 
 
 @router.get("/charts.json")

@@ -1,4 +1,4 @@
-"""Keeps every open board fresh. Each part is drawn once per language, however many look at it."""
+"""Keeps every open board fresh. Each part is drawn, and written as an event, once per language, however many look."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class Listener:
 
     def __init__(self, still_signed_in: Callable[[], Awaitable[bool]]) -> None:
         self._still_signed_in = still_signed_in
-        self._waiting: dict[str, str] = {}
+        self._waiting: dict[str, bytes] = {}
         self._told = asyncio.Event()
         self._ended = False
 
-    def tell(self, parts: Mapping[str, str]) -> None:
-        """These parts are different now."""
+    def tell(self, parts: Mapping[str, bytes]) -> None:
+        """These parts, as events, are different now."""
         self._waiting.update(parts)
         self._told.set()
 
@@ -59,7 +59,8 @@ class Listener:
         self._ended = True
         self._told.set()
 
-    async def __aiter__(self) -> AsyncIterator[tuple[str, str]]:
+    async def __aiter__(self) -> AsyncIterator[Mapping[str, bytes]]:
+        """What is different, together: each sending costs more than what is sent. A pulse is with it each time."""
         asked = time.monotonic()
         while not self._ended:
             with contextlib.suppress(TimeoutError):
@@ -67,9 +68,7 @@ class Listener:
                     await self._told.wait()
             self._told.clear()
             waiting, self._waiting = self._waiting, {}
-            for name, text in waiting.items():
-                yield name, text
-            yield "pulse", ""
+            yield {**waiting, "pulse": _PULSE}
             if time.monotonic() - asked >= _STILL_S:
                 asked = time.monotonic()
                 with contextlib.suppress(Unavailable):
@@ -83,7 +82,7 @@ class Boards:
     def __init__(self, services: Services) -> None:
         self._has = services
         self._listeners: dict[str, set[Listener]] = {}
-        self._last: dict[str, dict[str, str]] = {}
+        self._last: dict[str, dict[str, bytes]] = {}
         self._figures = Figures()
         self._figures_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
@@ -128,13 +127,13 @@ class Boards:
     async def _refresh(self) -> None:
         for language in [name for name, listeners in self._listeners.items() if listeners]:
             try:
-                parts = await self._draw(language)
+                parts = {name: _event(name, text) for name, text in (await self._draw(language)).items()}
             except Exception:
                 # Boards show what they have; the next turn may go better.
                 log.exception("board not drawn")
                 return
             before = self._last.get(language, {})
-            changed = {name: text for name, text in parts.items() if before.get(name) != text}
+            changed = {name: event for name, event in parts.items() if before.get(name) != event}
             self._last[language] = parts
             if changed:
                 for listener in self._listeners[language]:
@@ -151,6 +150,15 @@ class Boards:
         desk = next(iter(self._has.desks.values()))
         values: dict[str, Any] = {"live": read_live(self._has, language), "figures": self._figures}
         return {name: pages.render(f"board_{name}.html.j2", language, desk, **values).strip() for name in FRAGMENTS}
+
+
+def _event(name: str, text: str = "") -> bytes:
+    """A part as a server-sent event (WHATWG HTML, section 9.2)."""
+    lines = "\n".join(f"data: {line}" for line in text.splitlines() or [""])
+    return f"event: {name}\n{lines}\n\n".encode()
+
+
+_PULSE = _event("pulse")
 
 
 async def _next(events: BusListener) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiosqlite import Connection
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
@@ -147,6 +149,39 @@ async def test_a_naive_moment_is_refused(store: Store) -> None:
                     created_at=datetime(2026, 1, 1),  # noqa: DTZ001
                 )
             )
+
+
+@SQLITE_ONLY
+async def test_a_statement_goes_to_its_thread_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    await add(store, "a")
+    handed: list[str] = []
+    real = Connection._execute
+
+    async def execute(connection: Connection, act: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        handed.append(given[0] if given else act.__name__)
+        return await real(connection, act, *given, **named)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(Connection, "_execute", execute)
+    async with store.unit() as unit:
+        found = (await unit.execute(select(partners.c.name))).scalars().all()
+        await unit.execute(unit.insert(partners).values(name="b", tier="standard"))
+    assert found == ["a"]
+    assert [one.split()[0] for one in handed] == ["BEGIN", "SELECT", "INSERT", "commit"]
+
+
+async def test_what_was_cancelled_leaves_nothing_behind(store: Store) -> None:
+    async def begin() -> None:
+        async with store.unit() as unit:
+            await unit.execute(unit.insert(partners).values(name="a", tier="standard"))
+            await asyncio.sleep(60)
+
+    for patience_s in (0.0, 0.001, 0.002, 0.005, 0.02):
+        writer = asyncio.create_task(begin())
+        await asyncio.sleep(patience_s)
+        writer.cancel()
+        await asyncio.wait({writer})
+        await add(store, f"{patience_s}")
+    assert await count(store) == 5
 
 
 @SQLITE_ONLY

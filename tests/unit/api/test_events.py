@@ -60,6 +60,25 @@ async def test_a_listener_that_falls_behind_is_cut_off_and_the_others_are_not() 
     assert await heard(slow) == [1, 2]
 
 
+async def test_what_has_gathered_is_taken_together_and_the_end_comes_after_it() -> None:
+    bus = EventBus()
+    listener = bus.listen()
+    assert listener.more() == []
+    publish(bus, 1, 2, 3)
+    assert (await anext(listener)).data["n"] == 1
+    assert [event.data["n"] for event in listener.more()] == [2, 3]
+    publish(bus, 4)
+    bus.close()
+    assert [event.data["n"] for event in listener.more()] == [4]
+    assert await heard(listener) == []
+
+
+def test_an_event_is_put_into_words_once() -> None:
+    event = EventBus().publish("call.started", NOW, {"n": 1})
+    assert event.json == b'{"at":"2026-12-24T16:59:00Z","n":1}'
+    assert event.json is event.json
+
+
 async def test_a_listener_that_left_is_forgotten() -> None:
     bus = EventBus()
     with bus.listen():
