@@ -47,7 +47,7 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
         return code
     # Calls wait for people, so many run at once, and what computes beside them gives way to them.
     with tempfile.TemporaryFile() as output:
-        words = ["nice", "-n", "19", *pytest, "-n", "auto", "tests/integration"]
+        words = ["nice", "-n", "10", *pytest, "-n", "auto", "tests/integration"]
         beside = subprocess.Popen(words, cwd=repository, stdout=output, stderr=output)
         try:
             code = _pytest(repository, [*calls, "tests/calls"])
