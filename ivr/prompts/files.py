@@ -52,9 +52,10 @@ class SoundFiles:
         """Put a sound into the cache and the folder. Raises BadInput that names the path for the disk."""
         # A voice does not say a text twice alike: the files of two lines, mixed, would have the checksums of neither.
         with _locked((self._cache / name).parent):
-            if not self.have(name):
+            # What is kept for good is in the cache, whatever the folder has already.
+            if not _whole(self._cache / name):
                 self._write(name, pcm)
-                self.have(name)
+            self.have(name)
 
     def _write(self, name: str, pcm: Pcm) -> None:
         stem = self._cache / name

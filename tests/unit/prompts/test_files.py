@@ -80,6 +80,13 @@ def _zero(file: Path) -> None:
     file.write_bytes(bytes(size))
 
 
+def test_what_the_folder_has_already_is_kept_in_the_cache_too(files: SoundFiles, tmp_path: Path) -> None:
+    files.keep(NAME, tone(0.3))
+    other = SoundFiles(tmp_path / "sounds", tmp_path / "kept")
+    other.keep(NAME, tone(0.3))
+    assert files_below(tmp_path / "kept") == files_below(tmp_path / "sounds")
+
+
 class TestTwoLines:
     def test_that_make_a_sound_at_once_both_have_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What a voice says differs from one time to the next: a sound is all of the one or all of the other."""
