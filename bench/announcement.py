@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.ear import Ear
-from bench.running import family, family_cpu_s, waiting_callers
+from bench.running import family, family_cpu_s, markdown, waiting_callers
 from ivr.announcements.on_air import NORMAL, OnAirFiles
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
@@ -204,7 +204,6 @@ def _print(console: Console, results: dict[str, Measured]) -> None:
 
 
 def _markdown(results: dict[str, Measured], callers: int, seconds: float) -> str:
-    lines = ["| " + " | ".join(_HEADINGS) + " |", "|" + "---|" * len(_HEADINGS)]
-    lines += ["| " + " | ".join(row) + " |" for row in _rows(results)]
+    lines = markdown(_HEADINGS, _rows(results))
     lines += ["", f"{callers} callers, CPU over {seconds:g} s, {os.cpu_count()} processors, {platform.machine()}."]
     return "\n".join(lines) + "\n"

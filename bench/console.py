@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
-from bench.running import OPEN, Passed, cpu_s, open_line, passing_callers, running_service, until_up
+from bench.running import OPEN, Passed, cpu_s, markdown, open_line, passing_callers, running_service, until_up
 from bench.watching import Client, callers_in_event, callers_on_board, clients
 from ivr.accounts.demo import demo_account_password
 from ivr.asterisk.process import AsteriskProcess
@@ -107,7 +107,8 @@ async def run(console: Console, *, boards: int, rate: float, seconds: float, rou
     about = _about(passed, rate, known, on_disk=log.count(_ON_DISK))
     console.print(about)
     if output is not None:
-        output.write_text("\n".join([*map(_markdown, tables), about, ""]), encoding="utf-8")
+        lines = [line for head, rows in tables for line in (*markdown(head, rows), "")]
+        output.write_text("\n".join([*lines, about, ""]), encoding="utf-8")
 
 
 def _about(passed: Passed, rate: float, known: Mapping[str, _Call], *, on_disk: int) -> str:
@@ -222,12 +223,6 @@ def _row(one: _Measured, known: Mapping[str, _Call]) -> tuple[str, ...]:
 
 def _share(ordered: Sequence[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else math.nan
-
-
-def _markdown(table: tuple[Sequence[str], Sequence[Sequence[str]]]) -> str:
-    head, lines = table
-    rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(x) + " |" for x in lines)]
-    return "\n".join([*rows, ""])
 
 
 async def _signed_in(session: aiohttp.ClientSession) -> dict[str, str]:

@@ -14,7 +14,7 @@ from rich.table import Table
 from sipsim.impaired import GOOD, PhoneCall, TrunkEnd
 from sipsim.raw import CallFailed
 
-from bench.running import cpu_s, running_service, until_up
+from bench.running import cpu_s, markdown, running_service, until_up
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
 from ivr.directory.demo import demo_password
@@ -61,8 +61,8 @@ async def run(console: Console, *, calls: int, seconds: float, together: int, ro
     verdict = f"{on.cpu / off.cpu - 1:+.1%} processor time per call of {seconds:g} s (aim: at most +5 %)"
     console.print(verdict)
     if output is not None:
-        lines = ["| evidence | CPU ms/call | Asterisk | service |", "|---|---|---|---|"]
-        output.write_text("\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows), "", verdict, ""]))
+        head = ("evidence", "CPU ms/call", "Asterisk", "service")
+        output.write_text("\n".join([*markdown(head, rows), "", verdict, ""]))
 
 
 async def _round(

@@ -29,7 +29,7 @@ from sipsim.raw import CallFailed, RawCall
 
 from bench.rivals import steps as rival_steps
 from bench.rivals.steps import Step
-from bench.running import cpu_s, running_service, sipp_statistics
+from bench.running import cpu_s, markdown, running_service, sipp_statistics
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
@@ -346,8 +346,7 @@ def _print(console: Console, results: dict[str, Measured]) -> None:
 
 
 def _markdown(results: dict[str, Measured], rate: float, seconds: float, rounds: int) -> str:
-    lines = ["| " + " | ".join(_HEAD) + " |", "|" + "---|" * len(_HEAD)]
-    lines += ["| " + " | ".join(row) + " |" for row in _rows(results)]
+    lines = markdown(_HEAD, _rows(results))
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     machine = (
         f"{os.cpu_count()} processors ({model[1] if model else platform.machine()}), Python {platform.python_version()}"

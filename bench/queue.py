@@ -31,7 +31,16 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.ear import Ear
-from bench.running import OPEN, family, family_cpu_s, family_memory_mb, open_line, running_service, waiting_callers
+from bench.running import (
+    OPEN,
+    family,
+    family_cpu_s,
+    family_memory_mb,
+    markdown,
+    open_line,
+    running_service,
+    waiting_callers,
+)
 from ivr.announcements.on_air import OnAirFiles
 from ivr.asterisk.process import AsteriskProcess
 from ivr.callbacks import store as callback_statements
@@ -348,7 +357,6 @@ def _number(value: float, digits: int) -> str:
 
 
 def _markdown(rows: dict[str, Measured], seconds: float) -> str:
-    lines = ["| " + " | ".join(_HEADINGS) + " |", "|" + "---|" * len(_HEADINGS)]
-    lines += ["| " + " | ".join(row) + " |" for row in _rows(rows)]
+    lines = markdown(_HEADINGS, _rows(rows))
     lines += ["", f"CPU over {seconds:g} s, {os.cpu_count()} processors, {platform.machine()}."]
     return "\n".join(lines) + "\n"

@@ -7,7 +7,7 @@ import contextlib
 import csv
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,8 +73,7 @@ async def waiting_callers(
     Their own numbers are of that area code, 2000001 and so on.
     """
     settings, runtime = asterisk.settings, asterisk.runtime
-    callers = settings.state / f"callers-{area}.csv"
-    callers.write_text("SEQUENTIAL\n" + "".join(f"{area}{2000001 + n}\n" for n in range(count)))
+    callers = _callers(settings.state, area, count)
     words = runtime.command(
         runtime.sipp,
         str(settings.sip),
@@ -113,8 +112,7 @@ async def passing_callers(
     They stop coming when the block ends, or after `most` calls. Each has its own number, 2000001 and so on.
     """
     settings, runtime = asterisk.settings, asterisk.runtime
-    callers, counted = settings.state / "passing.csv", settings.state / "passed.csv"
-    callers.write_text("SEQUENTIAL\n" + "".join(f"{PASSING_AREA}{2000001 + n}\n" for n in range(most)))
+    callers, counted = _callers(settings.state, PASSING_AREA, most), settings.state / "passed.csv"
     words = runtime.command(
         runtime.sipp,
         str(settings.sip),
@@ -142,6 +140,13 @@ async def passing_callers(
         passed.made, passed.failed = sipp_statistics(counted)
 
 
+def _callers(folder: Path, area: str, count: int) -> Path:
+    """A file for SIPp's -inf: one caller's number a line."""
+    file = folder / f"callers-{area}.csv"
+    file.write_text("SEQUENTIAL\n" + "".join(f"{area}{2000001 + n}\n" for n in range(count)))
+    return file
+
+
 def sipp_statistics(file: Path) -> tuple[int, int]:
     """From what SIPp's -trace_stat wrote: calls that it made, and that failed."""
     if not file.exists():
@@ -161,6 +166,11 @@ async def until_up(settings: Settings) -> None:
         writer.close()
         return
     raise RuntimeError("the service does not come up")
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table for the documentation."""
+    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows)]
 
 
 def cpu_s(pid: int | None) -> float:

@@ -18,7 +18,7 @@ import aiohttp
 from rich.console import Console
 from rich.table import Table
 
-from bench.running import cpu_s, running_service, until_up
+from bench.running import cpu_s, markdown, running_service, until_up
 from ivr.asterisk import process
 from ivr.clock import system_clock
 from ivr.notify.tables import outbox
@@ -76,9 +76,7 @@ async def run(console: Console, *, seconds: float, rounds: int, running: int, ou
     for line in told:
         console.print(line)
     if output is not None:
-        lines = ["| " + " | ".join(_HEAD) + " |", "|" + "---|" * len(_HEAD)]
-        lines += ["| " + " | ".join(row) + " |" for row in rows]
-        output.write_text("\n".join([*lines, "", *told, ""]), encoding="utf-8")
+        output.write_text("\n".join([*markdown(_HEAD, rows), "", *told, ""]), encoding="utf-8")
 
 
 _HEAD = ("database", "what", "tickets/s", "of the ceiling", "CPU ms each", "failed")

@@ -17,6 +17,7 @@ from rich.table import Table
 from sipsim.impaired import GOOD, Network, PhoneCall, TrunkEnd
 from sipsim.raw import CallFailed
 
+from bench.running import markdown
 from ivr.asterisk import process
 from ivr.asterisk.ami import Ami
 from ivr.calltrace.intake import TraceIntake
@@ -232,6 +233,4 @@ def _tell(console: Console, outcomes: list[Outcome], seconds: float) -> str:
         if one.found != one.scenario.expected:
             console.print(f"  {one.scenario.name}: {one.found} ({one.reasons}; MOS {one.mos})")
     head = ["fault \\ verdict", *causes]
-    markdown = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    markdown += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([*markdown, "", *(f"- {line}" for line in lines), ""])
+    return "\n".join([*markdown(head, rows), "", *(f"- {line}" for line in lines), ""])
