@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, tzinfo
 
 from babel.dates import format_time
@@ -34,3 +34,8 @@ def window(
 def typeset(text: str) -> str:
     """A French text whose signs stay on the line of their word: « Une panne : quoi ? »."""
     return _AROUND_SIGNS.sub(_NO_BREAK, text)
+
+
+def typeset_all(texts: Mapping[str, str]) -> dict[str, str]:
+    """A table of French texts, each as `typeset` has it."""
+    return {name: typeset(text) for name, text in texts.items()}

@@ -67,9 +67,7 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
         return "—" if value is None else words.VALUES[language].get(value, value)
 
     def changes(noted: Mapping[str, Any], labels: Collection[str]) -> list[tuple[str, str]]:
-        return history.changes(
-            noted, language, labels, lambda at: moment(at if isinstance(at, datetime) else datetime.fromisoformat(at))
-        )
+        return history.changes(noted, language, labels, moment)
 
     def until(begins: datetime, ends: datetime) -> str:
         return window(begins, ends, zone, day=short_day, hour=lambda at: time_of_day(at, zone, language))

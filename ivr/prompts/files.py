@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -10,6 +9,7 @@ import shutil
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ivr.errors import BadInput
@@ -41,12 +41,10 @@ class SoundFiles:
             _share(source, target)
         return True
 
-    @contextlib.contextmanager
-    def building(self) -> Iterator[None]:
+    def building(self) -> AbstractContextManager[None]:
         """Until it ends, no other line with this cache builds: it finds made what this one makes. Raises BadInput
         for the disk."""
-        with _locked(self._cache):
-            yield
+        return _locked(self._cache)
 
     def keep(self, name: str, pcm: Pcm) -> None:
         """Put a sound into the cache and the folder. Raises BadInput that names the path for the disk."""
@@ -99,7 +97,7 @@ class SoundFiles:
                 file.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Alone among all threads and processes that lock this folder; one that dies lets go of it."""
     try:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ivr.quality.verdict import Reason, Verdict
-from ivr.written import typeset
+from ivr.written import typeset_all
 
-_CAUSES = {
+CAUSES = {
     "fr": {
         "uplink": "Liaison montante du client : ce que le téléphone envoie se perd avant de nous parvenir.",
         "downlink": "Liaison descendante du client : ce que nous envoyons se perd avant le téléphone.",
@@ -97,16 +95,8 @@ _ADVICE = {
 }
 
 
-def _set(words: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    return {
-        language: {name: typeset(text) if language == "fr" else text for name, text in texts.items()}
-        for language, texts in words.items()
-    }
-
-
-CAUSES = _set(_CAUSES)
-_REASONS = _set(_REASONS)
-_ADVICE = _set(_ADVICE)
+for _words in (CAUSES, _REASONS, _ADVICE):
+    _words["fr"] = typeset_all(_words["fr"])
 
 
 def language_of(language: str | None) -> str:

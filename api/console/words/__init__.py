@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from api.console.words import en, fr
 from ivr.accounts.account import Role
-from ivr.written import typeset
+from ivr.written import typeset, typeset_all
 
 #: What each language calls itself.
 LANGUAGES: Mapping[str, str] = {"fr": "Français", "en": "English"}
 WORDS: Mapping[str, Mapping[str, str]] = {
-    "fr": {name: typeset(text) for name, text in fr.WORDS.items()},
+    "fr": typeset_all(fr.WORDS),
     "en": en.WORDS,
 }
 NOTED: Mapping[str, Mapping[str, str | None]] = {"fr": fr.NOTED, "en": en.NOTED}
