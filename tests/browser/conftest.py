@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sipsim.phones import PhoneFarm
 from sipsim.recognise import Recogniser
 
@@ -15,6 +15,9 @@ from ivr.accounts.demo import demo_account_password
 from tests.calls.line import OPEN, REPOSITORY, Line, running_line
 
 SignIn = Callable[..., Page]
+
+#: A browser, a line and its phones share two cores; what a page is slow with is measured by `bench console`.
+expect.set_options(timeout=15_000)
 
 #: Root may not have Chromium's sandbox; no page but ours is opened in it.
 _NO_SANDBOX = ("--no-sandbox", "--disable-dev-shm-usage")

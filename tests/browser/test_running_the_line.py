@@ -52,7 +52,7 @@ def test_operations_open_an_incident_and_a_waiting_phone_hears_it(
     expect(ops.locator("audio").first).to_be_visible(timeout=20_000)
     ops.get_by_role("button", name="Ouvrir et annoncer").click()
     ops.wait_for_url("**/console/incidents/*")
-    expect(board.locator(".part-incident")).to_contain_text("la téléphonie", timeout=10_000)
+    expect(board.locator(".part-incident")).to_contain_text("la téléphonie")
     farm.recogniser = _told(line, shipped)
     call.wait_heard("announcement", language="fr", timeout_s=15)
     ops.get_by_label("Étape").select_option("resolved")
@@ -99,12 +99,12 @@ def test_a_technician_sees_who_calls_while_their_phone_rings(line: Line, farm: P
     call = farm.phone("6001", password="demo-6001").dial("611")
     ringing = phone.wait_ringing(30)
     card = annie.locator(".ringing-card")
-    expect(card).to_contain_text("Votre téléphone sonne", timeout=3_000)
+    expect(card).to_contain_text("Votre téléphone sonne")
     expect(card).to_contain_text("Clinique du Cap")
     expect(card).to_contain_text("Réseaux Boréal")
     assert look(annie, "fr", "desk-ringing") == []
     ringing.pick_up()
-    expect(card).to_contain_text("En conversation avec", timeout=5_000)
+    expect(card).to_contain_text("En conversation avec")
     call.hang_up()
     expect(annie.get_by_text("Aucun appel ne sonne")).to_be_visible(timeout=10_000)
     annie.get_by_role("button", name="Se déconnecter des files").click()
@@ -144,7 +144,7 @@ def test_the_board_says_so_when_the_connection_is_lost_and_is_right_again_after(
             line.api("PUT", f"/v1/queues/support/members/{endpoint}")
             wire.mend()
             expect(board.locator("#lost")).to_be_hidden(timeout=60_000)
-            expect(board.locator(".part-technicians")).to_contain_text(name, timeout=10_000)
+            expect(board.locator(".part-technicians")).to_contain_text(name)
             line.api("DELETE", f"/v1/queues/support/members/{endpoint}")
 
 

@@ -31,27 +31,38 @@
     const buttons = [...place.querySelectorAll("[data-take]")];
     const send = place.querySelector("[data-send]");
     for (const button of buttons) {
-      let recorder = null;
+      let recorder = null, busy = false;
+      // The player moves the buttons below it: it stands there before the page says that this is done.
+      const keep = async (parts) => {
+        const take = await wav(new Blob(parts));
+        takes.set(button.dataset.take, take);
+        let player = button.parentElement.querySelector("audio");
+        if (!player) { player = document.createElement("audio"); player.controls = true; button.after(player); }
+        player.src = URL.createObjectURL(take);
+        send.disabled = takes.size < buttons.length;
+      };
       button.addEventListener("click", async () => {
+        // Disabled, it would lose the keyboard's focus.
+        if (busy) return;
+        busy = true;
         if (recorder) { recorder.stop(); return; }
-        let stream;
-        try { stream = await navigator.mediaDevices.getUserMedia({ audio: true }); } catch { show(place.dataset.denied); return; }
-        const parts = [];
-        recorder = new MediaRecorder(stream);
-        recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
-        recorder.addEventListener("stop", async () => {
-          stream.getTracks().forEach((track) => track.stop());
-          recorder = null;
-          button.textContent = button.dataset.again;
-          const take = await wav(new Blob(parts));
-          takes.set(button.dataset.take, take);
-          let player = button.parentElement.querySelector("audio");
-          if (!player) { player = document.createElement("audio"); player.controls = true; button.after(player); }
-          player.src = URL.createObjectURL(take);
-          send.disabled = takes.size < buttons.length;
-        });
-        recorder.start();
-        button.textContent = button.dataset.stop;
+        try {
+          const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+          const parts = [];
+          const started = new MediaRecorder(stream);
+          started.addEventListener("dataavailable", (event) => parts.push(event.data));
+          started.addEventListener("stop", async () => {
+            stream.getTracks().forEach((track) => track.stop());
+            recorder = null;
+            try { await keep(parts); } catch { show(place.dataset.empty); }
+            button.textContent = button.dataset.again;
+            busy = false;
+          });
+          started.start();
+          recorder = started;
+          button.textContent = button.dataset.stop;
+        } catch { show(place.dataset.denied); }
+        busy = false;
       });
     }
     send.addEventListener("click", async () => {

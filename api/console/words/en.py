@@ -292,6 +292,7 @@ WORDS: Mapping[str, str] = {
     "announce_recordings": "Announce these recordings",
     "record_hint": "One recording per language, of a minute at most. Listen before you announce.",
     "microphone_denied": "The microphone cannot be used. Allow it in the browser.",
+    "nothing_recorded": "Nothing could be kept of this recording. Try again.",
     "open_now": "open",
     "closed_now": "closed",
     "heard_at": "What would somebody hear who calls…",

@@ -300,6 +300,7 @@ WORDS: Mapping[str, str] = {
     "announce_recordings": "Annoncer ces enregistrements",
     "record_hint": "Un enregistrement par langue, d’une minute au plus. Écoutez-les avant d’annoncer.",
     "microphone_denied": "Le microphone n’est pas accessible. Autorisez-le dans le navigateur.",
+    "nothing_recorded": "Rien n’a pu être gardé de cet enregistrement. Réessayez.",
     # Voice menu
     "open_now": "ouvert",
     "closed_now": "fermé",
