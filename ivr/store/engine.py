@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from ivr.errors import Unavailable
 from ivr.store import postgresql as server
-from ivr.store.sqlite import connector
+from ivr.store.sqlite import begin, connector
 
 log = structlog.get_logger()
 
@@ -235,9 +235,9 @@ def _engine(url: str, patience_s: float, *, migrating: bool = False) -> AsyncEng
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
+    def begun(connection: Connection) -> None:
         # A transaction that reads first and writes later would fail if somebody wrote in between.
         writes = connection.get_execution_options().get("ov_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        begin(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

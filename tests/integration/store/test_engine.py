@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,6 +18,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from ivr.directory.tables import api_tokens, partners
 from ivr.store import engine
 from ivr.store.engine import Store, StoreUnavailable, open_store
+from ivr.store.sqlite import connector
 
 #: One writer at a time, a limit to the size and settings of each connection are SQLite's own.
 SQLITE_ONLY = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -158,7 +160,7 @@ async def test_a_statement_goes_to_its_thread_once(store: Store, monkeypatch: py
     real = Connection._execute
 
     async def execute(connection: Connection, act: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        handed.append(given[0] if given else act.__name__)
+        handed.append(given[0].split()[0] if isinstance(given[0], str) else given[0].__name__)
         return await real(connection, act, *given, **named)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(Connection, "_execute", execute)
@@ -166,7 +168,33 @@ async def test_a_statement_goes_to_its_thread_once(store: Store, monkeypatch: py
         found = (await unit.execute(select(partners.c.name))).scalars().all()
         await unit.execute(unit.insert(partners).values(name="b", tier="standard"))
     assert found == ["a"]
-    assert [one.split()[0] for one in handed] == ["BEGIN", "SELECT", "INSERT", "commit"]
+    # What begins the transaction goes with its first statement.
+    assert handed == ["SELECT", "INSERT", "commit"]
+    async with store.unit():
+        pass
+    assert handed == ["SELECT", "INSERT", "commit"]
+
+
+async def test_what_nobody_waits_for_any_more_is_undone_though_it_had_not_begun(tmp_path: Path) -> None:
+    connection = await connector(str(tmp_path / "x.sqlite3"), 1.0)()
+    try:
+        await (await connection.cursor()).execute("CREATE TABLE things (name TEXT)")
+        await connection.commit()
+        busy = threading.Event()
+        before = asyncio.create_task(connection._execute(busy.wait))  # type: ignore[no-untyped-call]
+        connection.begin_with = "BEGIN IMMEDIATE"
+        write = asyncio.create_task((await connection.cursor()).execute("INSERT INTO things VALUES ('a')"))
+        await asyncio.sleep(0)
+        write.cancel()
+        undone = asyncio.create_task(connection.rollback())
+        await asyncio.sleep(0)
+        busy.set()
+        await asyncio.wait({before, write, undone})
+        cursor = await (await connection.cursor()).execute("SELECT name FROM things")
+        assert list(await cursor.fetchall()) == []
+        assert not connection.in_transaction
+    finally:
+        await connection.close()
 
 
 async def test_what_was_cancelled_leaves_nothing_behind(store: Store) -> None:
