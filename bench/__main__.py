@@ -20,8 +20,8 @@ def benchmarks() -> None:
 @app.command()
 def menu(
     rate: Annotated[float, typer.Option(help="Calls a second while CPU and latency are measured.")] = 8.0,
-    seconds: Annotated[float, typer.Option(help="How long each back end is measured at that rate.")] = 30.0,
-    rounds: Annotated[int, typer.Option(help="Times that every back end has its turn; medians are printed.")] = 3,
+    seconds: Annotated[float, typer.Option(help="How long each back end is measured at that rate.")] = 12.0,
+    rounds: Annotated[int, typer.Option(help="Times that every back end has its turn; medians are printed.")] = 5,
     ramp: Annotated[bool, typer.Option(help="Also look for the rate at which each back end saturates.")] = True,
     output: Annotated[Path | None, typer.Option(help="Also write the table here, as Markdown.")] = None,
 ) -> None:
@@ -101,8 +101,8 @@ def trace(
 
 @app.command()
 def tickets(
-    seconds: Annotated[float, typer.Option(help="How long each server is loaded, each round.")] = 15.0,
-    rounds: Annotated[int, typer.Option(help="Times that each has its turn; medians are printed.")] = 3,
+    seconds: Annotated[float, typer.Option(help="How long each server is loaded, each round.")] = 4.0,
+    rounds: Annotated[int, typer.Option(help="Times that each has its turn; medians are printed.")] = 11,
     running: Annotated[int, typer.Option(help="Tickets with running clocks.")] = 100_000,
     output: Annotated[Path | None, typer.Option(help="Also write the table here, as Markdown.")] = None,
 ) -> None:

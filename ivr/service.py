@@ -34,7 +34,7 @@ from ivr.announcements.on_air import OnAirFiles
 from ivr.announcements.pins import Pins
 from ivr.announcements.sounds import AnnouncementSounds
 from ivr.asterisk import runtime
-from ivr.asterisk.ami import Ami, Fields, State
+from ivr.asterisk.ami import RECONNECTED, Ami, AmiRefused, Fields, State
 from ivr.asterisk.config import Folders
 from ivr.asterisk.fastagi import AgiSession, FastAgiServer
 from ivr.asterisk.queue_members import AmiQueueMembers, member_of
@@ -44,8 +44,7 @@ from ivr.callbacks.keeper import Keeper
 from ivr.callbacks.lapsed import Lapse
 from ivr.callbacks.offers import Offers
 from ivr.callbacks.put_through import PutThrough
-from ivr.calls import asterisk_events
-from ivr.calls import store as call_statements
+from ivr.calls import asterisk_events, resuming
 from ivr.calls.log import CallLog
 from ivr.calls.recovery import Recovery
 from ivr.calltrace.away import AwayReports
@@ -286,12 +285,14 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     with contextlib.suppress(Unavailable):
         # Callers are served without their names until the database is back.
         await directory.reload()
-        async with store.unit() as unit:
-            await call_statements.close_left_open(unit, at=clock())
         await announcer.load()
     await gaps.tell_at_start(store, desks, clock())
     collector.start(settings.hep_collector, settings.homer)
     await ami.connect()
+    try:
+        await resuming.resume(calls, store, ami, clock)
+    except (Unavailable, AmiRefused) as error:
+        log.warning("calls of the run before are not followed", error=str(error))
     await agi.start()
     ready.agi = True
     _settle()
@@ -478,6 +479,8 @@ async def _follow(ami: Ami, calls: CallLog, context: LineContext, counters: Coun
     """Enter what Asterisk tells, in order; one event that cannot be entered does not stop the others."""
     async for event in ami.events():
         try:
+            if event is RECONNECTED:
+                context.aside(_end_unseen(ami, context), "calls that ended unseen")
             context.watch.enter(event)
             asterisk_events.enter(calls, event, context.clock())
             await context.keeper.enter(event)
@@ -491,6 +494,14 @@ async def _follow(ami: Ami, calls: CallLog, context: LineContext, counters: Coun
                 context.bus.publish("member.changed", context.clock(), _member(event))
         except Exception:
             log.exception("event from Asterisk not entered", event_name=event.get("event"))
+
+
+async def _end_unseen(ami: Ami, context: LineContext) -> None:
+    try:
+        await resuming.end_unseen(context.calls, ami, context.clock)
+    except (Unavailable, AmiRefused) as error:
+        # It is away again: when it is back, this comes again.
+        log.warning("calls not compared with Asterisk's", error=str(error))
 
 
 def _member(event: Fields) -> dict[str, Any]:

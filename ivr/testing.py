@@ -45,20 +45,21 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
         return subprocess.run([*calls, *only], cwd=repository, check=False).returncode
     if (code := _pytest(repository, [*pytest, "-n", "auto", "tests/unit"])) != 0:
         return code
-    # Calls wait for people, so many run at once, and what computes beside them gives way to them.
+    # Calls and pages wait for people, and what computes beside them gives way to them.
     with tempfile.TemporaryFile() as output:
         words = ["nice", "-n", "10", *pytest, "-n", "auto", "tests/integration"]
         beside = subprocess.Popen(words, cwd=repository, stdout=output, stderr=output)
         try:
             code = _pytest(repository, [*calls, "tests/calls"])
-            console.print("— tests/integration, which ran beside the calls", style="bold")
+            code = _pytest(repository, [*pytest, "-n", "1", "tests/browser"]) or code
+            console.print("— tests/integration, which ran beside them", style="bold")
             code = beside.wait() or code
         finally:
             beside.terminate()
             output.seek(0)
             sys.stdout.write(output.read().decode(errors="replace"))
             sys.stdout.flush()
-    return code or _pytest(repository, [*pytest, "-n", "1", "tests/browser"])
+    return code
 
 
 def _pytest(repository: Path, words: list[str]) -> int:

@@ -125,6 +125,17 @@ class CallLog:
         self._add(held, "started", at, {"dialled": call.dialled, "channel": call.channel})
         self._bus.publish("call.started", at, summary(call))
 
+    def resume(self, call: Call, at: datetime, *, language: str | None) -> None:
+        """A call of an earlier run goes on, as the database has it; `language` is its channel's, if it has none."""
+        held = _Held(call=call, row_changed=False, events_written=len(call.events))
+        self._held[call.id] = held
+        self._by_linkedid[call.linkedid] = call.id
+        self._events += len(call.events)
+        if call.language is None and language is not None:
+            call.language = language
+            self._row(held)
+        self._add(held, "resumed", at, {})
+
     def note(self, call_id: str, kind: str, at: datetime, /, **facts: object) -> None:
         """Something happened on a call. One that is not known (any more) is passed over."""
         held = self._held.get(call_id)
@@ -270,13 +281,7 @@ class CallLog:
         if found is None:
             # It may have begun while the database was asked.
             return view(call) if (call := self.current(call_id)) is not None else None
-        row, events, legs = found
-        call = Call(
-            **row,
-            events=[Happening(**{name: e[name] for name in ("seq", "at", "kind", "facts")}) for e in events],
-            legs={leg["uniqueid"]: Leg(**{n: v for n, v in leg.items() if n != "call_id"}) for leg in legs},
-        )
-        return view(call)
+        return view(found)
 
     # Keeping within bounds -----------------------------------------------------------------------
 

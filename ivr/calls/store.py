@@ -7,9 +7,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Select, Table, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Select, Table, and_, func, or_, select, update
 
 from ivr.calls import tables as t
+from ivr.calls.call import Call, Happening, Leg
 from ivr.store.engine import Unit, insert_into
 
 #: What a call, and a leg, cannot change once it has begun.
@@ -46,22 +47,39 @@ def _upsert(dialect: str, table: Table, fixed: frozenset[str] | None) -> Executa
     return insert.on_conflict_do_update(index_elements=key, set_=changing)
 
 
-async def close_left_open(unit: Unit, *, at: datetime) -> int:
-    """End the calls that a crash of the service left open; how many there were."""
+async def left_open(unit: Unit) -> list[Call]:
+    """The calls that no end is known of, whole."""
+    return await _whole(unit, t.calls.c.ended_at.is_(None))
+
+
+async def close_left_open(unit: Unit, *, at: datetime, but: Sequence[str] = ()) -> int:
+    """End the calls that a crash of the service left open, but for these; how many there were."""
     table = t.calls
     values = {"ended_at": at, "result": "failed", "reason": "service-restarted"}
-    done = await unit.execute(update(table).where(table.c.ended_at.is_(None)).values(values))
-    return done.rowcount
+    open_ones = update(table).where(table.c.ended_at.is_(None), table.c.id.not_in(but))
+    return (await unit.execute(open_ones.values(values))).rowcount
 
 
-async def read(unit: Unit, call_id: str) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]] | None:
-    """A call's row, timeline and legs."""
-    row = (await unit.execute(select(t.calls).where(t.calls.c.id == call_id))).mappings().one_or_none()
-    if row is None:
-        return None
-    events = select(t.call_events).where(t.call_events.c.call_id == call_id).order_by(t.call_events.c.seq)
-    legs = select(t.call_legs).where(t.call_legs.c.call_id == call_id).order_by(t.call_legs.c.started_at)
-    return dict(row), await _dicts(unit, events), await _dicts(unit, legs)
+async def read(unit: Unit, call_id: str) -> Call | None:
+    """A call, whole."""
+    found = await _whole(unit, t.calls.c.id == call_id)
+    return found[0] if found else None
+
+
+async def _whole(unit: Unit, which: ColumnElement[bool]) -> list[Call]:
+    """Calls with their timelines and legs, the oldest first."""
+    rows = await _dicts(unit, select(t.calls).where(which).order_by(t.calls.c.started_at))
+    found = {row["id"]: Call(**row) for row in rows}
+    ids = select(t.calls.c.id).where(which)
+    events = select(t.call_events).where(t.call_events.c.call_id.in_(ids)).order_by(t.call_events.c.seq)
+    for row in await _dicts(unit, events):
+        call = found[row.pop("call_id")]
+        call.events.append(Happening(**row))
+    legs = select(t.call_legs).where(t.call_legs.c.call_id.in_(ids)).order_by(t.call_legs.c.started_at)
+    for row in await _dicts(unit, legs):
+        call = found[row.pop("call_id")]
+        call.legs[row["uniqueid"]] = Leg(**row)
+    return list(found.values())
 
 
 async def last_score(unit: Unit, customer_id: int) -> tuple[datetime, float] | None:

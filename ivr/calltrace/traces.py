@@ -76,14 +76,16 @@ class CallTraces:
         wall: Callable[[], float] = time.time,
         about: Callable[[str, Identity, str | None], int | None] = lambda desk, who, number: None,
         public_url: str | None = None,
+        patience_s: float = _PATIENCE_S,
     ) -> None:
         """`about` tells which incident a report by somebody, of a desk's service, is about (OV-27); `public_url` is
-        where readers of e-mails find us.
+        where readers of e-mails find us; a caller waits `patience_s` seconds for the database.
         """
         self.store, self.ring, self.desk = store, ring, desk
         self._spool, self._directory, self._bus = spool, directory, bus
         self._clock, self._rtp_ports, self._wall = clock, rtp_ports, wall
         self._about, self._public_url = about, public_url or ""
+        self._patience_s = patience_s
         self._limit = RateLimit(MOST_A_MINUTE, 60)
         self._held: deque[TraceIntake] = deque()
         self._proposing = asyncio.Lock()
@@ -213,13 +215,15 @@ class CallTraces:
         """Asterisk's time by the service's clock, which may be shifted."""
         return self._clock() - timedelta(seconds=self._wall() - wall)
 
-    async def take_in(self, intake: TraceIntake, *, patience_s: float = _PATIENCE_S, on_disk: bool = False) -> Receipt:
+    async def take_in(self, intake: TraceIntake, *, patience_s: float | None = None, on_disk: bool = False) -> Receipt:
         """Make a report durable and, when the database is there, a ticket; idempotent by its key.
 
         Goes on when the caller's conversation is cancelled. With neither database nor disk it is kept in memory, unless
         it is `on_disk` elsewhere; for that, and when as many are kept as can be, raises Unavailable.
         """
-        work = self._spool.hold(self._take_in(intake, patience_s, on_disk), name=f"call trace {intake.reference}")
+        work = self._spool.hold(
+            self._take_in(intake, patience_s or self._patience_s, on_disk), name=f"call trace {intake.reference}"
+        )
         receipt: Receipt = await asyncio.shield(work)
         return receipt
 

@@ -102,5 +102,4 @@ def news_of(one: Maintenance, desk: Desk, news: News) -> telling.News:
 
 def _said(at: datetime, desk: Desk, language: str) -> str:
     day = format_date(at.astimezone(desk.zone), _FORMATS[language], locale=f"{language}_CA")
-    # A no-break space is not in the alphabet of text messages: all of it would be sent in another, at twice the price.
-    return day + time_of_day(at, desk.zone, language).replace("\u00a0", " ").replace("\u202f", " ")
+    return day + time_of_day(at, desk.zone, language)

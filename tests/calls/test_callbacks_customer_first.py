@@ -120,8 +120,8 @@ async def test_asterisk_is_killed_as_they_are_dialled_then_the_service_as_they_a
     await asyncio.to_thread(rings.press, "1")
     answered = await asyncio.to_thread(technician.wait_ringing, 30)
     await asyncio.to_thread(returned, line.line, ("service",), before)
-    # Nothing is held for the customer any more; the new service knows only that somebody stands there.
-    await asyncio.to_thread(line.until_places, "?")
+    # Nothing is held for the customer any more, and who called later is known to the new service as well.
+    await asyncio.to_thread(line.until_places, later)
     # It is the customer whom the technician talks to.
     assert not rings.ended
     assert technician.rung() == 1

@@ -13,7 +13,7 @@ from sipsim.phones import PhoneFarm
 from sipsim.records import Answering
 
 from tests.calls.line import Line, wait_for
-from tests.calls.queueing import Busy, busy, busy_line, new_number
+from tests.calls.queueing import Busy, busy, busy_line, kill, new_number
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +86,36 @@ async def test_keys_pressed_at_random(line: Busy) -> None:
     assert "left-queue" not in [entry["kind"] for entry in line.line.call_from(numbers[0])["timeline"]]
     await line.ask(calls[0])
     await asyncio.to_thread(line.until_places, f"held {numbers[0]}", numbers[1])
+
+
+async def test_the_service_is_killed_while_callers_wait(line: Busy) -> None:
+    """They are told their place again by the next one, and whoever answers sees who calls."""
+    line.technician()
+    line.paused("7001", True)
+    number = new_number()
+    call = await line.caller(number)
+    await line.hear(call, "callback-offer")
+    before = line.line.call_from(number)
+    await asyncio.to_thread(kill, line.line, "service")
+    await asyncio.to_thread(line.until_places, number)
+    await line.hear(call, "callback-offer")
+    line.paused("7001", False)
+    await asyncio.to_thread(
+        wait_for, lambda: line.line.call_from(number)["answered_by"] == "7001" or None, "an answer by 7001", 60
+    )
+    await line.gone(call)
+    after = await asyncio.to_thread(line.line.ended_call_from, number)
+    assert (after["id"], after["queued_at"], after["result"]) == (before["id"], before["queued_at"], "answered")
+    assert "resumed" in [entry["kind"] for entry in after["timeline"]]
+
+
+async def test_asterisk_is_killed_while_callers_wait(line: Busy) -> None:
+    """Its calls are over, and nobody goes on waiting on the board."""
+    line.technician()
+    line.paused("7001", True)
+    number = new_number()
+    await line.caller(number)
+    await asyncio.to_thread(kill, line.line, "asterisk")
+    await asyncio.to_thread(line.until_places, within_s=30)
+    after = await asyncio.to_thread(line.line.ended_call_from, number)
+    assert (after["result"], after["reason"]) == ("abandoned", "asterisk-restarted")

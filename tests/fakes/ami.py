@@ -25,6 +25,8 @@ class QueueModel:
 
     def __init__(self, *queues: str) -> None:
         self.members: dict[str, dict[str, dict[str, str]]] = {queue: {} for queue in queues}
+        #: What there is beside the queues: rows of CoreShowChannels.
+        self.channels: list[Fields] = []
 
     def answer(self, name: str, fields: Mapping[str, str]) -> Answer:
         """Carry one action out."""
@@ -34,6 +36,7 @@ class QueueModel:
             "queueremove": self._remove,
             "queuepause": self._pause,
             "queuestatus": self._status,
+            "coreshowchannels": self._channels,
         }
         if name.lower() == "ping":
             return Answer(response={"response": "Success", "ping": "Pong"})
@@ -97,6 +100,11 @@ class QueueModel:
                 listed.append({key: value for key, value in row.items() if key not in ("membername", "interface")})
         end = {"event": "QueueStatusComplete", "eventlist": "Complete"}
         return Answer(response={"response": "Success", "message": "Queue status will follow"}, listed=[*listed, end])
+
+    def _channels(self, _: Mapping[str, str]) -> Answer:
+        rows = [{"event": "CoreShowChannel", **row} for row in self.channels]
+        end = {"event": "CoreShowChannelsComplete", "eventlist": "Complete", "listitems": str(len(rows))}
+        return Answer(response={"response": "Success", "message": "Channels will follow"}, listed=[*rows, end])
 
 
 def _error(message: str) -> Answer:

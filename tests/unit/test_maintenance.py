@@ -108,10 +108,11 @@ def test_subscribers_read_the_window_in_their_words() -> None:
     desk = load_desks()["omnivigil"]
     news = news_of(ONE, desk, "scheduled")
     assert news.texts["fr"] == (
-        "Entretien prévu. La messagerie sera mise à jour. Du 18 novembre à 11 h au 18 novembre à 13 h."
+        "Entretien prévu. La messagerie sera mise à jour. Du 18 novembre à 11\u00a0h au 18 novembre à 13\u00a0h."
     )
     assert news.texts["en"] == (
-        "Maintenance scheduled. Voicemail will be upgraded. From November 18 at 11:00 a.m. to November 18 at 1:00 p.m."
+        "Maintenance scheduled. Voicemail will be upgraded. "
+        "From November 18 at 11:00\u202fa.m. to November 18 at 1:00\u202fp.m."
     )
     assert news_of(ONE, desk, "completed").texts["fr"] == "Entretien terminé. La messagerie sera mise à jour."
 

@@ -103,6 +103,8 @@ async def world(store: Store, tmp_path: Path) -> AsyncIterator[World]:
         bus=bus,
         clock=lambda: now[0],
         rtp_ports=(10000, 12000),
+        # Tests share a busy machine; whether a caller waits too long is told by tests of that.
+        patience_s=30.0,
         wall=lambda: 1795384720.0,
         public_url="https://ligne.example",
     )

@@ -41,7 +41,7 @@ async def _full(*_: object) -> None:
 
 
 async def report(
-    world: World, phone: str = "6001", *, report_id: str = "r1", patience_s: float = 2, **how: Any
+    world: World, phone: str = "6001", *, report_id: str = "r1", patience_s: float | None = None, **how: Any
 ) -> Receipt:
     call = world.call(phone, **how)
     return await world.traces.take_in(
@@ -307,7 +307,7 @@ class TestAway:
         away = AwayReports(folder, world.traces, timedelta(0))
         with database_away(), monkeypatch.context() as patched:
             patched.setattr(Spool, "put", _full)
-            patched.setattr("ivr.calltrace.traces._PATIENCE_S", 0.1)
+            patched.setattr(world.traces, "_patience_s", 0.1)
             assert await away.once() == 0
             assert await away.once() == 0
             assert len(list(folder.iterdir())) == 1

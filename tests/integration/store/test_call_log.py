@@ -78,7 +78,7 @@ async def until(condition: Callable[[], Any], deadline_s: float = 10.0) -> None:
 async def stored(store: Store, call_id: str) -> tuple[dict[str, Any], list[str]] | None:
     async with store.reading() as unit:
         found = await read(unit, call_id)
-    return (found[0], [event["kind"] for event in found[1]]) if found else None
+    return (vars(found), [event.kind for event in found.events]) if found else None
 
 
 class TestTimeline:

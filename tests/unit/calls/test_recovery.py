@@ -64,7 +64,7 @@ async def test_each_call_is_recovered_once(tmp_path: Path) -> None:
         whole = await statements.read(unit, found["id"])
     assert found["result"] == "abandoned"
     assert whole is not None
-    assert [event["kind"] for event in whole[1]] == ["started", "ended"]
+    assert [event.kind for event in whole.events] == ["started", "ended"]
     # A service that comes back without its note of where it had read to enters nothing twice.
     (tmp_path / "calls.reached").unlink()
     assert await recovery.once() == 0
