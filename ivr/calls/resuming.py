@@ -50,12 +50,14 @@ def _catch_up(calls: CallLog, call: Call, channels: Mapping[str, Fields], at: da
     if call.queued_at is None:
         calls.queued(call.id, at, queue=channel.get("applicationdata", "").partition(",")[0])
     bridge = channel.get("bridgeid")
-    talking = [one for one in channels.values() if one is not channel and bridge and one.get("bridgeid") == bridge]
-    for other in talking if call.answered_at is None else ():
+    if call.answered_at is not None or not bridge:
+        return
+    for uniqueid, other in channels.items():
         name = other.get("channel", "")
-        calls.leg(call.id, other["uniqueid"], channel=name, role="member", at=at, endpoint=endpoint_of(name))
-        calls.leg_answered(call.id, other["uniqueid"], at)
-        calls.answered(call.id, at, endpoint=endpoint_of(name))
+        if uniqueid != call.linkedid and other.get("bridgeid") == bridge and name.startswith("PJSIP/"):
+            calls.leg(call.id, uniqueid, channel=name, role="member", at=at, endpoint=endpoint_of(name))
+            calls.leg_answered(call.id, uniqueid, at)
+            calls.answered(call.id, at, endpoint=endpoint_of(name))
 
 
 async def end_unseen(calls: CallLog, ami: ManagerInterface, clock: Clock) -> None:

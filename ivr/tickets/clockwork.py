@@ -123,7 +123,7 @@ class Clockwork:
         now = self._clock()
         async with self._store.reading() as unit:
             coming = await store.due(unit, now, _BATCH)
-            decisions = await self._decide(unit, coming, now)
+            decisions = await self._decide(unit, coming, now) if coming else {}
         await self._look_again(coming, {number: one for number, one in decisions.items() if one.alarm is None})
         for number, decision in decisions.items():
             if decision.alarm is not None:

@@ -13,7 +13,7 @@ from sipsim.phones import PhoneFarm
 from sipsim.records import Answering
 
 from tests.calls.line import Line, wait_for
-from tests.calls.queueing import Busy, busy, busy_line, kill, new_number
+from tests.calls.queueing import Busy, busy, busy_line, kill, kill_only, new_number, returned
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,26 @@ async def test_the_service_is_killed_while_callers_wait(line: Busy) -> None:
     after = await asyncio.to_thread(line.line.ended_call_from, number)
     assert (after["id"], after["queued_at"], after["result"]) == (before["id"], before["queued_at"], "answered")
     assert "resumed" in [entry["kind"] for entry in after["timeline"]]
+
+
+async def test_the_service_is_killed_as_a_phone_rings(line: Busy) -> None:
+    """It is answered while nobody looks; afterwards it is known who talks to whom."""
+    phone = line.technician(how=Answering(how="ring"))
+    number = new_number()
+    call = await line.caller(number)
+    ringing = await asyncio.to_thread(phone.wait_ringing, 30)
+    # What has happened so far is written every second.
+    await asyncio.sleep(2)
+    before = await asyncio.to_thread(kill_only, line.line, "service")
+    await asyncio.to_thread(ringing.pick_up)
+    await asyncio.to_thread(returned, line.line, ("service",), before)
+    await asyncio.to_thread(
+        wait_for, lambda: line.line.call_from(number)["answered_by"] == "7001" or None, "an answer by 7001", 10
+    )
+    await line.gone(call)
+    after = await asyncio.to_thread(line.line.ended_call_from, number)
+    assert (after["result"], after["queue"]) == ("answered", "support")
+    assert {leg["role"]: leg["endpoint"] for leg in after["legs"]}["member"] == "7001"
 
 
 async def test_asterisk_is_killed_while_callers_wait(line: Busy) -> None:
