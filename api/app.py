@@ -52,9 +52,21 @@ the field and the mend. Lists are given in pages: repeat the request with `curso
 
 def create_app(services: Services) -> FastAPI:
     """The API over these services."""
-    app = FastAPI(title="omnivigil", version="1", description=_ABOUT, redirect_slashes=False, openapi_url=None)
+    app = routes()
+    provide(app, services)
+    return app
+
+
+def provide(app: FastAPI, services: Services) -> None:
+    """Put these services behind the routes."""
     app.state.services = services
     app.state.status_pages = KeptPages()
+    console.provide(app, services)
+
+
+def routes() -> FastAPI:
+    """The API with nothing behind it yet. Making it takes half a second."""
+    app = FastAPI(title="omnivigil", version="1", description=_ABOUT, redirect_slashes=False, openapi_url=None)
     problems.install(app)
     # The guard below checks the token; this tells the API's description about it.
     described = [Depends(HTTPBearer(auto_error=False, description="A token that `./omnivigil token` made."))]
@@ -90,10 +102,10 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(status.router, responses={code: problems.DESCRIBED[code] for code in (404, 422, 503)})
     app.include_router(subscribing.router)
     app.include_router(status_reports.router)
-    console.install(app, services)
+    console.install(app)
     # The last one added is the first one asked.
     app.add_middleware(BodyGuard)
-    app.add_middleware(TokenGuard, tokens=services.tokens)
+    app.add_middleware(TokenGuard)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

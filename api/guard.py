@@ -45,15 +45,15 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 class TokenGuard:
     """Lets nothing below /v1 through without a token that allows it (RFC 6750), nor to the figures from elsewhere."""
 
-    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _guarded(scope):
             await self._app(scope, receive, send)
             return
-        found = await self._bearer(Headers(scope=scope).getlist("authorization"))
+        tokens: Tokens = scope["app"].state.services.tokens
+        found = await _bearer(tokens, Headers(scope=scope).getlist("authorization"))
         if isinstance(found, ProblemResponse):
             await found(scope, receive, send)
             return
@@ -74,27 +74,28 @@ class TokenGuard:
         scope.setdefault("state", {})["bearer"] = found
         await self._app(scope, receive, send)
 
-    async def _bearer(self, headers: list[str]) -> Bearer | ProblemResponse:
-        scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
-        if scheme.lower() == "bearer" and token.strip():
-            try:
-                bearer = await self._tokens.bearer(token.strip())
-            except Unavailable:
-                mend = "try again soon"
-                headers_ = {"Retry-After": "2"}
-                detail = "The database does not answer, so tokens cannot be checked."
-                return problem(503, "unavailable", "A component is away", detail, mend=mend, headers=headers_)
-            if bearer is not None:
-                return bearer
-        return problem(
-            401,
-            "unauthorized",
-            "No valid token",
-            "The request carries no token that is known here.",
-            field="Authorization",
-            mend="send the header Authorization: Bearer TOKEN",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+
+async def _bearer(tokens: Tokens, headers: list[str]) -> Bearer | ProblemResponse:
+    scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
+    if scheme.lower() == "bearer" and token.strip():
+        try:
+            bearer = await tokens.bearer(token.strip())
+        except Unavailable:
+            mend = "try again soon"
+            headers_ = {"Retry-After": "2"}
+            detail = "The database does not answer, so tokens cannot be checked."
+            return problem(503, "unavailable", "A component is away", detail, mend=mend, headers=headers_)
+        if bearer is not None:
+            return bearer
+    return problem(
+        401,
+        "unauthorized",
+        "No valid token",
+        "The request carries no token that is known here.",
+        field="Authorization",
+        mend="send the header Authorization: Bearer TOKEN",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
 
 
 def _guarded(scope: Scope) -> bool:

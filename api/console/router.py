@@ -58,10 +58,14 @@ class _Files(StaticFiles):
         return response
 
 
-def install(app: FastAPI, services: Services) -> None:
-    """Serve the console at /console."""
+def provide(app: FastAPI, services: Services) -> None:
+    """Put these services behind the console."""
     app.state.accounts = Accounts(services.store, services.clock)
     app.state.boards = Boards(services)
+
+
+def install(app: FastAPI) -> None:
+    """Serve the console at /console."""
     app.mount("/console/static", _Files(directory=_STATIC), name="console-static")
     for section in SECTIONS:
         app.include_router(section.router)

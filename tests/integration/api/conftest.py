@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from api.app import create_app
+from api.app import provide, routes
 from api.server import ApiServer
 from api.services import Health, Services
 from ivr.callbacks.callback import Callback
@@ -154,8 +154,16 @@ def sounds(sounds_folder: Path, desks: Desks) -> Sounds:
     return humming(sounds_folder, desks)
 
 
+@pytest.fixture(scope="session")
+def app() -> FastAPI:
+    """The API's routes, which take longer to make than most tests to run. Each test puts its own line behind them."""
+    return routes()
+
+
 @pytest.fixture
-async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sounds_folder: Path) -> AsyncIterator[Line]:
+async def line(
+    store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sounds_folder: Path, app: FastAPI
+) -> AsyncIterator[Line]:
     directory = Directory(store)
     await directory.reload()
     bus = EventBus()
@@ -258,8 +266,9 @@ async def line(store: Store, tmp_path: Path, desks: Desks, sounds: Sounds, sound
         connect_phones=connect,
     )
     made = Line(services=services, members=members, keeper=keeper, watch=watch, connected=connected)
-    made.app = create_app(services)
-    async with serving(made.app, bus) as made.url:
+    provide(app, services)
+    made.app = app
+    async with serving(app, bus) as made.url:
         yield made
     await traces.close()
     await services.calls.close()

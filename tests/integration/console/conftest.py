@@ -15,6 +15,7 @@ from ivr.store.engine import Store
 from tests.integration.api.conftest import (  # noqa: F401 - fixtures
     NOW,
     Line,
+    app,
     desks,
     line,
     sounds,
