@@ -52,7 +52,7 @@ def test_operations_open_an_incident_and_a_waiting_phone_hears_it(
     expect(ops.locator("audio").first).to_be_visible(timeout=20_000)
     ops.get_by_role("button", name="Ouvrir et annoncer").click()
     ops.wait_for_url("**/console/incidents/*")
-    expect(board.locator(".part-incident")).to_contain_text("la téléphonie")
+    expect(board.locator(".part-incident")).to_contain_text("la téléphonie", timeout=10_000)
     farm.recogniser = _told(line, shipped)
     call.wait_heard("announcement", language="fr", timeout_s=15)
     ops.get_by_label("Étape").select_option("resolved")

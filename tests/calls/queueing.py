@@ -79,6 +79,10 @@ class Busy:
         except AssertionError as error:
             raise AssertionError(f"{error}; last seen {seen[-1]}") from None
 
+    def until_answered(self, number: str, by: str, *, within_s: float) -> None:
+        """Wait until a technician has answered who calls from a number."""
+        wait_for(lambda: self.line.call_from(number)["answered_by"] == by, f"an answer by {by}", within_s)
+
     async def caller(self, number: str, *, language_key: str = "") -> RawCall:
         """Somebody calls, presses 2 and stands in the queue."""
         before = len(self.places())

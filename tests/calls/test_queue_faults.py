@@ -12,7 +12,7 @@ import pytest
 from sipsim.phones import PhoneFarm
 from sipsim.records import Answering
 
-from tests.calls.line import Line, wait_for
+from tests.calls.line import Line
 from tests.calls.queueing import Busy, busy, busy_line, kill, kill_only, new_number, returned
 
 
@@ -48,9 +48,7 @@ async def test_a_phone_unplugged_in_mid_ring(line: Busy, tmp_path: Path) -> None
     await asyncio.to_thread(unplugged, line, tmp_path)
     assert line.places() == [number]
     line.paused("7002", False)
-    await asyncio.to_thread(
-        wait_for, lambda: line.line.call_from(number)["answered_by"] == "7002" or None, "an answer by 7002", 60
-    )
+    await asyncio.to_thread(line.until_answered, number, "7002", within_s=60)
     assert not await call.ended_by_line(1)
 
 
@@ -100,9 +98,7 @@ async def test_the_service_is_killed_while_callers_wait(line: Busy) -> None:
     await asyncio.to_thread(line.until_places, number)
     await line.hear(call, "callback-offer")
     line.paused("7001", False)
-    await asyncio.to_thread(
-        wait_for, lambda: line.line.call_from(number)["answered_by"] == "7001" or None, "an answer by 7001", 60
-    )
+    await asyncio.to_thread(line.until_answered, number, "7001", within_s=60)
     await line.gone(call)
     after = await asyncio.to_thread(line.line.ended_call_from, number)
     assert (after["id"], after["queued_at"], after["result"]) == (before["id"], before["queued_at"], "answered")
@@ -120,9 +116,7 @@ async def test_the_service_is_killed_as_a_phone_rings(line: Busy) -> None:
     before = await asyncio.to_thread(kill_only, line.line, "service")
     await asyncio.to_thread(ringing.pick_up)
     await asyncio.to_thread(returned, line.line, ("service",), before)
-    await asyncio.to_thread(
-        wait_for, lambda: line.line.call_from(number)["answered_by"] == "7001" or None, "an answer by 7001", 10
-    )
+    await asyncio.to_thread(line.until_answered, number, "7001", within_s=10)
     await line.gone(call)
     after = await asyncio.to_thread(line.line.ended_call_from, number)
     assert (after["result"], after["queue"]) == ("answered", "support")

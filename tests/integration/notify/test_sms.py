@@ -39,14 +39,21 @@ def sending(store: Store, now: Now, bus: EventBus, session: aiohttp.ClientSessio
 async def test_it_leaves_from_our_sender_and_is_known_by_its_sid(
     sending: Sending, outbox: Outbox, twilio: TwilioDouble
 ) -> None:
-    # No-break spaces would be paid for: a message that has one holds half as many signs.
-    await outbox.sms(TO, body="Panne\u00a0réglée\u202f.")
+    await outbox.sms(TO, body="Panne réglée.")
     await sending.worker(twilio.config).once()
     (message,) = twilio.messages
-    assert (message["to"], message["from"], message["body"]) == ("+14185550101", "332211", "Panne réglée .")
+    assert (message["to"], message["from"], message["body"]) == ("+14185550101", "332211", "Panne réglée.")
     row = await outbox.only()
     assert (row.state, row.provider_id, row.provider_status) == ("sent", message["sid"], "queued")
     assert message["callback"] == f"{PUBLIC}/v1/twilio/status?notice={row.key}"
+
+
+async def test_it_has_no_sign_that_halves_what_a_message_holds(
+    sending: Sending, outbox: Outbox, twilio: TwilioDouble
+) -> None:
+    await outbox.sms(TO, body="Panne\u00a0: à 10\u202fh.")
+    await sending.worker(twilio.config).once()
+    assert [message["body"] for message in twilio.messages] == ["Panne : à 10 h."]
 
 
 class TestItMayHaveLeft:
@@ -150,7 +157,7 @@ class TestItMayHaveLeft:
         self, sending: Sending, outbox: Outbox, twilio: TwilioDouble
     ) -> None:
         twilio.answers.append("accept-drop")
-        await outbox.sms(TO, body="C’est réglé… « ici »")
+        await outbox.sms(TO, body="C’est réglé…\u00a0« ici »")
         worker = sending.worker(twilio.config)
         await worker.once()
         twilio.messages[0]["body"] = 'Sent from your Twilio trial account - C\'est réglé... " ici "'
