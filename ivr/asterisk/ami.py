@@ -27,6 +27,8 @@ log = structlog.get_logger()
 _BACKLOG = 20_000
 #: Seconds for a connection and its login.
 _LOGIN_S = 5.0
+#: And from there until Asterisk has loaded everything.
+_BOOT_S = 30.0
 #: Seconds before the first attempt to reconnect is repeated, and at most.
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
@@ -132,7 +134,8 @@ class _Manager(Manager):  # type: ignore[misc]
 
 
 class Ami:
-    """One account's connection, kept up until `close`."""
+    """One account's connection, kept up until `close`. The account may read `system` events: one of them says that
+    Asterisk has started."""
 
     def __init__(self, host: str, port: int, username: str, secret: str, *, ping_s: float = 5.0) -> None:
         self._host, self._port = host, port
@@ -159,9 +162,18 @@ class Ami:
         self._keeper.add_done_callback(lambda _: self._events.put_nowait(None))
 
     async def _login(self) -> None:
+        """Log in, and wait until Asterisk is ready: its manager answers before queues and channels are loaded."""
         loop = asyncio.get_running_loop()
         self._lost = asyncio.Event()
-        manager = _Manager(self._lost.set, self._put, loop=loop, forgetable_actions=_Everything(), ping_delay=10**9)
+        booted: asyncio.Future[None] = loop.create_future()
+
+        def on_event(event: Fields) -> None:
+            if event["event"] == "FullyBooted" and not booted.done():
+                booted.set_result(None)
+            else:
+                self._put(event)
+
+        manager = _Manager(self._lost.set, on_event, loop=loop, forgetable_actions=_Everything(), ping_delay=10**9)
         try:
             async with asyncio.timeout(_LOGIN_S):
                 connected = await loop.create_connection(_Protocol, self._host, self._port)
@@ -176,6 +188,7 @@ class Ami:
         try:
             login = {"Username": self._username, "Secret": self._secret}
             await self._exchange(manager, "Login", login, _LOGIN_S, listing=False)
+            await self._before_loss(booted, _BOOT_S, action="Login")
         except BaseException:
             manager.close()
             raise
@@ -264,22 +277,26 @@ class Ami:
     ) -> list[Fields]:
         refuse_line_breaks(name, fields)
         action = _Action({"Action": name, **fields}, listing=listing)
-        # Its own connection's: a new one may stand before this task runs again.
-        connection_lost = self._lost
-        lost = asyncio.ensure_future(connection_lost.wait())
-        try:
-            manager.send_action(action)
-            await asyncio.wait({action.future, lost}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            lost.cancel()
-        if not action.future.done():
-            action.future.cancel()
-            why = "connection lost" if connection_lost.is_set() else f"no answer in {timeout_s} s"
-            raise Unavailable(component="Asterisk's manager", action=name, error=why)
-        messages = [_fields(message) for message in action.future.result()]
+        manager.send_action(action)
+        messages = [_fields(message) for message in await self._before_loss(action.future, timeout_s, action=name)]
         if messages[0].get("response") not in ("Success", "Goodbye"):
             raise AmiRefused(action=name, said=messages[0].get("message"))
         return messages
+
+    async def _before_loss(self, wanted: asyncio.Future[Any], timeout_s: float, *, action: str) -> Any:
+        """What is waited for. Raises Unavailable when it does not come in time or the connection is lost before."""
+        # This connection's: a new one may stand before this task runs again.
+        connection_lost = self._lost
+        lost = asyncio.ensure_future(connection_lost.wait())
+        try:
+            await asyncio.wait({wanted, lost}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            lost.cancel()
+        if not wanted.done():
+            wanted.cancel()
+            why = "connection lost" if connection_lost.is_set() else f"no answer in {timeout_s} s"
+            raise Unavailable(component="Asterisk's manager", action=action, error=why)
+        return wanted.result()
 
     async def close(self) -> None:
         """Stop for good: no reconnect, the reader of events comes to its end."""

@@ -172,6 +172,8 @@ class AmiPeer:
         #: Every action that came in, over all connections.
         self.received: list[dict[str, str]] = []
         self.logins = 0
+        #: False while it takes logins and is still loading what does the work, as Asterisk does at its start.
+        self.booted = True
         #: Actions, in lower case, that are carried out and not answered.
         self.unanswered: set[str] = set()
         #: Bytes at a time that are written; 0 for whole messages.
@@ -239,6 +241,8 @@ class AmiPeer:
             self.logins += 1
             self._writers.add(writer)
             self._write(writer, {"response": "Success", **ident, "message": "Authentication accepted"})
+            if self.booted:
+                self._write(writer, {"event": "FullyBooted"})
             return
         answer = self.queues.answer(name, block)
         if name not in self.unanswered:

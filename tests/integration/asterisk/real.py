@@ -77,6 +77,7 @@ webenabled = no
 secret = {secret}
 read = call,agent,dialplan,system
 write = agent,originate,reporting,call
+eventfilter(action(include),name(FullyBooted)) =
 eventfilter(action(include),name(QueueCallerJoin)) =
 eventfilter(action(include),name(QueueCallerLeave)) =
 eventfilter(action(include),name(AgentCalled)) =
@@ -87,7 +88,7 @@ eventfilter(action(include),name(QueueMemberRemoved)) =
 eventfilter(action(include),name(QueueMemberPause)) =
 [looker]
 secret = {secret}
-read = none
+read = system
 write = none
 """
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from ivr.asterisk import ami as ami_module
 from ivr.asterisk.ami import RECONNECTED, Ami, AmiRefused, Fields, State
 from ivr.asterisk.queue_members import AmiQueueMembers
 from ivr.errors import Unavailable
@@ -156,6 +157,25 @@ class TestOutage:
             await members.add("support", "7003", "Ève")
             # Nothing was repeated on its own; members do not survive here, since queues.conf says so.
             assert [member.endpoint for member in await members.list("support")] == ["7003"]
+
+    async def test_nobody_is_refused_while_it_starts(
+        self, own_asterisk: RealAsterisk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its manager answers before there are queues, and then knows no such action."""
+        monkeypatch.setattr(ami_module, "_LONGEST_PAUSE_S", 0.002)
+        async with connected(own_asterisk) as ami:
+            own_asterisk.kill()
+            while ami.state is State.CONNECTED:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
+            starting = asyncio.create_task(asyncio.to_thread(own_asterisk.start))
+            members = None
+            while members is None:
+                try:
+                    members = await AmiQueueMembers(ami).list("support")
+                except Unavailable:
+                    await asyncio.sleep(0.002)
+            await starting
+        assert members == ()
 
     async def test_frozen(self, own_asterisk: RealAsterisk) -> None:
         async with connected(own_asterisk, ping_s=0.3) as ami:

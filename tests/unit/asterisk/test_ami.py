@@ -107,6 +107,27 @@ class TestConnect:
             with pytest.raises(Unavailable, match="no answer"):
                 await Ami("127.0.0.1", port, "service", "x").connect()
 
+    async def test_it_is_waited_for_while_it_starts(self, peer: AmiPeer) -> None:
+        """Its manager is there first, and knows of no queue."""
+        peer.booted = False
+        ami = Ami("127.0.0.1", peer.port, "service", peer.secret)
+        connecting = asyncio.ensure_future(ami.connect())
+        await until(lambda: peer.logins == 1)
+        peer.tell({"event": "Early"})
+        with pytest.raises(Unavailable):
+            await ami.action("QueueStatus")
+        peer.tell({"event": "FullyBooted"})
+        await connecting
+        assert await ami.action("Ping")
+        assert (await next_event(ami))["event"] == "Early"
+        await ami.close()
+
+    async def test_it_never_gets_ready(self, peer: AmiPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ami_module, "_BOOT_S", 0.05)
+        peer.booted = False
+        with pytest.raises(Unavailable, match="no answer"):
+            await Ami("127.0.0.1", peer.port, "service", peer.secret).connect()
+
     async def test_actions_before_are_unavailable(self, peer: AmiPeer) -> None:
         with pytest.raises(Unavailable):
             await Ami("127.0.0.1", peer.port, "service", peer.secret).action("Ping")
@@ -198,6 +219,20 @@ class TestLoss:
             assert ami.state is State.CONNECTED
             peer.tell({"event": "After"})
             assert (await next_event(ami))["event"] == "After"
+
+    async def test_a_restart_is_over_when_everything_is_loaded(self, peer: AmiPeer) -> None:
+        async with connected(peer) as ami:
+            await peer.stop()
+            peer.booted = False
+            await peer.start()
+            await until(lambda: peer.logins == 2)
+            await asyncio.sleep(0.05)
+            assert ami.state is State.CONNECTING
+            with pytest.raises(Unavailable):
+                await ami.collect("QueueStatus")
+            peer.tell({"event": "FullyBooted"})
+            assert await next_event(ami) == RECONNECTED
+            assert ami.state is State.CONNECTED
 
     async def test_a_peer_that_does_not_answer_pings_is_left(self, peer: AmiPeer) -> None:
         peer.unanswered.add("ping")
