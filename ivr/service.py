@@ -46,6 +46,7 @@ from ivr.callbacks.offers import Offers
 from ivr.callbacks.put_through import PutThrough
 from ivr.calls import asterisk_events, resuming
 from ivr.calls.log import CallLog
+from ivr.calls.newcomers import Identify, Newcomers
 from ivr.calls.recovery import Recovery
 from ivr.calltrace.away import AwayReports
 from ivr.calltrace.recordings import Recordings
@@ -289,8 +290,12 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     await gaps.tell_at_start(store, desks, clock())
     collector.start(settings.hep_collector, settings.homer)
     await ami.connect()
+    newcomers = Newcomers(
+        calls=calls, desks=desks, identify=_identify(context), open_ticket=context.open_ticket, clock=clock
+    )
     try:
         await resuming.resume(calls, store, ami, clock)
+        await newcomers.look(ami)
     except (Unavailable, AmiRefused) as error:
         log.warning("calls of the run before are not followed", error=str(error))
     await agi.start()
@@ -305,7 +310,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         "incidents": incidents.run(),
         "maintenances": maintenances.run(),
         "reports": reports.run(),
-        "events": _follow(ami, calls, context, counters),
+        "events": _follow(ami, context, counters, newcomers),
         "figures": metrics.run(),
         "callbacks": keeper.run(),
         "news": news.run(),
@@ -475,13 +480,15 @@ def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig) -
     )
 
 
-async def _follow(ami: Ami, calls: CallLog, context: LineContext, counters: Counters) -> None:
+async def _follow(ami: Ami, context: LineContext, counters: Counters, newcomers: Newcomers) -> None:
     """Enter what Asterisk tells, in order; one event that cannot be entered does not stop the others."""
+    calls = context.calls
     async for event in ami.events():
         try:
             if event is RECONNECTED:
-                context.aside(_end_unseen(ami, context), "calls that ended unseen")
+                context.aside(_compare(ami, context, newcomers), "calls compared with Asterisk's")
             context.watch.enter(event)
+            newcomers.joined(event)
             asterisk_events.enter(calls, event, context.clock())
             await context.keeper.enter(event)
             context.page_calls.enter(event)
@@ -496,9 +503,10 @@ async def _follow(ami: Ami, calls: CallLog, context: LineContext, counters: Coun
             log.exception("event from Asterisk not entered", event_name=event.get("event"))
 
 
-async def _end_unseen(ami: Ami, context: LineContext) -> None:
+async def _compare(ami: Ami, context: LineContext, newcomers: Newcomers) -> None:
     try:
         await resuming.end_unseen(context.calls, ami, context.clock)
+        await newcomers.look(ami)
     except (Unavailable, AmiRefused) as error:
         # It is away again: when it is back, this comes again.
         log.warning("calls not compared with Asterisk's", error=str(error))
@@ -579,18 +587,21 @@ def _claims(settings: Settings, context: LineContext) -> Claims:
     return Claims(Folders.below(settings).messages, enter, set())
 
 
-def _recovery(settings: Settings, context: LineContext) -> Recovery:
-    """Calls that were taken without us."""
-
+def _identify(context: LineContext) -> Identify:
     def identify(number: str, endpoint: str | None) -> tuple[str | None, Identity]:
         known = normalise(number, context.main_desk.region)
         return known, context.directory.identify(known, endpoint)
 
+    return identify
+
+
+def _recovery(settings: Settings, context: LineContext) -> Recovery:
+    """Calls that were taken without us."""
     return Recovery(
         Folders.below(settings).log / "cdr-custom" / "calls.csv",
         context.store,
         context.calls,
         shift=timedelta(seconds=settings.clock_shift_s),
-        identify=identify,
+        identify=_identify(context),
         desks=context.desks,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ import structlog
 
 from ivr.calls import recovery_store
 from ivr.calls.log import CallLog
-from ivr.directory.people import Identity
+from ivr.calls.newcomers import Identify
 from ivr.errors import Unavailable
 from ivr.store.engine import Store
 
@@ -102,7 +102,7 @@ class Recovery:
         calls: CallLog,
         *,
         shift: timedelta,
-        identify: Callable[[str, str | None], tuple[str | None, Identity]],
+        identify: Identify,
         desks: Iterable[str],
     ) -> None:
         self._file = file

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from sipsim.phones import PhoneFarm
+from sipsim.raw import RawCall
 from sipsim.records import Answering
 
 from tests.calls.line import Line
-from tests.calls.queueing import Busy, busy, busy_line, kill, kill_only, new_number, returned
+from tests.calls.queueing import NUMBER, Busy, busy, busy_line, kill, kill_only, new_number, returned
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,25 @@ async def test_the_service_is_killed_as_a_phone_rings(line: Busy) -> None:
     after = await asyncio.to_thread(line.line.ended_call_from, number)
     assert (after["result"], after["queue"]) == ("answered", "support")
     assert {leg["role"]: leg["endpoint"] for leg in after["legs"]}["member"] == "7001"
+
+
+async def test_a_caller_comes_while_the_service_is_away(line: Busy) -> None:
+    """The dialplan takes them to the queue by itself; there they are met, and whoever answers sees who calls."""
+    line.technician()
+    line.paused("7001", True)
+    number = new_number()
+    before = await asyncio.to_thread(kill_only, line.line, "service")
+    call = await RawCall(line.line.server, NUMBER, number).__aenter__()
+    line.callers.append(call)
+    await line.hear(call, "fallback-queue")
+    await asyncio.to_thread(returned, line.line, ("service",), before)
+    await asyncio.to_thread(line.until_places, number, within_s=30)
+    line.paused("7001", False)
+    await asyncio.to_thread(line.until_answered, number, "7001", within_s=60)
+    await line.gone(call)
+    after = await asyncio.to_thread(line.line.ended_call_from, number)
+    assert (after["result"], after["queue"], after["department"]) == ("answered", "support", "support")
+    assert "met-in-queue" in [entry["kind"] for entry in after["timeline"]]
 
 
 async def test_asterisk_is_killed_while_callers_wait(line: Busy) -> None:
