@@ -40,6 +40,8 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
         console.print(f"— {Path(command[0]).name} {' '.join(command[1:])}", style="bold")
         if (code := subprocess.run(command, cwd=repository, check=False).returncode) != 0:
             return code
+    # Whoever listens to calls computes little at a time, and NumPy's threads wait for the next time by spinning.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     pytest = [sys.executable, "-m", "pytest"]
     # A file's tests share a line, and starting one takes longer than many a call: each file has one process.
     calls = [*pytest, "-n", CALL_WORKERS, "--dist", "loadfile"]

@@ -81,12 +81,16 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
     def action(done: str) -> str:
         return words.fr.ACTIONS.get(done, done) if language == "fr" else done
 
+    def place(field: str) -> str:
+        return words.place(language, field)
+
     def second(at: datetime) -> str:
         return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
     return {
         "named": named,
         "action": action,
+        "place": place,
         "changes": changes,
         "until": until,
         "day": short_day,

@@ -64,7 +64,7 @@ def database(request: pytest.FixtureRequest, filling: Filling) -> Iterator[Datab
 @pytest.fixture
 async def store(database: Database) -> AsyncIterator[Store]:
     # A file that somebody else holds is away only once patience is at its end; a server says so.
-    patience_s = 0.2 if database.kind == "sqlite" else 2.0
+    patience_s = 0.2 if database.kind == "sqlite" else 5.0
     opened = open_store(database.url, patience_s=patience_s)
     yield opened
     await opened.close()

@@ -371,7 +371,9 @@ async def test_an_administrator_adds_and_closes_accounts(browser: Browsers) -> N
     assert (await admin.post("/console/accounts/nathalie/disable")).status_code == 303
     assert (await nathalie.get("/console/portal")).status_code == 303
     assert (await nathalie.sign_in("nathalie", new["password"])).status_code == 422
-    assert "fermer un compte" in (await admin.get("/console/audit")).text
+    log = (await admin.get("/console/audit")).text
+    assert "fermer un compte" in log
+    assert "Nom du compte, Partenaire, Mot de passe, Rôle" in log
     assert (await admin.post("/console/accounts/admin/disable")).status_code == 422
 
 
