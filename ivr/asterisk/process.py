@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import time
@@ -17,8 +16,6 @@ from ivr.settings import Settings
 
 _START_S = 20.0
 _STOP_S = 5.0
-#: Asterisk's nice value, where it may be given one.
-FIRST = -10
 
 
 class AsteriskFailed(OmnivigilError):
@@ -83,7 +80,6 @@ async def start(runtime: Runtime, settings: Settings) -> AsteriskProcess:
             # A Ctrl-C at the terminal is for the supervisor, which stops things in order.
             start_new_session=True,
         )
-    _put_first(process.pid)
     asterisk = AsteriskProcess(runtime=runtime, settings=settings, process=process)
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.returncode is None:
@@ -92,12 +88,6 @@ async def start(runtime: Runtime, settings: Settings) -> AsteriskProcess:
         await asyncio.sleep(0.1)
     await asterisk.stop()
     raise AsteriskFailed(log=str(folders.log / "messages"), last=_tail(folders.log / "messages", output))
-
-
-def _put_first(pid: int) -> None:
-    """Let nobody's voice stutter because a report is being drawn. Without the right to (CAP_SYS_NICE) it goes on."""
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, pid, FIRST)
 
 
 async def end_stale(runtime: Runtime, settings: Settings) -> None:

@@ -1,13 +1,13 @@
-"""Listens to a call while it goes on."""
+"""Listens to a recording while it grows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from sipsim.audio import RATE, Samples
+from sipsim.audio import RATE, Samples, read_wav
 from sipsim.recognise import Heard, Recogniser
 
 #: What is kept to be recognised again with what follows, in seconds: enough for the beginning of any prompt.
@@ -17,21 +17,18 @@ _OVER_S = 0.8
 
 
 class Ear:
-    """The prompts of one call, so far. Each call of `listen` costs the sound since the last prompt's end.
+    """The prompts of one recording, so far. Each call of `listen` costs the sound since the last prompt's end."""
 
-    `after` gives what was heard from a sample on.
-    """
-
-    def __init__(self, recogniser: Recogniser, after: Callable[[int], Samples]) -> None:
-        self._recogniser, self._after = recogniser, after
+    def __init__(self, recogniser: Recogniser, recording: Path) -> None:
+        self._recogniser, self._recording = recogniser, recording
         self._samples: Samples = np.zeros(0, np.float32)
         #: Where `_samples` begins in the recording.
         self._first = 0
         self._settled: list[Heard] = []
 
     def listen(self) -> list[Heard]:
-        """All prompts so far, in order; the last may still go on. Raises as `after` does."""
-        new = self._after(self._first + len(self._samples))
+        """All prompts so far, in order; the last may still go on. Raises RecordingUnusable, OSError."""
+        new = read_wav(self._recording, self._first + len(self._samples))
         self._samples = np.concatenate([self._samples, new])
         heard = [self._moved(one) for one in self._recogniser.recognise(self._samples)]
         now_s = (self._first + len(self._samples)) / RATE

@@ -25,8 +25,6 @@ import pjsua2 as pj
 _MAX_CALLS = 30
 #: One round of event handling, in milliseconds: the precision of what a phone does by the clock.
 _PUMP_MS = 10
-#: The process's nice value, where it may be given one: a telephone's voice does not stutter because others compute.
-_FIRST = -10
 #: A goodbye to all peers may take this long, in seconds.
 _FAREWELL_S = 1.5
 #: After its input has ended the process is gone within this many seconds, whatever hangs.
@@ -403,6 +401,4 @@ class Farm:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, _FIRST)
     Farm(Path(sys.argv[1]), json.loads(sys.argv[2])).run()

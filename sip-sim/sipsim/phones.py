@@ -23,7 +23,6 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from sipsim import interpreter
-from sipsim.audio import read_wav
 from sipsim.ear import Ear
 from sipsim.errors import FarmFailed, PhoneTimeout, RegistrationFailed
 from sipsim.recognise import Heard, Recogniser
@@ -318,8 +317,7 @@ class PhoneCall:
         if self._ear is None:
             if self.phone.farm.recogniser is None:
                 raise FarmFailed("this farm was given no recogniser")
-            recording = self.recording
-            self._ear = Ear(self.phone.farm.recogniser, lambda first: read_wav(recording, first))
+            self._ear = Ear(self.phone.farm.recogniser, self.recording)
         return self._ear.listen()
 
     def wait_heard(self, prompt_id: str | None, *, language: str | None = None, timeout_s: float = 20.0) -> Heard:
@@ -329,8 +327,7 @@ class PhoneCall:
         """
         deadline = time.monotonic() + timeout_s
         while True:
-            began = time.monotonic()
-            over = self.ended or began > deadline
+            over = self.ended or time.monotonic() > deadline
             heard = self.heard()
             for one in heard:
                 wanted = (prompt_id is None or one.may_be(prompt_id)) and language in (None, one.language)
@@ -341,8 +338,7 @@ class PhoneCall:
                 instead = ", ".join(f"{one.prompt_id} ({one.language}) at {one.start_s:.1f} s" for one in heard)
                 why = "the call ended" if self.ended else f"{timeout_s:g} s passed"
                 raise PhoneTimeout(f"{prompt_id or 'a prompt'} was not heard: {why}; heard {instead or 'no prompt'}")
-            # Most of the time is left to those who speak.
-            time.sleep(max(_LISTEN_EVERY_S, 3 * (time.monotonic() - began)))
+            time.sleep(_LISTEN_EVERY_S)
 
     def stats(self) -> Mapping[str, int]:
         """RTP packets `received`, `lost` and `sent` so far."""

@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 import httpx
 import numpy as np
 from sipsim.audio import RATE, Samples
-from sipsim.ear import Ear
 from sipsim.recognise import Heard, Recogniser
 
 #: Lines that this process started, by pid.
@@ -158,11 +157,9 @@ def hear(
 ) -> Heard:
     """Listen until a prompt has begun, so many times, or is over; fails with what was heard instead."""
     heard: list[Heard] = []
-    ear = Ear(recogniser, lambda first: signal()[first:])
 
     def look() -> Heard | None:
-        # An ear takes a long pause for the end of a prompt.
-        heard[:] = recogniser.recognise(signal()) if whole else ear.listen()
+        heard[:] = recogniser.recognise(signal())
         mine = [one for one in heard if one.may_be(prompt) and language in (None, one.language)]
         found = [one for one in mine if one.complete or not whole]
         return found[times - 1] if len(found) >= times else None

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,9 +13,8 @@ from sipsim.phones import PhoneFarm
 from sipsim.raw import RawCall
 from sipsim.records import Answering
 
-from ivr.asterisk.process import FIRST
 from tests.calls.line import Line
-from tests.calls.queueing import NUMBER, Busy, asterisk_pid, busy, busy_line, kill, kill_only, new_number, returned
+from tests.calls.queueing import NUMBER, Busy, busy, busy_line, kill, kill_only, new_number, returned
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +29,6 @@ async def line(running: tuple[Line, int], tmp_path: Path) -> AsyncIterator[Busy]
     """With nobody on it."""
     async with busy(tmp_path, running) as around:
         yield around
-
-
-def test_voices_come_before_all_else(line: Busy) -> None:
-    """Whatever else is computed, Asterisk is in time; where nobody may be put first, it goes on all the same."""
-    with subprocess.Popen(["sleep", "60"]) as anybody:
-        with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, anybody.pid, FIRST)
-        possible = os.getpriority(os.PRIO_PROCESS, anybody.pid)
-        anybody.kill()
-    assert os.getpriority(os.PRIO_PROCESS, asterisk_pid(line.line)) == possible
 
 
 def unplugged(line: Busy, folder: Path) -> None:

@@ -36,7 +36,7 @@ def test_an_ear_hears_a_prompt_soon_after_it_begins_and_the_same_in_the_end(
     parts = (silence(1), WELCOME.samples, MENU.samples[: 3 * RATE], silence(9), MENU.samples, silence(1))
     recording = call(*parts)
     path = tmp_path / "growing.wav"
-    ear = Ear(recogniser, lambda first: read_wav(path, first))
+    ear = Ear(recogniser, path)
     noticed: dict[float, float] = {}
     for end in range(RATE // 4, len(recording) + RATE // 4, RATE // 4):
         write_wav(path, recording[:end])
