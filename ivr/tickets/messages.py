@@ -31,13 +31,14 @@ class Receipt:
 
 
 async def take_in(
-    store: Store, spool: Spool, intake: Intake, *, bus: EventBus | None = None, patience_s: float = _PATIENCE_S
+    store: Store, spool: Spool, intake: Intake, *, bus: EventBus | None = None, patience_s: float | None = None
 ) -> Receipt:
     """Make a request durable and, when the database is there, a ticket. Idempotent by its key.
 
     Raises OSError when neither the database nor the disk takes it. Goes on when the caller's conversation is
     cancelled.
     """
+    patience_s = _PATIENCE_S if patience_s is None else patience_s
     taking = spool.hold(_take_in(store, spool, intake, bus, patience_s), name=f"intake {intake.reference}")
     receipt: Receipt = await asyncio.shield(taking)
     return receipt

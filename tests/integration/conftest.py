@@ -11,6 +11,7 @@ import pytest
 
 from ivr import logs
 from ivr.store.engine import Store, open_store
+from ivr.tickets import messages
 from tests.integration.databases import Database, Filling, PostgresServer, SqliteFiles, postgres_server
 
 
@@ -59,6 +60,12 @@ def database(request: pytest.FixtureRequest, filling: Filling) -> Iterator[Datab
     made = maker.database(filling)
     yield made
     made.drop()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is there gets its request, however busy the machine is."""
+    monkeypatch.setattr(messages, "_PATIENCE_S", 30.0)
 
 
 @pytest.fixture

@@ -138,12 +138,18 @@ async def test_the_database_is_lost_between_sending_and_writing_it_down(
     session: aiohttp.ClientSession,
     database: Database,
 ) -> None:
-    away = contextlib.ExitStack()
-    twilio.before_answer = lambda: away.enter_context(database.away())
+    away, lost = contextlib.ExitStack(), asyncio.Event()
+
+    def lose() -> None:
+        away.enter_context(database.away())
+        lost.set()
+
+    twilio.before_answer = lose
     sender = SmsSender(twilio.config, session, store, clock=now, public_url=None)
     worker = Worker(store, sender, look=sender.look, clock=now, bus=bus)
     await outbox.sms()
     working = asyncio.create_task(worker.once())
+    await asyncio.wait_for(lost.wait(), 30)
     await asyncio.sleep(1.5)
     away.close()
     await working

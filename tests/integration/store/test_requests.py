@@ -383,8 +383,10 @@ class TestOutage:
             await leave(store, Spool(tmp_path / "file" / "intake"))
 
     async def test_a_call_that_is_torn_down_meanwhile_loses_nothing(
-        self, store: Store, spool: Spool, database_held: Away
+        self, store: Store, spool: Spool, database_held: Away, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        # The request goes to disk while the database still holds.
+        monkeypatch.setattr(messages, "_PATIENCE_S", 0.2)
         with database_held():
             leaving = asyncio.create_task(leave(store, spool))
             await asyncio.sleep(0.05)
