@@ -20,6 +20,7 @@ from ivr.directory.tables import contacts, customers, endpoints, numbers
 from ivr.events import EventBus
 from ivr.notify.tables import outbox
 from ivr.store.engine import Store
+from ivr.tickets import messages as ticket_messages
 from ivr.tickets import store as statements
 from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake, Notice, VoiceMessage, requester_of
@@ -386,7 +387,7 @@ class TestOutage:
         self, store: Store, spool: Spool, database_held: Away, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # The request goes to disk while the database still holds.
-        monkeypatch.setattr(messages, "_PATIENCE_S", 0.2)
+        monkeypatch.setattr(ticket_messages, "_PATIENCE_S", 0.2)
         with database_held():
             leaving = asyncio.create_task(leave(store, spool))
             await asyncio.sleep(0.05)
