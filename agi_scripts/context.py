@@ -17,6 +17,7 @@ from ivr.asterisk.fastagi import AgiSession
 from ivr.asterisk.queue_members import AmiQueueMembers
 from ivr.callbacks.keeper import Keeper
 from ivr.callbacks.offers import Offers
+from ivr.calls.asterisk_events import caller_endpoint
 from ivr.calls.log import CallLog
 from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
@@ -260,10 +261,5 @@ def caller_number(session: AgiSession, desk: Desk) -> str | None:
 
 
 def endpoint_of(session: AgiSession) -> str | None:
-    """The account of the registered phone that calls (OV-2); None for the trunk.
-
-    From the channel's name, which Asterisk makes of the authenticated endpoint, never from caller ID.
-    """
-    technology, _, rest = session.env.get("channel", "").partition("/")
-    name = rest.rpartition("-")[0]
-    return name if technology == "PJSIP" and name not in ("trunk", "") else None
+    """The account of the registered phone that calls (OV-2); None for the trunk."""
+    return caller_endpoint(session.env.get("channel", ""))

@@ -24,6 +24,20 @@ def endpoint_of(channel: str) -> str:
     return channel.partition("/")[2].rpartition("-")[0]
 
 
+def caller_endpoint(channel: str) -> str | None:
+    """The account of the registered phone that calls by this channel (OV-2); None for the trunk.
+
+    Asterisk makes the channel's name of the authenticated endpoint, never of caller ID.
+    """
+    name = endpoint_of(channel)
+    return name if channel.startswith("PJSIP/") and name not in ("trunk", "") else None
+
+
+def queue_of(channel: Fields) -> str | None:
+    """The queue that a channel stands in or talks from (a row of CoreShowChannels); None for any other."""
+    return channel.get("applicationdata", "").partition(",")[0] if channel.get("application") == "Queue" else None
+
+
 def _joined(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     calls.queued(call_id, at, queue=event.get("queue", ""), position=_number(event.get("position")))
 

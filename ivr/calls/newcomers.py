@@ -15,7 +15,7 @@ from datetime import timedelta
 import structlog
 
 from ivr.asterisk.ami import Fields, ManagerInterface
-from ivr.calls.asterisk_events import endpoint_of
+from ivr.calls.asterisk_events import caller_endpoint, queue_of
 from ivr.calls.log import CallLog
 from ivr.clock import Clock
 from ivr.desk.load import Desks
@@ -52,10 +52,9 @@ class Newcomers:
     async def look(self, ami: ManagerInterface) -> None:
         """Meet those who stand in queues already. Raises Unavailable and AmiRefused."""
         for channel in await ami.collect("CoreShowChannels"):
-            if channel.get("application") == "Queue":
-                queue = channel.get("applicationdata", "").partition(",")[0]
-                if (call_id := self._meet(channel, queue)) is not None:
-                    self.calls.queued(call_id, self.clock(), queue=queue)
+            queue = queue_of(channel)
+            if queue is not None and (call_id := self._meet(channel, queue)) is not None:
+                self.calls.queued(call_id, self.clock(), queue=queue)
 
     def _meet(self, channel: Fields, queue: str) -> str | None:
         """The call that was begun; None when there was nothing to begin."""
@@ -64,7 +63,7 @@ class Newcomers:
         callers = channel.get("uniqueid") == linkedid and channel.get("context") in _CONTEXTS
         if desk is None or not callers or self.calls.id_of(linkedid) is not None or not name.startswith("PJSIP/"):
             return None
-        endpoint = None if endpoint_of(name) == "trunk" else endpoint_of(name)
+        endpoint = caller_endpoint(name)
         number, identity = self.identify(channel.get("calleridnum", ""), endpoint)
         call_id, at = uuid.uuid4().hex, self.clock()
         self.calls.begin(

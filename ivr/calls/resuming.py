@@ -13,7 +13,7 @@ import structlog
 
 from ivr.asterisk.ami import Fields, ManagerInterface
 from ivr.calls import store as statements
-from ivr.calls.asterisk_events import endpoint_of
+from ivr.calls.asterisk_events import endpoint_of, queue_of
 from ivr.calls.call import Call, outcome
 from ivr.calls.log import CallLog
 from ivr.clock import Clock
@@ -45,10 +45,11 @@ async def resume(calls: CallLog, store: Store, ami: ManagerInterface, clock: Clo
 def _catch_up(calls: CallLog, call: Call, channels: Mapping[str, Fields], at: datetime) -> None:
     """What happened to a call while nobody looked, as far as it can be seen from where its channel is now."""
     channel = channels[call.linkedid]
-    if channel.get("application") != "Queue":
+    queue = queue_of(channel)
+    if queue is None:
         return
     if call.queued_at is None:
-        calls.queued(call.id, at, queue=channel.get("applicationdata", "").partition(",")[0])
+        calls.queued(call.id, at, queue=queue)
     bridge = channel.get("bridgeid")
     if call.answered_at is not None or not bridge:
         return

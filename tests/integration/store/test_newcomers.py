@@ -125,7 +125,7 @@ async def test_hostile_fields(door: Door) -> None:
     hostile = {"channel": "PJSIP/", "calleridnum": "\x00" * 500, "language": "../../x"}
     door.newcomers.joined(joined() | hostile)
     [call] = door.calls.live()
-    assert call.language == "fr"
+    assert (call.language, call.endpoint) == ("fr", None)
     await door.calls.close()
 
 
