@@ -76,25 +76,53 @@ class Track:
     @property
     def from_the_beginning(self) -> bool:
         """Whether nothing but lost packets is missing before its end."""
-        return self.missed <= 1 + self.heard // 8
+        return _only_packets_lost(self.heard, self.missed)
+
+
+def _only_packets_lost(heard: int, missed: int) -> bool:
+    return missed <= 1 + heard // 8
 
 
 class Waves:
-    """A recording, ready to be correlated."""
+    """A recording, ready to be correlated, that may grow."""
+
+    #: Room on both sides, in samples, so that a sound may begin before the recording or end after it.
+    _MARGIN = 4 * RATE
 
     def __init__(self, samples: Samples) -> None:
-        # Room on both sides, so that a sound may begin before the recording or end after it.
-        self._margin = 4 * RATE
-        margin = np.zeros(self._margin, np.float32)
-        self._samples = np.concatenate([margin, samples, margin])
-        self._energy = np.concatenate([[0.0], np.cumsum(np.square(self._samples, dtype=np.float64))])
-        self.length = len(samples)
+        self.length = 0
+        #: How far into the recording anything was compared since this was last set, in samples.
+        self.reached = 0
+        self._samples = np.zeros(2 * self._MARGIN, np.float32)
+        self._energy = np.zeros(2 * self._MARGIN + 1)
+        self.grow(samples)
+
+    @property
+    def samples(self) -> Samples:
+        """The recording so far."""
+        return self._samples[self._MARGIN : self._MARGIN + self.length]
+
+    def grow(self, samples: Samples) -> None:
+        """Add what was recorded since."""
+        begin = self._MARGIN + self.length
+        end = begin + len(samples)
+        if end + self._MARGIN > len(self._samples):
+            # Twice as much room as is needed: adding a little, often, costs little.
+            more = np.zeros(2 * (end + self._MARGIN) - len(self._samples), np.float32)
+            self._samples = np.concatenate([self._samples, more])
+            self._energy = np.concatenate([self._energy, np.zeros(len(more))])
+        self._samples[begin:end] = samples
+        square = np.square(samples, dtype=np.float64)
+        self._energy[begin + 1 : end + 1] = self._energy[begin] + np.cumsum(square)
+        self._energy[end + 1 : end + self._MARGIN + 1] = self._energy[end]
+        self.length += len(samples)
 
     def correlate(self, piece: Samples, position: int, reach: int) -> tuple[float, int]:
         """The best normalised correlation of `piece` within `reach` of `position`, and how far from it that is."""
-        first = position - reach + self._margin
-        last = position + reach + len(piece) + self._margin
-        if first < 0 or last > len(self._samples):
+        self.reached = max(self.reached, position + reach + len(piece))
+        first = position - reach + self._MARGIN
+        last = position + reach + len(piece) + self._MARGIN
+        if first < 0 or last > self.length + 2 * self._MARGIN:
             return 0.0, 0
         around = self._samples[first:last]
         if reach > 4 * _DRIFT:
@@ -118,54 +146,59 @@ def anchor(waves: Waves, samples: Samples, offset: int, start: int, *, length: i
 
 def follow(waves: Waves, sound: Sound, start: int, from_block: int) -> Track | None:
     """Follow a sound that began at `start` both ways from one of its blocks. None when nothing of it is there."""
-    samples, speech = sound.samples, sound.speech
-    values = np.zeros(len(speech))
-    last_start = _walk(waves, samples, speech, values, start, range(from_block, len(speech)))
-    first_start = _walk(waves, samples, speech, values, start, range(from_block - 1, -1, -1))
-    heard = np.flatnonzero(values)
+    speech = sound.speech
+    walk = _Walk(waves, sound)
+    walk.along(range(from_block, len(speech)), start)
+    walk.along(range(from_block - 1, -1, -1), start)
+    heard = np.flatnonzero(walk.values)
     if len(heard) == 0:
         return None
+    first_start = int(walk.starts[heard[0]]) if heard[0] < from_block else start
     # What lies before the recording could not be heard.
-    begin = max(0, -(first_start // BLOCK)) if first_start < 0 else 0
-    last = int(heard[-1])
-    spoken = int(speech[begin : last + 1].sum())
+    begin = min(max(0, -(first_start // BLOCK)), int(heard[0]))
+    missed = np.cumsum(speech[begin:])[heard - begin] - np.arange(1, len(heard) + 1)
+    unheard = speech.sum() - np.cumsum(speech)[heard]
+    # Where a sound was cut, what follows may resemble one block of it that is further on.
+    fits = [n for n in range(len(heard)) if _only_packets_lost(n + 1, int(missed[n]))]
+    sure = [n for n in fits if n == 0 or missed[n] == missed[n - 1] or unheard[n] <= 1]
+    n = (sure or fits or [len(heard) - 1])[-1]
     return Track(
         start=first_start,
-        end=last_start + (last + 1) * BLOCK,
-        heard=len(heard),
-        score=float(values[heard].mean()),
-        missed=spoken - len(heard),
-        unheard=int(speech[last + 1 :].sum()),
+        end=int(walk.starts[heard[n]]) + (int(heard[n]) + 1) * BLOCK,
+        heard=n + 1,
+        score=float(walk.values[heard[: n + 1]].mean()),
+        missed=int(missed[n]),
+        unheard=int(unheard[n]),
     )
 
 
-def _walk(
-    waves: Waves,
-    samples: Samples,
-    speech: npt.NDArray[np.bool_],
-    values: npt.NDArray[np.float64],
-    start: int,
-    blocks: range,
-) -> int:
-    """Fill in the correlation of each block that is heard; the start, as seen from the last of them."""
-    lost = 0
-    found_start = start
-    for block in blocks:
-        if not speech[block]:
-            continue
-        at = block * BLOCK
-        value, moved = waves.correlate(samples[at : at + BLOCK], start + at, _DRIFT)
-        if value < HEARD:
-            # Two blocks: one alone fits other speech too easily when it may be moved that far.
-            first = max(0, at - BLOCK // 2)
-            value, moved = waves.correlate(samples[first : at + BLOCK + BLOCK // 2], start + first, _SLIP)
-            if value < FOUND_AGAIN:
-                lost += 1
-                if lost > _PATIENCE:
-                    break
-                continue
+class _Walk:
+    """From block to block of a sound's speech, each where the one before it was."""
+
+    def __init__(self, waves: Waves, sound: Sound) -> None:
+        self._waves, self._samples, self._speech = waves, sound.samples, sound.speech
+        #: Of each block that is heard its correlation, and where the sound began as seen from it.
+        self.values = np.zeros(len(self._speech))
+        self.starts = np.zeros(len(self._speech), np.int64)
+
+    def along(self, blocks: range, start: int) -> None:
+        """Look for these, if the sound began at `start`, until too many are missing."""
         lost = 0
-        start += moved
-        found_start = start
-        values[block] = value
-    return found_start
+        for block in blocks:
+            if not self._speech[block]:
+                continue
+            at = block * BLOCK
+            value, moved = self._waves.correlate(self._samples[at : at + BLOCK], start + at, _DRIFT)
+            if value < HEARD:
+                # Two blocks: one alone fits other speech too easily when it may be moved that far.
+                first = max(0, at - BLOCK // 2)
+                around = self._samples[first : at + BLOCK + BLOCK // 2]
+                value, moved = self._waves.correlate(around, start + first, _SLIP)
+                if value < FOUND_AGAIN:
+                    lost += 1
+                    if lost > _PATIENCE:
+                        break
+                    continue
+            lost = 0
+            start += moved
+            self.values[block], self.starts[block] = value, start

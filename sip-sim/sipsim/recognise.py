@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +78,8 @@ class Heard:
 
 
 class Recogniser:
-    """Knows a set of sounds. Costs about a megabyte for 10 s of them; recognising costs no more than a few hundredths
-    of the recording's length."""
+    """Knows a set of sounds. Costs about a megabyte for 10 s of them; recognising costs no more than a hundredth of the
+    recording's length, and whoever listens while it grows pays for each second once."""
 
     def __init__(self, sounds: Iterable[Sound]) -> None:
         self._sounds = tuple(sounds)
@@ -119,12 +119,11 @@ class Recogniser:
 
     def recognise(self, recording: Path | Samples) -> list[Heard]:
         """The prompts in a WAV file (or its samples), in order. Raises RecordingUnusable, OSError."""
-        samples = read_wav(recording) if isinstance(recording, Path) else recording
-        return _Listening(self._sounds, samples, self._hits(samples)).heard()
+        return self.listening().hear(read_wav(recording) if isinstance(recording, Path) else recording)
 
-    def _hits(self, samples: Samples) -> _Hits:
-        bands, loud = frames(samples)
-        return _Hits.join([bank.hits(bands, loud, self._average) for bank in self._banks])
+    def listening(self) -> Listening:
+        """Somebody who hears one recording, again and again while it grows."""
+        return Listening(self._sounds, self._banks, self._average)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,15 +138,16 @@ class _Hits:
 
     @classmethod
     def join(cls, parts: list[_Hits]) -> _Hits:
+        none = np.zeros(0, np.int64)
         return cls(
-            sound=np.concatenate([one.sound for one in parts]),
-            at=np.concatenate([one.at for one in parts]),
-            of=np.concatenate([one.of for one in parts]),
-            likeness=np.concatenate([one.likeness for one in parts]),
+            sound=np.concatenate([none, *(one.sound for one in parts)]),
+            at=np.concatenate([none, *(one.at for one in parts)]),
+            of=np.concatenate([none, *(one.of for one in parts)]),
+            likeness=np.concatenate([np.zeros(0, np.float32), *(one.likeness for one in parts)]),
         )
 
-    def beginnings(self) -> list[tuple[int, int, int]]:
-        """Sound, sample of the recording where it would begin, and its most alike frame; most hits first."""
+    def beginnings(self) -> tuple[Indices, Indices, Indices]:
+        """Sounds, samples of the recording where they would begin, and their most alike frames; most hits first."""
         begin = self.at - self.of
         key = self.sound * (1 << 32) + begin + (1 << 16)
         order = np.lexsort((-self.likeness, key))
@@ -159,7 +159,7 @@ class _Hits:
         both[twins + 1] += votes[twins]
         enough = np.flatnonzero(both >= _VOTES)
         best = order[first[enough[np.argsort(-both[enough], kind="stable")]]]
-        return [(int(self.sound[n]), int(begin[n]) * HOP, int(self.of[n])) for n in best]
+        return self.sound[best], begin[best] * HOP, self.of[best]
 
 
 class _Bank:
@@ -178,25 +178,54 @@ class _Bank:
         self._sound = np.concatenate([np.zeros(0, np.int64), *(np.full(len(first), n) for n, _, first in parts)])
         self._frame = np.concatenate([np.zeros(0, np.int64), *(first for _, _, first in parts)])
 
-    def hits(self, bands: Matrix, loud: npt.NDArray[np.bool_], average: Matrix) -> _Hits:
+    def hits(self, bands: Matrix, loud: npt.NDArray[np.bool_], average: Matrix) -> tuple[_Hits, int]:
+        """Moments that resemble the bank's, and how many frames need not be compared again when others follow."""
         rows, first = descriptions(bands, loud, average, self._step)
         likeness = rows @ self._rows.T
         row, column = np.divmod(np.flatnonzero(likeness > SIMILAR), max(1, likeness.shape[1]))
-        return _Hits(sound=self._sound[column], at=first[row], of=self._frame[column], likeness=likeness[row, column])
+        found = _Hits(sound=self._sound[column], at=first[row], of=self._frame[column], likeness=likeness[row, column])
+        return found, max(0, (len(bands) - SPAN) // self._step + 1) * self._step
 
 
-class _Listening:
-    """One recording being recognised: what every hit leads to, the longest first, each moment claimed once."""
+class Listening:
+    """One recording, heard while it grows: what every hit leads to, the longest first, each moment claimed once.
 
-    def __init__(self, sounds: tuple[Sound, ...], samples: Samples, hits: _Hits) -> None:
-        self._sounds = sounds
-        self._waves = Waves(samples)
-        self._tracks = sorted(self._follow(hits), key=lambda one: -one[1].net)
+    What is heard is the same as if all of it were heard at once; it costs what was added.
+    """
 
-    def heard(self) -> list[Heard]:
-        """In order of time."""
+    def __init__(self, sounds: tuple[Sound, ...], banks: tuple[_Bank, ...], average: Matrix) -> None:
+        self._sounds, self._banks, self._average = sounds, banks, average
+        self._begin()
+
+    def _begin(self) -> None:
+        self._waves = Waves(np.zeros(0, np.float32))
+        self._bands, self._loud = np.zeros((0, BANDS), np.float32), np.zeros(0, bool)
+        #: Frames that each bank was compared with.
+        self._compared = [0 for _ in self._banks]
+        self._hits = _Hits.join([])
+        #: Where a sound may have begun, and what of it was found there; nothing that comes later can change that.
+        self._followed: dict[tuple[int, int, int], Track | None] = {}
+
+    def hear(self, samples: Samples) -> list[Heard]:
+        """The prompts in the recording as far as it goes now, in order."""
+        if not np.array_equal(samples[: self._waves.length], self._waves.samples):
+            # It is another one, or what had been missing came late.
+            self._begin()
+        self._waves.grow(samples[self._waves.length :])
+        bands, loud = frames(samples[len(self._bands) * HOP :])
+        self._bands, self._loud = np.concatenate([self._bands, bands]), np.concatenate([self._loud, loud])
+        self._hits = _Hits.join([self._hits, *(self._compare(n) for n in range(len(self._banks)))])
+        return self._chosen(sorted(self._tracks(), key=lambda one: -one[1].net))
+
+    def _compare(self, bank: int) -> _Hits:
+        since = self._compared[bank]
+        hits, count = self._banks[bank].hits(self._bands[since:], self._loud[since:], self._average)
+        self._compared[bank] += count
+        return replace(hits, at=hits.at + since)
+
+    def _chosen(self, left: list[tuple[Sound, Track]]) -> list[Heard]:
+        """Each moment's best, in order of time."""
         found: list[Heard] = []
-        left = self._tracks
         while left:
             rivals = [one for one in left if _overlap(one[1], left[0][1]) > one[1].heard * BLOCK // 2]
             alike = [one for one in rivals if one[1].net >= left[0][1].net - _ALIKE]
@@ -206,24 +235,31 @@ class _Listening:
             left = [one for one in left if _overlap(one[1], track) <= one[1].heard * BLOCK // 2]
         return sorted(found, key=lambda one: one.start_s)
 
-    def _follow(self, hits: _Hits) -> list[tuple[Sound, Track]]:
+    def _tracks(self) -> list[tuple[Sound, Track]]:
         tracks: list[tuple[Sound, Track]] = []
-        sure: list[tuple[int, Track]] = []
-        for number, start, of in hits.beginnings():
-            if any(_decided(one, start, number == other) for other, one in sure):
-                continue
-            track = self._track(self._sounds[number], start, of)
+        numbers, starts, frame = self._hits.beginnings()
+        undecided = np.ones(len(numbers), bool)
+        n = -1
+        while (n := n + 1) < len(numbers) and undecided[n := n + int(undecided[n:].argmax())]:
+            number = int(numbers[n])
+            track = self._track(number, int(starts[n]), int(frame[n]))
             if track is None or not _credible(track):
                 continue
             tracks.append((self._sounds[number], track))
             if track.heard >= _SURE:
-                sure.append((number, track))
+                undecided &= ~_decided(track, starts, numbers == number)
         return tracks
 
-    def _track(self, sound: Sound, start: int, of: int) -> Track | None:
-        offset = of * HOP
+    def _track(self, number: int, start: int, of: int) -> Track | None:
+        if (number, start, of) in self._followed:
+            return self._followed[number, start, of]
+        sound, offset = self._sounds[number], of * HOP
+        self._waves.reached = 0
         value, exact = anchor(self._waves, sound.samples, offset, start, length=SPAN * HOP, reach=HOP)
-        return follow(self._waves, sound, exact, offset // BLOCK) if value >= HEARD else None
+        track = follow(self._waves, sound, exact, offset // BLOCK) if value >= HEARD else None
+        if self._waves.reached <= self._waves.length:
+            self._followed[number, start, of] = track
+        return track
 
     @staticmethod
     def _heard(sound: Sound, track: Track, also: set[str]) -> Heard:
@@ -247,13 +283,12 @@ def _credible(track: Track) -> bool:
     return track.heard >= least and track.score >= CREDIBLE and track.from_the_beginning
 
 
-def _decided(track: Track, start: int, same_sound: bool) -> bool:
-    """Whether a sound need not be looked for at `start`, because of one that was followed."""
-    if abs(track.start - start) < _TOGETHER:
-        return same_sound
+def _decided(track: Track, starts: Indices, same_sound: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Where a sound need not be looked for, because of one that was followed."""
     # Where a prompt was cut, the first syllables of the next one can be taken for more of it.
     doubtful = _TOGETHER if track.unheard <= _END else RATE
-    return track.start < start < track.end - doubtful
+    within = (track.start < starts) & (starts < track.end - doubtful)
+    return np.where(np.abs(track.start - starts) < _TOGETHER, same_sound, within)
 
 
 def _overlap(one: Track, other: Track) -> int:

@@ -157,9 +157,10 @@ def hear(
 ) -> Heard:
     """Listen until a prompt has begun, so many times, or is over; fails with what was heard instead."""
     heard: list[Heard] = []
+    listening = recogniser.listening()
 
     def look() -> Heard | None:
-        heard[:] = recogniser.recognise(signal())
+        heard[:] = listening.hear(signal())
         mine = [one for one in heard if one.may_be(prompt) and language in (None, one.language)]
         found = [one for one in mine if one.complete or not whole]
         return found[times - 1] if len(found) >= times else None

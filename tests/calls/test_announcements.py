@@ -83,9 +83,10 @@ async def waiting(call: RawCall, known: Recogniser, line: Line, number: str, *ke
 
 async def hears_after(call: RawCall, known: Recogniser, prompt: str, since_s: float, *languages: str) -> float:
     """Seconds from `since_s` until a prompt is heard, in one of these languages and no other."""
+    listening = known.listening()
 
     def look() -> float | None:
-        later = [one for one in known.recognise(call.heard()) if one.may_be(prompt) and one.start_s >= since_s]
+        later = [one for one in listening.hear(call.heard()) if one.may_be(prompt) and one.start_s >= since_s]
         assert {one.language for one in later} <= set(languages)
         return later[0].start_s - since_s if later else None
 

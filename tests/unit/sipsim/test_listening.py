@@ -15,7 +15,7 @@ from sipsim.recognise import Recogniser
 from sipsim.survey import Stretch, between
 from sipsim.voices import babble, write_wav
 
-from tests.unit.sipsim.distortions import call, silence, through
+from tests.unit.sipsim.distortions import call, losing, silence, through
 
 
 def _sound(prompt_id: str, samples: Samples) -> Sound:
@@ -48,6 +48,27 @@ def test_an_ear_hears_a_prompt_soon_after_it_begins_and_the_same_in_the_end(
     assert [(one.prompt_id, one.complete) for one in whole] == [("welcome", True), ("menu", False), ("menu", True)]
     assert [(one.prompt_id, one.complete) for one in ear.listen()] == [(one.prompt_id, one.complete) for one in whole]
     assert [one.start_s for one in ear.listen()] == pytest.approx([one.start_s for one in whole], abs=0.002)
+
+
+@pytest.mark.parametrize("step", [700, RATE, 3 * RATE])
+def test_what_is_heard_while_it_grows_is_what_is_heard_at_once(recogniser: Recogniser, step: int) -> None:
+    cut = MENU.samples[: 3 * RATE]
+    recording = losing(0.02, call(silence(1), WELCOME.samples, cut, WELCOME.samples, MENU.samples, silence(1)), 1)
+    listening = recogniser.listening()
+    for end in range(0, len(recording) + step, step):
+        assert listening.hear(recording[:end]) == recogniser.recognise(recording[:end])
+    assert [one.prompt_id for one in listening.hear(recording)] == ["welcome", "menu"] * 2
+
+
+def test_a_recording_that_was_changed_is_heard_anew(recogniser: Recogniser) -> None:
+    """What is late is put where it belongs; and nothing says that it must be the same recording."""
+    recording = call(silence(1), WELCOME.samples, MENU.samples)
+    missing = recording.copy()
+    missing[RATE : 2 * RATE] = 0
+    listening = recogniser.listening()
+    for samples in (missing, recording, recording[: 2 * RATE], MENU.samples, silence(0), recording):
+        assert listening.hear(samples) == recogniser.recognise(samples)
+    assert [one.prompt_id for one in listening.hear(recording)] == ["welcome", "menu"]
 
 
 def test_a_recording_is_read_while_its_header_has_no_length_yet(tmp_path: Path) -> None:
