@@ -124,8 +124,10 @@ def test_the_evidence_can_be_looked_at(line: Line, good: PhoneFarm, known: Recog
     caller = registered(good, "6003")
     talk(caller, "6002", 12)
     dial(caller, known)
-    time.sleep(4)
     trace = traces(line, "6003")[0]
+    # Either leg's BYE is answered, and seen, a moment after the caller has hung up; on a busy machine later.
+    wait_for(lambda: line.raw_api("GET", trace["capture"]).content.count(b"SIP/2.0 200") >= 4 or None, "all messages")
+    time.sleep(4)
     page = line.raw_api("GET", trace["report"], params={"lang": "en"}).text
     for sign in ("<polyline", "INVITE", "200 OK", "BYE", "PCMU" if "PCMU" in page else "ulaw"):
         assert sign in page
@@ -166,8 +168,8 @@ def _flow_of_both_legs(capture: bytes) -> None:
             legs.setdefault(call_id[1], []).append(f"{head.splitlines()[0]} | {sequence[1]}")
     assert len(legs) == 2
     for lines in legs.values():
-        assert lines[0].startswith("INVITE sip:")
         # On a busy machine a message may be repeated, or seen a moment after the answer to it.
+        assert any(one.startswith("INVITE sip:") for one in lines[:2])
         assert {"SIP/2.0 200 OK | INVITE", "SIP/2.0 200 OK | BYE"} <= set(lines)
         for method in ("ACK", "BYE"):
             assert any(one.startswith(f"{method} sip:") for one in lines)

@@ -293,12 +293,12 @@ async def serving(app: FastAPI, bus: EventBus) -> AsyncIterator[str]:
 @pytest.fixture
 async def client(line: Line) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(
-        base_url=line.url, headers={"Authorization": "Bearer writer"}, timeout=10, verify=NO_TLS
+        base_url=line.url, headers={"Authorization": "Bearer writer"}, timeout=30, verify=NO_TLS
     ) as made:
         yield made
 
 
 @pytest.fixture
 async def stranger(line: Line) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=line.url, timeout=10, verify=NO_TLS) as made:
+    async with httpx.AsyncClient(base_url=line.url, timeout=30, verify=NO_TLS) as made:
         yield made

@@ -163,7 +163,7 @@ async def _answer(line: Line, sent: bytes) -> bytes:
     with contextlib.suppress(ConnectionError):
         writer.write(sent)
         writer.write_eof()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             answer = await reader.read()
     writer.close()
     with contextlib.suppress(ConnectionError):

@@ -51,7 +51,7 @@ class TestSize:
             b"POST /v1/tickets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer writer\r\n"
             b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
         )
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert (await reader.readline()).startswith(b"HTTP/1.1 408")
         writer.close()
         await writer.wait_closed()

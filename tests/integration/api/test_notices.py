@@ -42,7 +42,7 @@ async def served(line: Line) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         serving(create_app(services), line.services.bus) as url,
         httpx.AsyncClient(
-            base_url=url, headers={"Authorization": "Bearer writer"}, timeout=10, verify=NO_TLS
+            base_url=url, headers={"Authorization": "Bearer writer"}, timeout=30, verify=NO_TLS
         ) as client,
     ):
         yield client

@@ -239,7 +239,7 @@ class TestWhenTheConversationEnds:
         await server.start()
         try:
             asterisk.call(f"{server.port}@agi", "0000@stays")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while (value := asterisk.global_variable("after")) in (None, "-"):  # noqa: ASYNC110 - only asking tells
                     await asyncio.sleep(0.05)
             return value or ""

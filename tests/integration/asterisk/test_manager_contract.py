@@ -40,7 +40,7 @@ async def manager(request: pytest.FixtureRequest) -> AsyncIterator[FakeAmi | Ami
 async def told(manager: ManagerInterface, count: int) -> list[Fields]:
     """The next events."""
     events: list[Fields] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async for event in manager.events():
             # An Asterisk that has been up for long says so at each login.
             if event["event"] != "FullyBooted":
@@ -149,5 +149,5 @@ class TestActions:
             await manager.action("Ping")
         with pytest.raises(Unavailable):
             await manager.collect("QueueStatus")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert [event async for event in manager.events() if event["event"] != "FullyBooted"] == []

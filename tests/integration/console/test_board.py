@@ -55,7 +55,7 @@ async def test_an_open_board_gets_everything_first_and_then_what_changes(browser
     told: dict[str, str] = {}
 
     async def until(part: str, text: str) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for parts in listener:
                 told.update({name: event.decode() for name, event in parts.items()})
                 if text in told.get(part, ""):
@@ -92,7 +92,7 @@ async def test_fifty_boards_are_drawn_as_one(line: Line, monkeypatch: pytest.Mon
     with contextlib.ExitStack() as stack:
         for listener in listeners:
             stack.enter_context(boards.listening(listener, "fr"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             told = await asyncio.gather(*map(first, listeners))
     assert len(set(map(id, told))) == 1, "nor is it put into lines for each"
     assert drawn.count("board_places.html.j2") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import wave
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -282,6 +283,15 @@ async def test_one_click_rings_the_technician_and_then_the_customer(browser: Bro
     assert line.connected == [("7001", "6001")]
 
 
+async def _next_card(cards: AsyncIterator[bytes]) -> str:
+    """Pulses come between, when the machine is slow."""
+    async with asyncio.timeout(30):
+        async for part in cards:
+            if part.startswith(b"event: card"):
+                return part.decode()
+    raise AssertionError("there are no more")
+
+
 async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: Browsers, line: Line) -> None:
     calls, customer = line.services.calls, Customer(id=1, account="C-1001", name="Clinique du Cap")
     who = Identity(by="number", customer=customer)
@@ -296,7 +306,7 @@ async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: B
         return True
 
     cards = _cards(line.services, "7001", "fr", still)
-    assert "Aucun appel" in (await anext(cards)).decode()
+    assert "Aucun appel" in await _next_card(cards)
     calls.begin(
         "call-1",
         linkedid="1.1",
@@ -311,8 +321,7 @@ async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: B
     calls.queued("call-1", line.now, queue="support")
     calls.leg("call-1", "1.2", channel="PJSIP/7001-1", role="member", at=line.now, endpoint="7001")
     line.services.bus.publish("member.changed", line.now, {})
-    async with asyncio.timeout(5):
-        card = (await anext(cards)).decode()
+    card = await _next_card(cards)
     assert "Clinique du Cap" in card
     assert "<dd>2,3</dd>" in card, "how their last call sounded"
     assert "Votre téléphone sonne" in card
@@ -321,8 +330,7 @@ async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: B
     assert "Clinique du Cap" not in (await luc.get("/console/desk")).text
     calls.leg_ended("call-1", "1.2", line.now)
     line.services.bus.publish("member.changed", line.now, {})
-    async with asyncio.timeout(5):
-        assert "Aucun appel" in (await anext(cards)).decode()
+    assert "Aucun appel" in await _next_card(cards)
     await cards.aclose()
 
 

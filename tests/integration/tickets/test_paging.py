@@ -350,7 +350,7 @@ class TestFaults:
         await night.message("2026-11-25T22:00")
         with night.desk.bus.listen() as listener:
             running = asyncio.create_task(night.paging("2026-11-25T22:00:02").run(every_s=0.02))
-            event = await asyncio.wait_for(anext(listener), 5)
+            event = await asyncio.wait_for(anext(listener), 30)
             running.cancel()
             await asyncio.wait({running})
         assert event.kind == "emergency.paged"

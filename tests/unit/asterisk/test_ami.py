@@ -53,20 +53,20 @@ async def listener(*greetings: bytes | None) -> AsyncIterator[int]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     yield server.sockets[0].getsockname()[1]
     server.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         for _ in greetings:
             await ended.get()
 
 
 async def next_event(ami: Ami) -> Fields:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async for event in ami.events():
             return event
     raise AssertionError("the events have ended")
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.005)
 

@@ -31,11 +31,11 @@ class Peer:
 
     async def hears(self) -> bytes:
         """The next command without its line end; b"" when the service has closed the connection."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return (await self._reader.readline()).rstrip(b"\n")
 
     async def is_closed(self) -> bool:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             try:
                 return await self._reader.read() == b""
             except ConnectionResetError:
@@ -64,7 +64,7 @@ class Line:
                 writer.close()
 
     async def outcome(self) -> object:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.outcomes.get()
 
 
@@ -94,7 +94,7 @@ async def two_keys(session: AgiSession) -> object:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - nothing tells when a connection has been seen to end
             await asyncio.sleep(0.005)
 
