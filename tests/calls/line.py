@@ -21,6 +21,8 @@ import numpy as np
 from sipsim.audio import RATE, Samples
 from sipsim.recognise import Heard, Recogniser
 
+from tests.plain_http import NO_TLS
+
 #: Lines that this process started, by pid.
 _started: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -64,7 +66,8 @@ class Line:
         """One request with the demo's token."""
         token = (Path(self.state) / "demo-token").read_text().strip()
         headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
-        return httpx.request(method, f"http://127.0.0.1:{self.http}{path}", headers=headers, timeout=10, **options)
+        url = f"http://127.0.0.1:{self.http}{path}"
+        return httpx.request(method, url, headers=headers, timeout=10, verify=NO_TLS, **options)
 
     def call_from(self, ani: str, *, after: float = 0) -> dict[str, Any]:
         """The latest call from this number, with its timeline, once there is one."""
@@ -108,7 +111,7 @@ class Line:
     def healthy(self) -> bool:
         """Whether calls are taken."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.http}/healthz", timeout=2).status_code == 200
+            return httpx.get(f"http://127.0.0.1:{self.http}/healthz", timeout=2, verify=NO_TLS).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -47,10 +46,9 @@ from ivr.tickets.spool import Spool
 from ivr.tickets.store import open_tickets
 from tests.fakes.announcing import announcer, humming
 from tests.integration.databases import Filling
+from tests.plain_http import NO_TLS
 
 NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
-#: For clients that speak plain HTTP: without it each reads every certificate of the machine, which takes its time.
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class AsteriskAway(Unavailable):

@@ -15,7 +15,8 @@ from api.app import create_app
 from ivr.directory.tokens import Tokens
 from ivr.store.engine import open_store
 from tests.integration.api.asserting import refused
-from tests.integration.api.conftest import NO_TLS, Line, serving
+from tests.integration.api.conftest import Line, serving
+from tests.plain_http import NO_TLS
 
 Away = Callable[[], AbstractContextManager[None]]
 

@@ -20,7 +20,8 @@ from ivr.tickets.intake import Notice, VoiceMessage
 from ivr.tickets.messages import leave_message, open_for_call
 from ivr.tickets.spool import Spool
 from tests.integration.api.asserting import refused
-from tests.integration.api.conftest import NO_TLS, NOW, Line, serving
+from tests.integration.api.conftest import NOW, Line, serving
+from tests.plain_http import NO_TLS
 
 Away = Callable[[], AbstractContextManager[None]]
 

@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from ivr.directory.people import Identity
 from ivr.store.engine import open_store
 from tests.integration.api.asserting import refused
-from tests.integration.api.conftest import NO_TLS, NOW, Line
+from tests.integration.api.conftest import NOW, Line
+from tests.plain_http import NO_TLS
 
 NUMBER = "14185550123"
 

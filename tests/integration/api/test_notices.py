@@ -21,7 +21,8 @@ from ivr.notify.config import Endpoint, NoticeConfig, Twilio
 from ivr.notify.outbox import Email, Sms, put_email, put_sms
 from ivr.notify.store import Notice
 from tests.integration.api.asserting import refused
-from tests.integration.api.conftest import NO_TLS, NOW, Line, serving
+from tests.integration.api.conftest import NOW, Line, serving
+from tests.plain_http import NO_TLS
 
 TOKEN = "not-a-secret"
 PUBLIC = "https://line.example"
