@@ -7,6 +7,8 @@ import contextlib
 
 import uvicorn
 
+from ivr.resting import rest_unless
+
 #: Answers are dated to the second.
 _DATED_S = 1.0
 
@@ -22,9 +24,7 @@ class ApiServer(uvicorn.Server):
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_DATED_S):
-                    await self._ending.wait()
+            await rest_unless(self._ending, _DATED_S)
 
     def end(self) -> None:
         """Take no more requests and close what is open."""

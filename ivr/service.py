@@ -82,6 +82,7 @@ from ivr.prompts.build import Sounds
 from ivr.queueing.news import News
 from ivr.queueing.watch import QueueWatch
 from ivr.reports.keeping import Reports
+from ivr.resting import rest
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
 from ivr.subscribers.keeping import Subscribers
@@ -539,7 +540,7 @@ async def _connect_phones(ami: Ami, first: str, second: str) -> None:
 
 async def _renew(directory: Directory) -> None:
     while True:
-        await asyncio.sleep(_DIRECTORY_S)
+        await rest(_DIRECTORY_S)
         try:
             await directory.reload()
         except Unavailable as error:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import structlog
 
+from ivr.resting import rest
+
 log = structlog.get_logger()
 
 #: The service writes one byte this often, in seconds.
@@ -159,4 +161,4 @@ async def beat(write_end: int, supervisor_gone: asyncio.Event) -> None:
         except OSError:
             supervisor_gone.set()
             return
-        await asyncio.sleep(BEAT_S)
+        await rest(BEAT_S)

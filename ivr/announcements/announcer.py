@@ -25,6 +25,7 @@ from ivr.events import EventBus
 from ivr.notify.outbox import put_email
 from ivr.prompts.audio import Pcm
 from ivr.prompts.build import Sounds
+from ivr.resting import rest
 from ivr.store.engine import Store
 
 log = structlog.get_logger()
@@ -242,7 +243,7 @@ class Announcer:
             except Unavailable as error:
                 log.warning("announcements: the database is away", error=str(error))
                 well = False
-            await asyncio.sleep(_TICK_S if well else _PATIENCE_S)
+            await rest(_TICK_S if well else _PATIENCE_S)
 
     def _know(self, announcements: list[Announcement]) -> None:
         known: dict[str, list[Announcement]] = {desk: [] for desk in self._desks}

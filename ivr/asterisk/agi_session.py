@@ -48,6 +48,8 @@ class AgiSession:
         self._heard_at = time.perf_counter()
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Future[Reply | None] | None = None
+        #: Whether what is waited for is only whether the caller is still there.
+        self._probing = False
         #: When the command in progress is held to be lost, by the loop's clock.
         self._deadline = 0.0
         #: Why no further command can be sent, though the caller may still be there.
@@ -58,10 +60,14 @@ class AgiSession:
     def on_reply(self, reply: Reply) -> None:
         """A reply, or HANGUP. Raises AgiGarbage for a reply to nothing."""
         if reply is HANGUP:
-            # The command in progress is still answered by Asterisk, so its future is left alone.
             self.hung_up = True
+            # A command in progress is still answered, but that would be another waking, and late: after the network's
+            # delayed acknowledgement, 40 ms.
+            if self._probing and self._waiting is not None and not self._waiting.done():
+                self._waiting.set_result(None)
         elif self._waiting is None or self._waiting.done():
-            raise AgiGarbage(problem="a reply to nothing", reply=str(reply))
+            if not self.hung_up:
+                raise AgiGarbage(problem="a reply to nothing", reply=str(reply))
         else:
             self._waiting.set_result(reply)
 
@@ -127,7 +133,11 @@ class AgiSession:
 
     async def _still_there(self) -> None:
         """Raise CallHungUp if the caller is gone: Asterisk says so before it answers a command that does nothing."""
-        await self._exchange("NOOP", b"NOOP\n")
+        self._probing = True
+        try:
+            await self._exchange("NOOP", b"NOOP\n")
+        finally:
+            self._probing = False
         if self.hung_up:
             raise CallHungUp()
 

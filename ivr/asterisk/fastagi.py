@@ -31,8 +31,6 @@ class Limits:
 
     #: Seconds until the opening lines must have come.
     opening_s: float = 5.0
-    #: Seconds that the opening is given to arrive before it is read.
-    gather_s: float = 0.003
     #: Connections at once.
     sessions: int = 2000
     #: Seconds between looks for commands that Asterisk no longer answers.
@@ -60,13 +58,6 @@ class _Connection(asyncio.Protocol):
             return
         loop = asyncio.get_running_loop()
         self._opening = loop.call_later(self._server.limits.opening_s, self._give_up, "no complete opening in time")
-        # Asterisk sends its opening in some thirty pieces; looking a moment later finds them all at once.
-        self._transport.pause_reading()
-        loop.call_later(self._server.limits.gather_s, self._look)
-
-    def _look(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         if self._broken is not None:

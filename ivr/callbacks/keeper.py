@@ -37,6 +37,7 @@ from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.queueing.places import Place
 from ivr.queueing.watch import QueueWatch
+from ivr.resting import rest_unless
 from ivr.store.engine import Store, Unit
 
 log = structlog.get_logger()
@@ -340,11 +341,7 @@ class Keeper:
                 log.exception("callbacks not looked after; trying again")
                 await asyncio.sleep(TICK_S)
             self._wake.clear()
-            try:
-                async with asyncio.timeout(TICK_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+            await rest_unless(self._wake, TICK_S)
 
     async def _load(self) -> None:
         async with self._store.reading() as unit:

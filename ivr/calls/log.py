@@ -23,6 +23,7 @@ from ivr.clock import require_aware
 from ivr.directory.people import Identity
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.resting import rest_unless
 from ivr.store.engine import Store
 
 log = structlog.get_logger()
@@ -330,11 +331,7 @@ class CallLog:
         patience = _INTERVAL_S
         while True:
             await self._waiting.wait()
-            try:
-                async with asyncio.timeout(patience):
-                    await self._enough.wait()
-            except TimeoutError:
-                pass
+            await rest_unless(self._enough, patience)
             try:
                 await self.flush()
             except Unavailable as error:

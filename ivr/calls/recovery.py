@@ -20,6 +20,7 @@ from ivr.calls import recovery_store
 from ivr.calls.log import CallLog
 from ivr.calls.newcomers import Identify
 from ivr.errors import Unavailable
+from ivr.resting import rest
 from ivr.store.engine import Store
 
 log = structlog.get_logger()
@@ -120,7 +121,7 @@ class Recovery:
                 await self.once()
             except (Unavailable, OSError) as error:
                 log.warning("calls are recovered later", error=str(error))
-            await asyncio.sleep(every_s)
+            await rest(every_s)
 
     async def once(self) -> int:
         """Enter what the service has not seen; how many calls. Raises StoreUnavailable, OSError."""

@@ -15,6 +15,7 @@ from ivr.errors import Unavailable
 from ivr.evidence import legs
 from ivr.evidence.legs import Device, EndedLeg
 from ivr.evidence.ring import EndedCall
+from ivr.resting import rest
 
 log = structlog.get_logger()
 
@@ -85,7 +86,7 @@ class AwayReports:
         """Enter what the dialplan took, until cancelled."""
         while True:
             await self.once()
-            await asyncio.sleep(every_s)
+            await rest(every_s)
 
     async def once(self) -> int:
         """Enter every report there is; how many. A file that is none is set aside."""

@@ -13,6 +13,7 @@ from ivr.calltrace import store as statements
 from ivr.clock import Clock
 from ivr.desk.schema import CallTrace
 from ivr.errors import Unavailable
+from ivr.resting import rest
 from ivr.store.engine import Store
 
 log = structlog.get_logger()
@@ -47,7 +48,7 @@ class Recordings:
     async def run(self, every_s: float = 60.0) -> None:
         """Erase what is due, until cancelled. What was reported while we were away is entered before that."""
         while True:
-            await asyncio.sleep(every_s)
+            await rest(every_s)
             try:
                 await self.erase()
             except (Unavailable, OSError) as error:

@@ -33,6 +33,7 @@ from ivr.limits import RateLimit
 from ivr.quality.emodel import codec_name
 from ivr.quality.figures import CallFigures, Leg
 from ivr.quality.verdict import judge
+from ivr.resting import rest
 from ivr.store.engine import Store
 from ivr.tickets.intake import Notice, requester_of
 from ivr.tickets.spool import Spool
@@ -338,7 +339,7 @@ class CallTraces:
         """Enter what was kept, at start and whenever there is something, until cancelled."""
         while True:
             await self.drain()
-            await asyncio.sleep(every_s)
+            await rest(every_s)
 
 
 def new_report_id() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import time
@@ -11,6 +10,7 @@ import structlog
 
 from ivr.asterisk import hep
 from ivr.evidence.ring import Ring
+from ivr.resting import rest
 from ivr.settings import Address
 
 log = structlog.get_logger()
@@ -83,7 +83,7 @@ class Collector:
             if time.monotonic() - erased > _ERASE_S:
                 erased = time.monotonic()
                 self._ring.erase_old()
-            await asyncio.sleep(_BUSY_REST_S if taken > _MANY else _REST_S)
+            await rest(_BUSY_REST_S if taken > _MANY else _REST_S)
 
     def close(self) -> None:
         """Listen no more."""

@@ -35,6 +35,7 @@ from ivr.incidents.incident import (
 )
 from ivr.incidents.status import pushed
 from ivr.notify.outbox import put_statuspage
+from ivr.resting import rest
 from ivr.store.engine import Store, Unit
 
 log = structlog.get_logger()
@@ -278,7 +279,7 @@ class Incidents:
                 log.warning("incidents: the database is away", error=str(error))
             except OmnivigilError:
                 log.exception("incident not told to those who wait; trying again")
-            await asyncio.sleep(_TICK_S)
+            await rest(_TICK_S)
 
     async def _mail(self) -> None:
         """Go on writing to whoever asked for it."""

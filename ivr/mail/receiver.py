@@ -11,6 +11,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from ivr.errors import Unavailable
 from ivr.mail.parsed import LARGEST, Unreadable
 from ivr.mail.taking import MailRoom, TooManyMails
+from ivr.resting import rest
 from ivr.settings import Address
 
 log = structlog.get_logger()
@@ -95,7 +96,7 @@ async def run(room: MailRoom, address: Address, every_s: float = 5.0) -> None:
             server = await listen(room, address)
         except OSError as error:
             log.error("e-mails are not taken in", address=str(address), error=str(error))
-            await asyncio.sleep(every_s)
+            await rest(every_s)
             continue
         log.info("e-mails are taken in", address=str(address))
         try:

@@ -27,6 +27,7 @@ from ivr.maintenance.maintenance import (
     checked_texts,
     in_progress,
 )
+from ivr.resting import rest
 from ivr.store.engine import Store, Unit
 
 log = structlog.get_logger()
@@ -170,7 +171,7 @@ class Maintenances:
                 log.warning("maintenances: the database is away", error=str(error))
             except OmnivigilError:
                 log.exception("maintenance not told; trying again")
-            await asyncio.sleep(_TICK_S)
+            await rest(_TICK_S)
 
     async def once(self) -> None:
         """Tell what began or ended since the last look, also while nobody looked. Raises StoreUnavailable."""

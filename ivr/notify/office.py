@@ -20,6 +20,7 @@ from ivr.notify.smtp import Answered, SmtpSender
 from ivr.notify.statuspage import StatuspageSender
 from ivr.notify.webhooks import WebhookSender, guarded_session
 from ivr.notify.worker import Worker
+from ivr.resting import rest
 from ivr.store.engine import Store
 
 log = structlog.get_logger()
@@ -80,4 +81,4 @@ async def _follow(journal: Journal) -> None:
         except Exception:
             # Calls share this service, and none is to be lost for a webhook.
             log.exception("the journal is not read")
-        await asyncio.sleep(_JOURNAL_S)
+        await rest(_JOURNAL_S)

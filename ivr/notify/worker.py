@@ -16,6 +16,7 @@ from ivr.events import EventBus
 from ivr.notify import store as statements
 from ivr.notify.rules import LATE, Accepted, Kind, Outcome, Step, Unclear, expired, lease_lost, settle
 from ivr.notify.store import Notice
+from ivr.resting import rest
 from ivr.store.engine import Store, Unit
 
 log = structlog.get_logger()
@@ -86,7 +87,7 @@ class Worker:
                 except Exception:
                     # Calls share this service, and none is to be lost for a notice.
                     log.exception("notices are not taken up", kind=self._sender.kind)
-                await asyncio.sleep(every_s)
+                await rest(every_s)
         finally:
             if self._busy:
                 await asyncio.wait(self._busy, timeout=_FINISH_S)

@@ -22,6 +22,7 @@ from ivr.directory.book import Book
 from ivr.errors import Unavailable
 from ivr.oncall import store
 from ivr.oncall.store import PageCall
+from ivr.resting import rest_unless
 from ivr.store.engine import Store
 from ivr.tickets import store as tickets
 
@@ -100,11 +101,7 @@ class PageCalls:
             except Exception:
                 log.exception("page calls not looked after; trying again")
             self._wake.clear()
-            try:
-                async with asyncio.timeout(every_s if self._busy else idle_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+            await rest_unless(self._wake, every_s if self._busy else idle_s)
 
     async def once(self) -> None:
         """Dial what is due, end what is not needed any more, and note what is over. Raises Unavailable, AmiRefused."""

@@ -6,7 +6,6 @@ the page: each page is sent once, by however many services and however often the
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +25,7 @@ from ivr.oncall.late import is_late, late_email
 from ivr.oncall.rota import line_at
 from ivr.oncall.store import Emergency
 from ivr.oncall.timetable import LASTS, Page, brought_forward, come, timetable
+from ivr.resting import rest
 from ivr.store.engine import Store, Unit
 from ivr.tickets import editing
 from ivr.tickets import store as tickets
@@ -69,7 +69,7 @@ class Paging:
                 await self.once()
             except Unavailable as error:
                 log.error("nobody can be paged: the database is away", error=str(error))
-            await asyncio.sleep(every_s if self._busy else idle_s)
+            await rest(every_s if self._busy else idle_s)
 
     async def once(self) -> int:
         """Page for what is due now; how many pages left. Raises StoreUnavailable."""

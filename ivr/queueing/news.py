@@ -28,6 +28,7 @@ from ivr.prompts.files import write
 from ivr.queueing.estimate import wait_prompts
 from ivr.queueing.places import Place
 from ivr.queueing.watch import QueueWatch
+from ivr.resting import rest
 
 log = structlog.get_logger()
 
@@ -111,7 +112,7 @@ class News:
                     await self.refresh()
                 except (OmnivigilError, OSError):
                     log.exception("waiting callers are told what they were told before")
-            await asyncio.sleep(_EVERY_S)
+            await rest(_EVERY_S)
 
     async def interrupt(self, desk: str, length_s: float) -> None:
         """The state of a desk's services is about to be told, in so many seconds: end what its callers are being told,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -27,6 +26,7 @@ from ivr.reports import words
 from ivr.reports.report import Reach, Report
 from ivr.reports.tables import incident_reports as table
 from ivr.reports.tables import report_requests as requests
+from ivr.resting import rest
 from ivr.store.engine import Store, Unit
 from ivr.subscribers import rules as addresses
 from ivr.tickets.store import count_about
@@ -234,7 +234,7 @@ class Reports:
             except Unavailable as error:
                 log.warning("reports: the database is away", error=str(error))
                 sent = 0
-            await asyncio.sleep(1.0 if sent else _TICK_S)
+            await rest(1.0 if sent else _TICK_S)
 
     async def once(self) -> int:
         """Send to some who asked, and remind operations; how many reports left. Raises StoreUnavailable."""

@@ -21,6 +21,7 @@ from ivr.desk.ticketing import Ticketing
 from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.notify.outbox import put_email
+from ivr.resting import rest
 from ivr.store.engine import Store, Unit
 from ivr.tickets import ledger, store
 from ivr.tickets.clocks import Alarm, Name, Span, alarms, due, limits_of
@@ -107,7 +108,7 @@ class Clockwork:
             while True:
                 looked = await self._patiently(self.once)
                 # With more to do, only let the calls have their turn.
-                await asyncio.sleep(every_s if looked < _BATCH else 0.05)
+                await rest(every_s if looked < _BATCH else 0.05)
 
     async def _patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Try until the database is there."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -14,6 +13,7 @@ from ivr.desk.schema import Desk
 from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.notify.outbox import put_email
+from ivr.resting import rest
 from ivr.store.engine import Store, Unit
 from ivr.tickets import ledger, store
 from ivr.tickets.clockwork import CLOCK, address_of
@@ -47,7 +47,7 @@ class Overdue:
                 await self.once()
             except Unavailable as error:
                 log.warning("broken promises are looked for later", error=str(error))
-            await asyncio.sleep(every_s)
+            await rest(every_s)
 
     async def once(self) -> int:
         """Tell of what was promised until now; how many. Raises StoreUnavailable."""

@@ -13,6 +13,7 @@ import structlog
 
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.resting import rest
 from ivr.store.engine import Store
 from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake
@@ -136,7 +137,7 @@ async def keep_draining(spool: Spool, store: Store, *, bus: EventBus | None = No
     """Enter what is spooled, at start and whenever there is something, until cancelled."""
     while True:
         await drain(spool, store, bus=bus)
-        await asyncio.sleep(every_s)
+        await rest(every_s)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from ivr.errors import Unavailable
+from ivr.resting import rest
 
 log = structlog.get_logger()
 
@@ -65,7 +66,7 @@ class Claims:
         """Claim, again and again, until cancelled."""
         while True:
             await self.once()
-            await asyncio.sleep(every_s)
+            await rest(every_s)
 
     async def once(self) -> int:
         """Enter the settled recordings that have no ticket; how many."""

@@ -14,6 +14,7 @@ import structlog
 from ivr.clock import Clock
 from ivr.errors import Unavailable
 from ivr.events import EventBus
+from ivr.resting import rest
 from ivr.store.engine import Store
 from ivr.tickets import store as tickets
 
@@ -49,7 +50,7 @@ class Transcriber:
                     continue
             except (Unavailable, OSError) as error:
                 log.warning("messages are not written down now", error=str(error))
-            await asyncio.sleep(every_s)
+            await rest(every_s)
 
     async def once(self) -> bool:
         """Write one message down; whether there was one. Raises StoreUnavailable, OSError."""

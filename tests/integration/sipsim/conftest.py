@@ -266,6 +266,8 @@ exten => 102,1,Answer()
 exten => 110,1,Answer()
  same => n,Read(KEY,SOUNDS/ov/fr/menu-0000000000,1,,1,1)
  same => n,Playback(SOUNDS/${IF($["${KEY}" = "9"]?ov/en/goodbye-0000000003:ov/fr/goodbye-0000000002)})
+; A phone that was busy has the end still in its buffer.
+ same => n,Wait(0.5)
  same => n,Hangup(16)
 exten => _7XXX,1,Dial(PJSIP/${EXTEN},20)
  same => n,Hangup(${HANGUPCAUSE})

@@ -227,6 +227,30 @@ class TestHangUp:
             assert isinstance(await a_line.outcome(), CallHungUp)
             assert await peer.is_closed()
 
+    async def test_nothing_is_waited_for_once_it_is_told(self) -> None:
+        """Whether they are still there is known with HANGUP; the late answer to the question is no garbage."""
+
+        async def conversation(session: AgiSession) -> object:
+            with pytest.raises(CallHungUp):
+                await session.get_option("menu", "12", 5000)
+            gone.set()
+            await answered.wait()
+            return "ok"
+
+        gone, answered = asyncio.Event(), asyncio.Event()
+        async with line(conversation) as a_line, a_line.calls() as [peer]:
+            await peer.hears()
+            await peer.says(b"200 result=-1 endpos=5\n")
+            assert await peer.hears() == b"NOOP"
+            await peer.says(b"HANGUP\n")
+            async with asyncio.timeout(30):
+                await gone.wait()
+            await peer.says(b"200 result=0\n")
+            await asyncio.sleep(0.05)
+            answered.set()
+            assert await a_line.outcome() == "ok"
+            assert a_line.server.garbage_count == 0
+
     async def test_inside_a_command_that_is_still_answered(self) -> None:
         """The answer after HANGUP belongs to the command in progress; its result counts."""
 
