@@ -97,6 +97,7 @@ async def test_a_message_left_without_the_service_becomes_a_ticket(line: Line, k
     with service_killed(line):
         async with RawCall(line.server, NUMBER, "4185550101") as call:
             await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
+            await asyncio.sleep(0.5)
             # Whoever said nothing is asked again, and not thanked for it.
             await call.press("#")
             await asyncio.to_thread(hear, known, call.heard, "fallback-again")
