@@ -13,7 +13,6 @@ from ivr.calltrace import store as statements
 from ivr.clock import Clock
 from ivr.desk.schema import CallTrace
 from ivr.errors import Unavailable
-from ivr.resting import rest
 from ivr.store.engine import Store
 
 log = structlog.get_logger()
@@ -48,7 +47,8 @@ class Recordings:
     async def run(self, every_s: float = 60.0) -> None:
         """Erase what is due, until cancelled. What was reported while we were away is entered before that."""
         while True:
-            await rest(every_s)
+            # Never shorter, as a rest until a common beat can be: what was reported has to be entered first.
+            await asyncio.sleep(every_s)
             try:
                 await self.erase()
             except (Unavailable, OSError) as error:
