@@ -67,7 +67,7 @@ async def _brief(session: AgiSession, context: LineContext, callback_id: str) ->
         return
     # What comes of a held place is known by its other half, which was there first.
     uniqueid, channel = near or ("", "")
-    call_id = _enter_call(context, one, far_of(uniqueid), channel)
+    call_id = _enter_call(context, one, far_of(uniqueid), channel, dials=True)
     try:
         digits = (f"digit-{digit}" for digit in as_said(one.number, context.desks[one.desk].region))
         await say("callback-brief", *digits, "callback-brief-dialling")
@@ -94,7 +94,7 @@ async def _join(session: AgiSession, context: LineContext, callback_id: str) -> 
     if one is None:
         return
     uniqueid = session.env.get("uniqueid", "")
-    call_id = _enter_call(context, one, uniqueid, session.env.get("channel", ""))
+    call_id = _enter_call(context, one, uniqueid, session.env.get("channel", ""), dials=False)
     context.watch.arrives(uniqueid, one.arrived_at)
     position = context.watch.places(one.queue).position_for(one.arrived_at)
     context.keeper.taken_by(callback_id, uniqueid)
@@ -110,8 +110,8 @@ async def _join(session: AgiSession, context: LineContext, callback_id: str) -> 
     await session.set_variable("OV_NEXT", step)
 
 
-def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str) -> str:
-    """A call of its own in the record, so that whoever answers sees who it is."""
+def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str, *, dials: bool) -> str:
+    """A call of its own in the record, so that whoever answers sees who it is; `dials` as of `CallLog.begin`."""
     call_id = uuid.uuid4().hex
     structlog.contextvars.bind_contextvars(call=call_id)
     context.calls.begin(
@@ -124,6 +124,7 @@ def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str
         endpoint=one.endpoint,
         identity=context.directory.identify(one.number, one.endpoint),
         at=context.clock(),
+        dials=dials,
     )
     context.calls.route(call_id, department=one.department, language=one.language)
     context.calls.note(call_id, "callback", context.clock(), callback=one.id, asked_in=one.call_id or "")

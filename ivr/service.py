@@ -68,7 +68,7 @@ from ivr.mail import receiver
 from ivr.mail import store as mail_statements
 from ivr.mail.taking import MailRoom
 from ivr.maintenance.keeping import Maintenances
-from ivr.metrics.counting import Counters, leg_mos
+from ivr.metrics.counting import Counters
 from ivr.metrics.line import LineMetrics
 from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
@@ -495,8 +495,7 @@ async def _follow(ami: Ami, context: LineContext, counters: Counters, newcomers:
             context.page_calls.enter(event)
             if (leg := legs.read(event)) is not None:
                 context.traces.ring.ended(leg)
-                counters.leg_ended(leg)
-                if (heard := leg_mos(leg)) is not None:
+                if (heard := counters.leg_ended(leg)) is not None:
                     calls.leg_scored(leg.linkedid, leg.uniqueid, heard)
             if event.get("event", "").startswith("QueueMember"):
                 context.bus.publish("member.changed", context.clock(), _member(event))

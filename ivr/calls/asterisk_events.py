@@ -49,7 +49,9 @@ def _left_unserved(calls: CallLog, call_id: str, event: Fields, at: datetime) ->
 
 def _rings(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     channel = event.get("destchannel", "")
-    role = "member" if event.get("queue") else "department"
+    call = calls.current(call_id)
+    ours = call is not None and call.dials_its_caller
+    role = "member" if event.get("queue") else "caller" if ours else "department"
     calls.leg(call_id, event.get("destuniqueid", ""), channel=channel, role=role, at=at, endpoint=endpoint_of(channel))
     calls.note(call_id, "ringing", at, endpoint=endpoint_of(channel))
 
@@ -62,15 +64,18 @@ def _dialling(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None
 
 
 def _member_answered(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
-    calls.leg_answered(call_id, event.get("destuniqueid", ""), at)
-    channel = event.get("destchannel", "")
+    uniqueid, channel = event.get("destuniqueid", ""), event.get("destchannel", "")
+    # A held place rings technicians before there is a call: theirs begins with the answer.
+    calls.leg(call_id, uniqueid, channel=channel, role="member", at=at, endpoint=endpoint_of(channel))
+    calls.leg_answered(call_id, uniqueid, at)
     waited = _number(event.get("holdtime"))
     calls.answered(call_id, at, endpoint=endpoint_of(channel), name=event.get("membername", ""), waited_s=waited)
 
 
 def _dialled(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     call = calls.current(call_id)
-    if call is None or call.queued_at is not None:
+    # A held place's own two halves answer each other: nobody has answered.
+    if call is None or call.queued_at is not None or not event.get("destchannel", "").startswith("PJSIP/"):
         return
     status, endpoint = event.get("dialstatus", ""), endpoint_of(event.get("destchannel", ""))
     if status == "ANSWER":

@@ -66,6 +66,11 @@ class Call:
     legs: dict[str, Leg] = field(default_factory=dict)
 
     @property
+    def dials_its_caller(self) -> bool:
+        """Whether nobody is there yet for whom the call is: a callback, until the customer's phone is dialled."""
+        return all(leg.role != "caller" for leg in self.legs.values())
+
+    @property
     def state(self) -> str:
         """Where the call is: menu, queue, ringing (a department), talking or ended."""
         if self.ended_at is not None:

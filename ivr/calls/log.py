@@ -106,8 +106,12 @@ class CallLog:
         endpoint: str | None,
         identity: Identity,
         at: datetime,
+        dials: bool = False,
     ) -> None:
-        """A call has come in. `ani` is the caller's number as E.164 digits, when it is one."""
+        """A call has come in. `ani` is the caller's number as E.164 digits, when it is one.
+
+        The channel is its caller's, answered already, and so the call's first leg; unless it is ours and `dials` them.
+        """
         call = Call(
             id=call_id,
             linkedid=plain_text(linkedid, 150),
@@ -123,6 +127,9 @@ class CallLog:
         held = _Held(call=call)
         self._held[call_id] = held
         self._by_linkedid[call.linkedid] = call_id
+        if not dials:
+            self.leg(call_id, call.linkedid, channel=channel, role="caller", at=at, endpoint=endpoint)
+            self.leg_answered(call_id, call.linkedid, at)
         self._add(held, "started", at, {"dialled": call.dialled, "channel": call.channel})
         self._bus.publish("call.started", at, summary(call))
 

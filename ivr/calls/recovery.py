@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from ivr.calls import recovery_store
+from ivr.calls.asterisk_events import caller_endpoint
 from ivr.calls.log import CallLog
 from ivr.calls.newcomers import Identify
 from ivr.errors import Unavailable
@@ -135,7 +136,7 @@ class Recovery:
                 known = await recovery_store.known(unit, lines)
                 for linkedid, line in lines.items():
                     if linkedid not in known:
-                        await recovery_store.add(unit, self._row(line), _timeline(line))
+                        await recovery_store.add(unit, self._row(line), _timeline(line), _leg(line))
                     elif known[linkedid]:
                         result, reason = line.outcome
                         await recovery_store.correct(unit, linkedid, line.end, result, reason)
@@ -161,7 +162,8 @@ class Recovery:
         return whole.decode(errors="replace"), base + len(whole)
 
     def _row(self, line: CallLine) -> dict[str, object]:
-        ani, identity = self._identify(line.number, None)
+        endpoint = caller_endpoint(line.channel)
+        ani, identity = self._identify(line.number, endpoint)
         result, reason = line.outcome
         return {
             "id": uuid.uuid4().hex,
@@ -170,6 +172,7 @@ class Recovery:
             "desk": line.desk,
             "dialled": "",
             "ani": ani,
+            "endpoint": endpoint,
             "customer_id": identity.customer.id if identity.customer is not None else None,
             "identity": identity.facts(),
             "department": line.department,
@@ -178,6 +181,17 @@ class Recovery:
             "result": result,
             "reason": reason,
         }
+
+
+def _leg(line: CallLine) -> dict[str, object]:
+    return {
+        "uniqueid": line.uniqueid,
+        "channel": line.channel,
+        "role": "caller",
+        "endpoint": caller_endpoint(line.channel),
+        "started_at": line.start,
+        "ended_at": line.end,
+    }
 
 
 def _timeline(line: CallLine) -> list[dict[str, object]]:

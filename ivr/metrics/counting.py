@@ -80,10 +80,11 @@ class Counters:
         """A transaction, `read` or `write`, is over."""
         self._transactions[kind].observe(seconds)
 
-    def leg_ended(self, leg: EndedLeg) -> None:
-        """Audio ended; what is too short or not known in any direction is not counted."""
+    def leg_ended(self, leg: EndedLeg) -> float | None:
+        """Audio ended; its score, as of `leg_mos`. What is too short or not known in any direction is not counted."""
         if (heard := leg_mos(leg)) is not None:
             self.mos.labels("trunk" if leg.trunk else "phone").observe(heard)
+        return heard
 
     def enter(self, event: Event) -> None:
         """Count one event; others than calls' ends are passed over."""

@@ -91,7 +91,7 @@ def traced(line: Line, waiting: PhoneCall) -> dict[str, str]:
     waiting.hang_up()
     call = waiting.phone.dial("*57")
     call.wait_answered()
-    found = wait_for(lambda: line.api("GET", "/v1/call-traces")["items"] or None, "the report")
+    found = wait_for(lambda: line.api("GET", "/v1/call-traces")["items"], "the report")
     call.hang_up()
     report_calls(line)
     return {"trace": found[0]["id"], "traced": found[0]["ticket"]}

@@ -121,12 +121,12 @@ class Line:
 
 
 def wait_for(look: Callable[[], T | None], what: str, within_s: float = 15.0) -> T:
-    """What `look` finds; fails the test when it finds nothing in time."""
+    """What `look` finds; fails the test when it finds nothing in time. An empty list is nothing."""
     deadline = time.monotonic() + within_s
     while True:
         began = time.monotonic()
         found = look()
-        if found is not None and found is not False:
+        if found is not None and found is not False and not (isinstance(found, list) and not found):
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {within_s} s for {what}")

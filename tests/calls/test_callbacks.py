@@ -270,3 +270,7 @@ async def test_a_registered_phone_is_rung_itself(line: Busy) -> None:
     assert technician.rung() == 1
     await asyncio.to_thread(rings.hang_up)
     await asyncio.to_thread(line.until_state, number, "done")
+    card = line.line.api("GET", f"/v1/calls/{talking['id']}")
+    assert {leg["role"]: leg["endpoint"] for leg in card["legs"]} == {"caller": "6001", "member": "7001"}
+    assert all(leg["answered_at"] and leg["ended_at"] for leg in card["legs"])
+    assert [one["facts"]["endpoint"] for one in card["timeline"] if one["kind"] == "answered"] == ["7001", "6001"]

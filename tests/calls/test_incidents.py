@@ -106,7 +106,7 @@ async def test_in_full_once_then_briefly_on_later_calls_too(farm: PhoneFarm, lin
         await asyncio.to_thread(hear, known, call.heard, "announcement-brief", 90.0)
         assert prompts(known.recognise(call.heard())).count("announcement") == 1
     wait_for(
-        lambda: line.rows("SELECT * FROM announcement_hearings WHERE caller='15145550301'") or None,
+        lambda: line.rows("SELECT * FROM announcement_hearings WHERE caller='15145550301'"),
         "that they have heard it",
     )
     async with RawCall(line.server, NUMBER, "15145550301") as call:
@@ -142,12 +142,12 @@ async def test_a_text_at_each_stage_for_who_presses_1(farm: PhoneFarm, line: Lin
         assert "incident-follow-waiting" not in prompts(known.recognise(call.heard()))
         answered = line.call_from("14185550311")
     ticket = wait_for(
-        lambda: line.rows("SELECT incident_id FROM tickets WHERE call_id=?", answered["id"]) or None, "its ticket"
+        lambda: line.rows("SELECT incident_id FROM tickets WHERE call_id=?", answered["id"]), "its ticket"
     )
     assert ticket == [(one["id"],)]
     assert texts(line, "14185550311") == []
     update(line, one, "resolved", OVER)
-    [text] = wait_for(lambda: texts(line, "14185550311") or None, "the text message")
+    [text] = wait_for(lambda: texts(line, "14185550311"), "the text message")
     assert text == f"OMNIVIGIL : {OVER['fr']} Répondez ARRET pour ne plus recevoir de textos."
     await asyncio.sleep(5)
     assert len(texts(line, "14185550311")) == 1
@@ -171,7 +171,7 @@ async def test_who_waits_already_presses_2_and_keeps_their_place(
     await asyncio.to_thread(call.wait_heard, "follow-accepted")
     assert ("14185550321", one["id"]) in line.rows("SELECT number, incident_id FROM incident_followers")
     await asyncio.to_thread(call.wait_heard, "callback-back")
-    places = wait_for(lambda: line.api("GET", "/v1/queues/support")["places"] or None, "their place")
+    places = wait_for(lambda: line.api("GET", "/v1/queues/support")["places"], "their place")
     assert len(places) == 1
     await asyncio.to_thread(call.hang_up)
     await asyncio.to_thread(call.wait_ended)

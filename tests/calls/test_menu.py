@@ -85,7 +85,7 @@ async def test_departments_ring_their_own_phones(
     await asyncio.to_thread(ringing.wait_ended)
     record = await asyncio.to_thread(open_line.ended_call_from, number)
     assert (record["department"], record["answered_by"], record["result"]) == (department, phone, "answered")
-    assert {leg["role"] for leg in record["legs"]} >= {"department"}
+    assert {leg["role"]: leg["endpoint"] for leg in record["legs"]} == {"caller": None, "department": phone}
     assert record["ticket"]["department"] == department
 
 

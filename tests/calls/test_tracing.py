@@ -96,7 +96,7 @@ def test_a_bad_call_is_reported_in_the_second_after_it_ended(
     call.hang_up()
     call = caller.dial("*57")
     call.wait_answered()
-    found = wait_for(lambda: traces(line, "6001") or None, "the trace", 3)
+    found = wait_for(lambda: traces(line, "6001"), "the trace", 3)
     ended = call.wait_ended(60)
     heard = [one for one in known.recognise(call.recording) if one.prompt_id != "trace-thanks"]
     assert ended.talked_s > 5
@@ -126,7 +126,7 @@ def test_the_evidence_can_be_looked_at(line: Line, good: PhoneFarm, known: Recog
     dial(caller, known)
     trace = traces(line, "6003")[0]
     # Either leg's BYE is answered, and seen, a moment after the caller has hung up; on a busy machine later.
-    wait_for(lambda: line.raw_api("GET", trace["capture"]).content.count(b"SIP/2.0 200") >= 4 or None, "all messages")
+    wait_for(lambda: line.raw_api("GET", trace["capture"]).content.count(b"SIP/2.0 200") >= 4, "all messages")
     time.sleep(4)
     page = line.raw_api("GET", trace["report"], params={"lang": "en"}).text
     for sign in ("<polyline", "INVITE", "200 OK", "BYE", "PCMU" if "PCMU" in page else "ulaw"):
@@ -295,7 +295,7 @@ def test_without_the_service_the_report_is_taken_and_enters_once(
     when = {one.prompt_id: one.start_s for one in heard}
     assert when["trace-received"] - when["trace-thanks"] > 0.8
     _service_back(line, pid)
-    trace = wait_for(lambda: traces(line, "7202") or None, "the trace", 30)[0]
+    trace = wait_for(lambda: traces(line, "7202"), "the trace", 30)[0]
     ticket = line.api("GET", f"/v1/tickets/{trace['ticket']}")
     assert (ticket["kind"], trace["source"], trace["reports"]) == ("call-trace", "away", 1)
     assert list((Path(line.state) / "spool" / "reported").iterdir()) == []

@@ -297,7 +297,6 @@ async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: B
     who = Identity(by="number", customer=customer)
     before: dict[str, Any] = {"desk": "omnivigil", "dialled": "611", "ani": None, "endpoint": "6001", "identity": who}
     calls.begin("call-0", linkedid="0.1", channel="PJSIP/6001-0", at=line.now - timedelta(hours=1), **before)
-    calls.leg("call-0", "0.1", channel="PJSIP/6001-0", role="caller", at=line.now, endpoint="6001")
     calls.leg_scored("0.1", "0.1", 2.34)
     calls.hung_up("call-0", line.now)
     await calls.flush()

@@ -88,7 +88,6 @@ class TestTimeline:
         calls.note("a", "pressed", later(2), key="2")
         calls.route("a", department="support", language="fr")
         calls.queued("a", later(3), queue="support", position=1)
-        calls.leg("a", "170.a", channel="PJSIP/trunk-a", role="caller", at=NOW)
         calls.leg("a", "170.b", channel="PJSIP/7001-b", role="member", endpoint="7001", at=later(4))
         calls.leg_answered("a", "170.b", later(6))
         calls.answered("a", later(6), endpoint="7001")
@@ -121,7 +120,7 @@ class TestTimeline:
         ]
         assert past["timeline"][2]["facts"] == {"key": "2"}
         assert [(leg["role"], leg["answered_at"], leg["cause"], leg["mos"]) for leg in past["legs"]] == [
-            ("caller", None, 16, 4.4),
+            ("caller", NOW, 16, 4.4),
             ("member", later(6), 16, 3.2),
         ]
         assert past["identity"]["partner"]["tier"] == "elite"
@@ -149,7 +148,6 @@ class TestTimeline:
         self, calls: CallLog, store: Store
     ) -> None:
         begin(calls)
-        calls.leg("a", "170.a", channel="c", role="caller", at=NOW)
         calls.end("a", later(1), result="message", reason="closed")
         await calls.flush()
         assert calls.current("a") is not None

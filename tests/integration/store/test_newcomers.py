@@ -85,6 +85,7 @@ async def test_who_stands_there_already(door: Door, store: Store) -> None:
     assert kept is not None
     assert kept.result == "abandoned"
     assert [one.kind for one in kept.events] == ["started", "met-in-queue", "queued", "ended"]
+    assert [(leg.role, leg.ended_at, leg.cause) for leg in kept.legs.values()] == [("caller", NOW, 16)]
 
 
 async def test_who_joins_after_the_service_came_back(door: Door) -> None:

@@ -39,7 +39,6 @@ def begin(calls: CallLog, call_id: str, *, queue: str | None = None, language: s
         identity=NOBODY,
         at=BEGAN,
     )
-    calls.leg(call_id, f"170.{call_id}", channel=f"PJSIP/trunk-{call_id}", role="caller", at=BEGAN)
     if language is not None:
         calls.route(call_id, department="support", language=language)
     if queue is not None:

@@ -65,6 +65,13 @@ async def test_each_call_is_recovered_once(tmp_path: Path) -> None:
     assert found["result"] == "abandoned"
     assert whole is not None
     assert [event.kind for event in whole.events] == ["started", "ended"]
+    (leg,) = whole.legs.values()
+    assert (leg.role, leg.uniqueid, leg.started_at, leg.ended_at) == (
+        "caller",
+        "ov-1.1",
+        whole.started_at,
+        whole.ended_at,
+    )
     # A service that comes back without its note of where it had read to enters nothing twice.
     (tmp_path / "calls.reached").unlink()
     assert await recovery.once() == 0
@@ -99,5 +106,8 @@ async def test_a_call_the_service_lost_sight_of_gets_its_true_end(tmp_path: Path
     assert await recovery.once() == 1
     async with store.reading() as unit:
         (found,) = await statements.page(unit, filters={}, before=None, limit=10)
+        whole = await statements.read(unit, "c1")
     assert (found["id"], found["result"]) == ("c1", "answered")
+    assert whole is not None
+    assert whole.legs["ov-1.1"].ended_at == whole.ended_at
     await store.close()
