@@ -14,6 +14,9 @@ from ivr.errors import OmnivigilError
 _GRACE_S = 30.0
 #: A prompt is never longer than this, in seconds.
 _LONGEST_PROMPT_S = 300.0
+#: A hang-up that ended a command is told within this after its answer, in seconds: the network may wait 40 ms for an
+#: acknowledgement.
+_TOLD_S = 0.2
 
 
 class CallHungUp(OmnivigilError):
@@ -99,6 +102,8 @@ class AgiSession:
         if reply.code != 200:
             raise AgiFailed(problem="refused", command=name, code=reply.code, said=reply.data)
         if reply.result == "-1":
+            # As a rule they have hung up, and to be told costs less than to ask.
+            await self._until_told()
             await self._still_there()
             # No hang-up, then; most often a sound file that does not exist.
             raise AgiFailed(problem="failed", command=name, arguments=arguments)
@@ -130,6 +135,26 @@ class AgiSession:
                 raise AgiFailed(problem=self._broken, command=name)
             raise CallHungUp()
         return reply
+
+    async def _until_told(self) -> None:
+        """Wait a moment for the word that the caller hung up. Raises CallHungUp with it."""
+        if not self.hung_up and self._broken is None:
+            told = self._waiting = self._loop.create_future()
+            self._probing = True
+            moment = self._loop.call_later(_TOLD_S, self._pass, told)
+            try:
+                if await told is not None:
+                    raise AgiFailed(problem="a reply to nothing")
+            finally:
+                moment.cancel()
+                self._waiting, self._probing = None, False
+        if self.hung_up:
+            raise CallHungUp()
+
+    @staticmethod
+    def _pass(waiting: asyncio.Future[Reply | None]) -> None:
+        if not waiting.done():
+            waiting.set_result(None)
 
     async def _still_there(self) -> None:
         """Raise CallHungUp if the caller is gone: Asterisk says so before it answers a command that does nothing."""

@@ -42,8 +42,9 @@ from ivr.store.engine import Store, Unit
 
 log = structlog.get_logger()
 
-#: Seconds between two looks at everything.
+#: Seconds between two looks at everything; and while there are neither callbacks nor places.
 TICK_S = 0.5
+_TICK_IDLE_S = 2.0
 #: A place that was asked for is there within so many seconds, or is asked for again.
 _PLACING_S = 15.0
 #: So many places are asked for at one time; Asterisk makes two channels for each.
@@ -262,6 +263,11 @@ class Keeper:
         """Hang a place up that a technician has answered and that is nobody's any more. Raises Unavailable."""
         await self._channels.hang_up(channel)
 
+    @property
+    def _idle(self) -> bool:
+        """Whether what Asterisk tells, and the time, can change nothing here."""
+        return not self._active and not any(self._near.values())
+
     # What Asterisk tells -------------------------------------------------------------------------
 
     async def enter(self, event: Fields) -> None:
@@ -278,7 +284,8 @@ class Keeper:
         if kind == "Hangup" and uniqueid in self._taken_by:
             # On the way back to their place.
             self._taken_by[uniqueid] = (self._taken_by[uniqueid][0], 0.0)
-        self._wake.set()
+        if event is RECONNECTED or not self._idle:
+            self._wake.set()
 
     def _joined(self, uniqueid: str, channel: str) -> None:
         part = part_of(uniqueid)
@@ -341,7 +348,7 @@ class Keeper:
                 log.exception("callbacks not looked after; trying again")
                 await asyncio.sleep(TICK_S)
             self._wake.clear()
-            await rest_unless(self._wake, TICK_S)
+            await rest_unless(self._wake, _TICK_IDLE_S if self._idle else TICK_S)
 
     async def _load(self) -> None:
         async with self._store.reading() as unit:

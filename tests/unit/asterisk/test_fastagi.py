@@ -227,6 +227,29 @@ class TestHangUp:
             assert isinstance(await a_line.outcome(), CallHungUp)
             assert await peer.is_closed()
 
+    async def test_nobody_is_asked_when_it_is_told_right_after_the_answer(self) -> None:
+        async def conversation(session: AgiSession) -> object:
+            return await session.get_option("menu", "12", 5000)
+
+        async with line(conversation) as a_line, a_line.calls() as [peer]:
+            assert await peer.hears() == b'GET OPTION "menu" "12" "5000"'
+            await peer.says(b"200 result=-1 endpos=5\n")
+            await asyncio.sleep(0.05)
+            await peer.says(b"HANGUP\n")
+            assert isinstance(await a_line.outcome(), CallHungUp)
+            assert await peer.hears() == b""
+
+    async def test_a_reply_to_nothing_is_no_hang_up(self) -> None:
+        async def conversation(session: AgiSession) -> object:
+            return await session.stream_file("menu", "")
+
+        async with line(conversation) as a_line, a_line.calls() as [peer]:
+            await peer.hears()
+            await peer.says(b"200 result=-1 endpos=5\n")
+            await asyncio.sleep(0.05)
+            await peer.says(b"200 result=0\n")
+            assert isinstance(await a_line.outcome(), AgiFailed)
+
     async def test_nothing_is_waited_for_once_it_is_told(self) -> None:
         """Whether they are still there is known with HANGUP; the late answer to the question is no garbage."""
 
