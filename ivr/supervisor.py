@@ -22,7 +22,9 @@ from ivr.resting import rest
 log = structlog.get_logger()
 
 #: The service writes one byte this often, in seconds.
-BEAT_S = 0.25
+BEAT_S = 0.5
+#: It is looked at this often, in seconds.
+_LOOK_S = 0.25
 #: Silence for this long, in seconds, means frozen. With the kill and the redirect a caller waits under 5 s.
 FROZEN_S = 3.0
 #: Until its first sign of life a service may take this long, in seconds.
@@ -90,7 +92,7 @@ class Service:
         dead = asyncio.create_task(process.wait())
         try:
             while not dead.done():
-                await asyncio.wait({dead}, timeout=BEAT_S)
+                await asyncio.wait({dead}, timeout=_LOOK_S)
                 if not dead.done() and not self._stopping and self._beats.silent_for() > self._beats.allowed():
                     log.error("service is frozen and is killed", silent_s=round(self._beats.silent_for(), 1))
                     process.kill()

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from babel.numbers import format_decimal
+
 from api.console import words
 
 #: What is one of a few, and called by a word of its own.
@@ -35,6 +37,8 @@ def _value(name: str, value: Any, language: str) -> str:
         return "—"
     if isinstance(value, bool):
         return words.WORDS[language]["yes" if value else "no"]
+    if isinstance(value, float):
+        return format_decimal(value, "#,##0.#", f"{language}_CA")
     if name == "clock":
         return _CLOCKS.get(value, str(value))
     if isinstance(value, list):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from sipsim.audio import read_ulaw, read_wav, write_wav
 from sipsim.phones import PhoneCall, PhoneFarm
+from sipsim.recognise import Recogniser
 from sipsim.records import Answering
 
 from tests.browser.conftest import SignIn, waits
 from tests.browser.filling import fill, report_calls
 from tests.browser.looking import look, look_at
 from tests.calls.conftest import registered
-from tests.calls.line import Line, wait_for
+from tests.calls.line import Line, hear, wait_for
 
 #: Account, the pages it looks at, and how their pictures are called; in braces are the numbers of what `filled` is.
 PAGES = {
@@ -24,6 +29,7 @@ PAGES = {
         "tickets": "tickets",
         "ticket": "tickets/{ticket}",
         "ticket-of-call": "tickets/{traced}",
+        "ticket-of-message": "tickets/{message}",
         "traces": "traces",
         "trace-report": "traces/{trace}/report",
         "menu": "menu?at=2026-12-25T10:00&caller=4185550100&press=2",
@@ -49,6 +55,9 @@ PAGES = {
 #: Account, an address, and how the console answers instead of a page.
 REFUSED = {"annie": ("reports", 403), "ops": ("nowhere", 404), "boreal": ("tickets", 404)}
 
+#: Beside its own pages, what the public sees where there is none.
+NOWHERE = "/incidents/999999"
+
 #: What the public sees, below a language.
 PUBLIC = {
     "": "",
@@ -61,6 +70,8 @@ PUBLIC = {
 
 #: After so many seconds, both ends of a call have reported on it (RTCP) twice.
 _REPORTED_S = 11.0
+#: A beep is over this long after the prompt before it, and who speaks has spoken this long.
+_BEEP_S, _SPOKEN_S = 2.0, 4.0
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -116,6 +127,7 @@ def test_the_public_pages_are_accessible_and_fit_a_phone(
         problems += look_at(page, here + path.format(**filled), language, f"status-{name}".rstrip("-"))
     problems += _subscribed(page, here, language)
     problems += _report_read(page, here, language, line, filled["over"])
+    problems += look_at(page, here + NOWHERE, language, "status-nowhere", status=404)
     context.close()
     assert problems == []
 
@@ -170,14 +182,51 @@ def test_the_sign_in_page_is_accessible(language: str, sign_in: SignIn) -> None:
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_second_factor_s_codes_are_accessible_and_fit_a_phone(language: str, line: Line, sign_in: SignIn) -> None:
+    page = sign_in("luc", language=language)
+    page.goto("/console/account")
+    form = page.locator("form[action$=second-factor]")
+    # By the line's clock, which stood elsewhere when they signed in.
+    now = datetime.fromisoformat(line.rows("SELECT max(created_at) FROM account_sessions")[0][0]).replace(tzinfo=UTC)
+    form.locator("[name=code]").fill(pyotp.TOTP(form.locator("[name=secret]").input_value()).at(now))
+    form.locator("[name=password]").fill("demo-luc")
+    form.locator("button").click()
+    expect(page.locator(".codes li").first).to_be_visible()
+    assert look(page, language, "account-codes") == []
+    removing = page.locator("form[action$=remove]")
+    removing.locator("[name=password]").fill("demo-luc")
+    removing.locator("button").click()
+    expect(form).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def spoken(line: Line, shipped: Recogniser, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A department that does not answer was left a message."""
+    folder = tmp_path_factory.mktemp("speaking")
+    said = next((Path(line.state) / "sounds" / "ov" / "fr").glob("queue-patience-*.ulaw"))
+    write_wav(folder / "said.wav", read_ulaw(said))
+    with PhoneFarm(folder, server=line.address, recogniser=shipped) as farm:
+        call = registered(farm, "6003").dial("18446664844")
+        call.wait_heard("menu")
+        call.press("3")
+        hear(shipped, lambda: read_wav(call.recording), "message-record", whole=True)
+        time.sleep(_BEEP_S)
+        call.play(folder / "said.wav")
+        time.sleep(_SPOKEN_S)
+        call.hang_up()
+    kept = wait_for(lambda: line.rows("SELECT ticket_number FROM messages"), "the message", 30)
+    return {"message": str(kept[0][0])}
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("name", list(PAGES))
 def test_pages_are_accessible_and_fit_a_phone(
-    name: str, language: str, filled: dict[str, str], traced: dict[str, str], sign_in: SignIn
+    name: str, language: str, filled: dict[str, str], traced: dict[str, str], spoken: dict[str, str], sign_in: SignIn
 ) -> None:
     page = sign_in(name, language=language)
     problems = []
     for file, path in PAGES[name].items():
-        problems += look_at(page, f"/console/{path.format(**filled, **traced)}", language, file)
+        problems += look_at(page, f"/console/{path.format(**filled, **traced, **spoken)}", language, file)
     if name in REFUSED:
         path, status = REFUSED[name]
         problems += look_at(page, f"/console/{path}", language, f"refused-{name}-{status}", status=status)

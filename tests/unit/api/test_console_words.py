@@ -42,6 +42,7 @@ def test_what_was_written_is_between_the_quotation_marks_of_the_language() -> No
         ({"on_site": {"from": None, "to": True}}, [("Visite nécessaire", "oui")]),
         ({"impact": {"from": "one", "to": None}}, [("Impact", "—")]),
         ({"text": "Bonjour"}, [("Texte", "Bonjour")]),
+        ({"seconds": 5.74}, [("Durée (s)", "5,7")]),
         ({"trace": "4f6e", "verdict": "uplink"}, [("Verdict", "liaison montante du client")]),
         ({"clock": "tr", "due_at": "2026-12-05T06:00:00+00:00"}, [("Horloge", "TR"), ("Échéance", "6 h")]),
         ({"details": {"from": None, "to": {"numbers": ["418"], "unknown": None}}}, [("Précisions", "418")]),
