@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import case, func, or_, select, update
 
 from ivr.calls.tables import call_events, call_legs, calls
 from ivr.store.engine import Unit
@@ -14,10 +14,15 @@ from ivr.store.engine import Unit
 LOST = "service-restarted"
 
 
+#: So is one that is over and has no end: the database was away when the service was back, and nobody followed it.
+_END_LOST = or_(calls.c.reason == LOST, calls.c.ended_at.is_(None))
+
+
 async def known(unit: Unit, linkedids: Iterable[str]) -> dict[str, bool]:
-    """Those of the calls that are on record, and whether their end was lost."""
-    query = select(calls.c.linkedid, calls.c.reason).where(calls.c.linkedid.in_(list(linkedids)))
-    return {row.linkedid: row.reason == LOST for row in await unit.execute(query)}
+    """Those of the calls, all over, that are on record, and whether their end was lost."""
+    lost = func.max(case((_END_LOST, 1), else_=0)).label("lost")
+    query = select(calls.c.linkedid, lost).where(calls.c.linkedid.in_(list(linkedids))).group_by(calls.c.linkedid)
+    return {row.linkedid: bool(row.lost) for row in await unit.execute(query)}
 
 
 async def add(
@@ -31,9 +36,8 @@ async def add(
 
 async def correct(unit: Unit, linkedid: str, ended_at: datetime, result: str, reason: str) -> None:
     """The true end of a call, and of its caller's leg."""
-    table = calls
-    mine = select(table.c.id).where(table.c.linkedid == linkedid, table.c.reason == LOST)
+    mine = select(calls.c.id).where(calls.c.linkedid == linkedid, _END_LOST)
     leg = update(call_legs).where(call_legs.c.call_id.in_(mine), call_legs.c.uniqueid == linkedid)
     await unit.execute(leg.values(ended_at=ended_at))
     values = {"ended_at": ended_at, "result": result, "reason": reason}
-    await unit.execute(update(table).where(table.c.linkedid == linkedid, table.c.reason == LOST).values(values))
+    await unit.execute(update(calls).where(calls.c.linkedid == linkedid, _END_LOST).values(values))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from ivr.calls import store as statements
 from ivr.calls.log import CallLog
 from ivr.calls.recovery import Recovery, parse
@@ -78,8 +80,9 @@ async def test_each_call_is_recovered_once(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_call_the_service_lost_sight_of_gets_its_true_end(tmp_path: Path) -> None:
-    """Closed by a restart, corrected by what Asterisk says."""
+@pytest.mark.parametrize("closed", [True, False])
+async def test_a_call_the_service_lost_sight_of_gets_its_true_end(tmp_path: Path, closed: bool) -> None:
+    """Closed by a restart, or not even that since the database was away; corrected by what Asterisk says."""
     store = open_store(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
     await store.migrate()
     at = datetime(2026, 11, 25, 15, tzinfo=UTC)
@@ -96,8 +99,9 @@ async def test_a_call_the_service_lost_sight_of_gets_its_true_end(tmp_path: Path
         at=at,
     )
     await before.flush()
-    async with store.unit() as unit:
-        await statements.close_left_open(unit, at=at)
+    if closed:
+        async with store.unit() as unit:
+            await statements.close_left_open(unit, at=at)
     (tmp_path / "calls.csv").write_text(row(answered="PJSIP/7001-2"))
     after = CallLog(store, EventBus())
     recovery = Recovery(
