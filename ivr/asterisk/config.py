@@ -98,8 +98,7 @@ DEFAULTED = {
     "dial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\ncongestion = 480+620/250,0/250\n",
     "pjproject.conf": "",
     "queuerules.conf": "",
-    # Told before and after every AGI command, and read by nobody. Those of channels cannot be declined: the manager does
-    # not start without them.
+    # Told before and after every AGI command, and read by nobody. The manager does not start without those of channels.
     "stasis.conf": "[threadpool]\ninitial_size = 5\n\n[declined_message_types]\n"
     "decline = agi_exec_start_type\ndecline = agi_exec_end_type\n",
     "udptl.conf": "[general]\n",
