@@ -19,6 +19,7 @@ from ivr.store.engine import open_store
 from ivr.tickets.intake import Notice, VoiceMessage
 from ivr.tickets.messages import leave_message, open_for_call
 from ivr.tickets.spool import Spool
+from tests.beginning import begin_call
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line, serving
 from tests.plain_http import NO_TLS
@@ -27,17 +28,8 @@ Away = Callable[[], AbstractContextManager[None]]
 
 
 def begin(line: Line, call_id: str = "a", *, ani: str | None = "14185550101", after_s: float = 0) -> None:
-    line.services.calls.begin(
-        call_id,
-        linkedid=f"170.{call_id}",
-        channel=f"PJSIP/trunk-{call_id}",
-        desk="omnivigil",
-        dialled="18446664844",
-        ani=ani,
-        endpoint=None,
-        identity=line.services.directory.identify(ani, None),
-        at=NOW + timedelta(seconds=after_s),
-    )
+    identity = line.services.directory.identify(ani, None)
+    begin_call(line.services.calls, call_id, ani=ani, identity=identity, at=NOW + timedelta(seconds=after_s))
 
 
 async def open_ticket(line: Line, call_id: str, ani: str = "14185550101") -> None:

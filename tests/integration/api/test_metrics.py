@@ -11,8 +11,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ivr.directory.people import Identity
 from ivr.store.engine import open_store
+from tests.beginning import begin_call
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line
 from tests.plain_http import NO_TLS
@@ -36,17 +36,7 @@ async def scraped(client: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
 def call(line: Line, call_id: str, *, answered: bool) -> None:
     """One call through the queue: half a minute's wait."""
     calls = line.services.calls
-    calls.begin(
-        call_id,
-        linkedid=call_id,
-        channel="PJSIP/trunk-1",
-        desk="omnivigil",
-        dialled="18446664844",
-        ani=NUMBER,
-        endpoint=None,
-        identity=Identity(),
-        at=NOW,
-    )
+    begin_call(calls, call_id, ani=NUMBER, at=NOW)
     calls.queued(call_id, NOW, queue="support")
     if answered:
         calls.answered(call_id, NOW + timedelta(seconds=25), endpoint="7001")

@@ -11,6 +11,7 @@ import pytest
 from api.console import pages
 from api.console.live import Boards, Listener
 from ivr.directory.people import Customer, Identity
+from tests.beginning import begin_call
 from tests.integration.api.conftest import Line
 from tests.integration.console.conftest import Browsers
 
@@ -19,17 +20,8 @@ _MARKUP = "<script>alert(1)</script>"
 
 def _call(line: Line, name: str) -> None:
     customer = Customer(id=1, account="C-1", name=name)
-    line.services.calls.begin(
-        "call-1",
-        linkedid="1.1",
-        channel="PJSIP/trunk-1",
-        desk="omnivigil",
-        dialled="18446664844",
-        ani="14185550101",
-        endpoint=None,
-        identity=Identity(by="number", customer=customer),
-        at=line.now,
-    )
+    identity = Identity(by="number", customer=customer)
+    begin_call(line.services.calls, "call-1", linkedid="1.1", identity=identity, at=line.now)
     line.services.calls.route("call-1", department="support", language="fr")
     line.services.calls.queued("call-1", line.now, queue="support")
     line.watch.enter(

@@ -7,7 +7,6 @@ import io
 import wave
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 from api.console.desk import _cards
 from ivr.directory import warned
@@ -15,6 +14,7 @@ from ivr.directory.people import Customer, Identity
 from ivr.incidents import store as incidents
 from ivr.listenings import store as listenings
 from ivr.tickets import editing, store
+from tests.beginning import begin_call
 from tests.integration.api.conftest import Line
 from tests.integration.api.test_callbacks import RULES, request
 from tests.integration.console.conftest import Browsers
@@ -295,8 +295,8 @@ async def _next_card(cards: AsyncIterator[bytes]) -> str:
 async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: Browsers, line: Line) -> None:
     calls, customer = line.services.calls, Customer(id=1, account="C-1001", name="Clinique du Cap")
     who = Identity(by="number", customer=customer)
-    before: dict[str, Any] = {"desk": "omnivigil", "dialled": "611", "ani": None, "endpoint": "6001", "identity": who}
-    calls.begin("call-0", linkedid="0.1", channel="PJSIP/6001-0", at=line.now - timedelta(hours=1), **before)
+    before = {"linkedid": "0.1", "channel": "PJSIP/6001-0", "dialled": "611", "endpoint": "6001", "identity": who}
+    begin_call(calls, "call-0", at=line.now - timedelta(hours=1), **before)
     calls.leg_scored("0.1", "0.1", 2.34)
     calls.hung_up("call-0", line.now)
     await calls.flush()
@@ -306,17 +306,7 @@ async def test_the_card_is_there_while_the_phone_rings_and_only_there(browser: B
 
     cards = _cards(line.services, "7001", "fr", still)
     assert "Aucun appel" in await _next_card(cards)
-    calls.begin(
-        "call-1",
-        linkedid="1.1",
-        channel="PJSIP/trunk-1",
-        desk="omnivigil",
-        dialled="18446664844",
-        ani="14185550101",
-        endpoint=None,
-        identity=who,
-        at=line.now,
-    )
+    begin_call(calls, "call-1", linkedid="1.1", identity=who, at=line.now)
     calls.queued("call-1", line.now, queue="support")
     calls.leg("call-1", "1.2", channel="PJSIP/7001-1", role="member", at=line.now, endpoint="7001")
     line.services.bus.publish("member.changed", line.now, {})

@@ -10,9 +10,9 @@ import pytest
 from ivr.calls.asterisk_events import enter
 from ivr.calls.call import Call
 from ivr.calls.log import CallLog
-from ivr.directory.people import NOBODY
 from ivr.events import EventBus
 from ivr.store.engine import Store
+from tests.beginning import begin_call
 
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
 QUEUE = {"queue": "support"}
@@ -26,18 +26,7 @@ async def calls(store: Store) -> AsyncIterator[CallLog]:
 
 
 def begin(calls: CallLog, *, channel: str, dials: bool) -> Call:
-    calls.begin(
-        "a",
-        linkedid="170.1",
-        channel=channel,
-        desk="omnivigil",
-        dialled="611",
-        ani="14185550101",
-        endpoint="6001",
-        identity=NOBODY,
-        at=NOW,
-        dials=dials,
-    )
+    begin_call(calls, "1", channel=channel, endpoint="6001", dials=dials, at=NOW)
     return calls.live()[0]
 
 

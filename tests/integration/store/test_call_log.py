@@ -14,9 +14,10 @@ import pytest
 from ivr.calls import log as call_log
 from ivr.calls.log import Bounds, CallLog
 from ivr.calls.store import close_left_open, page, read
-from ivr.directory.people import NOBODY, Customer, Identity, Partner
+from ivr.directory.people import Customer, Identity, Partner
 from ivr.events import Event, EventBus
 from ivr.store.engine import Store, StoreUnavailable
+from tests.beginning import begin_call
 
 NOW = datetime(2026, 12, 24, 16, 59, tzinfo=UTC)
 KNOWN = Identity(
@@ -42,17 +43,8 @@ def calls(store: Store, bus: EventBus) -> CallLog:
     return CallLog(store, bus)
 
 
-def begin(calls: CallLog, call_id: str = "a", *, identity: Identity = NOBODY, **values: Any) -> None:
-    given: dict[str, Any] = {
-        "linkedid": f"170.{call_id}",
-        "channel": f"PJSIP/trunk-{call_id}",
-        "desk": "omnivigil",
-        "dialled": "18446664844",
-        "ani": "14185550101",
-        "endpoint": None,
-        "at": NOW,
-    }
-    calls.begin(call_id, identity=identity, **(given | values))
+def begin(calls: CallLog, call_id: str = "a", **values: Any) -> None:
+    begin_call(calls, call_id, **({"at": NOW} | values))
 
 
 @contextlib.asynccontextmanager

@@ -12,10 +12,10 @@ from ivr.calls.asterisk_events import enter
 from ivr.calls.log import CallLog
 from ivr.calls.resuming import UNSEEN, end_unseen, resume
 from ivr.calls.store import read
-from ivr.directory.people import NOBODY
 from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.store.engine import Store
+from tests.beginning import begin_call
 from tests.fakes.ami import FakeAmi
 
 BEGAN = datetime(2026, 11, 25, 15, tzinfo=UTC)
@@ -28,17 +28,7 @@ def ami() -> FakeAmi:
 
 
 def begin(calls: CallLog, call_id: str, *, queue: str | None = None, language: str | None = "en") -> None:
-    calls.begin(
-        call_id,
-        linkedid=f"170.{call_id}",
-        channel=f"PJSIP/trunk-{call_id}",
-        desk="omnivigil",
-        dialled="18446664844",
-        ani="14185550101",
-        endpoint=None,
-        identity=NOBODY,
-        at=BEGAN,
-    )
+    begin_call(calls, call_id, at=BEGAN)
     if language is not None:
         calls.route(call_id, department="support", language=language)
     if queue is not None:

@@ -13,6 +13,7 @@ from ivr.calls.recovery import Recovery, parse
 from ivr.directory.people import NOBODY
 from ivr.events import EventBus
 from ivr.store.engine import open_store
+from tests.beginning import begin_call
 
 LINE = (
     '"ov-1.1","{uniqueid}","PJSIP/trunk-00000001","5145550001","{userfield}",'
@@ -87,17 +88,7 @@ async def test_a_call_the_service_lost_sight_of_gets_its_true_end(tmp_path: Path
     await store.migrate()
     at = datetime(2026, 11, 25, 15, tzinfo=UTC)
     before = CallLog(store, EventBus())
-    before.begin(
-        "c1",
-        linkedid="ov-1.1",
-        channel="PJSIP/trunk-1",
-        desk="omnivigil",
-        dialled="1",
-        ani=None,
-        endpoint=None,
-        identity=NOBODY,
-        at=at,
-    )
+    begin_call(before, "c1", linkedid="ov-1.1", at=at)
     await before.flush()
     if closed:
         async with store.unit() as unit:
