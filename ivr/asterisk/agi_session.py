@@ -66,8 +66,8 @@ class AgiSession:
             self.hung_up = True
             # A command in progress is still answered, but that would be another waking, and late: after the network's
             # delayed acknowledgement, 40 ms.
-            if self._probing and self._waiting is not None and not self._waiting.done():
-                self._waiting.set_result(None)
+            if self._probing:
+                self._go_on()
         elif self._waiting is None or self._waiting.done():
             if not self.hung_up:
                 raise AgiGarbage(problem="a reply to nothing", reply=str(reply))
@@ -80,8 +80,7 @@ class AgiSession:
             self.hung_up = True
         else:
             self._broken = broken
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        self._go_on()
 
     def expire(self, now: float) -> None:
         """Give the command in progress up if it is overdue at `now`, by the loop's clock.
@@ -90,6 +89,11 @@ class AgiSession:
         """
         if self._waiting is not None and now > self._deadline and not self._waiting.done():
             self._broken = "no answer"
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Wait no longer for a reply, if one is waited for."""
+        if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
     # Commands.
@@ -139,22 +143,17 @@ class AgiSession:
     async def _until_told(self) -> None:
         """Wait a moment for the word that the caller hung up. Raises CallHungUp with it."""
         if not self.hung_up and self._broken is None:
-            told = self._waiting = self._loop.create_future()
+            self._waiting = self._loop.create_future()
             self._probing = True
-            moment = self._loop.call_later(_TOLD_S, self._pass, told)
+            moment = self._loop.call_later(_TOLD_S, self._go_on)
             try:
-                if await told is not None:
+                if await self._waiting is not None:
                     raise AgiFailed(problem="a reply to nothing")
             finally:
                 moment.cancel()
                 self._waiting, self._probing = None, False
         if self.hung_up:
             raise CallHungUp()
-
-    @staticmethod
-    def _pass(waiting: asyncio.Future[Reply | None]) -> None:
-        if not waiting.done():
-            waiting.set_result(None)
 
     async def _still_there(self) -> None:
         """Raise CallHungUp if the caller is gone: Asterisk says so before it answers a command that does nothing."""

@@ -128,8 +128,15 @@ class CallLog:
         self._held[call_id] = held
         self._by_linkedid[call.linkedid] = call_id
         if not dials:
-            self.leg(call_id, call.linkedid, channel=channel, role="caller", at=at, endpoint=endpoint)
-            self.leg_answered(call_id, call.linkedid, at)
+            call.legs[call.linkedid] = Leg(
+                uniqueid=call.linkedid,
+                channel=call.channel,
+                role="caller",
+                endpoint=call.endpoint,
+                started_at=at,
+                answered_at=at,
+            )
+            held.legs_changed.add(call.linkedid)
         self._add(held, "started", at, {"dialled": call.dialled, "channel": call.channel})
         self._bus.publish("call.started", at, summary(call))
 

@@ -53,6 +53,10 @@ class CallLine:
         return parts[1] if len(parts) > 1 and parts[1] else None
 
     @property
+    def endpoint(self) -> str | None:
+        return caller_endpoint(self.channel)
+
+    @property
     def outcome(self) -> tuple[str, str]:
         """Result and reason, as far as the line tells."""
         if self.department is None:
@@ -162,8 +166,7 @@ class Recovery:
         return whole.decode(errors="replace"), base + len(whole)
 
     def _row(self, line: CallLine) -> dict[str, object]:
-        endpoint = caller_endpoint(line.channel)
-        ani, identity = self._identify(line.number, endpoint)
+        ani, identity = self._identify(line.number, line.endpoint)
         result, reason = line.outcome
         return {
             "id": uuid.uuid4().hex,
@@ -172,7 +175,7 @@ class Recovery:
             "desk": line.desk,
             "dialled": "",
             "ani": ani,
-            "endpoint": endpoint,
+            "endpoint": line.endpoint,
             "customer_id": identity.customer.id if identity.customer is not None else None,
             "identity": identity.facts(),
             "department": line.department,
@@ -188,7 +191,7 @@ def _leg(line: CallLine) -> dict[str, object]:
         "uniqueid": line.uniqueid,
         "channel": line.channel,
         "role": "caller",
-        "endpoint": caller_endpoint(line.channel),
+        "endpoint": line.endpoint,
         "started_at": line.start,
         "ended_at": line.end,
     }
