@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyotp
 import pytest
@@ -203,7 +202,7 @@ def test_the_second_factor_s_codes_are_accessible_and_fit_a_phone(language: str,
 def spoken(line: Line, shipped: Recogniser, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A department that does not answer was left a message."""
     folder = tmp_path_factory.mktemp("speaking")
-    said = next((Path(line.state) / "sounds" / "ov" / "fr").glob("queue-patience-*.ulaw"))
+    said = line.sound("queue-patience")
     write_wav(folder / "said.wav", read_ulaw(said))
     with PhoneFarm(folder, server=line.address, recogniser=shipped) as farm:
         call = registered(farm, "6003").dial("18446664844")

@@ -115,6 +115,10 @@ class Line:
         except httpx.HTTPError:
             return False
 
+    def sound(self, prompt: str, language: str = "fr") -> Path:
+        """What a prompt sounds like, as G.711 bytes; any of them, when it has variables."""
+        return next((Path(self.state) / "sounds" / "ov" / language).glob(f"{prompt}-??????????.ulaw"))
+
     def log(self, name: str = "service.log") -> str:
         """A log of the line's."""
         return (Path(self.state) / "log" / name).read_text(errors="replace")

@@ -241,7 +241,7 @@ class TestByPhone:
 
     async def test_record_listen_keep_and_end(self, farm: PhoneFarm, line: Line, shipped: Recogniser) -> None:
         """A technician records it; who waits hears it in both languages; they end it by phone too."""
-        said = next((Path(line.state) / "sounds" / "ov" / "en").glob("closed-hours-*.ulaw")).read_bytes()[: RATE * 5]
+        said = line.sound("closed-hours", "en").read_bytes()[: RATE * 5]
         wav = Path(farm.folder) / "announcement.wav"
         write_wav(wav, np.concatenate([np.zeros(RATE // 2, np.float32), from_ulaw(said)]))
         phone = await asyncio.to_thread(registered, farm, "7002")

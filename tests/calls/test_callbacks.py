@@ -65,7 +65,7 @@ async def test_the_third_of_five_keeps_the_place(line: Busy) -> None:
     assert names[0] == "callback-brief"
     assert names[-1] == "callback-brief-dialling"
     # They hear each other.
-    menu = next((Path(line.line.state) / "sounds" / "ov" / "fr").glob("queue-patience-*.ulaw"))
+    menu = line.line.sound("queue-patience")
     rings.play(_wav(menu, Path(line.line.state) / "said.wav"))
     await asyncio.to_thread(briefed.wait_heard, "queue-patience")
     await asyncio.to_thread(rings.hang_up)

@@ -62,7 +62,7 @@ async def test_the_service_is_killed_while_the_customer_is_dialled(line: Busy) -
     await asyncio.to_thread(customer.wait_ringing, 30)
     await asyncio.to_thread(kill, line.line, "service")
     await asyncio.to_thread(
-        wait_for, lambda: line.callback(number)["state"] != "pending" or None, "what was begun is known", 20
+        wait_for, lambda: line.callback(number)["state"] != "pending", "what was begun is known", 20
     )
     assert line.callback(number)["attempts"] == 1
     await asyncio.sleep(5)

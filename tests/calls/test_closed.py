@@ -20,7 +20,7 @@ NUMBER = "18446664844"
 
 def speech(line: Line, seconds: float) -> bytes:
     """Something to say: a prompt's own sound, as G.711 bytes."""
-    menu = next((Path(line.state) / "sounds" / "ov" / "fr").glob("menu-*.ulaw"))
+    menu = line.sound("menu")
     return menu.read_bytes()[: int(seconds * RATE)]
 
 

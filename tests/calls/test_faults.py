@@ -93,7 +93,7 @@ async def test_not_listening(line: Line, known: Recogniser) -> None:
 
 async def test_a_message_left_without_the_service_becomes_a_ticket(line: Line, known: Recogniser) -> None:
     """The dialplan's own message box: the recording enters when the service is back; the call is on record too."""
-    speech = next((Path(line.state) / "sounds" / "ov" / "fr").glob("menu-*.ulaw")).read_bytes()[: 8000 * 4]
+    speech = line.sound("menu").read_bytes()[: 8000 * 4]
     with service_killed(line):
         async with RawCall(line.server, NUMBER, "4185550101") as call:
             await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
@@ -134,7 +134,7 @@ async def test_nobody_is_thanked_for_a_message_that_the_disk_did_not_take(line: 
 
 async def test_killed_while_a_message_is_recorded(line: Line, known: Recogniser) -> None:
     """What was said before and after the service died is kept, and the caller is thanked, not asked again."""
-    speech = next((Path(line.state) / "sounds" / "ov" / "fr").glob("menu-*.ulaw")).read_bytes()[: 8000 * 6]
+    speech = line.sound("menu").read_bytes()[: 8000 * 6]
     async with RawCall(line.server, NUMBER, "4185550103") as call:
         await asyncio.to_thread(hear, known, call.heard, "menu")
         await call.press("2")

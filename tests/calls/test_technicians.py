@@ -152,7 +152,7 @@ async def test_both_hear_each_other(
     write_wav(wav, from_ulaw(ulaw))
     phone = await asyncio.to_thread(registered, farm, "7001", Answering(how="answer", after_s=0.3, play=wav))
     open_line.api("PUT", "/v1/queues/support/members/7001")
-    caller_says = next((Path(open_line.state) / "sounds" / "ov" / "fr").glob("technician-unpause-*.ulaw")).read_bytes()
+    caller_says = open_line.sound("technician-unpause").read_bytes()
     async with RawCall(open_line.server, NUMBER, ani()) as call:
         await asyncio.to_thread(hear, known_prompts, call.heard, "menu")
         await call.press("2")
