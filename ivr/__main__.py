@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 from datetime import datetime
@@ -38,6 +39,17 @@ DatabaseOption = Annotated[
         help="PostgreSQL instead of SQLite in the state folder; with a password, better by the environment.",
     ),
 ]
+
+
+#: They make nothing of a line's own, and what they unpack other users may need.
+_OPEN_TO_ALL = frozenset({"test", "sim", "bench"})
+
+
+@app.callback()
+def _private(context: typer.Context) -> None:
+    """What a command writes into a state folder is its owner's only."""
+    if context.invoked_subcommand not in _OPEN_TO_ALL:
+        os.umask(0o077)
 
 
 def _database(url: str | None) -> str | None:
@@ -176,6 +188,7 @@ def serve(
     from ivr import logs
     from ivr.service import serve as serve_line
 
+    logs.outlive_full_disk()
     logs.configure()
     uvloop.run(serve_line(Settings.read(settings_file), heartbeat_fd))
 

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 
@@ -69,7 +70,7 @@ class Service:
 
     async def _start(self) -> asyncio.subprocess.Process:
         read_end, write_end = os.pipe()
-        with self._output.open("ab") as output:
+        with _appending(self._output) as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -116,6 +117,15 @@ class Service:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+
+
+def _appending(path: Path) -> BinaryIO:
+    """The log to append to; a disk that takes not even a file does not keep the service from starting."""
+    try:
+        return path.open("ab")
+    except OSError as error:
+        log.error("the service's log cannot be opened; it runs without", error=error.strerror)
+        return Path(os.devnull).open("ab")
 
 
 class _Beats:

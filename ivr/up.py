@@ -24,6 +24,7 @@ from ivr.asterisk.runtime import Runtime
 from ivr.directory.demo import demo_password
 from ivr.errors import OmnivigilError
 from ivr.prepare import Prepared, prepare
+from ivr.private import make_private
 from ivr.selfcall import Report, call_ourselves
 from ivr.settings import Settings
 from ivr.store import cluster
@@ -98,11 +99,13 @@ Beside = Callable[[Prepared], Awaitable[None]]
 
 async def run(settings: Settings, console: Console, *, beside: Beside | None = None) -> int:
     """Set up, start, tell, and keep running until told to stop, or until `beside` is over; returns the exit code."""
+    logs.outlive_full_disk(human=True)
     logs.configure(human=True)
     preflight.check_demo_is_private(settings)
     preflight.check_internal_addresses(settings)
     preflight.check_notices(settings)
     preflight.check_state(settings.state)
+    await asyncio.to_thread(make_private, settings.state)
     await asyncio.to_thread(preflight.check_database, settings)
     stop = _stop_signals()
     found = await ensure_runtime(settings, console)

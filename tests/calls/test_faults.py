@@ -176,3 +176,34 @@ def test_secrets_are_private(line: Line) -> None:
     for log in state.glob("log/**/*"):
         if log.is_file():
             assert token not in log.read_text(errors="replace")
+
+
+def test_nothing_of_the_line_is_open_to_other_users(line: Line) -> None:
+    """Messages, database, logs, whatever process made them; unpacked programs apart, which hold nothing of ours."""
+    state = Path(line.state)
+    paths = [state, *(path for path in state.rglob("*") if "runtime" not in path.relative_to(state).parts)]
+    assert any(path.suffix == ".wav" for path in paths)
+    assert [
+        str(path.relative_to(state)) for path in paths if not path.is_symlink() and path.stat().st_mode & 0o077
+    ] == []
+
+
+async def test_a_log_that_cannot_be_written_ends_nothing(line: Line, known: Recogniser) -> None:
+    """The service's log has no room from its start on; a call goes as ever, and the service is not started again."""
+    log = Path(line.state) / "log" / "service.log"
+    log.rename(log.with_name("aside"))
+    log.symlink_to("/dev/full")
+    try:
+        with service_killed(line):
+            pass
+        pid = line.service_pid()
+        async with RawCall(line.server, NUMBER, "5145550006") as call:
+            await asyncio.to_thread(hear, known, call.heard, "menu")
+        record = await asyncio.to_thread(line.ended_call_from, "15145550006")
+        assert record["result"] == "hung-up-in-menu"
+        assert line.service_pid() == pid
+    finally:
+        log.unlink()
+        log.with_name("aside").rename(log)
+    with service_killed(line):
+        pass

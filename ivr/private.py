@@ -1,0 +1,68 @@
+"""What the line keeps is for its owner's eyes: no file of it is readable by other users of the machine."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import structlog
+
+from ivr.errors import BadInput
+
+log = structlog.get_logger()
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+#: Unpacked programs, which hold nothing of ours and are many.
+_PROGRAMS = frozenset({"runtime", "phones", "chromium", "postgresql"})
+#: At most so many files are looked at when the line starts: a few seconds on a slow disk.
+_MOST = 200_000
+
+
+def make_private(state: Path) -> int:
+    """Close the state folder to others, and what is in it from before; how many modes were changed.
+
+    From now on whatever this process and those that it starts create is their owner's only. Raises BadInput when the
+    folder is one that users share, such as /tmp.
+    """
+    os.umask(0o077)
+    state.mkdir(parents=True, exist_ok=True)
+    found = state.stat()
+    if found.st_mode & stat.S_ISVTX:
+        problem = f"{state} is a folder that all users share"
+        raise BadInput(field="--state", problem=problem, mend="name a folder below it, which is then the line's own")
+    if found.st_uid != os.geteuid():
+        log.warning("the state folder belongs to another user, who can read what is kept there", uid=found.st_uid)
+    changed = _close(state, found)
+    folders, looked = [state], 0
+    while folders and looked < _MOST:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_symlink() or (folder == state and entry.name in _PROGRAMS):
+                        continue
+                    looked += 1
+                    changed += _close(Path(entry.path), entry.stat(follow_symlinks=False))
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+        except OSError as error:
+            log.warning("a folder's rights are not mended", folder=folder.name, error=error.strerror)
+    if folders:
+        log.warning("rights of old files are mended at the next start; the folder itself is closed", looked=looked)
+    if changed:
+        log.info("files that other users could read are closed to them", files=changed)
+    return changed
+
+
+def _close(path: Path, found: os.stat_result) -> int:
+    if not found.st_mode & _OTHERS:
+        return 0
+    try:
+        path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        log.warning("a file's rights are not mended", file=path.suffix or "without suffix", error=error.strerror)
+        return 0
+    return 1
