@@ -17,6 +17,8 @@ from typing import Any
 
 import structlog
 
+from ivr.repeats import Repeats
+
 #: Keys that hold a telephone number or an address of a person; only their ends are written (Law 25).
 PERSONAL = frozenset({"ani", "number", "phone", "email", "caller", "to"})
 
@@ -136,6 +138,7 @@ def configure(*, human: bool = False) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            Repeats(),
             structlog.processors.format_exc_info,
             _mask_personal,
             renderer,

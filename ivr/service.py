@@ -1,4 +1,4 @@
-"""The service: wires everything together, runs until told to stop, and dies loudly when a part of it does."""
+"""The service: wires everything together, runs until told to stop, and dies loudly when a vital part of it does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,6 +76,7 @@ from ivr.notify.config import NoticeConfig
 from ivr.oncall import gaps
 from ivr.oncall.calling import PageCalls
 from ivr.oncall.paging import Paging
+from ivr.parts import PartEnded, Parts
 from ivr.prepare import line_secrets, load
 from ivr.prompts.build import Sounds
 from ivr.queueing.news import News
@@ -138,6 +138,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     await asyncio.to_thread(sounds.open)
     bus = EventBus()
     counters = Counters()
+    parts = Parts(counters.part_restarted)
     store.observe = counters.transaction
     directory = Directory(store)
     calls = CallLog(store, bus, open_tickets=lambda customer_id: _open_tickets(store, customer_id))
@@ -268,7 +269,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             watch=watch,
             desks=desks,
             calendars=calendars,
-            health=lambda: _health(store, ami, ready, notices, clock),
+            health=lambda: _health(store, ami, ready, parts, notices, clock),
             clock=clock,
             announcer=announcer,
             incidents=incidents,
@@ -303,43 +304,43 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     ready.agi = True
     _settle()
     log.info("calls are taken", sip=str(settings.sip), http=str(settings.http))
-    parts: dict[str, Coroutine[Any, Any, Any]] = {
-        "stop signal": stop.wait(),
-        "call writer": calls.run(),
-        "spool": keep_draining(spool, store, bus=bus),
-        "announcements": announcer.run(),
-        "incidents": incidents.run(),
-        "maintenances": maintenances.run(),
-        "reports": reports.run(),
-        "events": _follow(ami, context, counters, newcomers),
-        "figures": metrics.run(),
-        "callbacks": keeper.run(),
-        "news": news.run(),
-        "evidence": collector.run(),
-        "call traces": traces.keep_draining(),
-        "call traces taken without us": AwayReports(
-            Folders.below(settings).traces, traces, timedelta(seconds=settings.clock_shift_s)
-        ).run(),
-        "recordings": recordings.run(),
-        "erasing": Eraser(store, desks, clock, messages=context.messages, mails=settings.mails).run(),
-        "directory": _renew(directory),
-        "claims": _claims(settings, context).run(),
-        "recovery": _recovery(settings, context).run(),
-        "paging": context.paging.run(),
-        "page calls": context.page_calls.run(),
-        "tickets' clocks": Clockwork(store, desks, calendars, bus, clock).run(),
-        "promises": Overdue(store, desks, calendars, bus, clock).run(),
-        "notices": _notices(settings, context, notices),
-        "api": api.serve(),
-    }
+    # Nothing else can be done once we are to end, Asterisk tells nothing any more, or nobody can ask us anything.
+    parts.vital("stop signal", stop.wait)
+    parts.vital("events", lambda: _follow(ami, context, counters, newcomers))
+    parts.vital("api", api.serve)
+    parts.add("call writer", calls.run)
+    parts.add("spool", lambda: keep_draining(spool, store, bus=bus))
+    parts.add("announcements", announcer.run)
+    parts.add("incidents", incidents.run)
+    parts.add("maintenances", maintenances.run)
+    parts.add("reports", reports.run)
+    parts.add("figures", metrics.run)
+    parts.add("callbacks", keeper.run)
+    parts.add("news", news.run)
+    parts.add("evidence", collector.run)
+    parts.add("call traces", traces.keep_draining)
+    shift = timedelta(seconds=settings.clock_shift_s)
+    parts.add("call traces taken without us", AwayReports(Folders.below(settings).traces, traces, shift).run)
+    parts.add("recordings", recordings.run)
+    parts.add("erasing", Eraser(store, desks, clock, messages=context.messages, mails=settings.mails).run)
+    parts.add("directory", lambda: _renew(directory))
+    parts.add("claims", _claims(settings, context).run)
+    parts.add("recovery", _recovery(settings, context).run)
+    parts.add("paging", context.paging.run)
+    parts.add("page calls", context.page_calls.run)
+    parts.add("tickets' clocks", Clockwork(store, desks, calendars, bus, clock).run)
+    parts.add("promises", Overdue(store, desks, calendars, bus, clock).run)
+    parts.add("notices", lambda: _notices(settings, context, notices))
     if settings.transcribe is not None:
         writer = Transcriber(program_of(settings.transcribe), store, bus, clock, messages=context.messages)
-        parts["transcripts"] = writer.run()
+        parts.add("transcripts", writer.run)
     if notices.mail is not None:
-        parts["mail"] = receiver.run(_mail_room(settings, context, notices), notices.mail)
-    tasks = {asyncio.create_task(part, name=name) for name, part in parts.items()}
+        mail_room, mail_address = _mail_room(settings, context, notices), notices.mail
+        parts.add("mail", lambda: receiver.run(mail_room, mail_address))
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        # When a vital one ends, the supervisor starts us again: what is half dead must not go on taking calls.
+        if (ended := await parts.run()) != "stop signal":
+            raise PartEnded(f"{ended} ended")
     finally:
         # New callers go to the dialplan's own way; those in conversation may finish theirs.
         ready.agi = False
@@ -348,18 +349,12 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus.close()
         api.end()
         await asyncio.sleep(0.1)
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=2)
+        await parts.stop(2)
         await calls.close()
         await spool.close()
         await traces.close()
         await ami.close()
         collector.close()
-    for task in done:
-        if task.get_name() != "stop signal":
-            # The supervisor starts us again; what is half dead must not go on taking calls.
-            raise RuntimeError(f"{task.get_name()} ended") from task.exception()
     log.info("service stopped")
 
 
@@ -427,7 +422,7 @@ def _api(settings: Settings, services: Services) -> ApiServer:
     return ApiServer(config)
 
 
-async def _health(store: Store, ami: Ami, ready: _Ready, notices: NoticeConfig, clock: Clock) -> Health:
+async def _health(store: Store, ami: Ami, ready: _Ready, parts: Parts, notices: NoticeConfig, clock: Clock) -> Health:
     told = notice_health.configured(notices)
     try:
         async with asyncio.timeout(1), store.reading() as unit:
@@ -437,11 +432,18 @@ async def _health(store: Store, ami: Ami, ready: _Ready, notices: NoticeConfig, 
         database = f"away: {error}"
     asterisk = "ok" if ami.state is State.CONNECTED else ami.state.value
     conversations = "ok" if ready.agi else "starting"
+    failing = parts.failing
     # Without the database calls are taken all the same, and requests go to the spool.
     taking = ready.agi and ami.state is State.CONNECTED
     return Health(
         taking_calls=taking,
-        components={"asterisk": asterisk, "conversations": conversations, "database": database, "notices": told},
+        components={
+            "asterisk": asterisk,
+            "conversations": conversations,
+            "database": database,
+            "notices": told,
+            "parts": "; ".join(f"degraded: {name}: {why}" for name, why in sorted(failing.items())) or "ok",
+        },
     )
 
 

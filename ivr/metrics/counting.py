@@ -70,6 +70,12 @@ class Counters:
             "Times that counting fell so far behind that it lost events.",
             registry=self.registry,
         )
+        self.part_restarts = Counter(
+            "omnivigil_part_restarts",
+            "Times that a part of the service failed and was started again.",
+            ["part"],
+            registry=self.registry,
+        )
         build = Gauge("omnivigil_build_info", "Always 1.", ["version", "python"], registry=self.registry)
         build.labels(VERSION, platform.python_version()).set(1)
         # Asked for on every step and every transaction: looking the label up costs more than counting.
@@ -79,6 +85,10 @@ class Counters:
     def transaction(self, kind: str, seconds: float) -> None:
         """A transaction, `read` or `write`, is over."""
         self._transactions[kind].observe(seconds)
+
+    def part_restarted(self, part: str) -> None:
+        """A part of the service failed and is started again."""
+        self.part_restarts.labels(part).inc()
 
     def leg_ended(self, leg: EndedLeg) -> float | None:
         """Audio ended; its score, as of `leg_mos`. What is too short or not known in any direction is not counted."""

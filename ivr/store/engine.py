@@ -87,6 +87,34 @@ def insert_into(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
+class _Standing:
+    """Whether the database works, told by one line when it goes away and by one when it is back."""
+
+    def __init__(self) -> None:
+        #: Kinds of transactions that failed last time: it may be read while nothing can be written.
+        self._failing: set[str] = set()
+        self._since = 0.0
+        self._failures = 0
+
+    @contextlib.contextmanager
+    def watched(self, kind: str) -> Iterator[None]:
+        """One transaction, `read` or `write`."""
+        try:
+            yield
+        except StoreUnavailable as error:
+            if not self._failing:
+                self._since, self._failures = time.monotonic(), 0
+                log.error("the database is away", kind=kind, problem=error.facts.get("problem"))
+            self._failing.add(kind)
+            self._failures += 1
+            raise
+        if kind in self._failing:
+            self._failing -= {kind, "read"}
+            if not self._failing:
+                away_s = round(time.monotonic() - self._since, 1)
+                log.warning("the database is back", away_s=away_s, failures=self._failures)
+
+
 class Store:
     """A database. Nothing is written outside of `unit`."""
 
@@ -98,6 +126,7 @@ class Store:
         self._engine = _engine(url, patience_s)
         # SQLite has one writer at a time; waiting here is fair, and cheaper than its busy loop.
         self._turn = asyncio.Lock() if self._engine.dialect.name == "sqlite" else None
+        self._standing = _Standing()
         self._snapshot: dict[str, Any] = (
             {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self._turn is None else {}
         )
@@ -110,11 +139,12 @@ class Store:
         lost in the very commit: whoever repeats must do so under a key that makes the repetition harmless.
         """
         began = time.perf_counter()
-        async with self._my_turn(), self._connected() as connection:
-            connection = await connection.execution_options(ov_writes=True)
-            async with connection.begin():
-                unit = Unit(connection, writes=True)
-                yield unit
+        with self._standing.watched("write"):
+            async with self._my_turn(), self._connected() as connection:
+                connection = await connection.execution_options(ov_writes=True)
+                async with connection.begin():
+                    unit = Unit(connection, writes=True)
+                    yield unit
         self.observe("write", time.perf_counter() - began)
         unit.committed()
 
@@ -137,11 +167,12 @@ class Store:
     async def reading(self) -> AsyncIterator[Unit]:
         """One transaction that only reads, beside any writer. Raises StoreUnavailable."""
         began = time.perf_counter()
-        async with self._connected() as connection:
-            # All of its statements see the same state, as under SQLite.
-            connection = await connection.execution_options(**self._snapshot)
-            async with connection.begin():
-                yield Unit(connection, writes=False)
+        with self._standing.watched("read"):
+            async with self._connected() as connection:
+                # All of its statements see the same state, as under SQLite.
+                connection = await connection.execution_options(**self._snapshot)
+                async with connection.begin():
+                    yield Unit(connection, writes=False)
         self.observe("read", time.perf_counter() - began)
 
     @contextlib.asynccontextmanager
@@ -150,8 +181,9 @@ class Store:
             async with contextlib.AsyncExitStack() as stack:
                 try:
                     connection = await stack.enter_async_context(self._engine.connect())
-                except (OSError, exc.DBAPIError) as error:
-                    # Whoever cannot connect cannot work, whatever the reason; below it may be the statement's fault.
+                except (OSError, exc.DBAPIError, RuntimeError) as error:
+                    # Whoever cannot connect cannot work, whatever the reason (a RuntimeError: no thread for SQLite);
+                    # below it may be the statement's fault.
                     raise StoreUnavailable(problem=str(getattr(error, "orig", None) or error)) from error
                 yield connection
 
