@@ -10,16 +10,13 @@ from email.utils import getaddresses
 
 from sqlalchemy import insert, update
 
+from ivr.notify.gsm import fit
 from ivr.notify.rules import LIFETIME
 from ivr.notify.tables import outbox
 from ivr.store.engine import Unit
 
 #: Would end a header line of the e-mail and begin another one (RFC 5322 section 2.2).
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
-
-#: A no-break space is not in the alphabet of text messages (3GPP TS 23.038): all of it would be sent in another, at
-#: twice the price.
-_SPACES = str.maketrans({"\u00a0": " ", "\u202f": " "})
 
 #: Made once: making it costs more than running it.
 _INSERT = insert(outbox)
@@ -74,10 +71,8 @@ class Sms:
 
 
 async def put_sms(unit: Unit, sms: Sms, *, at: datetime) -> None:
-    """Have a text message sent once this transaction is committed."""
-    await _put(
-        unit, "sms", sms.to, "", sms.body.translate(_SPACES), sms.language, sms.ticket_number, at, about=sms.about
-    )
+    """Have a text message sent once this transaction is committed, in as few parts as it can be told in."""
+    await _put(unit, "sms", sms.to, "", fit(sms.body), sms.language, sms.ticket_number, at, about=sms.about)
 
 
 async def withdraw_sms(unit: Unit, about: str, *, to: str | None = None, at: datetime) -> None:

@@ -107,6 +107,9 @@ class SmsSender:
         alike = [message for message in listed if _is_it(message, notice.body, since)]
         async with self._store.reading() as unit:
             taken = await statements.taken_ids(unit, [str(message.sid) for message in alike])
+            if await statements.is_alike_under_way(unit, notice):
+                # What is on the list may be the other one, which is about to learn its own name.
+                return Unclear(reason="another text like it is leaving")
         # The oldest first, so that two alike are given out in the order they left.
         for message in reversed(alike):
             if message.sid not in taken:
@@ -148,7 +151,9 @@ def _is_it(message: Any, body: str, since: datetime) -> bool:
 
 
 def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text.translate(_PLAINER)).split())
+    words = " ".join(unicodedata.normalize("NFKC", text.translate(_PLAINER)).split())
+    # Straight quotation marks stand at their words, French ones apart.
+    return words.replace('" ', '"').replace(' "', '"')
 
 
 def _text(value: object) -> str | None:

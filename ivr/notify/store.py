@@ -166,6 +166,30 @@ async def step(
     return _notice(row) if row is not None else None
 
 
+async def claim_provider_id(unit: Unit, row_id: int, provider_id: str, *, sure: bool, now: datetime) -> bool:
+    """Have this row alone known by the provider's name; call it before the name is written, in that transaction.
+
+    `sure` when the provider itself named it for this row. Another row that took the name from the list was wrong: it is
+    unknown again and looked for anew. When it is not sure and another row has the name, nothing changes: False.
+    """
+    await unit.alone("provider id", provider_id)
+    c = t.outbox.c
+    others = (c.provider_id == provider_id) & (c.id != row_id)
+    if not sure:
+        return (await unit.execute(select(c.id).where(others).limit(1))).first() is None
+    values = {"provider_id": None, "provider_status": None, "state": "unknown", "sent_at": None, "next_at": now}
+    await unit.execute(update(t.outbox).where(others).values(values | {"unknown_since": now}))
+    return True
+
+
+async def is_alike_under_way(unit: Unit, notice: Notice) -> bool:
+    """Whether another row with the same text to the same number is being sent at this moment."""
+    c = t.outbox.c
+    alike = (c.kind == notice.kind) & (c.recipient == notice.recipient) & (c.body == notice.body)
+    query = select(c.id).where(alike, c.id != notice.id, c.state == "sending").limit(1)
+    return (await unit.execute(query)).first() is not None
+
+
 async def change(unit: Unit, row_id: int, values: Mapping[str, Any]) -> None:
     """Set columns of a row; whoever holds it does not any more."""
     freed = {"lease": None, "leased_until": None}

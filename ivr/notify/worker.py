@@ -181,9 +181,13 @@ class Worker:
 
     async def _write(self, notice: Notice, lease: str, outcome: Outcome) -> None:
         now = self._clock()
-        step = settle(notice.standing, outcome, now=now, jitter=_jitter())
-        accepted = outcome if isinstance(outcome, Accepted) else Accepted()
         async with self._store.unit() as unit:
+            if isinstance(outcome, Accepted) and outcome.provider_id is not None:
+                sure, name = notice.state != "reconciling", outcome.provider_id[:64]
+                if not await statements.claim_provider_id(unit, notice.id, name, sure=sure, now=now):
+                    outcome = Unclear(reason="what was found is another notice's")
+            step = settle(notice.standing, outcome, now=now, jitter=_jitter())
+            accepted = outcome if isinstance(outcome, Accepted) else Accepted()
             after = await statements.step(
                 unit,
                 notice.id,

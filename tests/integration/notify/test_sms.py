@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import aiohttp
 import pytest
 
 from ivr.events import EventBus
+from ivr.notify import operations
 from ivr.notify import store as statements
 from ivr.notify.config import Twilio
 from ivr.notify.sms import SmsSender
@@ -137,6 +139,67 @@ class TestItMayHaveLeft:
         assert {row.state for row in rows} == {"sent"}
         assert {row.provider_id for row in rows} == {message["sid"] for message in twilio.messages}
         assert len(twilio.messages) == 2
+
+    async def test_the_first_lost_and_the_second_taken_the_callback_tells_whose_it_is(
+        self, sending: Sending, outbox: Outbox, twilio: TwilioDouble, store: Store
+    ) -> None:
+        """Two rows with one text to one number: a look gives the second's name to the first; Twilio knows better."""
+        twilio.answers.extend(["drop", "accept-drop"])
+        for _ in range(2):
+            await outbox.sms(body="Même texte")
+        worker = sending.worker(twilio.config)
+        await worker.once()
+        [message] = twilio.messages
+        key = message["callback"].rpartition("=")[2]
+        theirs = next(row for row in await outbox.rows() if row.key == key)
+        async with store.unit() as unit:
+            lost = next(row for row in await outbox.rows() if row.key != key)
+            await statements.change(unit, lost.id, {"state": "sent", "provider_id": message["sid"]})
+        for _ in range(2):
+            async with store.unit() as unit:
+                await operations.twilio_told(
+                    unit,
+                    key=key,
+                    sid=message["sid"],
+                    status="delivered",
+                    error_code=None,
+                    at=sending.now(),
+                    bus=sending.bus,
+                )
+        rows = {row.id: row for row in await outbox.rows()}
+        assert (rows[theirs.id].state, rows[theirs.id].provider_id) == ("delivered", message["sid"])
+        assert (rows[lost.id].state, rows[lost.id].provider_id) == ("unknown", None)
+        # The one that was lost leaves after all, once it is certain that it did not.
+        for _ in range(5):
+            sending.now.later(65)
+            await worker.once()
+        assert sorted(row.state for row in await outbox.rows()) == ["delivered", "sent"]
+        assert len(twilio.messages) == 2
+
+    async def test_a_look_takes_nothing_while_another_like_it_is_leaving(
+        self, sending: Sending, outbox: Outbox, twilio: TwilioDouble, store: Store
+    ) -> None:
+        twilio.answers.append("drop")
+        await outbox.sms(body="Même texte")
+        worker = sending.worker(twilio.config)
+        await worker.once()
+        await outbox.sms(body="Même texte")
+        first, second = await outbox.rows()
+        async with store.unit() as unit:
+            [(_, lease)] = await statements.claim(
+                unit, "sms", now=sending.now(), until=sending.now() + timedelta(hours=1), limit=1
+            )
+            hour = sending.now() + timedelta(hours=1)
+            assert await statements.begin(unit, second.id, lease, now=sending.now(), until=hour)
+        # Twilio has it, and its answer to us is still under way.
+        sid = twilio.put("+14185550101", "Même texte")["sid"]
+        sending.now.later(20)
+        await worker.once()
+        assert (await outbox.rows())[0].state == "unknown"
+        async with store.unit() as unit:
+            await statements.claim_provider_id(unit, second.id, sid, sure=True, now=sending.now())
+            await statements.change(unit, second.id, {"state": "sent", "provider_id": sid})
+            assert not await statements.claim_provider_id(unit, first.id, sid, sure=False, now=sending.now())
 
     async def test_what_is_older_or_to_others_or_of_other_text_is_not_it(
         self, sending: Sending, outbox: Outbox, twilio: TwilioDouble

@@ -137,8 +137,9 @@ async def test_what_the_page_says(night: Night) -> None:
     async with night.desk.store.reading() as unit:
         [body] = (await unit.execute(select(outbox.c.body).where(outbox.c.kind == "sms"))).scalars()
     assert body == (
-        f"URGENCE – billet {number} : message vocal à 22:00 de +14185550103 (Boulangerie Saint-Roch)."
-        " À prendre avant 22:30."
+        # In the alphabet that makes it one part: « – » and « À » would make it two.
+        f"URGENCE - billet {number} : message vocal à 22:00 de +14185550103 (Boulangerie Saint-Roch)."
+        " A prendre avant 22:30."
     )
 
 
