@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import logging
+import socket
+from collections.abc import Sequence
 
 import uvicorn
 
+from api.door import Door, DoorLimits, GuardedProtocol, Network, SeldomFilter
 from ivr.resting import rest_unless
 
 #: Answers are dated to the second.
@@ -14,13 +19,27 @@ _DATED_S = 1.0
 
 
 class ApiServer(uvicorn.Server):
-    """Uvicorn's own wakes ten times a second to see whether it is to end. This one is told by `end`."""
+    """Uvicorn's own wakes ten times a second to see whether it is to end. This one is told by `end`.
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    `proxies` are the networks whose word on whom they speak for is believed.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, *, limits: DoorLimits | None = None, proxies: Sequence[Network] = ()
+    ) -> None:
         super().__init__(config)
         self._ending = asyncio.Event()
+        self.door = Door(limits or DoorLimits.of_this_process(), proxies)
         # Signals are the service's own business.
         self.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, behind the door."""
+        uvicorns = logging.getLogger("uvicorn.error")
+        if not any(isinstance(one, SeldomFilter) for one in uvicorns.filters):
+            uvicorns.addFilter(SeldomFilter())
+        self.config.http_protocol_class = functools.partial(GuardedProtocol, self.door)  # type: ignore[assignment]
+        await super().startup(sockets)
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):

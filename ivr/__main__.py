@@ -185,11 +185,12 @@ def serve(
     """The service itself; `up` starts and watches it."""
     import uvloop
 
-    from ivr import logs
+    from ivr import descriptors, logs
     from ivr.service import serve as serve_line
 
     logs.outlive_full_disk()
     logs.configure()
+    descriptors.raise_limit()
     uvloop.run(serve_line(Settings.read(settings_file), heartbeat_fd))
 
 

@@ -21,3 +21,25 @@ class RateLimit:
             return False
         times.append(now)
         return True
+
+
+class Seldom:
+    """Says of what happens often when to tell it: at first, then at most every `every_s` seconds, and how often it was.
+
+    The memory is bounded: of more than `most` names, the others share one.
+    """
+
+    def __init__(self, every_s: float = 60.0, most: int = 100) -> None:
+        self._every_s, self._most = every_s, most
+        self._told: dict[str, tuple[float, int]] = {}
+
+    def due(self, name: str, now: float) -> int:
+        """How many there were since the last that was told, with this one; 0 while there is nothing to tell."""
+        if name not in self._told and len(self._told) >= self._most:
+            name = ""
+        told_at, untold = self._told.get(name, (float("-inf"), 0))
+        if now - told_at < self._every_s:
+            self._told[name] = (told_at, untold + 1)
+            return 0
+        self._told[name] = (now, 0)
+        return untold + 1

@@ -15,7 +15,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from ivr import browser, logs, phones, preflight
+from ivr import browser, descriptors, logs, phones, preflight
 from ivr.accounts.demo import DEMO_ACCOUNTS, demo_account_password
 from ivr.announcements.demo import demo_pin
 from ivr.asterisk import process, rescue, runtime
@@ -101,6 +101,8 @@ async def run(settings: Settings, console: Console, *, beside: Beside | None = N
     """Set up, start, tell, and keep running until told to stop, or until `beside` is over; returns the exit code."""
     logs.outlive_full_disk(human=True)
     logs.configure(human=True)
+    # Asterisk and the service inherit it.
+    descriptors.raise_limit()
     preflight.check_demo_is_private(settings)
     preflight.check_internal_addresses(settings)
     preflight.check_notices(settings)
