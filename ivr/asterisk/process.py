@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr.asterisk import guard
 from ivr.asterisk.config import Folders
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
@@ -69,7 +70,11 @@ async def start(runtime: Runtime, settings: Settings) -> AsteriskProcess:
     """Start Asterisk and wait until it takes calls. Raises AsteriskFailed with the last lines of its log."""
     folders = Folders.below(settings)
     output = folders.log / "console"
-    words = runtime.command(runtime.asterisk, "-C", str(_configuration(settings)), "-f", "-n")
+    options = ("-C", str(_configuration(settings)), "-f", "-n")
+    if (library := await asyncio.to_thread(guard.build, folders.run)) is None:
+        words = runtime.command(runtime.asterisk, *options)
+    else:
+        words = runtime.command_with(library, runtime.asterisk, *options)
     with output.open("wb") as console:
         process = await asyncio.create_subprocess_exec(
             *words,
@@ -84,6 +89,7 @@ async def start(runtime: Runtime, settings: Settings) -> AsteriskProcess:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.returncode is None:
         if "fully booted" in await asterisk.cli("core waitfullybooted"):
+            guard.look_at(process.pid)
             return asterisk
         await asyncio.sleep(0.1)
     await asterisk.stop()

