@@ -242,6 +242,14 @@ def next_step(
     return ",".join((kind, language, department, target, str(int(seconds)), urgency, call_id, place, *partner))
 
 
+async def settled(session: AgiSession, desk: Desk, language: str) -> None:
+    """What the caller asked for is committed: should this service be gone before it has said so, the dialplan does.
+
+    Without this the caller would be taken to the queue, and wait a second time. Raises CallHungUp.
+    """
+    await session.set_variable("OV_SETTLED", f"{desk.id}-settled-{language}")
+
+
 def notice_of(desk: Desk, department: str) -> Notice:
     """Whom a department's e-mail goes to; staff read it in the desk's first language."""
     language = desk.languages[0]

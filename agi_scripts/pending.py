@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from agi_scripts.context import LineContext
+from agi_scripts.context import LineContext, settled
 from agi_scripts.speaking import ask
 from ivr.asterisk.fastagi import AgiSession
 from ivr.callbacks.callback import Callback
@@ -77,5 +77,6 @@ async def _leave(
 ) -> None:
     step = menu.Ask(prompts=(menu.Prompt(id=said), menu.Prompt(id="goodbye")), language=to.language, wait_s=0)
     context.calls.end(call_id, context.clock(), result="callback", reason=why)
+    await settled(session, desk, to.language)
     await ask(session, context, desk, step, call_id)
     await session.set_variable("OV_NEXT", "done")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from agi_scripts.context import LineContext, endpoint_of
+from agi_scripts.context import LineContext, endpoint_of, settled
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.calltrace.away import LastCall, last_call
 from ivr.calltrace.traces import CallTraces, Receipt, new_report_id
@@ -75,6 +75,7 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
             receipt = await taking
             if isinstance(found, EndedCall) and receipt.trace_id is not None:
                 context.aside(traces.settle(found, device, report_id), f"last figures of call trace {receipt.trace_id}")
+        await settled(session, desk, language)
         await _confirm(receipt, say)
         await session.set_variable("OV_NEXT", "done")
     except CallHungUp:

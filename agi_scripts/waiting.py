@@ -11,7 +11,7 @@ from datetime import datetime
 
 import structlog
 
-from agi_scripts.context import LineContext, caller_number, endpoint_of, next_step
+from agi_scripts.context import LineContext, caller_number, endpoint_of, next_step, settled
 from agi_scripts.following import follow
 from agi_scripts.number import AskedNumber
 from agi_scripts.speaking import ask
@@ -81,8 +81,12 @@ class _Waiting:
 
 
 async def waiting(session: AgiSession, context: LineContext) -> None:
-    """Arguments: desk, department, language, queue, call's id, key."""
+    """Arguments: desk, department, language, queue, call's id, key.
+
+    Whom the dialplan took to the queue while this service was away has no id there; their call is known all the same.
+    """
     desk_id, department, language, queue, call_id, key = session.args
+    call_id = call_id or context.calls.id_of(session.env.get("uniqueid", "")) or ""
     desk = context.desks[desk_id]
     now = context.clock()
     caller = _Waiting(
@@ -228,7 +232,10 @@ class _Asking:
         calendar = context.calendars[caller.desk.id][caller.department]
         today = is_today(calendar, context.clock(), wait_s)
         context.calls.end(caller.call_id, context.clock(), result="callback", reason=f"callback {kept.id}")
+        # A crash within the next second must not make this call one that was given up.
+        context.aside(context.calls.flush(), f"end of call {caller.call_id}")
         try:
+            await settled(caller.session, caller.desk, caller.language)
             await caller.say("callback-accepted" if today else "callback-accepted-later")
             await caller.say("goodbye")
             await caller.session.set_variable("OV_NEXT", "done")

@@ -189,7 +189,7 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
         fallback={
             (desk.id, what, language): sounds.fixed(desk.id, f"fallback-{what}", language)
             for desk in desks.values()
-            for what in ("queue", "message", "again", "received", "nothing")
+            for what in ("queue", "message", "again", "received", "nothing", "settled")
             for language in desk.languages
         },
     )

@@ -79,7 +79,7 @@ from ivr.oncall.paging import Paging
 from ivr.parts import PartEnded, Parts
 from ivr.prepare import line_secrets, load
 from ivr.prompts.build import Sounds
-from ivr.queueing.news import News
+from ivr.queueing.news import News, folder_of
 from ivr.queueing.watch import QueueWatch
 from ivr.reports.keeping import Reports
 from ivr.resting import rest
@@ -293,7 +293,12 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     collector.start(settings.hep_collector, settings.homer)
     await ami.connect()
     newcomers = Newcomers(
-        calls=calls, desks=desks, identify=_identify(context), open_ticket=context.open_ticket, clock=clock
+        calls=calls,
+        desks=desks,
+        identify=_identify(context),
+        open_ticket=context.open_ticket,
+        adopt=lambda channel, call, language: context.aside(_adopt(ami, channel, call, language), f"adopting {call}"),
+        clock=clock,
     )
     try:
         await resuming.resume(calls, store, ami, clock)
@@ -503,6 +508,17 @@ async def _follow(ami: Ami, context: LineContext, counters: Counters, newcomers:
                 context.bus.publish("member.changed", context.clock(), _member(event))
         except Exception:
             log.exception("event from Asterisk not entered", event_name=event.get("event"))
+
+
+async def _adopt(ami: Ami, channel: str, call_id: str, language: str) -> None:
+    """Give a channel that the dialplan took to a queue what the service would have: its call, and what it is told."""
+    values = {"OV_CALL": call_id, "OV_LANGUAGE": language, "CHANNEL(language)": folder_of(language, call_id)}
+    try:
+        for name, value in values.items():
+            await ami.action("Setvar", {"Channel": channel, "Variable": name, "Value": value})
+    except AmiRefused:
+        # The caller is gone.
+        return
 
 
 async def _compare(ami: Ami, context: LineContext, newcomers: Newcomers) -> None:

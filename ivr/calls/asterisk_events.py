@@ -38,6 +38,11 @@ def queue_of(channel: Fields) -> str | None:
     return channel.get("applicationdata", "").partition(",")[0] if channel.get("application") == "Queue" else None
 
 
+def spoken(channel: Fields) -> str | None:
+    """The language a channel speaks; while it waits in a queue, Asterisk's is the name of a folder, as in fr_ov_3f."""
+    return channel.get("language", "").partition("_")[0] or None
+
+
 def _joined(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     calls.queued(call_id, at, queue=event.get("queue", ""), position=_number(event.get("position")))
 

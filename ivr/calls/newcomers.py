@@ -1,7 +1,7 @@
 """Callers whom the dialplan took to a queue by itself, because the service was away when they came.
 
 They are met where they stand: from then on they are a call like every other, on the board, with their customer for
-whoever answers. What they heard before is not known.
+whoever answers, and told their place, the wait and the callback. What they heard before is not known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import timedelta
 import structlog
 
 from ivr.asterisk.ami import Fields, ManagerInterface
-from ivr.calls.asterisk_events import caller_endpoint, queue_of
+from ivr.calls.asterisk_events import caller_endpoint, queue_of, spoken
 from ivr.calls.log import CallLog
 from ivr.clock import Clock
 from ivr.desk.load import Desks
@@ -28,6 +28,8 @@ log = structlog.get_logger()
 Identify = Callable[[str, str | None], tuple[str | None, Identity]]
 #: Call, desk, department, language.
 OpenTicket = Callable[[str, Desk, str, str], None]
+#: Has a channel play what is told to one call: channel, call, language.
+Adopt = Callable[[str, str, str], None]
 
 #: Where the dialplan acts alone, and where it takes a caller whose decision it was given.
 _CONTEXTS = ("fallback", "line")
@@ -42,6 +44,7 @@ class Newcomers:
     desks: Desks
     identify: Identify
     open_ticket: OpenTicket
+    adopt: Adopt
     clock: Clock
 
     def joined(self, event: Fields) -> None:
@@ -61,14 +64,34 @@ class Newcomers:
         linkedid, name = channel.get("linkedid", ""), channel.get("channel", "")
         desk = next((desk for desk in self.desks.values() if queue in desk.queues), None)
         callers = channel.get("uniqueid") == linkedid and channel.get("context") in _CONTEXTS
-        if desk is None or not callers or self.calls.id_of(linkedid) is not None or not name.startswith("PJSIP/"):
+        if desk is None or not callers or not name.startswith("PJSIP/"):
             return None
+        begun = None
+        if self.calls.id_of(linkedid) is None:
+            begun = self._begin(channel, desk)
+            log.info("a caller whom nobody had met stands in a queue", call=begun, queue=queue)
+        call = self.calls.call_of(linkedid)
+        if call is None or call.ended_at is not None:
+            return begun
+        if call.language is None:
+            # Nobody has decided where they go but the dialplan.
+            language = spoken(channel)
+            language = language if language in desk.languages else desk.languages[0]
+            department = _department(desk, queue)
+            self.calls.route(call.id, department=department, language=language)
+            self.open_ticket(call.id, desk, department, language)
+        if call.language is not None and not channel.get("language", "").endswith(call.id[:12]):
+            self.adopt(name, call.id, call.language)
+        return begun
+
+    def _begin(self, channel: Fields, desk: Desk) -> str:
+        name = channel.get("channel", "")
         endpoint = caller_endpoint(name)
         number, identity = self.identify(channel.get("calleridnum", ""), endpoint)
         call_id, at = uuid.uuid4().hex, self.clock()
         self.calls.begin(
             call_id,
-            linkedid=linkedid,
+            linkedid=channel.get("linkedid", ""),
             channel=name,
             desk=desk.id,
             dialled="",
@@ -78,12 +101,6 @@ class Newcomers:
             at=at - _duration(channel),
         )
         self.calls.note(call_id, "met-in-queue", at, why="the service was away")
-        language = channel.get("language", "").partition("_")[0]
-        language = language if language in desk.languages else desk.languages[0]
-        department = _department(desk, queue)
-        self.calls.route(call_id, department=department, language=language)
-        self.open_ticket(call_id, desk, department, language)
-        log.info("a caller whom nobody had met stands in a queue", call=call_id, queue=queue)
         return call_id
 
 

@@ -13,7 +13,7 @@ import structlog
 
 from ivr.asterisk.ami import Fields, ManagerInterface
 from ivr.calls import store as statements
-from ivr.calls.asterisk_events import endpoint_of, queue_of
+from ivr.calls.asterisk_events import endpoint_of, queue_of, spoken
 from ivr.calls.call import Call, outcome
 from ivr.calls.log import CallLog
 from ivr.clock import Clock
@@ -36,7 +36,7 @@ async def resume(calls: CallLog, store: Store, ami: ManagerInterface, clock: Clo
         going_on = [call for call in await statements.left_open(unit) if call.linkedid in channels]
         over = await statements.close_left_open(unit, at=at, but=[call.id for call in going_on])
     for call in going_on:
-        calls.resume(call, at, language=channels[call.linkedid].get("language") or None)
+        calls.resume(call, at, language=spoken(channels[call.linkedid]))
         _catch_up(calls, call, channels, at)
     if going_on or over:
         log.info("calls of the run before", going_on=len(going_on), over=over)

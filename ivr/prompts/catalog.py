@@ -90,6 +90,7 @@ REQUIRED = (
     "fallback-again",
     "fallback-received",
     "fallback-nothing",
+    "fallback-settled",
 )
 #: And where a department takes emergencies.
 REQUIRED_FOR_EMERGENCIES = ("closed-emergency", "closed-emergency-no-opening", "message-received-urgent")

@@ -90,6 +90,8 @@ class News:
         self._quiet: dict[str, float] = {}
         self._quiet_s: dict[str, float] = {}
         self._writing = asyncio.Lock()
+        #: Callers whose sounds could not be had, by channel or folder, each told once.
+        self._untold: dict[str, None] = {}
 
     def clear(self) -> None:
         """Remove what an earlier run left."""
@@ -100,6 +102,7 @@ class News:
     async def run(self) -> None:
         """Keep it so until cancelled."""
         await asyncio.to_thread(self.clear)
+        self._said, self._made = {}, {}
         version, renewed = -1, 0.0
         loop = asyncio.get_running_loop()
         while True:
@@ -129,7 +132,10 @@ class News:
             await asyncio.to_thread(_cut_off, old)
 
     async def refresh(self) -> None:
-        """Give everyone who waits now their file, and take away those of who is gone. Raises OSError, BadInput."""
+        """Give everyone who waits now their file, and take away those of who is gone.
+
+        One whose file cannot be had is in nobody's way: they hear what they heard before, and it is tried again.
+        """
         async with self._writing:
             await self._refresh()
 
@@ -137,11 +143,20 @@ class News:
         wanted: dict[str, _Files] = {}
         for queue in self._queues:
             for position, place in enumerate(self._watch.places(queue), 1):
-                if place.callback is None and (listener := self._who(queue, place)) is not None:
-                    wanted[_folder_name(listener)] = self._files(queue, position, listener)
+                # One whose prompts are not there hears the common announcement; everybody else their own.
+                try:
+                    if place.callback is None and (listener := self._who(queue, place)) is not None:
+                        files = self._files(queue, position, listener)
+                        wanted[folder_of(listener.language, listener.call_id)] = files
+                except Exception as error:
+                    self._not_told(place.uniqueid, error)
         changed = {n: files for n, files in wanted.items() if self._said.get(n) != files or files[0][0] == anew}
         gone = [name for name in self._said if name not in wanted]
-        await asyncio.to_thread(self._write, changed, gone)
+        failed = await asyncio.to_thread(self._write, changed, gone)
+        for name, reason in failed.items():
+            # To be written at the next look.
+            wanted.pop(name)
+            self._not_told(name, reason)
         self._said = wanted
 
     def _files(self, queue: str, position: int, listener: Listener) -> _Files:
@@ -158,23 +173,39 @@ class News:
             for prompts in told
         )
 
+    def _not_told(self, who: str, error: Exception) -> None:
+        if who not in self._untold:
+            self._untold[who] = None
+            while len(self._untold) > _MOST:
+                del self._untold[next(iter(self._untold))]
+            log.error("a waiting caller is not told their place", who=who, error=str(error))
+
     def _is_quiet(self, listener: Listener) -> bool:
         """Who came after the change was told of it before they joined, and is told their place."""
         left_s = self._quiet.get(listener.desk, 0.0) - asyncio.get_running_loop().time()
         return left_s > 0 and listener.waited_s >= self._quiet_s[listener.desk] - left_s
 
-    def _write(self, changed: dict[str, _Files], gone: list[str]) -> None:
+    def _write(self, changed: dict[str, _Files], gone: list[str]) -> dict[str, OSError]:
+        """Those whose files could not be written, with the reason."""
+        failed: dict[str, OSError] = {}
         for name, both in changed.items():
-            folder = self._folder / name
-            folder.mkdir(exist_ok=True)
-            for file, sounds in zip(FILES, both, strict=True):
-                link = folder / f".{file}.next"
-                link.unlink(missing_ok=True)
-                link.symlink_to(self._joined(sounds))
-                # In one step: Asterisk finds the old one or the new one.
-                link.replace(folder / f"{file}.ulaw")
+            try:
+                self._write_one(name, both)
+            except OSError as error:
+                failed[name] = error
         for name in gone:
             shutil.rmtree(self._folder / name, ignore_errors=True)
+        return failed
+
+    def _write_one(self, name: str, both: _Files) -> None:
+        folder = self._folder / name
+        folder.mkdir(exist_ok=True)
+        for file, sounds in zip(FILES, both, strict=True):
+            link = folder / f".{file}.next"
+            link.unlink(missing_ok=True)
+            link.symlink_to(self._joined(sounds))
+            # In one step: Asterisk finds the old one or the new one.
+            link.replace(folder / f"{file}.ulaw")
 
     def _joined(self, files: tuple[str, ...]) -> Path:
         known = self._made.get(files)
@@ -197,6 +228,6 @@ def _cut_off(files: Iterable[Path]) -> None:
             file.unlink()
 
 
-def _folder_name(listener: Listener) -> str:
-    """As the dialplan names the channel's language."""
-    return f"{listener.language}_ov_{listener.call_id[:12]}"
+def folder_of(language: str, call_id: str) -> str:
+    """The language of a waiting caller's channel, which is the name of the folder with their files."""
+    return f"{language}_ov_{call_id[:12]}"

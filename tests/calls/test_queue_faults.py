@@ -124,17 +124,31 @@ async def test_the_service_is_killed_as_a_phone_rings(line: Busy) -> None:
     assert {leg["role"]: leg["endpoint"] for leg in after["legs"]}["member"] == "7001"
 
 
-async def test_a_caller_comes_while_the_service_is_away(line: Busy) -> None:
-    """The dialplan takes them to the queue by itself; there they are met, and whoever answers sees who calls."""
+async def test_callers_come_while_the_service_is_away(line: Busy) -> None:
+    """The dialplan takes them to the queue by itself. There they are met: they are told what everybody is told, a key
+    leads back to their place, and whoever answers sees who calls."""
     line.technician()
     line.paused("7001", True)
-    number = new_number()
+    number, second = new_number(), new_number()
     before = await asyncio.to_thread(kill_only, line.line, "service")
     call = await RawCall(line.line.server, NUMBER, number).__aenter__()
     line.callers.append(call)
     await line.hear(call, "fallback-queue")
+    behind = await RawCall(line.line.server, NUMBER, second).__aenter__()
+    line.callers.append(behind)
     await asyncio.to_thread(returned, line.line, ("service",), before)
-    await asyncio.to_thread(line.until_places, number, within_s=30)
+    await asyncio.to_thread(line.until_places, number, second, within_s=30)
+    await line.hear(call, "queue-youarenext", language="fr")
+    await line.hear(call, "callback-offer", language="fr")
+    await call.press("9")
+    await line.hear(call, "queue-youarenext", language="en")
+    await asyncio.to_thread(line.until_places, number, second)
+    await call.press("1")
+    await line.hear(call, "callback-confirm", language="en")
+    await call.press("*")
+    await line.hear(call, "callback-back", language="en")
+    await asyncio.to_thread(line.until_places, number, second)
+    await line.gone(behind)
     line.paused("7001", False)
     await asyncio.to_thread(line.until_answered, number, "7001", within_s=60)
     await line.gone(call)
@@ -153,3 +167,22 @@ async def test_asterisk_is_killed_while_callers_wait(line: Busy) -> None:
     await asyncio.to_thread(line.until_places, within_s=30)
     after = await asyncio.to_thread(line.line.ended_call_from, number)
     assert (after["result"], after["reason"]) == ("abandoned", "asterisk-restarted")
+
+
+async def test_the_service_is_killed_as_a_callback_is_confirmed(line: Busy) -> None:
+    """It is committed, the dialplan confirms it, and the caller does not wait a second time."""
+    line.technician()
+    line.paused("7001", True)
+    number = new_number()
+    call = await line.caller(number)
+    await line.hear(call, "callback-offer")
+    await call.press("1")
+    await line.hear(call, "callback-confirm")
+    await call.press("1")
+    await line.hear(call, "callback-accepted")
+    await asyncio.to_thread(kill, line.line, "service")
+    await line.hear(call, "fallback-settled")
+    assert await call.ended_by_line(10)
+    await asyncio.to_thread(line.until_places, f"held {number}", within_s=30)
+    records = line.line.api("GET", "/v1/calls", params={"ani": number})["items"]
+    assert [one["result"] for one in records] == ["callback"]

@@ -16,6 +16,7 @@ from ivr.directory.people import NOBODY, Customer, Identity
 from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.store.engine import Store
+from tests.beginning import begin_call
 from tests.fakes.ami import FakeAmi
 
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
@@ -28,6 +29,8 @@ class Door:
 
     calls: CallLog
     tickets: list[tuple[str, ...]] = field(default_factory=list)
+    #: Channels that were given what is told to their call.
+    adopted: list[tuple[str, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.newcomers = Newcomers(
@@ -37,6 +40,7 @@ class Door:
             open_ticket=lambda call, desk, department, language: self.tickets.append(
                 (call, desk.id, department, language)
             ),
+            adopt=lambda *channel_call_language: self.adopted.append(channel_call_language),
             clock=lambda: NOW,
         )
 
@@ -95,6 +99,22 @@ async def test_who_joins_after_the_service_came_back(door: Door) -> None:
         enter(door.calls, event, NOW)
     [call] = door.calls.live()
     assert (call.queue, call.language, call.started_at) == ("support", "fr", NOW)
+    await door.calls.close()
+
+
+async def test_who_is_met_is_told_what_everybody_is_told(door: Door) -> None:
+    """Also one whose call was begun before the service that began it was gone, and who has no language in it."""
+    door.newcomers.joined(joined())
+    [call] = door.calls.live()
+    assert door.adopted == [("PJSIP/trunk-0000000a", call.id, "en")]
+    # As it is from then on.
+    door.newcomers.joined(joined(language=f"en_ov_{call.id[:12]}"))
+    assert len(door.adopted) == 1
+    begin_call(door.calls, "c2", linkedid="170.b", at=NOW)
+    door.newcomers.joined(joined(uniqueid="170.b", language="fr"))
+    assert door.adopted[1:] == [("PJSIP/trunk-0000000a", "c2", "fr")]
+    assert (second := door.calls.current("c2")) is not None
+    assert (second.language, second.department) == ("fr", "support")
     await door.calls.close()
 
 

@@ -83,7 +83,9 @@ async def test_what_happened_meanwhile_is_seen_from_where_the_channel_is(store: 
     begin(calls, "c")
     await calls.flush()
     technician = {"uniqueid": "170.9", "channel": "PJSIP/7001-00000009", "application": "AppQueue", "bridgeid": "x"}
-    ami.queues.channels = [channel("a"), channel("b", bridgeid="x"), technician, channel("c", application="Dial")]
+    # The name of the folder with what the caller is told, as the dialplan has set it.
+    waits = channel("a", language="fr_ov_6b519d51ca23")
+    ami.queues.channels = [waits, channel("b", bridgeid="x"), technician, channel("c", application="Dial")]
     calls = await after(store, ami)
     waiting, talking, elsewhere = calls.live()
     assert (waiting.state, waiting.queue, waiting.queued_at, waiting.language) == ("queue", "support", NOW, "fr")

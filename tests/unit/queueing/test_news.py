@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
+from ivr.prompts.build import BuildError
 from ivr.queueing.news import FILES, Listener, News
 from ivr.queueing.places import Place
 from ivr.queueing.watch import QueueWatch
@@ -23,6 +25,9 @@ class Waiting:
     def __init__(self) -> None:
         self.waited_s = {"first": 60.0, "second": 60.0}
         self.follow = False
+        #: A caller's language, and whether who they are can be had at all.
+        self.language = {"first": "fr", "second": "fr"}
+        self.poisoned = ""
 
     def places(self, queue: str) -> list[Place]:
         return [Place(uniqueid=queue, channel=f"PJSIP/trunk-{queue}", arrived_at=ARRIVED, callback=None)]
@@ -31,8 +36,15 @@ class Waiting:
         return 60.0 * position
 
     def listener(self, queue: str, place: Place) -> Listener:
+        if queue == self.poisoned:
+            raise KeyError("a row that nobody foresaw")
         return Listener(
-            call_id=queue, desk=queue, language="fr", offered=True, waited_s=self.waited_s[queue], follow=self.follow
+            call_id=queue,
+            desk=queue,
+            language=self.language[queue],
+            offered=True,
+            waited_s=self.waited_s[queue],
+            follow=self.follow,
         )
 
 
@@ -44,6 +56,8 @@ def waiting() -> Waiting:
 @pytest.fixture
 def news(tmp_path: Path, waiting: Waiting) -> News:
     def sound_of(desk: str, prompt: str, language: str) -> str:
+        if language != "fr":
+            raise BuildError(prompt=prompt)
         path = tmp_path / f"{prompt}.ulaw"
         path.write_bytes(prompt.encode())
         return str(path.with_suffix(""))
@@ -120,3 +134,30 @@ async def test_text_messages_are_offered_after_the_callback(tmp_path: Path, news
     waiting.follow = True
     await news.refresh()
     assert told(tmp_path, "first", FILES[1]) == b"callback-offerincident-follow-waiting"
+
+
+async def test_one_caller_whose_prompts_cannot_be_had_silences_nobody_else(
+    tmp_path: Path, news: News, waiting: Waiting
+) -> None:
+    waiting.language["first"] = "fr_ov_6b519d51ca23"
+    with capture_logs() as lines:
+        await news.refresh()
+        await news.refresh()
+    assert told(tmp_path, "second") == PLACE
+    # Told once, and not every half second.
+    assert [line["event"] for line in lines] == ["a waiting caller is not told their place"]
+    waiting.language["first"], waiting.poisoned = "fr", "second"
+    await news.refresh()
+    assert told(tmp_path, "first") == PLACE
+
+
+async def test_one_caller_whose_file_cannot_be_written_is_in_nobody_s_way_and_is_tried_again(
+    tmp_path: Path, news: News
+) -> None:
+    in_the_way = tmp_path / "fr_ov_first"
+    in_the_way.touch()
+    await news.refresh()
+    assert told(tmp_path, "second") == PLACE
+    in_the_way.unlink()
+    await news.refresh()
+    assert told(tmp_path, "first") == PLACE
