@@ -21,10 +21,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ivr import descriptors
 from ivr.limits import Seldom
+from ivr.proxies import Network
 
 log = structlog.get_logger()
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"

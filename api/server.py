@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import uvicorn
 
-from api.door import Door, DoorLimits, GuardedProtocol, Network, SeldomFilter
+from api.door import Door, DoorLimits, GuardedProtocol, SeldomFilter
+from ivr.proxies import Network
 from ivr.resting import rest_unless
 
 #: Answers are dated to the second.

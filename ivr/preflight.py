@@ -15,6 +15,7 @@ from sipsim import interpreter
 from sipsim.errors import FarmFailed
 from sqlalchemy import make_url
 
+from ivr import proxies
 from ivr.asterisk import runtime
 from ivr.errors import BadInput
 from ivr.notify import config as notice_config
@@ -40,11 +41,21 @@ class Finding:
 
 def check_demo_is_private(settings: Settings) -> None:
     """Refuse published passwords on an address that others can reach. Raises BadInput."""
-    if settings.demo and not settings.sip.loopback:
+    named = proxies.read(os.environ)
+    if not settings.demo:
+        return
+    for field, address in (("--sip", settings.sip), ("--http", settings.http)):
+        if not address.loopback:
+            raise BadInput(
+                field=field,
+                problem=f"the demo's passwords are public and {address.host} can be reached by others",
+                mend=f"use --no-demo, or a loopback address such as 127.0.0.1:{address.port}",
+            )
+    if named:
         raise BadInput(
-            field="--sip",
-            problem=f"the demo's passwords are public and {settings.sip.host} can be reached by others",
-            mend="use --no-demo, or a loopback address such as 127.0.0.1:5060",
+            field=proxies.VARIABLE,
+            problem="the demo's passwords are public, and a proxy lets others reach the console",
+            mend="use --no-demo, or name no proxy",
         )
 
 

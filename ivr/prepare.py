@@ -6,8 +6,10 @@ import asyncio
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import structlog
 
 from ivr import dialling
 from ivr.accounts.demo import demo_accounts
@@ -23,9 +25,12 @@ from ivr.directory.demo import load_demo
 from ivr.directory.directory import Directory
 from ivr.directory.tokens import keep_token
 from ivr.prompts.build import Sounds
+from ivr.retiring import DEMO_TOKEN, Retired, retire
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
 from ivr.voices import sounds_of
+
+log = structlog.get_logger()
 
 #: Without the service a caller waits in the queue this long, in seconds, before the message box.
 _FALLBACK_WAIT_S = 300
@@ -38,6 +43,8 @@ class Prepared:
     desks: Desks
     phones: tuple[PhoneAccount, ...]
     secrets: Mapping[str, str]
+    #: What had a published password until now, without the demo.
+    retired: Retired = field(default_factory=Retired)
 
     @property
     def main_desk(self) -> Desk:
@@ -62,10 +69,13 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
     await asyncio.to_thread(OnAirFiles(settings.on_air).begin, desks, sounds)
     progress("the database")
     store = open_store(settings.database_url)
+    retired = Retired()
     try:
         await store.migrate()
         if settings.demo:
             await _load_demo(settings, store)
+        else:
+            retired = await _retire_demo(settings, store)
         directory = Directory(store)
         await directory.reload()
     finally:
@@ -114,7 +124,7 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
         record_calls=next(iter(desks.values())).call_trace.audio is not None,
         strict_rtp=settings.strict_rtp,
     )
-    return Prepared(desks=desks, phones=phones, secrets=known)
+    return Prepared(desks=desks, phones=phones, secrets=known, retired=retired)
 
 
 def _empty(folder: Path) -> None:
@@ -125,14 +135,34 @@ def _empty(folder: Path) -> None:
 
 
 async def _load_demo(settings: Settings, store: Store) -> None:
-    path = settings.state / "demo-token"
+    path = _token_file(settings)
     token = _kept(path) or f"ovt_{secrets.token_urlsafe(32)}"
     async with store.unit() as unit:
         await load_demo(unit)
         await demo_pins(unit)
         await demo_accounts(unit, settings.clock())
-        await keep_token(unit, token, "demo", ("read", "write"), settings.clock())
+        await keep_token(unit, token, DEMO_TOKEN, ("read", "write"), settings.clock())
     _keep(path, token)
+
+
+async def _retire_demo(settings: Settings, store: Store) -> Retired:
+    """Nothing that was published opens this line any more."""
+    path = _token_file(settings)
+    retired = await retire(store, settings.clock(), token=_kept(path))
+    path.unlink(missing_ok=True)
+    if retired:
+        log.warning(
+            "the demo's published passwords are disabled",
+            accounts=retired.accounts,
+            phones=retired.phones,
+            pins=retired.pins,
+            tokens=retired.tokens,
+        )
+    return retired
+
+
+def _token_file(settings: Settings) -> Path:
+    return settings.state / "demo-token"
 
 
 def _routing(desk: Desk) -> DeskRouting:

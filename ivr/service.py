@@ -79,6 +79,7 @@ from ivr.oncall.paging import Paging
 from ivr.parts import PartEnded, Parts
 from ivr.prepare import line_secrets, load
 from ivr.prompts.build import Sounds
+from ivr.proxies import read as read_proxies
 from ivr.queueing.news import News, folder_of
 from ivr.queueing.watch import QueueWatch
 from ivr.reports.keeping import Reports
@@ -414,6 +415,7 @@ async def _note_offer(context: LineContext, call_id: str, desk: str, at: datetim
 
 
 def _api(settings: Settings, services: Services) -> ApiServer:
+    proxies = read_proxies(os.environ)
     config = uvicorn.Config(
         create_app(services),
         host=settings.http.host,
@@ -423,8 +425,11 @@ def _api(settings: Settings, services: Services) -> ApiServer:
         lifespan="off",
         timeout_graceful_shutdown=2,
         server_header=False,
+        # Nobody's word but theirs: without any, none is believed.
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=[str(network) for network in proxies],
     )
-    return ApiServer(config)
+    return ApiServer(config, proxies=proxies)
 
 
 async def _health(store: Store, ami: Ami, ready: _Ready, parts: Parts, notices: NoticeConfig, clock: Clock) -> Health:

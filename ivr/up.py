@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -229,6 +230,17 @@ def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:
         for name, role, partner, endpoint in DEMO_ACCOUNTS:
             names.add_row(name, demo_account_password(name), f"{role}{_of(partner or endpoint)}")
         console.print(names)
+    if prepared.retired:
+        shut = Table("what", "name", title="The demo's published passwords, disabled now", title_justify="left")
+        for name in prepared.retired.accounts:
+            shut.add_row("account", f"{name}: add another account, with ./omnivigil account add NAME --role ROLE")
+        for name in prepared.retired.phones:
+            shut.add_row("phone", f"{name}: cannot register any more")
+        for name in prepared.retired.pins:
+            shut.add_row("PIN", f"{name}: ./omnivigil pin {name}")
+        if prepared.retired.tokens:
+            shut.add_row("API token", "demo: ./omnivigil token NAME")
+        console.print(shut)
     urls = Table("URL", "what", title="API", title_justify="left")
     urls.add_row(f"http://{settings.http}/console", "the console, for staff and partners")
     urls.add_row(f"http://{settings.http}/docs", "the API, to try")
@@ -237,6 +249,9 @@ def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:
     if settings.demo:
         urls.add_row(str(settings.state / "demo-token"), "the API's token (Authorization: Bearer …)")
     console.print(urls)
+    public = os.environ.get("OMNIVIGIL_PUBLIC_URL")
+    if settings.demo and public:
+        console.print(f"The demo's passwords are public: let nobody else reach {public} while it runs.", style="red")
 
 
 def _of(whose: str | None) -> str:

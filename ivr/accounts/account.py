@@ -21,8 +21,13 @@ WINDOW = timedelta(minutes=15)
 TRIES_ACCOUNT = 10
 TRIES_SOURCE = 60
 
+#: The passwords of the demo's accounts, which everybody can read. They are for a machine that nobody else reaches.
+PUBLISHED = frozenset(f"demo-{name}" for name in ("annie", "luc", "ops", "gestion", "admin", "boreal", "estrie"))
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 _SHORTEST, _LONGEST = 12, 200
+#: Those of PUBLISHED that an account of any name could be given before they were refused.
+LONGEST_PUBLISHED = frozenset(one for one in PUBLISHED if len(one) >= _SHORTEST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +65,7 @@ def check_password(password: str, name: str) -> str:
     if not _SHORTEST <= len(password) <= _LONGEST:
         mend = f"choose {_SHORTEST} to {_LONGEST} characters; a few words will do"
         raise BadInput(field="password", problem="is too short or too long", mend=mend)
-    if name in password.lower() or len(set(password)) < 5:
+    if name in password.lower() or len(set(password)) < 5 or password.lower() in PUBLISHED:
         raise BadInput(field="password", problem="is among the first that anybody tries", mend="choose another")
     return password
 

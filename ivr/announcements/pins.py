@@ -10,7 +10,7 @@ from typing import Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from ivr.announcements.tables import technician_pins as table
 from ivr.clock import Clock
@@ -54,6 +54,16 @@ async def has_pin(unit: Unit, technician_id: int) -> bool:
     return found.first() is not None
 
 
+async def pin_hashes(unit: Unit) -> dict[int, str]:
+    """What is kept of each technician's PIN."""
+    return {row.technician_id: row.hash for row in await unit.execute(select(table))}
+
+
+async def forget_pin(unit: Unit, technician_id: int) -> None:
+    """Take a technician's PIN away."""
+    await unit.execute(delete(table).where(table.c.technician_id == technician_id))
+
+
 def after_wrong(wrong: int, now: datetime) -> tuple[int, datetime | None]:
     """Wrong tries, and until when it is locked, after one more; the count begins anew with the lock. Pure."""
     return (0, now + LOCKED) if wrong + 1 >= TRIES else (wrong + 1, None)
@@ -65,7 +75,7 @@ class Pins:
     def __init__(self, store: Store, clock: Clock, verify: Callable[[str, str], bool] | None = None) -> None:
         self._store = store
         self._clock = clock
-        self._verify = verify or _matches
+        self._verify = verify or matches
 
     async def state(self, technician_id: int) -> Verdict:
         """`right` when a try is worth while, `locked`, or `none` where there is no PIN. Raises StoreUnavailable."""
@@ -93,7 +103,8 @@ class Pins:
         return "right" if fits else "locked" if locked_until is not None else "wrong"
 
 
-def _matches(pin_hash: str, dialled: str) -> bool:
+def matches(pin_hash: str, dialled: str) -> bool:
+    """Whether it is the PIN."""
     try:
         return PasswordHasher().verify(pin_hash, dialled)
     except (VerificationError, InvalidHashError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ivr.dialling import Right, rights_of
 from ivr.directory.book import Book
+from ivr.directory.passwords import RETIRED
 from ivr.directory.people import Endpoint
 
 #: Signs that end or change a value in Asterisk's configuration files.
@@ -35,7 +36,7 @@ class PhoneRow:
 
 
 def phone_rows(book: Book) -> list[PhoneRow]:
-    """Every phone, by name."""
+    """Every phone that has a password, by name."""
     return [
         PhoneRow(
             name=phone.name,
@@ -48,6 +49,7 @@ def phone_rows(book: Book) -> list[PhoneRow]:
             display=_MEANT.sub(" ", phone.display).strip(),
         )
         for phone in sorted(book.endpoints.values(), key=lambda phone: phone.name)
+        if not phone.ha1.startswith(RETIRED)
     ]
 
 

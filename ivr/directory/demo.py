@@ -89,6 +89,13 @@ _DEPARTMENTS = (
     ("7202", "Hotline, administratif"),
 )
 
+#: Every phone of the demo directory.
+DEMO_PHONES = (
+    *(client.phone for client in _CLIENTS),
+    _PARTNER_PHONE[0],
+    *(phone for phone, _ in (*_TECHNICIANS, *_DEPARTMENTS)),
+)
+
 
 def demo_password(phone: str) -> str:
     """The password of a phone of the demo directory."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 
 REALM = "omnivigil"
+#: Begins what is kept of a phone whose password was taken away, instead of a digest.
+RETIRED = "retired-"
 
 
 def ha1(user: str, password: str) -> str:

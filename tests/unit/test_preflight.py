@@ -28,6 +28,25 @@ def test_demo_secrets_are_refused_where_others_can_reach(tmp_path: Path) -> None
         preflight.check_demo_is_private(public)
     preflight.check_demo_is_private(settings(tmp_path, sip=Address(host="0.0.0.0", port=5060), demo=False))
     preflight.check_demo_is_private(settings(tmp_path))
+    with pytest.raises(BadInput, match="--http"):
+        preflight.check_demo_is_private(settings(tmp_path, http=Address(host="192.0.2.2", port=8080)))
+    preflight.check_demo_is_private(settings(tmp_path, http=Address(host="::", port=8080), demo=False))
+
+
+def test_demo_secrets_are_refused_behind_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever names a proxy lets others in by it."""
+    monkeypatch.setenv("OMNIVIGIL_PROXIES", "127.0.0.1, 10.0.0.0/24")
+    with pytest.raises(BadInput, match="OMNIVIGIL_PROXIES"):
+        preflight.check_demo_is_private(settings(tmp_path))
+    preflight.check_demo_is_private(settings(tmp_path, demo=False))
+
+
+@pytest.mark.parametrize("text", ["proxy.example", "10.0.0.1/24", "0.0.0.0/0", "*"])
+def test_proxies_that_are_none(text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And everybody is none: each would be believed whatever they say."""
+    monkeypatch.setenv("OMNIVIGIL_PROXIES", text)
+    with pytest.raises(BadInput, match="OMNIVIGIL_PROXIES"):
+        preflight.check_demo_is_private(settings(tmp_path, demo=False))
 
 
 @pytest.mark.parametrize("field", ["agi", "ami"])
