@@ -47,6 +47,8 @@ class _Page:
     person: str
     #: The customer's, as a voice can say it; empty when it is not known.
     name: str
+    #: How many emergencies this page stands for.
+    together: int
 
 
 async def page(session: AgiSession, context: LineContext) -> None:
@@ -80,6 +82,7 @@ async def _read(context: LineContext, call_id: int) -> _Page | None:
             return None
         ticket = await tickets.get(unit, emergency.ticket_number)
         messages = await tickets.messages(unit, message_id=emergency.message_id)
+        together = len(await store.left_in_bundle(unit, emergency.id)) if emergency.bundle else 1
     desk = context.desks.get(emergency.desk)
     if ticket is None or desk is None or desk.oncall is None:
         return None
@@ -95,6 +98,7 @@ async def _read(context: LineContext, call_id: int) -> _Page | None:
         language=language if language in desk.languages else desk.languages[0],
         person=call.person or "fallback",
         name=spoken_name(ticket.account_name or ticket.requester_name),
+        together=together,
     )
 
 
@@ -130,6 +134,8 @@ async def _tell(session: AgiSession, context: LineContext, found: _Page) -> str 
     left, now = found.emergency.left_at.astimezone(found.desk.zone), context.clock()
     when = opening_phrase(left, now, found.language)
     sounds = await _spoken(context, found, "page-greeting", when=when)
+    if found.together > 1:
+        sounds += await _spoken(context, found, "page-bundle", count=str(found.together))
     named = await _spoken(context, found, "page-from", name=found.name) if found.name else []
     sounds += named
     if not named and found.emergency.number:

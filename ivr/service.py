@@ -82,6 +82,7 @@ from ivr.prompts.build import Sounds
 from ivr.proxies import read as read_proxies
 from ivr.queueing.news import News, folder_of
 from ivr.queueing.watch import QueueWatch
+from ivr.refusals import Refusals
 from ivr.reports.keeping import Reports
 from ivr.resting import rest
 from ivr.settings import Settings
@@ -139,6 +140,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     await asyncio.to_thread(sounds.open)
     bus = EventBus()
     counters = Counters()
+    refusals = Refusals(counters.text_refused, counters.budget_used)
     parts = Parts(counters.part_restarted)
     store.observe = counters.transaction
     directory = Directory(store)
@@ -230,7 +232,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
         traces=traces,
-        paging=Paging(store, desks, bus, clock),
+        paging=Paging(store, desks, bus, clock, refusals),
         page_calls=PageCalls(
             store=store,
             ami=ami,

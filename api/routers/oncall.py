@@ -124,6 +124,8 @@ class EmergencyView(BaseModel):
     message: int
     desk: str
     number: str | None
+    known: bool = Field(description="Its caller is a customer.")
+    bundle: bool = Field(description="It is paged for all that were merged into it: there were too many at once.")
     merged_into: int | None
     left_at: AwareDatetime
     pages: int

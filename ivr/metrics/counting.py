@@ -76,6 +76,18 @@ class Counters:
             ["part"],
             registry=self.registry,
         )
+        self.texts_refused = Counter(
+            "omnivigil_texts_refused",
+            "Text messages and e-mails that did not leave, so that nobody is made a nuisance of.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.budgets = Gauge(
+            "omnivigil_text_budget_used_ratio",
+            "How much of a budget of text messages or e-mails was spent when it was last drawn on.",
+            ["budget"],
+            registry=self.registry,
+        )
         build = Gauge("omnivigil_build_info", "Always 1.", ["version", "python"], registry=self.registry)
         build.labels(VERSION, platform.python_version()).set(1)
         # Asked for on every step and every transaction: looking the label up costs more than counting.
@@ -89,6 +101,14 @@ class Counters:
     def part_restarted(self, part: str) -> None:
         """A part of the service failed and is started again."""
         self.part_restarts.labels(part).inc()
+
+    def text_refused(self, reason: str) -> None:
+        """A text message or an e-mail did not leave."""
+        self.texts_refused.labels(reason).inc()
+
+    def budget_used(self, budget: str, ratio: float) -> None:
+        """Of a budget so much is spent, 0 to 1."""
+        self.budgets.labels(budget).set(ratio)
 
     def leg_ended(self, leg: EndedLeg) -> float | None:
         """Audio ended; its score, as of `leg_mos`. What is too short or not known in any direction is not counted."""

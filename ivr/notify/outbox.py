@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import getaddresses
 
-from sqlalchemy import insert, update
+from sqlalchemy import func, insert, select, update
 
 from ivr.notify.gsm import fit
 from ivr.notify.rules import LIFETIME
@@ -86,6 +86,18 @@ async def withdraw_sms(unit: Unit, about: str, *, to: str | None = None, at: dat
     # Of these it is not known; one that turns out not to have left is not sent again.
     unsure = c.state.in_(("sending", "unknown", "reconciling"))
     await unit.execute(update(outbox).where(told, unsure).values(expires_at=at))
+
+
+async def texts_since(unit: Unit, about: str, *, to: str | None = None, since: datetime) -> int:
+    """How many text messages that are `about` something of this kind were put since then, for one number or for all;
+    those that were withdrawn are not counted."""
+    c = outbox.c
+    mine = (c.kind == "sms") & c.key.startswith(f"{about}.", autoescape=True) & (c.created_at > since)
+    if to is not None:
+        mine &= c.recipient == to
+    query = select(func.count()).select_from(outbox).where(mine, c.state != "withdrawn")
+    found: int = (await unit.execute(query)).scalar_one()
+    return found
 
 
 async def put_statuspage(unit: Unit, page: str, *, subject: str, body: str, key: str, at: datetime) -> None:

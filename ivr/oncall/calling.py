@@ -22,6 +22,7 @@ from ivr.directory.book import Book
 from ivr.errors import Unavailable
 from ivr.oncall import store
 from ivr.oncall.store import PageCall
+from ivr.oncall.storms import in_order, overtaken
 from ivr.resting import rest_unless
 from ivr.store.engine import Store
 from ivr.tickets import store as tickets
@@ -111,20 +112,24 @@ class PageCalls:
         async with self._store.reading() as unit:
             found = await store.open_page_calls(unit)
         self._busy = bool(found)
-        await self._compare([call for call, _ in found if call.state == "dialling"])
+        await self._compare([one.call for one in found if one.call.state == "dialling"])
         now = self._clock()
         # Who is being rung for one emergency is rung for the other one after that.
-        rung = {call.number for call, _ in found if call.state == "dialling"}
-        for call, taken in found:
-            if call.state == "due":
-                if taken or now - call.due_at > _STALE:
-                    await self.ended(call.id, "not-needed" if taken else "too-late")
-                elif call.number not in rung:
-                    rung.add(call.number)
-                    await self._dial(call)
-            elif taken and call.answered_at is None and call.channel is not None:
+        rung = {one.call.number for one in found if one.call.state == "dialling"}
+        for one in found:
+            call = one.call
+            if call.state != "due" and one.taken and call.answered_at is None and call.channel is not None:
                 # Somebody else has taken it while this phone still rings.
                 await self._hang_up(call.channel)
+        due = {one.call.id: one for one in found if one.call.state == "due"}
+        late = overtaken([one.due for one in due.values()])
+        for each in in_order([one.due for one in due.values()]):
+            call, taken = due[each.id].call, due[each.id].taken
+            if taken or now - call.due_at > _STALE or call.id in late:
+                await self.ended(call.id, "not-needed" if taken else "too-late")
+            elif call.number not in rung:
+                rung.add(call.number)
+                await self._dial(call)
 
     async def _dial(self, call: PageCall) -> None:
         way = way_to(call.number, self._book(), trunk=self._trunk)

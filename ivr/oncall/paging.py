@@ -6,7 +6,7 @@ the page: each page is sent once, by however many services and however often the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,12 +19,14 @@ from ivr.desk.schema import Desk
 from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput, NotFound, Unavailable
 from ivr.events import EventBus
-from ivr.notify.outbox import Sms, put_email, put_sms, withdraw_sms
+from ivr.notify.outbox import Sms, put_email, put_sms, texts_since, withdraw_sms
 from ivr.oncall import store
 from ivr.oncall.late import is_late, late_email
 from ivr.oncall.rota import line_at
 from ivr.oncall.store import Emergency
+from ivr.oncall.storms import STORM, Placed, may_page, may_text, placed
 from ivr.oncall.timetable import LASTS, Page, brought_forward, come, timetable
+from ivr.refusals import Refusals
 from ivr.resting import rest
 from ivr.store.engine import Store, Unit
 from ivr.tickets import editing
@@ -37,6 +39,8 @@ log = structlog.get_logger()
 #: Who did it, in a ticket's history.
 ONCALL = "on call"
 _BATCH = 20
+#: What text messages that page are about.
+_PAGE = "page"
 #: In so much time everybody in line is paged at least once; who passes it on brings one of these pages forward.
 _ROUND = timedelta(hours=12)
 
@@ -45,6 +49,17 @@ _TEXTS = {
     "en": "EMERGENCY – ticket {number}: voice message at {at:%H:%M} from {caller}{name}. Take it before {until:%H:%M}.",
 }
 _UNKNOWN = {"fr": "numéro inconnu", "en": "an unknown number"}
+#: By whether their callers are customers.
+_BUNDLES = {
+    "fr": {
+        True: "URGENCES – {count} autres clients, billets {first} à {last}, depuis {at:%H:%M}.",
+        False: "URGENCES – {count} autres, de numéros inconnus, billets {first} à {last}, depuis {at:%H:%M}.",
+    },
+    "en": {
+        True: "EMERGENCIES – {count} more customers, tickets {first} to {last}, since {at:%H:%M}.",
+        False: "EMERGENCIES – {count} more, unknown numbers, tickets {first} to {last}, since {at:%H:%M}.",
+    },
+}
 
 
 class EmergencyNotFound(NotFound):
@@ -54,8 +69,16 @@ class EmergencyNotFound(NotFound):
 class Paging:
     """Turns urgent messages into emergencies, and pages for them."""
 
-    def __init__(self, database: Store, desks: Mapping[str, Desk], bus: EventBus, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Store,
+        desks: Mapping[str, Desk],
+        bus: EventBus,
+        clock: Clock,
+        refusals: Refusals | None = None,
+    ) -> None:
         self._store = database
+        self._refusals = refusals or Refusals()
         self._desks = desks
         self._bus = bus
         self._clock = clock
@@ -85,8 +108,12 @@ class Paging:
                 continue
             async with self._store.unit() as unit:
                 made = await _begin(unit, message)
-            if made is not None and made.merged_into is None:
-                waiting.append(made)
+            if made is None:
+                continue
+            if made[0].merged_into is None:
+                waiting.append(made[0])
+            if made[1] != "alone":
+                self._refusals.note("page-bundled", desk=desk.id, emergency=made[0].id, known=made[0].known)
         sent = 0
         for emergency in waiting:
             try:
@@ -113,7 +140,14 @@ class Paging:
             if emergency is None or emergency.taken_at is not None:
                 return 0
             ticket = await editing.get(unit, emergency.ticket_number)
-            if (since := _taken_since(ticket, emergency)) is not None:
+            since = _taken_since(ticket, emergency)
+            if emergency.bundle:
+                # Work on one of its tickets is no work on the others.
+                since = None if await store.left_in_bundle(unit, emergency.id) else now
+                last = await store.bundle_taken_at(unit, desk.id, known=emergency.known)
+                if since is None and not may_page(known=emergency.known, bundle=True, last_taken=last, now=now):
+                    return 0
+            if since is not None:
                 await _note_taken(unit, emergency.id, at=since, by="ticket")
                 return 0
             ahead = {call.nth for call in await store.page_calls(unit, emergency.id)}
@@ -174,23 +208,43 @@ class Paging:
     ) -> None:
         person = duty.people[page.person] if page.person is not None else None
         to, language = (person.phone, person.language) if person is not None else (str(duty.fallback), "fr")
-        name = ticket.account_name or ticket.requester_name
-        text = _TEXTS[language].format(
-            number=ticket.number,
-            at=emergency.left_at.astimezone(zone),
-            until=(emergency.left_at + timedelta(minutes=30)).astimezone(zone),
-            caller=f"+{emergency.number}" if emergency.number else _UNKNOWN[language],
-            name=f" ({name})" if name else "",
-        )
+        bundled = await store.left_in_bundle(unit, emergency.id) if emergency.bundle else []
         about = _about(emergency.id)
         # While Twilio is away they would pile up, and all come at once.
         await withdraw_sms(unit, about, to=to, at=now)
-        await put_sms(unit, Sms(to=to, body=text, language=language, ticket_number=ticket.number, about=about), at=now)
+        await unit.alone("page texts", to)
+        sent = await texts_since(unit, _PAGE, to=to, since=now - timedelta(hours=1))
+        texted = may_text(sent, known=emergency.known, first=page.nth == 0, every_min=duty.every_min)
+        if texted:
+            text = _text(language, zone, emergency, ticket, bundled)
+            sms = Sms(to=to, body=text, language=language, ticket_number=ticket.number, about=about)
+            await put_sms(unit, sms, at=now)
+        else:
+            # They are rung all the same.
+            self._refusals.note("page-texts", emergency=emergency.id, person=page.person or "fallback", sent=sent)
         await store.add_page_call(unit, emergency.id, nth=page.nth, person=page.person, number=to, at=now)
         told = {"emergency": emergency.id, "nth": page.nth, "person": page.person or "fallback"}
+        told |= {"together": len(bundled)} if len(bundled) > 1 else {}
+        told |= {} if texted else {"text": False}
         await tickets.add_event(
             unit, ticket.number, at=now, who=ONCALL, kind="paged", changes=told, version=ticket.version
         )
+
+
+def _text(language: str, zone: ZoneInfo, emergency: Emergency, ticket: Ticket, bundled: Sequence[int]) -> str:
+    """What a page says; of a bundle how many it stands for at this moment."""
+    at = emergency.left_at.astimezone(zone)
+    if len(bundled) > 1:
+        words = _BUNDLES[language][emergency.known]
+        return words.format(count=len(bundled), first=bundled[0], last=bundled[-1], at=at)
+    name = ticket.account_name or ticket.requester_name
+    return _TEXTS[language].format(
+        number=ticket.number,
+        at=at,
+        until=(emergency.left_at + timedelta(minutes=30)).astimezone(zone),
+        caller=f"+{emergency.number}" if emergency.number else _UNKNOWN[language],
+        name=f" ({name})" if name else "",
+    )
 
 
 async def line_of(unit: Unit, desk: Desk, duty: OnCall, at: datetime) -> tuple[str, ...]:
@@ -206,8 +260,11 @@ def _taken_since(ticket: Ticket, emergency: Emergency) -> datetime | None:
     return ticket.updated_at if ticket.status in DONE else None
 
 
-async def _begin(unit: Unit, message: Mapping[str, Any]) -> Emergency | None:
-    """The emergency of a message; a second one by the same caller joins the first, while nobody has taken that."""
+async def _begin(unit: Unit, message: Mapping[str, Any]) -> tuple[Emergency, Placed] | None:
+    """The emergency of a message, and whether it is paged for by itself; None when it is one already.
+
+    A second one by the same caller joins the first, while nobody has taken that; of too many the rest are a bundle.
+    """
     number, desk, left_at = message["number"], message["desk"], message["created_at"]
     await unit.alone("emergencies", desk)
     waiting = await store.waiting(unit, left_at - SAME_THING)
@@ -216,18 +273,33 @@ async def _begin(unit: Unit, message: Mapping[str, Any]) -> Emergency | None:
     same = [
         one for one in waiting if one.ticket_number == ticket or (number and (one.number, one.desk) == (number, desk))
     ]
-    return await store.add(
-        unit,
-        {
-            "message_id": message["id"],
-            "ticket_number": message["ticket_number"],
-            "desk": desk,
-            "number": number,
-            "merged_into": same[0].id if same else None,
-            "left_at": left_at,
-            "pages": 0,
-        },
-    )
+    found = await editing.get(unit, ticket)
+    known = found.customer_id is not None or message["endpoint"] is not None
+    place: Placed = "alone"
+    if not same:
+        others = await store.standing(unit, desk, waiting_since=left_at - LASTS, left_since=left_at - STORM)
+        place = placed(known, left_at, others)
+    joined = same[0].id if same else place if isinstance(place, int) else None
+    values = {
+        "message_id": message["id"],
+        "ticket_number": ticket,
+        "desk": desk,
+        "number": number,
+        "known": known,
+        "bundle": place == "begins",
+        "merged_into": joined,
+        "left_at": left_at,
+        "pages": 0,
+    }
+    made = await store.add(unit, values)
+    if made is None:
+        return None
+    if isinstance(place, int):
+        told = {"emergency": made.id, "with": place}
+        await tickets.add_event(
+            unit, ticket, at=left_at, who=ONCALL, kind="paged-together", changes=told, version=found.version
+        )
+    return made, place
 
 
 async def take(
@@ -292,7 +364,7 @@ async def _note_taken(unit: Unit, emergency_id: int, *, at: datetime, by: str) -
 
 
 def _about(emergency_id: int) -> str:
-    return f"page.{emergency_id}"
+    return f"{_PAGE}.{emergency_id}"
 
 
 def _facts(emergency: Emergency) -> dict[str, object]:

@@ -8,12 +8,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import Select, bindparam, exists, select, update
 
 from ivr.oncall import tables as t
 from ivr.oncall.rota import Stint
+from ivr.oncall.storms import Due, Standing
 from ivr.store.engine import Unit
-from ivr.tickets.tables import messages
+from ivr.tickets.tables import messages, tickets
+from ivr.tickets.ticket import DONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,10 @@ class Emergency:
     ticket_number: int
     desk: str
     number: str | None
+    #: Whether its caller is a customer.
+    known: bool
+    #: Whether it is paged for all that were merged into it.
+    bundle: bool
     merged_into: int | None
     left_at: datetime
     pages: int
@@ -112,6 +118,36 @@ async def waiting(unit: Unit, since: datetime) -> list[Emergency]:
     return [Emergency(**row) for row in (await unit.execute(_waiting(), {"since": since})).mappings()]
 
 
+async def standing(unit: Unit, desk: str, *, waiting_since: datetime, left_since: datetime) -> list[Standing]:
+    """A desk's emergencies that are or were paged for: those that wait, and those that were left lately."""
+    table = t.emergencies
+    waits = table.c.taken_at.is_(None) & (table.c.left_at >= waiting_since)
+    columns = [table.c[name] for name in Standing.__dataclass_fields__]
+    mine = (table.c.desk == desk) & table.c.merged_into.is_(None)
+    query = select(*columns).where(mine, waits | (table.c.left_at >= left_since)).order_by(table.c.id)
+    return [Standing(**row) for row in (await unit.execute(query)).mappings()]
+
+
+async def bundle_taken_at(unit: Unit, desk: str, *, known: bool) -> datetime | None:
+    """When a bundle of this kind was taken last."""
+    table = t.emergencies
+    mine = (table.c.desk == desk) & (table.c.known == known) & table.c.bundle & table.c.taken_at.is_not(None)
+    query = select(table.c.taken_at).where(mine).order_by(table.c.id.desc()).limit(1)
+    found: datetime | None = (await unit.execute(query)).scalar_one_or_none()
+    return found
+
+
+async def left_in_bundle(unit: Unit, emergency_id: int) -> list[int]:
+    """The tickets of a bundle on which nobody has worked since their message was left, the oldest first."""
+    table = t.emergencies
+    members = (table.c.id == emergency_id) | (table.c.merged_into == emergency_id)
+    undone = tickets.c.status.not_in(DONE) & (
+        tickets.c.answered_at.is_(None) | (tickets.c.answered_at < table.c.left_at)
+    )
+    query = select(tickets.c.number).join(table, table.c.ticket_number == tickets.c.number).where(members, undone)
+    return list((await unit.execute(query.distinct().order_by(tickets.c.number))).scalars())
+
+
 async def get(unit: Unit, emergency_id: int) -> Emergency | None:
     """An emergency."""
     row = (await unit.execute(select(t.emergencies).where(t.emergencies.c.id == emergency_id))).mappings().one_or_none()
@@ -154,13 +190,33 @@ async def add_page_call(
     await unit.execute(unit.insert(t.page_calls).values(values).on_conflict_do_nothing())
 
 
-async def open_page_calls(unit: Unit) -> list[tuple[PageCall, bool]]:
-    """Page calls that are not over, the earliest first, and whether their emergency was taken."""
+@dataclass(frozen=True, kw_only=True)
+class OpenCall:
+    """A page call that is not over, and what decides when its turn is."""
+
+    call: PageCall
+    #: Whether its emergency was taken.
+    taken: bool
+    due: Due
+
+
+async def open_page_calls(unit: Unit) -> list[OpenCall]:
+    """Page calls that are not over, the earliest first."""
     found = []
     for row in (await unit.execute(_open_page_calls())).mappings():
         facts = dict(row)
         taken = facts.pop("taken_at") is not None
-        found.append((PageCall(**facts), taken))
+        known, left_at, rung = facts.pop("known"), facts.pop("left_at"), facts.pop("rung")
+        call = PageCall(**facts)
+        due = Due(
+            id=call.id,
+            emergency=call.emergency_id,
+            number=call.number,
+            known=known,
+            left_at=left_at,
+            rung=bool(rung),
+        )
+        found.append(OpenCall(call=call, taken=taken, due=due))
     return found
 
 
@@ -179,7 +235,11 @@ async def page_calls(unit: Unit, emergency_id: int) -> list[PageCall]:
 @cache
 def _open_page_calls() -> Select[Any]:
     """Made once: it is asked every second."""
-    query = _page_calls().add_columns(t.emergencies.c.taken_at).where(t.page_calls.c.state != "ended")
+    before = t.page_calls.alias()
+    mine = (before.c.emergency_id == t.page_calls.c.emergency_id) & before.c.dialled_at.is_not(None)
+    c = t.emergencies.c
+    columns = (c.taken_at, c.known, c.left_at, exists().where(mine).label("rung"))
+    query = _page_calls().add_columns(*columns).where(t.page_calls.c.state != "ended")
     return query.order_by(t.page_calls.c.id)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint
+from sqlalchemy import false as sa_false
+from sqlalchemy import true as sa_true
 
 from ivr.store.metadata import Moment, metadata
 
@@ -29,7 +31,11 @@ emergencies = Table(
     Column("desk", String(40), nullable=False),
     #: The caller's, as E.164 digits.
     Column("number", String(15)),
-    #: An earlier one of the same caller's, which is paged for both.
+    #: Whether its caller is a customer: by a registered phone, or by a number that the directory has.
+    Column("known", Boolean, nullable=False, server_default=sa_true()),
+    #: Whether it is paged for all that were merged into it, when there are too many to page for each.
+    Column("bundle", Boolean, nullable=False, server_default=sa_false()),
+    #: An earlier one, which is paged for both: the same caller's, or the first of its bundle.
     Column("merged_into", ForeignKey("emergencies.id", ondelete="CASCADE")),
     #: When the caller left the message: the promise counts from here.
     Column("left_at", Moment, nullable=False),

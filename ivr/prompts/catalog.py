@@ -110,7 +110,7 @@ REQUIRED_FOR_ONCALL = (
     "page-passed",
 )
 #: Of these there is only the text: what fills it is not known before.
-SPOKEN_WHEN_NEEDED = ("page-greeting", "page-from")
+SPOKEN_WHEN_NEEDED = ("page-greeting", "page-bundle", "page-from")
 #: And of these no sound is kept: they name somebody.
 NAMING_PEOPLE = ("page-from",)
 

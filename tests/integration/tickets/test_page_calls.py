@@ -159,6 +159,17 @@ async def test_two_emergencies_ring_one_phone_one_after_the_other(calls: Calls) 
     assert [row.outcome for row in await calls.rows()] == ["no-answer", None]
 
 
+async def test_a_customer_is_rung_for_before_strangers_who_were_there_first(calls: Calls) -> None:
+    for n in range(8):
+        await calls.night.message("2026-11-25T22:00", key=f"s{n}", number=None)
+    await calls.night.message("2026-11-25T22:00", key="real", number=None, endpoint="6001")
+    await calls.night.look("2026-11-25T22:00:02")
+    real = (await calls.night.all())[-1]
+    await calls.service().once()
+    [row] = [one for one in await calls.rows() if one.state == "dialling"]
+    assert row.emergency_id == real.id
+
+
 async def test_a_phone_that_is_not_there_does_not_hold_up_the_next_page(
     calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
