@@ -271,6 +271,52 @@ def pin(
     asyncio.run(keep(hashed(check_pin(typer.prompt("PIN", hide_input=True, confirmation_prompt=True)))))
 
 
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; readable by you only.")],
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
+) -> None:
+    """Write all that the line keeps into one file, while it runs or not."""
+    from ivr.backup import making
+
+    folder = state.resolve()
+    url = making.database_of(folder, _database(database))
+    made = asyncio.run(making.make(file.resolve(), state=folder, url=url, now=system_clock()))
+    size = file.stat().st_size / 1e6
+    console.print(f"{file}: {len(made.members)} files, {size:.1f} MB, {made.database} of revision {made.revision}")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What backup wrote.")],
+    state: Annotated[Path | None, typer.Option("--state", help="A new folder, which then is the line's.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only look the file through; nothing is written.")] = False,
+    database_only: Annotated[
+        bool, typer.Option("--database-only", help="Put back the database of a state folder that has none.")
+    ] = False,
+    database: DatabaseOption = None,
+) -> None:
+    """Make a line out of a backup, in a new folder; `up --state` then runs it."""
+    from ivr.backup import restoring
+
+    if check:
+        found = asyncio.run(restoring.check(file.resolve()))
+    elif state is None:
+        raise BadInput(field="--state", problem="is missing", mend="name a new folder, or give --check")
+    else:
+        url = _database(database)
+        found = asyncio.run(
+            restoring.restore(file.resolve(), state=state.resolve(), url=url, database_only=database_only)
+        )
+    made = found.manifest
+    told = f"omnivigil {made.version}, {made.database} of revision {made.revision}, {len(made.members)} files"
+    console.print(f"{file}: of {made.created_at}; {told}; whole")
+    for missing in found.missing:
+        console.print(f"  named by a row, and not there: {missing}", style="red", markup=False)
+    raise typer.Exit(1 if check and found.missing else 0)
+
+
 accounts = typer.Typer(no_args_is_help=True, help="Accounts of the console.")
 app.add_typer(accounts, name="account")
 

@@ -17,6 +17,8 @@ from ivr.announcements.demo import demo_pins
 from ivr.announcements.on_air import OnAirFiles, streams_of
 from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
 from ivr.asterisk.runtime import Runtime
+from ivr.backup.making import before_migration
+from ivr.clock import system_clock
 from ivr.desk.hours import Calendar, calendars_of
 from ivr.desk.load import BUILT_IN, Desks, load_desks
 from ivr.desk.schema import CALLBACK_KEY, FOLLOW_KEY, CallbackRules, Desk, Queue
@@ -71,6 +73,9 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
     store = open_store(settings.database_url)
     retired = Retired()
     try:
+        before = await before_migration(store, state=settings.state, url=settings.database_url, now=system_clock())
+        if before is not None:
+            progress(f"the database, after a backup: {before.name}")
         await store.migrate()
         if settings.demo:
             await _load_demo(settings, store)

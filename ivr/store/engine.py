@@ -192,8 +192,15 @@ class Store:
         async with self.reading() as unit:
             await unit.execute(text("SELECT 1"))
 
+    async def revision(self) -> str | None:
+        """The revision of the tables; None while there are none. Raises StoreUnavailable, SchemaNewer."""
+        from ivr.store.migrate import current_revision
+
+        async with self._connected() as connection:
+            return await connection.run_sync(current_revision)
+
     async def migrate(self, revision: str = "head") -> None:
-        """Bring the tables to `revision`, all or nothing. Raises StoreUnavailable."""
+        """Bring the tables to `revision`, all or nothing. Raises StoreUnavailable, SchemaNewer."""
         from ivr.store.migrate import migrate
 
         engine = _engine(self._url, self._patience_s, migrating=True)

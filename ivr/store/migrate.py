@@ -10,7 +10,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from ivr.errors import OmnivigilError
+
 _FOLDER = Path(__file__).parent / "migrations"
+
+
+class SchemaNewer(OmnivigilError):
+    """The database is newer than this version; use the newer one, or restore the backup from before its migration."""
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -22,13 +28,27 @@ def config(connection: Connection | None = None) -> Config:
     return made
 
 
+def known_revisions() -> list[str]:
+    """The revisions of the tables that this version knows, the latest first."""
+    return [one.revision for one in ScriptDirectory.from_config(config()).walk_revisions()]
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision of a database's tables; None while it has none. Raises SchemaNewer when this version is older."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = known_revisions()
+    if current is not None and current not in known:
+        raise SchemaNewer(database=current, version_knows_up_to=known[0])
+    return current
+
+
 def migrate(connection: Connection, revision: str) -> None:
-    """Go up or down to `revision` (`head`, `base`, or one's id) within the caller's transaction."""
+    """Go up or down to `revision` (`head`, `base`, or one's id) within the caller's transaction. Raises SchemaNewer."""
     settings = config(connection)
     if connection.dialect.name == "postgresql":
         # Several services may start at once; SQLite lets in one writer anyway.
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('omnivigil migrations'))"))
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = current_revision(connection)
     behind = {one.revision for one in ScriptDirectory.from_config(settings).iterate_revisions(current, "base")}
     if revision == "base" or (revision in behind and revision != current):
         command.downgrade(settings, revision)
