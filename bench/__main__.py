@@ -126,3 +126,26 @@ def console_boards(
 
     console = Console(highlight=False, width=160)
     asyncio.run(run(console, boards=boards, rate=rate, seconds=seconds, rounds=rounds, output=output))
+
+
+@app.command()
+def fuzz(
+    messages: Annotated[
+        int, typer.Option(min=1, help="How many in all, those of the run that is gone on with too.")
+    ] = 100_000,
+    seed: Annotated[int, typer.Option(help="The same seed sends the same messages.")] = 1,
+    seconds: Annotated[float, typer.Option(help="End after so many, wherever it is.")] = 3600.0,
+    resume: Annotated[Path | None, typer.Option(help="Keep how far it is in this file, and go on from there.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Send what is in this file instead, as a run that failed wrote it.")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Keep the line's logs here.")] = None,
+) -> None:
+    """Hostile SIP, SDP, RTP, RTCP and HEP as strangers, trunks and phones send it; ends with 1 when Asterisk ended."""
+    from bench.fuzz import run
+
+    console = Console(highlight=False, width=200)
+    found = asyncio.run(
+        run(console, messages=messages, seed=seed, seconds=seconds, resume=resume, replay=replay, state=state)
+    )
+    raise typer.Exit(1 if found.crashes or found.silences else 0)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from rich.console import Console
 
+from bench.fuzz import Sender
 from bench.fuzz_line import STRANGER, TRUNK, Client, alive, say_by_tcp, settings_on, start
+from bench.fuzz_messages import CALL, FROM_TAG, PROOF, TO_TAG, Kind, Message, block
 from ivr.asterisk import guard
 from ivr.asterisk.process import AsteriskProcess
+from ivr.evidence.collector import Collector
+from ivr.evidence.ring import Ring
 from tests.calls.line import free_ports
 
 _count = itertools.count()
@@ -39,6 +44,7 @@ class Hostile:
     asterisk: AsteriskProcess
     stranger: Client
     trunk: Client
+    sender: Sender
 
     @property
     def server(self) -> tuple[str, int]:
@@ -61,14 +67,19 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
     settings = settings_on(
         tmp_path_factory.mktemp("hostile"), ports=(sip, http, agi, ami), rtp=(first, first + 98), hep=hep
     )
+    collector = Collector(Ring())
+    collector.start(settings.hep_collector)
     with asyncio.Runner() as runner:
         asterisk = runner.run(start(settings, Console(quiet=True)))
         clients = [Client(server=(TRUNK, sip), host=host) for host in (STRANGER, TRUNK)]
+        sender = Sender(asterisk, collector)
         try:
-            yield Hostile(asterisk=asterisk, stranger=clients[0], trunk=clients[1])
+            yield Hostile(asterisk=asterisk, stranger=clients[0], trunk=clients[1], sender=sender)
         finally:
             for client in clients:
                 client.close()
+            sender.close()
+            collector.close()
             runner.run(asterisk.stop())
 
 
@@ -110,3 +121,71 @@ def test_a_carriers_proxies_stay_on_the_way(hostile: Hostile, hop: str) -> None:
     """What a proxy of the trunk wrote is in the answer, as RFC 3261 (section 12.1.1) wants it."""
     message = hostile.trunk.request("INVITE", "4185550101", token(), f"Record-Route: {hop}", to="18446664844")
     assert "192.0.2.1;lr" in hostile.trunk.ask(message)
+
+
+def test_what_a_phone_with_a_password_says_in_a_call_stops_nothing(hostile: Hostile) -> None:
+    """Requests in a call that is up, and answers to a call that rings it."""
+    said: list[Message] = []
+    for hop in ODD_HOPS:
+        for method in ("INVITE", "UPDATE", "INFO", "ACK", "NOTIFY", "BYE"):
+            lines = [
+                f"{method} sip:611@{TRUNK} SIP/2.0".encode(),
+                f"Via: SIP/2.0/UDP {STRANGER};branch=z9hG4bK{token()};rport".encode(),
+                f"Record-Route: {hop}".encode(),
+                b"From: <sip:6001@127.0.0.1>;tag=" + FROM_TAG,
+                b"To: <sip:611@127.0.0.1>;tag=" + TO_TAG,
+                b"Call-ID: " + CALL,
+                f"CSeq: {len(said) + 10} {method}".encode(),
+                b"Contact: <sip:6001@127.0.0.1>",
+                b"Content-Length: 0",
+            ]
+            if method != "BYE" or hop == ODD_HOPS[-1]:
+                said.append(Message(kind=Kind.IN_DIALOG, data=b"\r\n".join([*lines, b"", b""])))
+        for status_line in (b"SIP/2.0 180 Ringing", b"SIP/2.0 183 Progress", b"SIP/2.0 200 OK"):
+            lines = [
+                status_line,
+                f"Record-Route: {hop}".encode(),
+                b"Contact: <sip:6002@127.0.0.1>",
+                b"Content-Length: 0",
+            ]
+            said.append(Message(kind=Kind.ANSWER, data=b"\r\n".join([*lines, b"", b""])))
+        lines = [
+            f"OPTIONS sip:611@{TRUNK} SIP/2.0".encode(),
+            f"Via: SIP/2.0/UDP {STRANGER};branch=z9hG4bK{token()};rport".encode(),
+            f"Record-Route: {hop}".encode(),
+            b"From: <sip:6001@127.0.0.1>;tag=a",
+            b"To: <sip:611@127.0.0.1>",
+            f"Call-ID: {token()}".encode(),
+            b"CSeq: 1 OPTIONS",
+            b"Authorization: " + PROOF,
+            b"Content-Length: 0",
+        ]
+        data = b"\r\n".join([*lines, b"", b""])
+        said.append(Message(kind=Kind.SIP_PROVEN, data=data, name="6001", method="OPTIONS", uri=f"sip:611@{TRUNK}"))
+    hostile.sender.send(said)
+    assert hostile.sender.in_call, "the call that these messages are about did not come about"
+    assert hostile.sender.rung, "the phone was not rung"
+    assert hostile.well()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_thousands_of_hostile_messages_stop_nothing(hostile: Hostile, seed: int) -> None:
+    """A little of `./omnivigil bench fuzz`: SIP, SDP, RTP, RTCP and HEP, by strangers, trunks and phones."""
+    for number in range(2):
+        hostile.sender.send(block(seed, number, 1000, STRANGER, hostile.stranger.port))
+    assert hostile.well()
+
+
+def _without_what_is_new_each_time(answer: str) -> str:
+    return re.sub(r'(nonce="|opaque="|tag=|branch=|Call-ID: |CSeq: \d+ |rport=|<sip:)[^";>\s]*', r"\1", answer)
+
+
+def test_a_name_that_exists_is_challenged_as_one_that_does_not(hostile: Hostile) -> None:
+    """Nobody learns which phones there are."""
+    for method in METHODS:
+        answers = {
+            name: _without_what_is_new_each_time(hostile.stranger.ask(hostile.stranger.request(method, name, token())))
+            for name in ("6001", "6002", "7001", "6998", "6999", "admin", "refused", "phone")
+        }
+        assert answers["6001"].startswith("SIP/2.0 401"), method
+        assert len(set(answers.values())) == 1, (method, answers)
