@@ -174,7 +174,7 @@ class _Bench:
 
     def _cpu_s(self) -> float:
         """Of Asterisk and of what it started, so far."""
-        return family_cpu_s(family(self._asterisk.process.pid))
+        return family_cpu_s(family(self._asterisk.pid))
 
 
 _HEADINGS = ("way", "waiting", "heard after, median", "p99", "last", "never", "CPU ms/s per caller", "packets missing")

@@ -88,10 +88,10 @@ async def _round(
         async with running_service(settings) as service:
             await until_up(settings)
             await _calls(settings, 8, 3, 8)
-            before = cpu_s(asterisk.process.pid), cpu_s(service.pid)
+            before = cpu_s(asterisk.pid), cpu_s(service.pid)
             made = await _calls(settings, calls, seconds, together)
             await asyncio.sleep(1)
-            after = cpu_s(asterisk.process.pid), cpu_s(service.pid)
+            after = cpu_s(asterisk.pid), cpu_s(service.pid)
             # What the service does without any call, such as answering heartbeats, is in both rounds alike.
             into.asterisk.append((after[0] - before[0]) * 1000 / made)
             into.service.append((after[1] - before[1]) * 1000 / made)

@@ -58,10 +58,8 @@ async def start(settings: Settings, console: Console) -> AsteriskProcess:
 
 def alive(asterisk: AsteriskProcess) -> bool:
     """Whether the process is there; a zombie is not."""
-    if asterisk.process.returncode is not None:
-        return False
     try:
-        status = Path(f"/proc/{asterisk.process.pid}/status").read_text()
+        status = Path(f"/proc/{asterisk.pid}/status").read_text()
     except OSError:
         return False
     return "State:\tZ" not in status
@@ -70,7 +68,7 @@ def alive(asterisk: AsteriskProcess) -> bool:
 def rss_mb(asterisk: AsteriskProcess) -> float:
     """Its resident memory in megabytes; 0 when it is gone."""
     with contextlib.suppress(OSError, IndexError):
-        pages = int(Path(f"/proc/{asterisk.process.pid}/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{asterisk.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
     return 0.0
 
@@ -190,7 +188,7 @@ def say_by_tcp(server: tuple[str, int], message: bytes, host: str = STRANGER, wi
 async def until_dead(asterisk: AsteriskProcess, within_s: float) -> bool:
     """Whether it ends within so many seconds."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(asterisk.process.wait()), within_s)
+        await asyncio.wait_for(asyncio.shield(asterisk.wait()), within_s)
         return True
     return not alive(asterisk)
 

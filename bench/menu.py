@@ -158,9 +158,9 @@ class _Bench:
         async with self._running(back_end) as service_pid:
             await self._load(back_end, rate, 3)  # warm: sounds looked up, code paths run once
             await asyncio.sleep(CALL_S)
-            before = cpu_s(self._asterisk.process.pid), cpu_s(service_pid)
+            before = cpu_s(self._asterisk.pid), cpu_s(service_pid)
             made, failed = await self._load(back_end, rate, seconds)
-            after = cpu_s(self._asterisk.process.pid), cpu_s(service_pid)
+            after = cpu_s(self._asterisk.pid), cpu_s(service_pid)
             into.asterisk_ms.append((after[0] - before[0]) * 1000 / max(1, made))
             into.service_ms.append((after[1] - before[1]) * 1000 / max(1, made))
             into.calls += made

@@ -278,7 +278,7 @@ class _Bench:
 
     def _family(self) -> list[list[str]]:
         """Asterisk, what it started, and the service."""
-        return family(self._asterisk.process.pid, self._service.pid if self._service is not None else None)
+        return family(self._asterisk.pid, self._service.pid if self._service is not None else None)
 
     def _cpu_s(self) -> float:
         return family_cpu_s(self._family())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import socket
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -111,6 +112,9 @@ def up(
     outbound: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Trunk for calls to the outside.")] = None,
     homer: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Homer server that gets copies too.")] = None,
     database: DatabaseOption = None,
+    with_asterisk: Annotated[
+        bool, typer.Option(help="Watch Asterisk too; without, `./omnivigil asterisk` does, in a process of its own.")
+    ] = True,
 ) -> None:
     """Set everything up on first use and run the line until Ctrl-C."""
     from dataclasses import replace
@@ -128,7 +132,7 @@ def up(
         homer=Address.parse(homer, field="--homer") if homer else None,
         database=_database(database),
     )
-    raise typer.Exit(asyncio.run(run(settings, console)))
+    run(settings, console, asterisk=with_asterisk)
 
 
 @app.command()
@@ -151,16 +155,15 @@ def demo(
 
     settings = settings_of(state, sip, http, agi, ami, rtp, now, True)
     _phones()
-    code = asyncio.run(run_demo(settings, console, speed=speed, seed=seed, seconds=_seconds(for_)))
-    raise typer.Exit(code)
+    run_demo(settings, console, speed=speed, seed=seed, seconds=_seconds(for_))
 
 
-def _seconds(text: str | None) -> float | None:
+def _seconds(text: str | None, field: str = "--for") -> float | None:
     if text is None:
         return None
     found = re.fullmatch(r"([0-9]{1,5})(s|m|h)", text, re.ASCII)
     if found is None or int(found[1]) == 0:
-        raise BadInput(field="--for", problem=f"{text!r} is not a length of time", mend="write it as 90s, 10m or 2h")
+        raise BadInput(field=field, problem=f"{text!r} is not a length of time", mend="write it as 90s, 10m or 2h")
     return float(int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]])
 
 
@@ -178,11 +181,67 @@ def _model(text: str) -> tuple[str, str]:
 
 
 @app.command(hidden=True)
+def prepare(settings_file: Path) -> None:
+    """Prepare a running line anew: tables, sounds, Asterisk's configuration. Its supervisor has it taken up."""
+    from ivr.asterisk import runtime
+    from ivr.prepare import note_prepared
+    from ivr.prepare import prepare as prepare_line
+
+    settings = Settings.read(settings_file)
+    found = runtime.find(runtime.folders(settings.state))
+    asyncio.run(prepare_line(settings, found, lambda _: None, live=True))
+    note_prepared(settings)
+
+
+@app.command()
+def asterisk(state: StateOption = Path("var")) -> None:
+    """Watch a line's Asterisk alone, beside `up --no-with-asterisk`: a restart of the one leaves the other's calls."""
+    from ivr import control, supervise
+    from ivr.prepare import wait_until_prepared
+
+    state = state.resolve()
+    control.hold(state, "asterisk")
+    words = supervise.words_for(wait_until_prepared(state), service=False)
+    os.execv(sys.executable, words)  # noqa: S606 - our own program, by a list of words
+
+
+@app.command()
+def restart(
+    state: StateOption = Path("var"),
+    all_: Annotated[bool, typer.Option("--all", help="The supervisor too, for its own new code.")] = False,
+) -> None:
+    """New code, configuration and tables for a running line; calls go on."""
+    _ask(state, "restart", *(["all"] if all_ else []))
+
+
+@app.command()
+def drain(
+    state: StateOption = Path("var"),
+    within: Annotated[str, typer.Option(metavar="10m", help="End calls that last longer.")] = "10m",
+) -> None:
+    """End a running line without cutting calls: new ones are refused, and go elsewhere."""
+    _ask(state, "drain", str(round(_seconds(within, "--within") or 0)), ends=True)
+
+
+def _ask(state: Path, *words: str, ends: bool = False) -> None:
+    from ivr import control
+
+    state = state.resolve()
+
+    async def ask() -> None:
+        async for line in control.ask(state, *words, ends=ends):
+            console.print(line, markup=False)
+
+    asyncio.run(ask())
+
+
+@app.command(hidden=True)
 def serve(
     settings_file: Path,
     heartbeat_fd: Annotated[int, typer.Option("--heartbeat-fd")],
+    waits_fd: Annotated[int | None, typer.Option("--waits-fd")] = None,
 ) -> None:
-    """The service itself; `up` starts and watches it."""
+    """The service itself; the supervisor starts and watches it. One that is to take over waits until it is told."""
     import uvloop
 
     from ivr import descriptors, logs
@@ -191,6 +250,11 @@ def serve(
     logs.outlive_full_disk()
     logs.configure()
     descriptors.raise_limit()
+    if waits_fd is not None:
+        with socket.socket(fileno=waits_fd) as line:
+            line.send(b"!")
+            if not line.recv(1):
+                return
     uvloop.run(serve_line(Settings.read(settings_file), heartbeat_fd))
 
 

@@ -7,10 +7,10 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from sipsim import interpreter
 from sipsim.errors import FarmFailed
 from sqlalchemy import make_url
@@ -20,8 +20,11 @@ from ivr.asterisk import runtime
 from ivr.errors import BadInput
 from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
-from ivr.settings import Address, Settings
+from ivr.ports import check_ports, taken
+from ivr.settings import Settings
 from ivr.store.engine import StoreUnavailable, open_store
+
+log = structlog.get_logger()
 
 #: Free space, in bytes, that the embedded Asterisk and the sounds need on first use.
 FIRST_USE_BYTES = 700_000_000
@@ -66,8 +69,11 @@ def check_internal_addresses(settings: Settings) -> None:
             raise BadInput(field=field, problem=f"{address} can be reached by others", mend="use a loopback address")
 
 
-def check_state(state: Path) -> None:
-    """The state folder can be made, written to and has room. Raises BadInput."""
+def check_state(state: Path, *, before: bool = False) -> None:
+    """The state folder can be made, written to and has room. Raises BadInput.
+
+    A line that ran there `before` starts all the same: it takes calls on a full disk, and away it takes none.
+    """
     try:
         state.mkdir(parents=True, exist_ok=True)
         probe = state / ".write-probe"
@@ -76,19 +82,18 @@ def check_state(state: Path) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         probe.unlink()
+        problem, cause = None, None
     except OSError as error:
-        raise BadInput(
-            field="--state",
-            problem=f"{state} cannot be written: {error.strerror}",
-            mend="free some space or name a folder on a writable disk",
-        ) from error
-    free = shutil.disk_usage(state).free
-    if free < RUNNING_BYTES:
-        raise BadInput(
-            field="--state",
-            problem=f"only {free // 1_000_000} MB are free on the disk of {state}",
-            mend="free some space or name a folder on another disk",
-        )
+        problem, cause = f"{state} cannot be written: {error.strerror}", error
+        mend = "free some space or name a folder on a writable disk"
+    if problem is None and (free := shutil.disk_usage(state).free) < RUNNING_BYTES:
+        problem = f"only {free // 1_000_000} MB are free on the disk of {state}"
+        mend = "free some space or name a folder on another disk"
+    if problem is None:
+        return
+    if not before:
+        raise BadInput(field="--state", problem=problem, mend=mend) from cause
+    log.warning("the line starts all the same", field="--state", problem=problem, mend=mend)
 
 
 def check_database(settings: Settings) -> None:
@@ -115,37 +120,9 @@ async def _ping(url: str) -> None:
 def check_notices(settings: Settings) -> None:
     """What the environment says of e-mail, SMS and webhooks can be used. Raises BadInput."""
     config = notice_config.read(os.environ, demo=settings.demo)
-    if config.mail is not None and (problem := _taken(config.mail, socket.SOCK_STREAM)) is not None:
+    if config.mail is not None and (problem := taken(config.mail, socket.SOCK_STREAM)) is not None:
         mend = "stop what uses it, or choose another"
         raise BadInput(field="OMNIVIGIL_MAIL_LISTEN", problem=f"{config.mail} {problem}", mend=mend)
-
-
-def check_ports(settings: Settings) -> None:
-    """Every port the line answers on is free. Raises BadInput that names the option."""
-    for field, address, kinds in _ports(settings):
-        for kind in kinds:
-            if (problem := _taken(address, kind)) is not None:
-                raise BadInput(field=field, problem=f"{address} {problem}", mend="stop what uses it, or choose another")
-
-
-def _ports(settings: Settings) -> Iterator[tuple[str, Address, tuple[socket.SocketKind, ...]]]:
-    yield "--sip", settings.sip, (socket.SOCK_DGRAM, socket.SOCK_STREAM)
-    yield "--http", settings.http, (socket.SOCK_STREAM,)
-    yield "--agi", settings.agi, (socket.SOCK_STREAM,)
-    yield "--agi", settings.hep_collector, (socket.SOCK_DGRAM,)
-    yield "--ami", settings.ami, (socket.SOCK_STREAM,)
-
-
-def _taken(address: Address, kind: socket.SocketKind) -> str | None:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family, kind) as probe:
-        if kind == socket.SOCK_STREAM:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address.host, address.port))
-        except OSError as error:
-            return f"cannot be used ({error.strerror})"
-    return None
 
 
 def findings(settings: Settings, runtimes: list[Path]) -> list[Finding]:

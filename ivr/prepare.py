@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -61,11 +62,17 @@ def load(settings: Settings) -> tuple[Desks, dict[str, dict[str, Calendar]]]:
     return desks, {desk.id: calendars_of(desk, folder) for desk in desks.values()}
 
 
-async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str], None]) -> Prepared:
-    """Do what has not been done yet. Raises DeskError, PromptMissing, BuildError, BadInput, StoreUnavailable."""
+async def prepare(
+    settings: Settings, runtime: Runtime, progress: Callable[[str], None], *, live: bool = False
+) -> Prepared:
+    """Do what has not been done yet; for a line that is `live`, beside its service.
+
+    Raises DeskError, PromptMissing, BuildError, BadInput, StoreUnavailable.
+    """
     desks, calendars = load(settings)
     Folders.below(settings).make(runtime)
-    _empty(settings.spool / "announcements")
+    if not live:
+        _empty(settings.spool / "announcements")
     sounds = sounds_of(settings, runtime, desks)
     await asyncio.to_thread(sounds.build, calendars, settings.clock(), progress)
     await asyncio.to_thread(OnAirFiles(settings.on_air).begin, desks, sounds)
@@ -130,6 +137,41 @@ async def prepare(settings: Settings, runtime: Runtime, progress: Callable[[str]
         strict_rtp=settings.strict_rtp,
     )
     return Prepared(desks=desks, phones=phones, secrets=known, retired=retired)
+
+
+def note_prepared(settings: Settings) -> None:
+    """Remember that a line with these settings can start without being prepared. Raises OSError."""
+    settings.write(_note(settings))
+
+
+def prepared_before(settings: Settings) -> bool:
+    """Whether all is there that a line with these settings needs, from an earlier start."""
+    try:
+        known = Settings.read(_note(settings))
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+    return replace(known, clock_shift_s=settings.clock_shift_s) == settings
+
+
+def as_before(settings: Settings) -> Prepared:
+    """What an earlier start has prepared, as far as it is known without the database. Raises DeskError."""
+    return Prepared(desks=load(settings)[0], phones=(), secrets=line_secrets(settings.state))
+
+
+def wait_until_prepared(state: Path) -> Path:
+    """The settings' file of the line on a state folder, once everything is there that its Asterisk needs."""
+    known = state / "run" / "prepared.json"
+    told = False
+    while not known.exists():
+        if not told:
+            log.info("the line is not prepared yet; ./omnivigil up --no-with-asterisk does that", state=str(state))
+            told = True
+        time.sleep(1)
+    return known
+
+
+def _note(settings: Settings) -> Path:
+    return settings.state / "run" / "prepared.json"
 
 
 def _empty(folder: Path) -> None:

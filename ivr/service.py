@@ -32,6 +32,7 @@ from ivr.announcements.announcer import Announcer
 from ivr.announcements.on_air import OnAirFiles
 from ivr.announcements.pins import Pins
 from ivr.announcements.sounds import AnnouncementSounds
+from ivr.asterisk import keeper as asterisk_keeper
 from ivr.asterisk import runtime
 from ivr.asterisk.ami import RECONNECTED, Ami, AmiRefused, Fields, State
 from ivr.asterisk.config import Folders
@@ -272,7 +273,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             watch=watch,
             desks=desks,
             calendars=calendars,
-            health=lambda: _health(store, ami, ready, parts, notices, clock),
+            health=lambda: _health(settings, store, ami, ready, parts, notices, clock),
             clock=clock,
             announcer=announcer,
             incidents=incidents,
@@ -434,7 +435,9 @@ def _api(settings: Settings, services: Services) -> ApiServer:
     return ApiServer(config, proxies=proxies)
 
 
-async def _health(store: Store, ami: Ami, ready: _Ready, parts: Parts, notices: NoticeConfig, clock: Clock) -> Health:
+async def _health(
+    settings: Settings, store: Store, ami: Ami, ready: _Ready, parts: Parts, notices: NoticeConfig, clock: Clock
+) -> Health:
     told = notice_health.configured(notices)
     try:
         async with asyncio.timeout(1), store.reading() as unit:
@@ -442,7 +445,7 @@ async def _health(store: Store, ami: Ami, ready: _Ready, parts: Parts, notices: 
         database = "ok"
     except (Unavailable, TimeoutError) as error:
         database = f"away: {error}"
-    asterisk = "ok" if ami.state is State.CONNECTED else ami.state.value
+    asterisk = "ok" if ami.state is State.CONNECTED else asterisk_keeper.noted(settings) or ami.state.value
     conversations = "ok" if ready.agi else "starting"
     failing = parts.failing
     # Without the database calls are taken all the same, and requests go to the spool.

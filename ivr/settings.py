@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import exc, make_url
-
 from ivr.clock import Clock, system_clock
 from ivr.errors import BadInput
 
@@ -82,11 +80,13 @@ class Settings:
     strict_rtp: bool = True
 
     def write(self, path: Path) -> None:
-        """Hand these settings to another process of the line. Only the owner may read them."""
+        """Hand these settings to another process of the line, whole or not at all. Only the owner may read them."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.chmod(0o600)
-        path.write_text(json.dumps(asdict(self), default=str, indent=1))
+        partial = path.with_name(path.name + ".partial")
+        partial.touch(mode=0o600)
+        partial.chmod(0o600)
+        partial.write_text(json.dumps(asdict(self), default=str, indent=1))
+        partial.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> Settings:
@@ -150,6 +150,9 @@ def database_url_of(text: str) -> str:
 
     Its `sslmode` is kept. Raises BadInput, which does not repeat the text: there may be a password in it.
     """
+    # Here and not above: the line's supervisor reads settings and has no database.
+    from sqlalchemy import exc, make_url
+
     field, mend = "--database-url", "write it as postgresql://omnivigil:PASSWORD@db.example:5432/omnivigil"
     try:
         url = make_url(text)

@@ -4,41 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http.client
 import os
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import structlog
 from rich.console import Console
 from rich.table import Table
 
-from ivr import browser, descriptors, logs, phones, preflight
+from ivr import browser, control, descriptors, logs, phones, preflight, supervise, supervisor
 from ivr.accounts.demo import DEMO_ACCOUNTS, demo_account_password
 from ivr.announcements.demo import demo_pin
-from ivr.asterisk import process, rescue, runtime
-from ivr.asterisk.config import Folders
+from ivr.asterisk import process, runtime
 from ivr.asterisk.runtime import Runtime
 from ivr.directory.demo import demo_password
-from ivr.errors import OmnivigilError
-from ivr.prepare import Prepared, prepare
+from ivr.errors import BadInput, OmnivigilError
+from ivr.ports import check_ports
+from ivr.prepare import Prepared, as_before, note_prepared, prepare, prepared_before
 from ivr.private import make_private
 from ivr.selfcall import Report, call_ourselves
 from ivr.settings import Settings
 from ivr.store import cluster
-from ivr.supervisor import Service
-from ivr.syncing import keep_synced
+from ivr.store.engine import StoreUnavailable
 
-_HEALTHY_S = 60.0
+#: What dies may keep its ports for so long, in seconds.
+_DYING_S = 5.0
 
 log = structlog.get_logger()
-
-
-class NotHealthy(OmnivigilError):
-    """The service did not come up."""
 
 
 async def ensure_runtime(settings: Settings, console: Console) -> Runtime:
@@ -46,6 +43,11 @@ async def ensure_runtime(settings: Settings, console: Console) -> Runtime:
     try:
         return runtime.find(runtime.folders(settings.state))
     except runtime.RuntimeMissing:
+        if (free := shutil.disk_usage(settings.state).free) < preflight.FIRST_USE_BYTES:
+            problem = f"{free // 1_000_000} MB are free on the disk of {settings.state}"
+            needed = f"Asterisk and the voices need {preflight.FIRST_USE_BYTES // 1_000_000} MB at the first start"
+            mend = f"free some space or name a folder on another disk: {needed}"
+            raise BadInput(field="--state", problem=problem, mend=mend) from None
         with step(console, "Asterisk and the voices (first time only)") as say:
             return await asyncio.to_thread(runtime.install, settings.state / "runtime", say)
 
@@ -98,8 +100,12 @@ def step(console: Console, title: str) -> Iterator[Step]:
 Beside = Callable[[Prepared], Awaitable[None]]
 
 
-async def run(settings: Settings, console: Console, *, beside: Beside | None = None) -> int:
-    """Set up, start, tell, and keep running until told to stop, or until `beside` is over; returns the exit code."""
+def run(settings: Settings, console: Console, *, beside: Beside | None = None, asterisk: bool = True) -> NoReturn:
+    """Set up, then become the supervisor, which runs until it is told to stop or until `beside` is over.
+
+    Without `asterisk` it watches the service alone (`./omnivigil asterisk` watches the other). This process has loaded
+    all that the preparing needs, and would keep it: what is still to be told is told by a copy of it, which ends.
+    """
     logs.outlive_full_disk(human=True)
     logs.configure(human=True)
     # Asterisk and the service inherit it.
@@ -107,103 +113,142 @@ async def run(settings: Settings, console: Console, *, beside: Beside | None = N
     preflight.check_demo_is_private(settings)
     preflight.check_internal_addresses(settings)
     preflight.check_notices(settings)
-    preflight.check_state(settings.state)
-    await asyncio.to_thread(make_private, settings.state)
-    await asyncio.to_thread(preflight.check_database, settings)
-    stop = _stop_signals()
-    found = await ensure_runtime(settings, console)
-    with step(console, "desks, directory and sounds") as say:
-        prepared = await prepare(settings, found, say)
-    with step(console, "Asterisk"):
-        # One left behind by a supervisor that was killed holds the ports; it is ended first.
-        await process.end_stale(found, settings)
-        preflight.check_ports(settings)
-        asterisk = await process.start(found, settings)
-    service = Service(
-        settings_file=_hand_over(settings),
-        output=settings.state / "log" / "service.log",
-        rescue=lambda: rescue.rescue(settings.ami, prepared.secrets["ami_supervisor"]),
+    before = prepared_before(settings)
+    preflight.check_state(settings.state, before=before)
+    make_private(settings.state)
+    held = [control.hold(settings.state, what) for what in ("service", *(["asterisk"] if asterisk else []))]
+    prepared, is_new = asyncio.run(_make_ready(settings, console, before=before, asterisk=asterisk))
+    settings_file = _hand_over(settings)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    reading, writing = os.pipe()
+    teller = os.fork()
+    if teller == 0:
+        for handle in (writing, *held):
+            os.close(handle)
+        _tell_and_end(reading, settings, console, prepared, beside)
+    os.close(reading)
+    os.set_inheritable(writing, True)
+    words = supervise.words_for(
+        settings_file,
+        asterisk=asterisk,
+        prepared=is_new,
+        teller=(writing, teller),
+        ends_with_teller=beside is not None,
     )
-    watching = asyncio.create_task(service.watch())
-    folders = Folders.below(settings)
-    syncing = [asyncio.create_task(keep_synced(folder)) for folder in (folders.traces, folders.messages)]
-    asterisk_ended = asyncio.create_task(asterisk.process.wait())
-    stopped = asyncio.create_task(stop.wait())
-    playing: asyncio.Task[None] | None = None
-    code = 0
+    os.execv(sys.executable, words)  # noqa: S606 - our own program, by a list of words
+
+
+async def _make_ready(settings: Settings, console: Console, *, before: bool, asterisk: bool) -> tuple[Prepared, bool]:
+    """What the line needs; and whether it could be prepared, where it may run on what was prepared `before`."""
+    found = await ensure_runtime(settings, console)
     try:
-        with step(console, "the service"):
-            await _until_healthy(settings, {stopped, asterisk_ended, watching})
-        if not stop.is_set():
-            _tell(console, settings, prepared)
-            report = await call_ourselves(settings, prepared.main_desk.numbers[0])
-            _tell_heard(console, settings, prepared, report)
-            if beside is not None:
-                playing = asyncio.create_task(_until_over(beside(prepared), stop), name="beside the line")
-            while not stop.is_set():
-                await asyncio.wait({stopped, asterisk_ended, watching}, return_when=asyncio.FIRST_COMPLETED)
-                if watching.done():
-                    watching.result()
-                if asterisk_ended.done() and not stop.is_set():
-                    log.error("Asterisk ended and is started again", code=asterisk.process.returncode)
-                    asterisk = await process.start(found, settings)
-                    asterisk_ended = asyncio.create_task(asterisk.process.wait())
-    finally:
-        console.print("\nStopping: no new calls; the service, then Asterisk.")
-        if playing is not None:
-            playing.cancel()
-            await asyncio.wait({playing})
-        await service.stop()
-        await asterisk.stop()
-        for task in (watching, *syncing, asterisk_ended, stopped):
-            task.cancel()
-        console.print("Stopped.")
-    if playing is not None and not playing.cancelled():
-        playing.result()
-    return code
+        if not before:
+            await asyncio.to_thread(preflight.check_database, settings)
+        with step(console, "desks, directory and sounds") as say:
+            prepared = await prepare(settings, found, say)
+        note_prepared(settings)
+        is_new = True
+    except (StoreUnavailable, OSError) as error:
+        if not before:
+            raise
+        prepared, is_new = as_before(settings), False
+        log.warning("the line starts on what was prepared before, and prepares again later", reason=str(error))
+    await _take_over(found, settings, before=before, asterisk=asterisk)
+    return prepared, is_new
 
 
-async def _until_over(what: Awaitable[None], stop: asyncio.Event) -> None:
-    try:
-        await what
-    finally:
-        stop.set()
+async def _take_over(found: Runtime, settings: Settings, *, before: bool, asterisk: bool) -> None:
+    """Have what a killed supervisor left go on where it can, and end where it cannot. Raises BadInput for the ports."""
+    running = process.find(found, settings)
+    if running is not None and process.is_as_rendered(found, settings):
+        await running.reload()
+        asterisk = False
+    elif running is not None and not asterisk:
+        log.warning("Asterisk must be started again for what changed of its modules or addresses")
+    left = await supervisor.until_gone(_settings_file(settings))
+    if asterisk:
+        left |= await process.end_stale(found, settings)
+    deadline = time.monotonic() + (_DYING_S if left or before else 0)
+    while True:
+        try:
+            check_ports(settings, asterisk=asterisk)
+        except BadInput:
+            # Whoever dies gives up its sockets last.
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return
 
 
-def _stop_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    return stop
+def _settings_file(settings: Settings) -> Path:
+    return settings.state / "run" / "settings.json"
 
 
 def _hand_over(settings: Settings) -> Path:
-    path = settings.state / "run" / "settings.json"
-    settings.write(path)
+    path = _settings_file(settings)
+    try:
+        settings.write(path)
+    except OSError as error:
+        if not path.exists() or Settings.read(path) != settings:
+            mend = "free some space: these settings are new and must be written"
+            raise BadInput(field="--state", problem=f"{path} cannot be written", mend=mend) from error
     return path
 
 
-async def _until_healthy(settings: Settings, give_up: set[asyncio.Task[Any]]) -> None:
-    """Wait until calls are taken, or one of `give_up` is done. Raises NotHealthy after a minute."""
-    deadline = time.monotonic() + _HEALTHY_S
-    while not any(task.done() for task in give_up):
-        if await asyncio.to_thread(_healthy, settings):
-            return
-        if time.monotonic() > deadline:
-            raise NotHealthy(log=str(settings.state / "log" / "service.log"))
-        await asyncio.sleep(0.1)
-
-
-def _healthy(settings: Settings) -> bool:
-    connection = http.client.HTTPConnection(settings.http.host, settings.http.port, timeout=2)
+def _tell_and_end(
+    reading: int, settings: Settings, console: Console, prepared: Prepared, beside: Beside | None
+) -> NoReturn:
+    """The copy: waits for the supervisor's word that calls are taken, tells, and is gone."""
+    code = 1
     try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        asyncio.run(_tell_all(reading, settings, console, prepared, beside))
+        code = 0
+    except OmnivigilError as error:
+        console.print(str(error), style="red", markup=False)
+    except Exception:
+        console.print_exception()
     finally:
-        connection.close()
+        sys.stdout.flush()
+        os._exit(code)
+
+
+async def _tell_all(
+    reading: int, settings: Settings, console: Console, prepared: Prepared, beside: Beside | None
+) -> None:
+    loop = asyncio.get_running_loop()
+    begin, over = asyncio.Event(), asyncio.Event()
+
+    def heard() -> None:
+        if os.read(reading, 1):
+            begin.set()
+        else:
+            loop.remove_reader(reading)
+            over.set()
+
+    loop.add_reader(reading, heard)
+    loop.add_signal_handler(signal.SIGTERM, over.set)
+    # A Ctrl-C is for the supervisor, which tells us.
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+
+    async def tell() -> None:
+        with step(console, "Asterisk and the service"):
+            await begin.wait()
+        _tell(console, settings, prepared)
+        report = await call_ourselves(settings, prepared.main_desk.numbers[0])
+        _tell_heard(console, settings, prepared, report)
+        if beside is not None:
+            await beside(prepared)
+
+    telling, ended = asyncio.create_task(tell()), asyncio.create_task(over.wait())
+    await asyncio.wait({telling, ended}, return_when=asyncio.FIRST_COMPLETED)
+    ended.cancel()
+    if telling.done():
+        telling.result()
+        return
+    telling.cancel()
+    await asyncio.wait({telling})
 
 
 def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
 from ivr.settings import Settings
@@ -336,6 +334,9 @@ def render(
         "shortest_message_bytes": 20000,
         "accounts": _accounts(secrets),
     }
+    # Here and not above: whoever only wants to know the folders, and stays, does without it.
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,

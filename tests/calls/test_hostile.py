@@ -90,7 +90,7 @@ def status(answer: str) -> str:
 
 def test_the_guard_is_at_work(hostile: Hostile) -> None:
     """Built on this machine, and loaded."""
-    assert guard.look_at(hostile.asterisk.process.pid)
+    assert guard.look_at(hostile.asterisk.pid)
 
 
 def test_an_odd_next_hop_is_as_if_it_were_not_there(hostile: Hostile) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ivr import preflight
 from ivr.errors import BadInput
+from ivr.ports import check_ports
 from ivr.settings import Address, Settings
 
 
@@ -65,7 +66,7 @@ def test_a_port_in_use_names_its_option(tmp_path: Path, kind: socket.SocketKind)
             taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(BadInput, match=f"--sip.*{port}"):
-            preflight.check_ports(settings(tmp_path, sip=Address(host="127.0.0.1", port=port)))
+            check_ports(settings(tmp_path, sip=Address(host="127.0.0.1", port=port)))
 
 
 def test_a_state_folder_that_cannot_be_made(tmp_path: Path) -> None:
@@ -103,3 +104,12 @@ def test_settings_survive_being_handed_over(tmp_path: Path) -> None:
     )
     given.write(tmp_path / "settings.json")
     assert Settings.read(tmp_path / "settings.json") == given
+
+
+def test_a_line_that_ran_before_starts_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes calls there; away it takes none. The same for a folder that takes nothing at all."""
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 5_000_000, 5_000_000))
+    preflight.check_state(tmp_path, before=True)
+    (tmp_path / "file").touch()
+    preflight.check_state(tmp_path / "file" / "state", before=True)

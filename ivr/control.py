@@ -1,0 +1,120 @@
+"""How a running line is told to restart or to drain: a socket in its state folder, one line of words each way.
+
+Only who may enter the state folder can reach it. The supervisor answers each request with lines of progress and, as the
+last one, `ok` or `failed: REASON`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+from ivr.errors import BadInput, OmnivigilError
+
+Say = Callable[[str], None]
+#: Carries a request out: its words, and whom to tell how it goes. Raises OmnivigilError.
+Obey = Callable[[list[str], Say], Awaitable[None]]
+
+_LONGEST = 1000
+
+
+class NotRunning(OmnivigilError):
+    """No line runs on this state folder."""
+
+
+class Refused(OmnivigilError):
+    """The line could not do that."""
+
+
+def socket_of(state: Path) -> Path:
+    """Where it is."""
+    return state / "run" / "control.sock"
+
+
+@contextlib.contextmanager
+def _reachable(path: Path) -> Iterator[str]:
+    """A name for the socket that is short, however deep the state folder: addresses have 107 characters."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+async def listen(state: Path, obey: Obey) -> asyncio.Server:
+    """Take requests until the server is closed. Raises OSError."""
+    path = socket_of(state)
+    path.unlink(missing_ok=True)
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _reachable(path) as name:
+            door.bind(name)
+        path.chmod(0o600)
+    except OSError:
+        door.close()
+        raise
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def say(text: str) -> None:
+            writer.write(text.replace("\n", " ").encode() + b"\n")
+
+        with contextlib.suppress(OSError, ValueError):
+            words = (await reader.readline()).decode(errors="replace").split()
+            try:
+                await obey(words, say)
+                say("ok")
+            except OmnivigilError as error:
+                say(f"failed: {error}")
+            await writer.drain()
+        writer.close()
+
+    return await asyncio.start_unix_server(answer, sock=door, limit=_LONGEST)
+
+
+async def ask(state: Path, *words: str, ends: bool = False) -> AsyncIterator[str]:
+    """Have a running line do something; its lines of progress. What `ends` the line is done when the line has ended.
+
+    Raises NotRunning, and Refused with the reason.
+    """
+    try:
+        with _reachable(socket_of(state)) as name:
+            reader, writer = await asyncio.open_unix_connection(name)
+    except OSError as error:
+        mend = "start it with ./omnivigil up, or name its folder with --state"
+        raise NotRunning(state=str(state), mend=mend) from error
+    try:
+        writer.write(" ".join(words).encode() + b"\n")
+        await writer.drain()
+        while line := (await reader.readline()).decode(errors="replace").rstrip("\n"):
+            if line == "ok":
+                return
+            if line.startswith("failed: "):
+                raise Refused(reason=line.removeprefix("failed: "))
+            yield line
+        if not ends:
+            raise Refused(reason="the line's supervisor ended meanwhile; see its log")
+    finally:
+        writer.close()
+
+
+def hold(state: Path, what: str) -> int:
+    """Be the only one on a state folder, as long as this process lives, whatever program it becomes.
+
+    A copy of the process that is to live on without it closes the descriptor. Raises BadInput when another one is.
+    """
+    folder = state / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / f"{what}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        mend = "use ./omnivigil restart or drain, or name another folder"
+        raise BadInput(field="--state", problem=f"a line runs on {state} already", mend=mend) from None
+    os.set_inheritable(handle, True)
+    return handle
