@@ -103,6 +103,11 @@ class Sender:
         return self._port is not None
 
     @property
+    def call_id(self) -> str:
+        """That call's; "" for none."""
+        return self._dialog.get(CALL, b"").decode()
+
+    @property
     def rung(self) -> bool:
         """Whether our phone was rung meanwhile."""
         return self._ringing != ""

@@ -1,4 +1,8 @@
-"""What is kept of every call for a while, in memory: bounded in time and in bytes, the oldest goes first."""
+"""What is kept of every call for a while, in memory: bounded in time and in bytes, the oldest goes first.
+
+Asterisk names what it copies by its channel, and what belongs to none (yet) by the SIP Call-ID. What never gets a
+channel is a stranger's, or a challenge that nobody answered: it is bounded apart and soon gone, however much comes.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,11 @@ _DIALOG_BYTES = 400_000
 _CALLS_OF_PHONE = 8
 #: Packets that begin a call.
 _HEAD = 8
+#: What has no channel may take this part of the memory, and waits for one so many seconds.
+_PASSING_PART = 0.25
+_PASSING_S = 60.0
+#: How Asterisk's names of SIP channels begin.
+_CHANNEL = "PJSIP/"
 
 
 @dataclass(kw_only=True)
@@ -51,11 +60,15 @@ class Ring:
         self, *, keep_s: float = 1800, most_bytes: int = 64_000_000, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._keep_s, self._most_bytes, self._clock = keep_s, most_bytes, clock
+        #: By channel, or by Call-ID once a channel has it too.
         self._dialogs: OrderedDict[str, _Dialog] = OrderedDict()
+        #: By Call-ID, without a channel so far.
+        self._passing: OrderedDict[str, _Dialog] = OrderedDict()
         self._calls: OrderedDict[str, EndedCall] = OrderedDict()
         self._of_phone: dict[str, deque[EndedCall]] = {}
         self._arrivals = itertools.count()
         self.size = 0
+        self._passing_size = 0
         #: Calls whose evidence had to go early because memory was full.
         self.evicted = 0
 
@@ -69,22 +82,46 @@ class Ring:
         if not packet.correlation or len(packet.correlation) > 256 or len(packet.payload) > 20_000:
             return
         now = self._clock()
-        dialog = self._dialogs.get(packet.correlation)
-        if dialog is None:
-            dialog = self._dialogs[packet.correlation] = _Dialog()
+        name = packet.correlation
+        if name.startswith(_CHANNEL):
+            if packet.kind == SIP and (call_id := sip.call_id(packet.payload)) is not None:
+                if call_id == name:
+                    # Somebody calls his call as Asterisk does a channel.
+                    return
+                self._has_channel(call_id)
+            dialogs = self._dialogs
         else:
-            self._dialogs.move_to_end(packet.correlation)
+            dialogs = self._dialogs if name in self._dialogs else self._passing
+        dialog = dialogs.get(name)
+        if dialog is None:
+            dialog = dialogs[name] = _Dialog()
+        else:
+            dialogs.move_to_end(name)
         dialog.touched = now
         dialog.packets.append((next(self._arrivals), packet))
-        dialog.size += _cost(packet)
-        self.size += _cost(packet)
+        before, dialog.size = dialog.size, dialog.size + _cost(packet)
         if dialog.size > _DIALOG_BYTES:
-            before = dialog.size
             _shorten(dialog)
-            self.size -= before - dialog.size
+        self.size += dialog.size - before
+        if dialogs is self._passing:
+            self._passing_size += dialog.size - before
         self._expire(now)
 
+    def _has_channel(self, call_id: str) -> None:
+        """What has come of a call before it had a channel is kept like the rest of it."""
+        if (dialog := self._passing.pop(call_id, None)) is not None:
+            self._passing_size -= dialog.size
+            self._dialogs[call_id] = dialog
+
     def _expire(self, now: float) -> None:
+        while self._passing:
+            call_id, oldest = next(iter(self._passing.items()))
+            full = self._passing_size > _PASSING_PART * self._most_bytes or self.size > self._most_bytes
+            if not full and now - oldest.touched <= _PASSING_S:
+                break
+            del self._passing[call_id]
+            self.size -= oldest.size
+            self._passing_size -= oldest.size
         while self._dialogs:
             call_id, oldest = next(iter(self._dialogs.items()))
             too_old = now - oldest.touched > self._keep_s
@@ -111,6 +148,7 @@ class Ring:
 
     def ended(self, leg: EndedLeg) -> None:
         """A leg has ended."""
+        self._has_channel(leg.call_id)
         if leg.feature:
             return
         now = self._clock()
@@ -147,7 +185,9 @@ class Ring:
 
     def packets(self, leg: EndedLeg) -> list[Packet]:
         """What is kept of one leg, in order: what came before it had a channel goes by its Call-ID."""
-        found = [dialog for name in {leg.call_id, leg.channel} if (dialog := self._dialogs.get(name)) is not None]
+        names = {leg.call_id, leg.channel}
+        kept = [*map(self._dialogs.get, names), *map(self._passing.get, names)]
+        found = [dialog for dialog in kept if dialog is not None]
         packets = sorted((one for dialog in found for one in dialog.packets), key=lambda one: one[0])
         # Kept under one name, by which the report finds its leg.
         return [packet._replace(correlation=leg.call_id) for _, packet in packets]

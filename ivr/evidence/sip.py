@@ -8,6 +8,7 @@ from dataclasses import dataclass
 #: What belongs to no call, and comes all the time.
 _NO_CALL = frozenset({b"REGISTER", b"OPTIONS", b"SUBSCRIBE", b"NOTIFY", b"PUBLISH"})
 _CSEQ = re.compile(rb"^CSeq[ \t]*:[ \t]*\d{1,10}[ \t]+([A-Z]{1,20})", re.M | re.I)
+_CALL_ID = re.compile(rb"^(?:Call-ID|i)[ \t]*:[ \t]*([^\s]{1,256})", re.M | re.I)
 _AGENT = re.compile(r"^(?:User-Agent|Server)[ \t]*:[ \t]*([^\r\n]{1,120})", re.M | re.I)
 _REQUEST = re.compile(r"^([A-Z]{1,20}) (?:sips?|tel):([^@ ;>]{0,64})")
 _FROM = re.compile(r"^(?:From|f)[ \t]*:[^\r\n]*?(?:sips?|tel):([^@ ;>\r\n]{1,64})", re.M | re.I)
@@ -24,6 +25,12 @@ def belongs_to_call(message: bytes) -> bool:
         found = _CSEQ.search(message)
         return found is not None and found[1].upper() not in _NO_CALL
     return first.isalpha() and first.isupper() and first not in _NO_CALL
+
+
+def call_id(message: bytes) -> str | None:
+    """The first Call-ID in it; None without one."""
+    found = _CALL_ID.search(message)
+    return found[1].decode("utf-8", "replace") if found else None
 
 
 def without_secrets(message: bytes) -> bytes:

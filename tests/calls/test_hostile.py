@@ -17,6 +17,7 @@ from bench.fuzz_messages import CALL, FROM_TAG, PROOF, TO_TAG, Kind, Message, bl
 from ivr.asterisk import guard
 from ivr.asterisk.process import AsteriskProcess
 from ivr.evidence.collector import Collector
+from ivr.evidence.legs import of_text
 from ivr.evidence.ring import Ring
 from tests.calls.line import free_ports
 
@@ -45,6 +46,7 @@ class Hostile:
     stranger: Client
     trunk: Client
     sender: Sender
+    ring: Ring
 
     @property
     def server(self) -> tuple[str, int]:
@@ -67,14 +69,15 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
     settings = settings_on(
         tmp_path_factory.mktemp("hostile"), ports=(sip, http, agi, ami), rtp=(first, first + 98), hep=hep
     )
-    collector = Collector(Ring())
+    ring = Ring(most_bytes=2_000_000)
+    collector = Collector(ring)
     collector.start(settings.hep_collector)
     with asyncio.Runner() as runner:
         asterisk = runner.run(start(settings, Console(quiet=True)))
         clients = [Client(server=(TRUNK, sip), host=host) for host in (STRANGER, TRUNK)]
         sender = Sender(asterisk, collector)
         try:
-            yield Hostile(asterisk=asterisk, stranger=clients[0], trunk=clients[1], sender=sender)
+            yield Hostile(asterisk=asterisk, stranger=clients[0], trunk=clients[1], sender=sender, ring=ring)
         finally:
             for client in clients:
                 client.close()
@@ -174,6 +177,32 @@ def test_thousands_of_hostile_messages_stop_nothing(hostile: Hostile, seed: int)
     for number in range(2):
         hostile.sender.send(block(seed, number, 1000, STRANGER, hostile.stranger.port))
     assert hostile.well()
+
+
+def test_strangers_calls_erase_no_evidence_of_a_call(hostile: Hostile) -> None:
+    """Four times as many bytes of them as all evidence may take: what began the call, and its answer, stay."""
+    strangers = [
+        Message(kind=Kind.SIP_UDP, data=hostile.stranger.request("INVITE", "6001", token(), f"Subject: {'x' * 900}"))
+        for _ in range(2000)
+    ]
+    before = hostile.ring.evicted
+    hostile.sender.send(strangers)
+    # Whatever the channel was called: by the Call-ID is what came before there was one.
+    leg = of_text(
+        linkedid="1700000000.1",
+        uniqueid="1700000000.1",
+        name="6001",
+        call_id=hostile.sender.call_id,
+        answered=True,
+        codec=None,
+        remote=None,
+        their_number=None,
+        rtcp="",
+    )
+    assert leg is not None
+    kept = [one.payload.split()[0] for one in hostile.ring.packets(leg)]
+    assert b"INVITE" in kept
+    assert hostile.ring.evicted == before
 
 
 def _without_what_is_new_each_time(answer: str) -> str:

@@ -78,7 +78,8 @@ def test_evidence_is_erased_after_half_an_hour() -> None:
     clock = Clock()
     ring = Ring(clock=clock)
     ring.add(packet())
-    ring.ended(leg())
+    # It had a channel, by which it is kept.
+    ring.ended(replace(leg(), call_id="a"))
     clock.now += 1800
     ring.erase_old()
     assert of(ring, "a")
@@ -90,11 +91,62 @@ def test_evidence_is_erased_after_half_an_hour() -> None:
 def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
     ring = Ring(most_bytes=100_000)
     for number in range(1000):
-        ring.add(packet(call=str(number)))
+        ring.add(packet(call=f"PJSIP/6001-{number}"))
     assert ring.size <= 100_000
     assert ring.evicted > 0
-    assert of(ring, "999")
-    assert not of(ring, "0")
+    assert of(ring, "PJSIP/6001-999")
+    assert not of(ring, "PJSIP/6001-0")
+
+
+def with_call_id(call_id: str, first: bytes = b"INVITE sip:6002@127.0.0.1 SIP/2.0") -> bytes:
+    return first + f"\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n\r\n".encode()
+
+
+def call_of(ring: Ring, number: int) -> None:
+    """As Asterisk copies it: what comes first by its Call-ID, and by its channel from then on."""
+    ring.add(packet(call=f"sip-{number}.1", payload=with_call_id(f"sip-{number}.1"), at=1))
+    answer = with_call_id(f"sip-{number}.1", b"SIP/2.0 200 OK")
+    ring.add(packet(call=f"PJSIP/6001-{number}", payload=answer, at=2))
+
+
+def test_strangers_erase_no_evidence() -> None:
+    """As many as two times all the memory while a call lasts, and as many between it and its *57."""
+    clock = Clock()
+    ring = Ring(clock=clock, most_bytes=8_000_000)
+    call_of(ring, 1)
+    for number in range(30_000):
+        ring.add(packet(call=f"stranger-{number}", payload=with_call_id(f"stranger-{number}") + b" " * 600))
+        if number == 15_000:
+            ring.ended(leg())
+        clock.now += 0.0005
+    found = ring.packets(leg())
+    assert found[0].payload.startswith(b"INVITE")
+    assert ring.packets(replace(leg(), call_id="sip-1.1", channel="PJSIP/6001-1"))[-1].at == 2
+    assert ring.size <= 2_100_000
+    assert ring.evicted == 0
+    clock.now += 61
+    ring.erase_old()
+    assert ring.size < 3000
+
+
+def test_what_has_no_channel_yet_waits_a_minute_for_it() -> None:
+    clock = Clock()
+    ring = Ring(clock=clock)
+    ring.add(packet(call="sip-1.1", payload=with_call_id("sip-1.1")))
+    clock.now += 60
+    ring.erase_old()
+    call_of(ring, 1)
+    clock.now += 1700
+    ring.erase_old()
+    assert len(ring.packets(replace(leg(), channel="PJSIP/6001-1"))) == 3
+
+
+def test_nobody_names_his_call_as_a_channel() -> None:
+    """Evidence that somebody makes up would be in somebody else's report."""
+    ring = Ring()
+    call_of(ring, 1)
+    ring.add(packet(call="PJSIP/6001-1", payload=with_call_id("PJSIP/6001-1", b"BYE sip:x SIP/2.0")))
+    assert len(ring.packets(replace(leg(), channel="PJSIP/6001-1"))) == 2
 
 
 def test_one_call_cannot_take_the_memory_of_all() -> None:
