@@ -149,3 +149,41 @@ def fuzz(
         run(console, messages=messages, seed=seed, seconds=seconds, resume=resume, replay=replay, state=state)
     )
     raise typer.Exit(1 if found.crashes or found.silences else 0)
+
+
+@app.command()
+def faults(
+    minutes: Annotated[float, typer.Option(min=0.1, max=1440, help="For how long new faults begin.")] = 15.0,
+    seed: Annotated[
+        int, typer.Option(help="Which faults come in which order, and who calls; the same for the same.")
+    ] = 1,
+    only: Annotated[list[str] | None, typer.Option(help="Only faults of this kind.")] = None,
+    database: Annotated[str, typer.Option(help="sqlite or postgresql.")] = "sqlite",
+    rate: Annotated[float, typer.Option(min=0.05, max=2, help="Callers a second.")] = 0.3,
+) -> None:
+    """A loaded line, hurt at random and watched from outside; ends with 1 when something did not hold."""
+    from bench.faults import report, run_campaign
+    from ivr.errors import BadInput
+
+    if database not in ("sqlite", "postgresql"):
+        raise BadInput(field="--database", problem=f"{database!r} is unknown", mend="give sqlite or postgresql")
+    console = Console(highlight=False, width=150)
+    outcome = asyncio.run(
+        run_campaign(console, minutes=minutes, seed=seed, only=only or [], database=database, rate=rate)
+    )
+    report(outcome, console)
+    raise typer.Exit(1 if outcome.violations else 0)
+
+
+@app.command()
+def soak(
+    for_: Annotated[str, typer.Option("--for", metavar="24h", help="For how long.")] = "24h",
+    rate: Annotated[float, typer.Option(min=0.1, max=20, help="Calls a second.")] = 2.0,
+) -> None:
+    """Memory and descriptors by 1,000 calls; ends with 1 when either grows by more than 1 % by 10,000 calls."""
+    from bench.soak import report, run_soak
+    from ivr.__main__ import seconds_of
+
+    console = Console(highlight=False, width=150)
+    found = asyncio.run(run_soak(console, seconds=seconds_of(for_), rate=rate))
+    raise typer.Exit(1 if report(found, console) else 0)

@@ -242,7 +242,7 @@ class Message:
 
 def block(seed: int, number: int, size: int, host: str, port: int) -> list[Message]:
     """The messages of one block; any block can be made without those before it. `host` and `port` are the sender's."""
-    dice = random.Random(f"{seed}:{number}")  # noqa: S311 - repeatable on purpose
+    dice = random.Random(f"{seed}:{number}")
     kinds = dice.choices([kind for kind, _ in _SHARES], [share for _, share in _SHARES], k=size)
     make = Maker(dice, host, port, f"{seed}-{number}")
     return [make.message(kind, place) for place, kind in enumerate(kinds)]

@@ -81,7 +81,7 @@ async def _measure(folder: Path, console: Console, rate: float, seconds: float) 
         name = str(8000 + number % _PHONES)
         try:
             async with PhoneCall(server, name, name, f"1514555{number:04}"):
-                await asyncio.sleep(_TALK_S * random.uniform(0.8, 1.2))  # noqa: S311 - so that ends do not coincide
+                await asyncio.sleep(_TALK_S * random.uniform(0.8, 1.2))
             async with PhoneCall(server, name, name, "*57") as call:
                 await asyncio.sleep(_LISTEN_S)
             if call.first_heard is None:

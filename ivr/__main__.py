@@ -159,8 +159,11 @@ def demo(
 
 
 def _seconds(text: str | None, field: str = "--for") -> float | None:
-    if text is None:
-        return None
+    return seconds_of(text, field) if text is not None else None
+
+
+def seconds_of(text: str, field: str = "--for") -> float:
+    """A length of time in seconds, written as 90s, 10m or 2h. Raises BadInput that names `field`."""
     found = re.fullmatch(r"([0-9]{1,5})(s|m|h)", text, re.ASCII)
     if found is None or int(found[1]) == 0:
         raise BadInput(field=field, problem=f"{text!r} is not a length of time", mend="write it as 90s, 10m or 2h")
