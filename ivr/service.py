@@ -52,6 +52,7 @@ from ivr.calltrace.away import AwayReports
 from ivr.calltrace.recordings import Recordings
 from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
+from ivr.desk.schema import Desk
 from ivr.dialling import ringing
 from ivr.directory.directory import Directory
 from ivr.directory.numbers import normalise
@@ -64,6 +65,7 @@ from ivr.evidence.collector import Collector
 from ivr.evidence.ring import Ring
 from ivr.incidents.keeping import Incidents
 from ivr.keeping.erasing import Eraser
+from ivr.keeping.logs import Logs
 from ivr.mail import receiver
 from ivr.mail import store as mail_statements
 from ivr.mail.taking import MailRoom
@@ -332,6 +334,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     parts.add("call traces taken without us", AwayReports(Folders.below(settings).traces, traces, shift).run)
     parts.add("recordings", recordings.run)
     parts.add("erasing", Eraser(store, desks, clock, messages=context.messages, mails=settings.mails).run)
+    parts.add("logs", _logs(settings, ami, context.main_desk).run)
     parts.add("directory", lambda: _renew(directory))
     parts.add("claims", _claims(settings, context).run)
     parts.add("recovery", _recovery(settings, context).run)
@@ -621,6 +624,11 @@ def _identify(context: LineContext) -> Identify:
         return known, context.directory.identify(known, endpoint)
 
     return identify
+
+
+def _logs(settings: Settings, ami: Ami, main: Desk) -> Logs:
+    """What is written about the line, turned over."""
+    return Logs(settings.state / "log", lambda: ami.action("LoggerRotate"), keep_days=main.keep.logs_days)
 
 
 def _recovery(settings: Settings, context: LineContext) -> Recovery:

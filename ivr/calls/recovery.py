@@ -2,15 +2,18 @@
 
 Asterisk appends one line per leg to `cdr-custom/calls.csv` (see dialplan/cdr_custom.conf.j2). What the
 service saw is richer and stands; only calls it knows nothing of, or lost sight of, are entered from there.
+The lines have callers' numbers: once read, they are kept for a day more, for whoever has to look into a fault.
 """
 
 from __future__ import annotations
 
 import asyncio
 import csv
+import json
+import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +30,9 @@ from ivr.store.engine import Store
 log = structlog.get_logger()
 
 _COLUMNS = 10
+#: The file begins anew after this time, in seconds, and at this size, in bytes; the one before it is kept as long.
+_OLDEST_S = 86_400.0
+_LARGEST = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +104,31 @@ def parse(text: str, shift: timedelta) -> list[CallLine]:
     return lines
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reached:
+    """How far the file is read, and the one before it, in bytes; and when it began, in seconds since 1970."""
+
+    offset: int = 0
+    before: int = 0
+    began: float = 0.0
+
+    @classmethod
+    def read(cls, path: Path) -> Reached:
+        """What `write` wrote. Nothing is read yet where nobody did, or where the disk took half of it."""
+        try:
+            found = json.loads(path.read_text())
+            # An earlier version wrote the place alone.
+            return cls(offset=found) if isinstance(found, int) else cls(**found)
+        except (FileNotFoundError, ValueError, TypeError):
+            return cls()
+
+    def write(self, path: Path) -> None:
+        """Whole or not at all. Raises OSError."""
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(asdict(self)))
+        partial.rename(path)
+
+
 class Recovery:
     """Reads what Asterisk has appended since the last time; the place reached is kept beside the file."""
 
@@ -112,6 +143,7 @@ class Recovery:
         desks: Iterable[str],
     ) -> None:
         self._file = file
+        self._before = file.with_name(file.name + ".before")
         self._reached = file.with_suffix(".reached")
         self._store = store
         self._calls = calls
@@ -149,21 +181,31 @@ class Recovery:
                     recovered += 1
         if recovered:
             log.info("calls that the service did not see to their end are on record", calls=recovered)
-        await asyncio.to_thread(self._reached.write_text, str(reached))
+        await asyncio.to_thread(self._turn, reached, time.time())
         return recovered
 
-    def _read(self) -> tuple[str, int]:
-        """Whole lines that are new, and the place after them; a file that shrank was rotated."""
-        start = int(self._reached.read_text() or 0) if self._reached.exists() else 0
-        if not self._file.exists():
-            return "", 0
-        with self._file.open("rb") as handle:
-            size = handle.seek(0, 2)
-            handle.seek(start if start <= size else 0)
-            base = handle.tell()
-            data = handle.read()
-        whole = data[: data.rfind(b"\n") + 1]
-        return whole.decode(errors="replace"), base + len(whole)
+    def _read(self) -> tuple[str, Reached]:
+        """Whole lines that are new, and the places after them."""
+        reached = Reached.read(self._reached)
+        # Asterisk may have had the file open when it was renamed.
+        old, before = _lines_after(self._before, reached.before)
+        new, offset = _lines_after(self._file, reached.offset)
+        return old + new, replace(reached, before=before, offset=offset)
+
+    def _turn(self, reached: Reached, now: float) -> None:
+        """Begin the file anew once it is read and a day old, and drop the one before that. Raises OSError."""
+        if self._before.exists() and abs(now - self._before.stat().st_mtime) > _OLDEST_S:
+            self._before.unlink()
+            reached = replace(reached, before=0)
+        if reached.offset == 0 or reached.began == 0.0:
+            reached = replace(reached, began=now)
+        due = abs(now - reached.began) > _OLDEST_S or reached.offset > _LARGEST
+        if due and reached.offset == self._file.stat().st_size:
+            # Should the power fail between the two, lines are read a second time, which does no harm.
+            Reached(before=reached.offset, began=now).write(self._reached)
+            self._file.rename(self._before)
+        elif reached != Reached.read(self._reached):
+            reached.write(self._reached)
 
     def _row(self, line: CallLine) -> dict[str, object]:
         ani, identity = self._identify(line.number, line.endpoint)
@@ -184,6 +226,20 @@ class Recovery:
             "result": result,
             "reason": reason,
         }
+
+
+def _lines_after(file: Path, start: int) -> tuple[str, int]:
+    """Whole lines of a file after a place, and the place after them; one that shrank is read from its start."""
+    try:
+        with file.open("rb") as handle:
+            size = handle.seek(0, 2)
+            handle.seek(start if start <= size else 0)
+            base = handle.tell()
+            data = handle.read()
+    except FileNotFoundError:
+        return "", 0
+    whole = data[: data.rfind(b"\n") + 1]
+    return whole.decode(errors="replace"), base + len(whole)
 
 
 def _leg(line: CallLine) -> dict[str, object]:

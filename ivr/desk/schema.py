@@ -313,8 +313,13 @@ class Keeping(_Part):
     notices_days: Days = 90
     #: E-mails that came in; what they said is on their tickets.
     mails_days: Days = 365
+    #: Whose closed tickets were, and what was said in them. Three years: as long as who is owed something may sue
+    #: (Civil Code of Québec, article 2925).
+    tickets_days: Days = 1095
     #: Who listened to whose recording, and what was done with the console's accounts.
     listenings_days: Days = 1095
+    #: Logs: the service's and Asterisk's, which name callers where a call was refused.
+    logs_days: Days = 30
 
 
 class Menu(_Part):

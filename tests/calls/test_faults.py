@@ -15,6 +15,7 @@ from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
 
 from ivr.asterisk.config import Folders
+from ivr.keeping.logs import LARGEST
 from ivr.settings import Settings
 from tests.calls.line import OPEN, Line, hear, prompts, running_line, wait_for
 
@@ -186,6 +187,21 @@ def test_nothing_of_the_line_is_open_to_other_users(line: Line) -> None:
     assert [
         str(path.relative_to(state)) for path in paths if not path.is_symlink() and path.stat().st_mode & 0o077
     ] == []
+
+
+def test_logs_are_turned_over(line: Line) -> None:
+    """What strangers made Asterisk write goes aside, small, and Asterisk goes on in a new file; so does the service."""
+    logs = {name: Path(line.state) / "log" / name for name in ("service.log", "asterisk/security", "asterisk/messages")}
+    for path in logs.values():
+        os.truncate(path, LARGEST + 1)
+    for path in logs.values():
+        wait_for(lambda path=path: list(path.parent.glob(f"{path.name}.2*.gz")), f"the old {path.name}", 30)
+        wait_for(path.exists, f"the new {path.name}")
+        assert path.stat().st_size < LARGEST
+    pids = (line.service_pid(), int((Path(line.state) / "run" / "asterisk.pid").read_text()))
+    written = {str(fd.readlink()) for pid in pids for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.is_symlink()}
+    assert {str(path) for path in logs.values()} <= written
+    assert not list((Path(line.state) / "log" / "asterisk").glob("queue_log*"))
 
 
 async def test_a_log_that_cannot_be_written_ends_nothing(line: Line, known: Recogniser) -> None:

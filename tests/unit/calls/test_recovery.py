@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -105,4 +108,60 @@ async def test_a_call_the_service_lost_sight_of_gets_its_true_end(tmp_path: Path
     assert (found["id"], found["result"]) == ("c1", "answered")
     assert whole is not None
     assert whole.legs["ov-1.1"].ended_at == whole.ended_at
+    await store.close()
+
+
+def another(linkedid: str) -> str:
+    """The line of another call."""
+    return row(uniqueid=linkedid).replace('"ov-1.1"', f'"{linkedid}"')
+
+
+async def test_the_file_begins_anew_once_it_is_read(tmp_path: Path) -> None:
+    """It has callers' numbers: after a day what was read is set aside, after another gone. No line is lost."""
+    store = open_store(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
+    await store.migrate()
+    file, reached = tmp_path / "calls.csv", tmp_path / "calls.reached"
+    recovery = Recovery(
+        file,
+        store,
+        CallLog(store, EventBus()),
+        shift=timedelta(),
+        identify=lambda n, _: (n, NOBODY),
+        desks=["omnivigil"],
+    )
+    # As an earlier version left it, which wrote the place alone.
+    file.write_text(row())
+    reached.write_text("0")
+    assert await recovery.once() == 1
+    assert await recovery.once() == 0
+
+    def a_day_later() -> None:
+        reached.write_text(json.dumps(json.loads(reached.read_text()) | {"began": time.time() - 86_401}))
+
+    a_day_later()
+    with file.open("a") as asterisk:
+        assert await recovery.once() == 0
+        assert not file.exists()
+        # Asterisk had it open, and ends what it writes there; others go to the new one.
+        asterisk.write(another("ov-2.1"))
+    file.write_text(another("ov-3.1"))
+    assert await recovery.once() == 2
+    assert await recovery.once() == 0
+    # What is not read yet stays.
+    a_day_later()
+    half = another("ov-4.1")
+    with file.open("a") as asterisk:
+        asterisk.write(half[:20])
+        asterisk.flush()
+        assert await recovery.once() == 0
+        assert file.exists()
+        asterisk.write(half[20:])
+    assert await recovery.once() == 1
+    assert not file.exists()
+    before = tmp_path / "calls.csv.before"
+    os.utime(before, (time.time() - 86_401,) * 2)
+    assert await recovery.once() == 0
+    assert not before.exists()
+    file.write_text(another("ov-5.1"))
+    assert await recovery.once() == 1
     await store.close()
