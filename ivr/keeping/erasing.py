@@ -55,9 +55,13 @@ class Eraser:
                 before = now - timedelta(days=desk.keep.calls_days)
                 for name, erase in (("calls", store.calls_of), ("callbacks", store.callbacks_of)):
                     erased[name] = erased.get(name, 0) + await erase(unit, desk.id, before)
+                before = now - timedelta(days=desk.keep.tickets_days)
+                erased["tickets"] = erased.get("tickets", 0) + await store.tickets_of(unit, desk.id, before)
         main: Keeping = next(iter(self._desks.values())).keep
         async with self._store.unit() as unit:
             erased["traces"] = await store.traces(unit, now - timedelta(days=main.traces_days))
+            erased["languages"] = await store.languages(unit)
+            erased["affected by incidents"] = await store.affected(unit, now - timedelta(days=main.tickets_days))
             erased["notices"] = await store.notices(unit, now - timedelta(days=main.notices_days))
             erased["listenings"] = await store.listened(unit, now - timedelta(days=main.listenings_days))
             erased["hearings"] = await hearings.erase(unit, now)

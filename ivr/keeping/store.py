@@ -1,6 +1,6 @@
 """The statements that erase. Each takes what is older than a moment, some hundred rows at once; repeating is harmless.
 
-Tickets themselves stay: they are what was agreed with a customer.
+Tickets themselves stay, for their figures: when they came, what they were about, how long they took.
 """
 
 from __future__ import annotations
@@ -9,23 +9,39 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, null, or_, select, update
 
 from ivr.accounts.tables import audit
 from ivr.callbacks.tables import callbacks
 from ivr.calls.tables import call_events, call_legs, calls
-from ivr.calltrace.tables import call_trace_evidence, call_traces
+from ivr.calltrace.tables import call_trace_evidence, call_traces, incident_proposals, recommendations
+from ivr.directory.tables import caller_languages
 from ivr.incidents.tables import incident_followers, incidents
 from ivr.listenings.tables import listenings
 from ivr.mail.tables import mails
 from ivr.notify.tables import outbox
-from ivr.oncall.tables import emergencies
+from ivr.oncall.tables import emergencies, page_calls
 from ivr.store.engine import Unit
-from ivr.tickets.tables import messages
+from ivr.tickets.tables import messages, solutions, ticket_events, tickets
+from ivr.tickets.ticket import DONE
 
 #: What is still to leave is not erased.
 _LEFT = ("sent", "delivered", "refused", "dead", "withdrawn")
 _AT_ONCE = 500
+_TICKETS_AT_ONCE = 100
+#: What tickets say of a person, in words that a person chose.
+_SAID = (
+    *("intake_key", "contact_id", "requester_name", "requester_contact", "requester_address", "requester_phone"),
+    *("requester_email", "account_number", "account_name", "account_address", "account_phone", "observed", "examples"),
+    *("expected", "mac", "attempted", "details"),
+)
+#: What stays of a ticket's history.
+_FIGURES = frozenset(
+    (
+        *("status", "priority", "level", "kind", "department", "language", "partner_id", "incident_id", "impact"),
+        *("programming_min", "on_site", "installation", "outside", "service", "clock", "due_at", "identified_by"),
+    )
+)
 
 
 async def recordings(unit: Unit, desk: str, before: datetime) -> list[tuple[int, str]]:
@@ -42,9 +58,15 @@ async def known_files(unit: Unit, files: Sequence[str]) -> set[str]:
 
 async def erase_message(unit: Unit, message_id: int) -> None:
     """That there was a message is kept, and how long it was."""
-    nothing = {"file": "", "number": None, "endpoint": None, "transcript": None}
-    await unit.execute(update(messages).where(messages.c.id == message_id).values(nothing))
+    of_it = messages.c.id == message_id
+    # Before recordings had names without it, keys held the caller's number too.
+    key = select(messages.c.key).where(of_it).scalar_subquery()
+    await unit.execute(update(tickets).where(tickets.c.intake_key == key).values(intake_key=None))
+    nothing = {"file": "", "number": None, "endpoint": None, "transcript": None, "key": f"erased-{message_id}"}
+    await unit.execute(update(messages).where(of_it).values(nothing))
     await unit.execute(update(emergencies).where(emergencies.c.message_id == message_id).values(number=None))
+    of_emergency = select(emergencies.c.id).where(emergencies.c.message_id == message_id)
+    await unit.execute(update(page_calls).where(page_calls.c.emergency_id.in_(of_emergency)).values(number=""))
 
 
 async def calls_of(unit: Unit, desk: str, before: datetime) -> int:
@@ -56,6 +78,27 @@ async def calls_of(unit: Unit, desk: str, before: datetime) -> int:
         await unit.execute(delete(table).where(table.c.call_id.in_(ids)))
     await unit.execute(update(calls).where(calls.c.id.in_(ids)).values(ani=None, identity={}, reason=None))
     return len(ids)
+
+
+async def tickets_of(unit: Unit, desk: str, before: datetime) -> int:
+    """Erase whose a desk's closed tickets were and what was said in them; their figures stay. How many."""
+    told = or_(*(tickets.c[name].is_not(None) for name in _SAID))
+    old = (tickets.c.desk == desk) & (tickets.c.updated_at < before) & tickets.c.status.in_(DONE) & told
+    numbers = list((await unit.execute(select(tickets.c.number).where(old).limit(_TICKETS_AT_ONCE))).scalars())
+    await erase_tickets(unit, numbers)
+    return len(numbers)
+
+
+async def erase_tickets(unit: Unit, numbers: Sequence[int]) -> None:
+    """Blank what was said in tickets, in their histories and in what solved them."""
+    await unit.execute(update(tickets).where(tickets.c.number.in_(numbers)).values(dict.fromkeys(_SAID, null())))
+    query = select(ticket_events.c.id, ticket_events.c.changes).where(ticket_events.c.ticket_number.in_(numbers))
+    for event in await unit.execute(query):
+        kept = {name: value for name, value in event.changes.items() if name in _FIGURES}
+        if kept != event.changes:
+            await unit.execute(update(ticket_events).where(ticket_events.c.id == event.id).values(changes=kept))
+    solved = solutions.c.ticket_number.in_(numbers) & solutions.c.problem.is_not(None)
+    await unit.execute(update(solutions).where(solved).values(problem=None))
 
 
 async def callbacks_of(unit: Unit, desk: str, before: datetime) -> int:
@@ -71,7 +114,28 @@ async def traces(unit: Unit, before: datetime) -> int:
     done = await unit.execute(delete(call_trace_evidence).where(call_trace_evidence.c.trace_id.in_(ids)))
     old = (call_traces.c.reported_at < before) & call_traces.c.other.is_not(None)
     await unit.execute(update(call_traces).where(old).values(other=None, site=None))
+    answered = (recommendations.c.given_at < before) & recommendations.c.answer.is_not(None)
+    await unit.execute(update(recommendations).where(answered).values(answer=None))
+    await unit.execute(delete(incident_proposals).where(incident_proposals.c.updated_at < before))
     return _count(done)
+
+
+async def languages(unit: Unit) -> int:
+    """Erase which language numbers chose whose calls are all erased. How many."""
+    heard_of = exists().where(calls.c.ani == caller_languages.c.number)
+    return _count(await unit.execute(delete(caller_languages).where(~heard_of)))
+
+
+async def affected(unit: Unit, before: datetime) -> int:
+    """Erase the numbers that incidents resolved before then affected. How many incidents."""
+    old = select(incidents.c.id, incidents.c.affected).where(incidents.c.resolved_at < before)
+    erased = 0
+    for incident in await unit.execute(old):
+        if incident.affected.get("numbers"):
+            kept = {**incident.affected, "numbers": []}
+            await unit.execute(update(incidents).where(incidents.c.id == incident.id).values(affected=kept))
+            erased += 1
+    return erased
 
 
 async def notices(unit: Unit, before: datetime) -> int:
