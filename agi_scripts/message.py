@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from pathlib import Path
 
 import structlog
 
 from agi_scripts.context import LineContext, caller_number, endpoint_of
-from agi_scripts.recording import Recording, inspect, keep
+from agi_scripts.recording import Recording, has_room, inspect, keep
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk.schema import Desk
+from ivr.errors import OmnivigilError
 
 log = structlog.get_logger()
 
@@ -25,11 +27,16 @@ REVIEWS = 6
 REVIEW_MS = 4000
 
 
+class _NoRoom(OmnivigilError):
+    """The disk is full."""
+
+
 async def message(session: AgiSession, context: LineContext) -> None:
     """Record a message for a department and open its ticket.
 
     Arguments: desk, department, language, `urgent` or `ordinary`, call id, why, and the file to record to,
-    without extension. The dialplan keeps what was recorded should the service die in the middle.
+    without extension. The dialplan keeps what was recorded should the service die in the middle. Where the disk is full
+    it takes the caller to a person.
     """
     desk_id, department, language, urgency, call_id, why, file = session.args[:7]
     desk = context.desks[desk_id]
@@ -51,6 +58,11 @@ async def message(session: AgiSession, context: LineContext) -> None:
             context.calls.end(call_id, context.clock(), result="message", reason="hung up after leaving a message")
         else:
             context.calls.end(call_id, context.clock(), result="abandoned", reason="hung up before leaving a message")
+        return
+    except _NoRoom:
+        log.error("the disk takes no message; the caller is taken to a person")
+        with contextlib.suppress(CallHungUp):
+            await session.set_variable("OV_FULL", "yes")
         return
     except Exception:
         log.exception("message box failed; the dialplan's own takes over")
@@ -89,6 +101,9 @@ async def _record(
         context.calls.note(
             call_id, "recorded", context.clock(), seconds=recording.seconds, said_something=recording.said_something
         )
+        if not recording.said_something and not await asyncio.to_thread(has_room, path.parent):
+            # Whatever the caller says, it would come to nothing.
+            raise _NoRoom
         if recording.said_something or attempt == ATTEMPTS:
             break
         again = "message-silence" if recording.silent else "message-short"

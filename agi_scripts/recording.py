@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import uuid
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ _SPEECH_RMS = 150.0
 _SPEECH_S = 0.5
 #: And lasts at least this long, in seconds.
 _SHORTEST_S = 2.0
+#: Four seconds of speech.
+_PROBE_BYTES = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +62,19 @@ def keep(recording: Recording) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def has_room(folder: Path) -> bool:
+    """Whether the folder's disk takes some seconds of speech."""
+    probe = folder / f".{uuid.uuid4().hex}.probe"
+    try:
+        with probe.open("wb") as handle:
+            handle.write(bytes(_PROBE_BYTES))
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return True

@@ -34,10 +34,10 @@ ERASED: Mapping[str, str] = {
 
 #: Tables that keep personal data by a rule of their own.
 OTHERWISE: Mapping[str, str] = {
-    "incident_followers": "until two days after the incident is resolved",
+    "incident_followers": "until a week after the incident is resolved",
     "announcement_hearings": "until the announcement is over",
     "status_subscribers": "while they subscribe; unconfirmed ones for a day",
-    "report_requests": "until the report was sent; unconfirmed ones for a day",
+    "report_requests": "for three months after the report was sent; unconfirmed ones for a day",
     "sms_opt_outs": "for good: a refusal has to be honoured (CASL)",
     "partners": "the directory: while they are partners",
     "partner_contacts": "the directory: while they are partners",

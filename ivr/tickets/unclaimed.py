@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -19,13 +20,17 @@ log = structlog.get_logger()
 #: A recording that has not grown for this long, in seconds, is finished, and no conversation is about to enter it.
 _SETTLED_S = 20.0
 
-#: As the dialplan names them: desk_department_language_urgency_number_uniqueid.
+#: A note of a caller's number whose message never came, in seconds.
+_NOTE_S = 3600.0
+
+#: As the dialplan names them: desk_department_language_urgency__uniqueid. Before, the caller's number was between the
+#: last two; now it is in a note beside the recording, as `number:15145550123`.
 _NAME = re.compile(r"([a-z0-9-]+)_([a-z0-9-]+)_([a-z]{2})_(urgent|ordinary|unasked)_(\d*)_([\w.-]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unclaimed:
-    """What the name of a recording tells."""
+    """What the name of a recording tells, and the note beside it."""
 
     path: Path
     desk: str
@@ -38,19 +43,27 @@ class Unclaimed:
 
 
 def parse(path: Path) -> Unclaimed | None:
-    """What a recording's name tells; None when it is not one of the dialplan's."""
+    """What a recording's name and its note tell; None when it is not one of the dialplan's. Raises OSError."""
     found = _NAME.fullmatch(path.stem)
     if found is None:
         return None
+    number = found[5]
+    with contextlib.suppress(FileNotFoundError):
+        number = number or "".join(re.findall(r"[0-9]", note_of(path).read_text("ascii", "replace")))[:20]
     return Unclaimed(
         path=path,
         desk=found[1],
         department=found[2],
         language=found[3],
         urgent={"urgent": True, "ordinary": False}.get(found[4]),
-        number=found[5],
+        number=number,
         uniqueid=found[6],
     )
+
+
+def note_of(recording: Path) -> Path:
+    """Where the dialplan keeps the number of whoever left a message, until it is entered."""
+    return recording.with_suffix(".from")
 
 
 class Claims:
@@ -72,11 +85,12 @@ class Claims:
         """Enter the settled recordings that have no ticket; how many."""
         entered = 0
         for path in await asyncio.to_thread(self._settled):
-            recording = parse(path)
             try:
+                recording = await asyncio.to_thread(parse, path)
                 if recording is not None and await self._enter(recording):
                     log.warning("message left while the service was away is entered", file=path.name)
                     entered += 1
+                await asyncio.to_thread(note_of(path).unlink, missing_ok=True)
             except (Unavailable, OSError) as error:
                 log.warning("message is entered later", file=path.name, error=str(error))
                 continue
@@ -89,6 +103,9 @@ class Claims:
         if not self._folder.is_dir():
             return []
         now = time.time()
+        for note in self._folder.glob("*.from"):
+            if now - note.stat().st_mtime > _NOTE_S and not note.with_suffix(".wav").exists():
+                note.unlink()
         return [
             path
             for path in sorted(self._folder.glob("*.wav"))

@@ -112,25 +112,55 @@ async def test_a_message_left_without_the_service_becomes_a_ticket(line: Line, k
         return found[0] if found else None
 
     await asyncio.to_thread(wait_for, ticket, "the message's ticket", 60)
+    # The number is in no file's name, and in none beside it once the message is entered.
+    ((file,),) = line.rows("select file from messages where number = '14185550101'")
+    assert "4185550101" not in file
+    note = (Folders.below(Settings(state=Path(line.state))).messages / file).with_suffix(".from")
+    await asyncio.to_thread(wait_for, lambda: not note.exists(), "the end of the note of the number")
     record = await asyncio.to_thread(line.call_from, "14185550101")
     assert record["result"] is not None
     assert record["identity"]["customer"]["account"] == "C-1001"
 
 
+@contextmanager
+def no_room_for_messages(line: Line) -> Iterator[None]:
+    """Nothing can be written where messages are kept: not even a folder can be made there."""
+    messages = Folders.below(Settings(state=Path(line.state))).messages
+    aside = messages.rename(messages.with_name("aside"))
+    messages.touch()
+    try:
+        yield
+    finally:
+        messages.unlink()
+        aside.rename(messages)
+
+
 async def test_nobody_is_thanked_for_a_message_that_the_disk_did_not_take(line: Line, known: Recogniser) -> None:
     """The service is away, and nothing can be written: the caller is told that there is no message."""
-    messages = Folders.below(Settings(state=Path(line.state))).messages
-    with service_killed(line):
-        aside = messages.rename(messages.with_name("aside"))
-        # Not even a folder can be made here.
-        messages.touch()
-        try:
-            async with RawCall(line.server, NUMBER, "5145550005") as call:
-                await asyncio.to_thread(hear, known, call.heard, "fallback-nothing")
-                assert "fallback-received" not in prompts(known.recognise(call.heard()))
-        finally:
-            messages.unlink()
-            aside.rename(messages)
+    with service_killed(line), no_room_for_messages(line):
+        async with RawCall(line.server, NUMBER, "5145550005") as call:
+            await asyncio.to_thread(hear, known, call.heard, "fallback-nothing")
+            assert "fallback-received" not in prompts(known.recognise(call.heard()))
+
+
+async def test_where_no_message_can_be_kept_the_caller_is_taken_to_a_person(line: Line, known: Recogniser) -> None:
+    """The disk is full before or while somebody speaks: they are not asked again and again, but taken to the queue."""
+    with no_room_for_messages(line):
+        async with RawCall(line.server, NUMBER, "5145550007") as call:
+            await asyncio.to_thread(hear, known, call.heard, "menu")
+            await call.press("2")
+            await asyncio.to_thread(hear, known, call.heard, "fallback-queue")
+            # Nobody is logged in here.
+            await asyncio.to_thread(hear, known, call.heard, "fallback-nothing")
+            assert "message-record" not in prompts(known.recognise(call.heard()))
+    async with RawCall(line.server, NUMBER, "5145550008") as call:
+        await asyncio.to_thread(hear, known, call.heard, "menu")
+        await call.press("2")
+        await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
+        with no_room_for_messages(line):
+            await call.press("#")
+            await asyncio.to_thread(hear, known, call.heard, "fallback-queue")
+            assert {"message-silence", "message-short"}.isdisjoint(prompts(known.recognise(call.heard())))
 
 
 async def test_killed_while_a_message_is_recorded(line: Line, known: Recogniser) -> None:

@@ -67,3 +67,34 @@ async def test_a_recording_that_still_grows_is_left_alone(tmp_path: Path) -> Non
         raise AssertionError(found)
 
     assert await Claims(tmp_path, enter, set()).once() == 0
+
+
+async def test_the_number_is_in_a_note_and_not_in_the_name(tmp_path: Path) -> None:
+    """It goes once the message is entered, or came to nothing; where entering fails it stays."""
+    name = "omnivigil_support_fr_urgent__ov-1.1"
+    note = _old(tmp_path / f"{name}.from")
+    _old(tmp_path / f"{name}.wav")
+    note.write_text("number:15145550101")
+    told: list[str] = []
+    away = True
+
+    async def enter(found: Unclaimed) -> bool:
+        if away:
+            raise Unavailable(component="database")
+        told.append(found.number)
+        return True
+
+    claims = Claims(tmp_path, enter, set())
+    assert await claims.once() == 0
+    assert note.exists()
+    away = False
+    assert await claims.once() == 1
+    assert (told, note.exists()) == (["15145550101"], False)
+    # Whoever hung up before the beep left a note alone.
+    alone = tmp_path / "omnivigil_support_fr_urgent__ov-2.1.from"
+    alone.write_text("number:15145550102")
+    await claims.once()
+    assert alone.exists()
+    os.utime(alone, (time.time() - 3601,) * 2)
+    await claims.once()
+    assert not alone.exists()
