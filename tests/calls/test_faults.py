@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -219,13 +220,17 @@ def test_nothing_of_the_line_is_open_to_other_users(line: Line) -> None:
     ] == []
 
 
+def _compressed(path: Path) -> list[Path]:
+    return list(path.parent.glob(f"{path.name}.2*.gz"))
+
+
 def test_logs_are_turned_over(line: Line) -> None:
     """What strangers made Asterisk write goes aside, small, and Asterisk goes on in a new file; so does the service."""
     logs = {name: Path(line.state) / "log" / name for name in ("service.log", "asterisk/security", "asterisk/messages")}
     for path in logs.values():
         os.truncate(path, LARGEST + 1)
     for path in logs.values():
-        wait_for(lambda path=path: list(path.parent.glob(f"{path.name}.2*.gz")), f"the old {path.name}", 30)
+        wait_for(partial(_compressed, path), f"the old {path.name}", 30)
         wait_for(path.exists, f"the new {path.name}")
         assert path.stat().st_size < LARGEST
     pids = (line.service_pid(), int((Path(line.state) / "run" / "asterisk.pid").read_text()))
