@@ -184,7 +184,9 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
     )
-    reports = Reports(store=store, desks=desks, calendars=calendars, clock=clock, public_url=notices.public_url)
+    reports = Reports(
+        store=store, desks=desks, calendars=calendars, clock=clock, public_url=notices.public_url, refusals=refusals
+    )
     maintenances = Maintenances(store=store, desks=desks, bus=bus, clock=clock, public_url=notices.public_url)
     incidents = Incidents(
         store=store,
@@ -279,7 +281,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             clock=clock,
             announcer=announcer,
             incidents=incidents,
-            subscribers=Subscribers(store, clock),
+            subscribers=Subscribers(store, clock, refusals),
             maintenances=maintenances,
             reports=reports,
             metrics=metrics,

@@ -78,6 +78,8 @@ class Asked(PublicForm):
     kind: Kind
     address: str = Field(max_length=300)
     services: list[str] = Field(default_factory=list, max_length=50)
+    #: What confirmed an e-mail address: only who has it may have a number sent a code.
+    token: str = Field(default="", max_length=64)
 
 
 class Code(PublicForm):
@@ -120,12 +122,24 @@ async def subscribe(
             client=client_of(request),
             page=f"{has.notices.public_url}/status/{found.id}/{language}",
             own=own,
+            proof=form.token,
         )
     except TooManySubscriptions:
         return shown(has, found, language, "busy", status=429)
     except BadInput as error:
-        wrong = error.field if error.field in ("address", "services") else "address"
-        return shown(has, found, language, "form", status=422, kind=form.kind, address=form.address, wrong=wrong)
+        wrong = error.field if error.field in ("address", "services", "token") else "address"
+        what: What = "confirmed" if form.kind == "sms" and wrong != "token" else "form"
+        return shown(
+            has,
+            found,
+            language,
+            what,
+            status=422,
+            kind=form.kind,
+            address=form.address,
+            wrong=wrong,
+            token=form.token,
+        )
     if form.kind == "sms":
         return shown(has, found, language, "code", address=address)
     return shown(has, found, language, "asked")
@@ -162,7 +176,7 @@ async def confirm(desk: DeskId, language: LanguageCode, form: Annotated[TokenGiv
         await has.subscribers.confirm(found, form.token)
     except BadInput:
         return shown(has, found, language, "stale", status=422)
-    return shown(has, found, language, "confirmed")
+    return shown(has, found, language, "confirmed", token=form.token)
 
 
 @router.get("/{desk}/{language}/leave")
@@ -186,7 +200,8 @@ def ways(has: Services) -> tuple[Kind, ...]:
     kinds: list[Kind] = []
     if has.notices.smtp is not None and has.notices.public_url is not None:
         kinds.append("email")
-    if has.notices.twilio is not None:
+    # Who wants text messages has confirmed an e-mail address first.
+    if kinds and has.notices.twilio is not None:
         kinds.append("sms")
     return tuple(kinds)
 

@@ -75,6 +75,9 @@ SUBSCRIBING: Mapping[str, Mapping[str, str]] = {
         "wrong_services": "Ce service n’existe pas. Choisissez dans la liste.",
         "asked": "Si cette adresse n’est pas déjà abonnée, un courriel vient de lui être envoyé. "
         "Ouvrez-le pour confirmer l’abonnement.",
+        "sms_later": "Par texto : abonnez-vous d’abord par courriel. Il est offert quand l’adresse est confirmée.",
+        "sms_too": "Voulez-vous aussi recevoir des textos ?",
+        "wrong_token": "Confirmez d’abord une adresse courriel : le texto est offert ensuite.",
         "code_sent": "Si ce numéro n’est pas déjà abonné, un texto vient de lui être envoyé.",
         "code": "Code à six chiffres reçu par texto",
         "wrong_code": "Ce code n’est pas le bon, ou il n’est plus valable.",
@@ -112,6 +115,9 @@ SUBSCRIBING: Mapping[str, Mapping[str, str]] = {
         "wrong_services": "There is no such service. Choose from the list.",
         "asked": "Unless this address is subscribed already, an e-mail has just been sent to it. "
         "Open it to confirm the subscription.",
+        "sms_later": "By text message: subscribe by e-mail first. It is offered once that address is confirmed.",
+        "sms_too": "Would you like text messages as well?",
+        "wrong_token": "Confirm an e-mail address first: text messages are offered then.",
         "code_sent": "Unless this number is subscribed already, a text message has just been sent to it.",
         "code": "Six-digit code from the text message",
         "wrong_code": "This is not the code, or it is not valid any more.",

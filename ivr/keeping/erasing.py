@@ -17,6 +17,7 @@ from ivr.desk.schema import Desk, Keeping
 from ivr.errors import Unavailable
 from ivr.incidents.incident import CLOSES_AFTER
 from ivr.keeping import store
+from ivr.notify import budgets
 from ivr.reports import keeping as reports
 from ivr.store.engine import Store
 from ivr.subscribers import keeping as subscribing
@@ -68,6 +69,7 @@ class Eraser:
             erased["followers"] = await store.followers(unit, now - CLOSES_AFTER)
             erased["subscribers"] = await subscribing.erase(unit, now)
             erased["report requests"] = await reports.erase(unit, now)
+            erased["spendings"] = await budgets.erase(unit, now)
             erased["audit"] = await store.audited(unit, now - timedelta(days=main.listenings_days))
         erased["stray recordings"] = await self._strays(timedelta(days=main.messages_days))
         erased["mails"] = await self._erase_mails(now - timedelta(days=main.mails_days))
