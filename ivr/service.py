@@ -197,6 +197,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         public_url=notices.public_url,
         statuspage=notices.statuspage.page if notices.statuspage is not None else None,
         maintenance=maintenances.now,
+        refusals=refusals,
     )
     ring = Ring(keep_s=next(iter(desks.values())).call_trace.evidence_min * 60)
     collector = Collector(ring)

@@ -39,6 +39,9 @@ What = Literal[
     "stale",
     "leave",
     "left",
+    "follow",
+    "followed",
+    "stale_follow",
     "report_asked",
     "report_wrong",
     "report_confirm",
@@ -193,6 +196,21 @@ async def leave(
     found = spoken(has, desk, language)
     await has.subscribers.leave(form.token or token)
     return shown(has, found, language, "left")
+
+
+@router.get("/{desk}/{language}/follow")
+async def follow_form(desk: DeskId, language: LanguageCode, token: Token, has: Has) -> Response:
+    """A button, for the owner of a number that somebody named on the telephone."""
+    return shown(has, spoken(has, desk, language), language, "follow", token=token)
+
+
+@router.post("/{desk}/{language}/follow")
+async def follow(desk: DeskId, language: LanguageCode, form: Annotated[TokenGiven, Form()], has: Has) -> Response:
+    """The owner of the number wants a text message at each stage of the incident."""
+    found = spoken(has, desk, language)
+    if not await has.incidents.followers.confirm(form.token):
+        return shown(has, found, language, "stale_follow", status=422)
+    return shown(has, found, language, "followed")
 
 
 def ways(has: Services) -> tuple[Kind, ...]:

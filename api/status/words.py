@@ -88,6 +88,10 @@ SUBSCRIBING: Mapping[str, Mapping[str, str]] = {
         "leave": "Me désabonner",
         "leave_asked": "Ne plus recevoir l’état des services\u00a0?",
         "left": "C’est fait, vous n’êtes plus abonné.",
+        "follow": "Recevoir les textos",
+        "follow_asked": "Voulez-vous recevoir un texto à chaque étape de la panne\u00a0?",
+        "followed": "C’est fait, vous recevrez un texto à chaque étape.",
+        "stale_follow": "Ce lien n’est plus valable. Appelez-nous, ou abonnez-vous à l’état des services.",
         "title_report": "Rapport d’incident",
         "missing": "Cette page n’existe pas, ou n’existe plus.",
         "report_asked": "Si cette adresse n’a pas déjà demandé le rapport, un courriel vient de lui être envoyé. "
@@ -128,6 +132,10 @@ SUBSCRIBING: Mapping[str, Mapping[str, str]] = {
         "leave": "Unsubscribe",
         "leave_asked": "Stop getting the service status?",
         "left": "Done, you are not subscribed any more.",
+        "follow": "Get the text messages",
+        "follow_asked": "Do you want a text message at each stage of the outage?",
+        "followed": "Done, you will get a text message at each stage.",
+        "stale_follow": "This link is not valid any more. Call us, or subscribe to the service status.",
         "title_report": "Incident report",
         "missing": "This page does not exist, or not any more.",
         "report_asked": "Unless this address has asked for the report already, an e-mail has just been sent to it. "
