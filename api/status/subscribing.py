@@ -13,7 +13,7 @@ from fastapi import APIRouter, Form, Path, Query, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.common import Has
+from api.common import Has, cross_site
 from api.routers.desks import DeskId, desk_of
 from api.services import Services
 from api.status.words import LANGUAGES, SUBSCRIBING
@@ -110,7 +110,7 @@ async def subscribe(
 ) -> Response:
     """Have an address asked to confirm."""
     found = spoken(has, desk, language)
-    if is_forged(request):
+    if cross_site(request):
         return shown(has, found, language, "forged", status=403)
     if form.kind not in ways(has):
         return shown(has, found, language, "form", status=422)
@@ -154,7 +154,7 @@ async def confirm_code(
 ) -> Response:
     """Confirm by the code of a text message."""
     found = spoken(has, desk, language)
-    if is_forged(request):
+    if cross_site(request):
         return shown(has, found, language, "forged", status=403)
     try:
         await has.subscribers.confirm_code(found, form.number, form.code, client=client_of(request))
@@ -222,11 +222,6 @@ def ways(has: Services) -> tuple[Kind, ...]:
     if kinds and has.notices.twilio is not None:
         kinds.append("sms")
     return tuple(kinds)
-
-
-def is_forged(request: Request) -> bool:
-    """Whether another site's page sent the form. Nothing is gained by it, and nobody does so in good faith."""
-    return request.headers.get("sec-fetch-site") not in (None, "same-origin", "none")
 
 
 def client_of(request: Request) -> str:
