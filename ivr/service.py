@@ -200,7 +200,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         refusals=refusals,
     )
     ring = Ring(keep_s=next(iter(desks.values())).call_trace.evidence_min * 60)
-    collector = Collector(ring)
+    collector = Collector(ring, line_secrets(settings.state)["hep"])
     traces = CallTraces(
         store=store,
         spool=Spool(settings.spool / "traces"),
@@ -255,6 +255,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         settings.agi.port,
         lambda session: _converse(session, context, settings),
         step=counters.step,
+        secret=line_secrets(settings.state)["agi"],
     )
     metrics = LineMetrics(
         counters=counters,
