@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -30,6 +31,7 @@ from bench.faults_people import LIMIT_S, Crowd, Systems, Technicians, Visit, fir
 from ivr.errors import BadInput
 from ivr.store import cluster
 from ivr.store.cluster import Cluster
+from ivr.up import ensure_postgresql
 
 #: Until calls work again after a fault, in seconds; a line that needs longer is lost, and the campaign with it.
 _BACK_S: Final = 60.0
@@ -129,6 +131,9 @@ async def run_campaign(
 
     Who hears nothing for longer than `silence_s` is told as a violation.
     """
+    if (mine := asyncio.current_task()) is not None:
+        # As Ctrl-C does: what was started and mounted goes with us.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, mine.cancel)
     # Callers listen, phones wait and processes are looked for, each in a thread.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(48))
     with contextlib.ExitStack() as stack:
@@ -143,6 +148,8 @@ async def run_campaign(
             stack.callback(_unmount, state)
         restart = _has_restart()
         kinds, skipped = applicable(only, database=database, image=image, restart=restart)
+        if database == "postgresql":
+            await ensure_postgresql(cluster.embedded(REPOSITORY), console)
         server = _server(folder) if database == "postgresql" else None
         if server is not None:
             server.start()
@@ -265,7 +272,7 @@ async def _campaign(
             await crowd.over()
             await technicians.end()
         outcome.visits = crowd.visits
-        outcome.violations += judged(crowd.visits, outcome.faults, silence_s)
+        outcome.violations += judged(crowd.visits, outcome.faults, technicians.talked, silence_s)
         outcome.violations += await _on_record(line, crowd.visits, outcome.faults)
         outcome.violations += await _kept(line, crowd.visits, systems, carrier)
         twice = [f"{number} {count} times" for (number, _), count in twilio.sent().items() if count > 1]
@@ -318,8 +325,13 @@ def _during(faults: Sequence[Fault], began: float, ended: float) -> list[Fault]:
     return [one for one in faults if one.began - _AROUND_S < ended and began < one.over + _AROUND_S]
 
 
-def judged(visits: Iterable[Visit], faults: Sequence[Fault], silence_s: float = LIMIT_S) -> list[Violation]:
-    """What callers saw that may never be; not held against the line: what Asterisk carried when it was hurt itself."""
+def judged(
+    visits: Iterable[Visit], faults: Sequence[Fault], talked: Sequence[str] = (), silence_s: float = LIMIT_S
+) -> list[Violation]:
+    """What callers saw that may never be; `talked` is whom technicians had on the telephone.
+
+    Not held against the line: what Asterisk carried when it was hurt itself.
+    """
     found = []
     for one in visits:
         then = _during(faults, one.dialled, one.ended)
@@ -329,6 +341,9 @@ def judged(visits: Iterable[Visit], faults: Sequence[Fault], silence_s: float = 
         if one.failure:
             found.append(Violation(what="a caller was not answered", of=f"{name}: {one.failure}", during=during))
             continue
+        if one.by_line and not one.settled and not any(one.plan.number[1:] in caller for caller in talked):
+            told = f"{name}: after {one.ended - (one.answered or 0):.0f} s; heard {', '.join(one.heard) or 'nothing'}"
+            found.append(Violation(what="the line hung up on a caller who had reached nobody", of=told, during=during))
         for began, ended in one.silences:
             since = began - (one.answered or one.dialled)
             told = f"{name}: for {ended - began:.1f} s, {since:.0f} s after the answer; heard {', '.join(one.heard)}"

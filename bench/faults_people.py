@@ -81,6 +81,11 @@ class Visit:
     #: Told that they will be called back.
     promised: bool = False
 
+    @property
+    def settled(self) -> bool:
+        """Whether there was a reason to hang up on them: their message was taken, or a callback was spoken of."""
+        return any(one.startswith("callback-") or "received" in one or "settled" in one for one in self.heard)
+
 
 def silences(signal: Samples, began: float, ended: float) -> list[tuple[float, float]]:
     """Stretches of a call without any sound for more than LIMIT_S, music included; from when to when, as `began` is."""
@@ -210,6 +215,8 @@ class Technicians:
     line: HurtLine
     folder: Path
     talk_s: float = 5.0
+    #: Whom they had on the telephone, as their phones showed it.
+    talked: list[str] = field(default_factory=list)
     _farm: PhoneFarm | None = None
     _phones: list[Phone] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -244,6 +251,7 @@ class Technicians:
             try:
                 call = await asyncio.to_thread(phone.wait_ringing, 5.0)
                 await asyncio.to_thread(call.wait_answered, 5.0)
+                self.talked += [str(event.facts.get("remote", "")) for event in call.events[:1]]
                 await asyncio.sleep(self.talk_s)
                 await asyncio.to_thread(call.hang_up)
             except PhoneTimeout:

@@ -93,6 +93,8 @@ def grows(soak: Soak) -> list[str]:
 
 async def run_soak(console: Console, *, seconds: float, rate: float) -> Soak:
     """Call a line `rate` times a second for so long."""
+    if (mine := asyncio.current_task()) is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, mine.cancel)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16))
     folder = Path(tempfile.mkdtemp(prefix="ov-soak-"))
     try:

@@ -184,9 +184,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
     )
-    reports = Reports(
-        store=store, desks=desks, calendars=calendars, clock=clock, public_url=notices.public_url, refusals=refusals
-    )
+    reports = Reports(store=store, desks=desks, calendars=calendars, clock=clock, public_url=notices.public_url)
     maintenances = Maintenances(store=store, desks=desks, bus=bus, clock=clock, public_url=notices.public_url)
     incidents = Incidents(
         store=store,
@@ -197,10 +195,9 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         public_url=notices.public_url,
         statuspage=notices.statuspage.page if notices.statuspage is not None else None,
         maintenance=maintenances.now,
-        refusals=refusals,
     )
     ring = Ring(keep_s=next(iter(desks.values())).call_trace.evidence_min * 60)
-    collector = Collector(ring, line_secrets(settings.state)["hep"])
+    collector = Collector(ring)
     traces = CallTraces(
         store=store,
         spool=Spool(settings.spool / "traces"),
@@ -255,7 +252,6 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         settings.agi.port,
         lambda session: _converse(session, context, settings),
         step=counters.step,
-        secret=line_secrets(settings.state)["agi"],
     )
     metrics = LineMetrics(
         counters=counters,
@@ -283,7 +279,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             clock=clock,
             announcer=announcer,
             incidents=incidents,
-            subscribers=Subscribers(store, clock, refusals),
+            subscribers=Subscribers(store, clock),
             maintenances=maintenances,
             reports=reports,
             metrics=metrics,

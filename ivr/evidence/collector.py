@@ -26,11 +26,10 @@ _ERASE_S = 30.0
 
 
 class Collector:
-    """One UDP port. Garbage is counted and dropped, and so is what does not show the `secret`, if there is one."""
+    """One UDP port. Garbage is counted and dropped."""
 
-    def __init__(self, ring: Ring, secret: str | None = None) -> None:
+    def __init__(self, ring: Ring) -> None:
         self._ring = ring
-        self._secret = hep.secret_chunk(secret) if secret is not None else b""
         self.garbage = 0
         self._socket: socket.socket | None = None
         self._homer: socket.socket | None = None
@@ -64,7 +63,7 @@ class Collector:
 
     def _take(self, data: bytes) -> None:
         try:
-            packet = hep.parse(data, self._secret)
+            packet = hep.parse(data)
         except hep.HepGarbage as error:
             self.garbage += 1
             if self.garbage & (self.garbage - 1) == 0:
@@ -74,7 +73,7 @@ class Collector:
         if self._homer is not None:
             # An absent or slow Homer is not our trouble.
             with contextlib.suppress(OSError):
-                self._homer.send(hep.without_secret(data, self._secret))
+                self._homer.send(data)
 
     async def run(self) -> None:
         """Take in what comes and erase what is too old, until cancelled."""

@@ -85,7 +85,6 @@ REQUIRED = (
     "follow-none",
     "follow-over",
     "follow-accepted",
-    "follow-to-confirm",
     "fallback-queue",
     "fallback-message",
     "fallback-again",

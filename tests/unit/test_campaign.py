@@ -64,6 +64,23 @@ def test_only_what_asterisk_itself_carried_is_no_violation(kind: str, dialled: f
     assert len(found) == (said is not None)
 
 
+@pytest.mark.parametrize(
+    ("heard", "talked", "violations"),
+    [
+        (("welcome", "menu"), [], 1),
+        (("welcome", "menu"), ['"Julie" <sip:5145550001@127.0.0.1>'], 0),
+        (("welcome", "callback-accepted"), [], 0),
+        (("fallback-queue", "fallback-received"), ["sip:5145550002@127.0.0.1"], 0),
+    ],
+)
+def test_hung_up_on(heard: tuple[str, ...], talked: list[str], violations: int) -> None:
+    one = visited(100)
+    one.by_line, one.heard = True, heard
+    assert [found.what for found in judged([one], [], talked)] == [
+        "the line hung up on a caller who had reached nobody"
+    ] * violations
+
+
 def test_nothing_heard() -> None:
     found = judged([visited(100, silent=((104.0, 112.0),))], [fault("freeze_service", 104)])
     assert [(one.what, one.during) for one in found] == [("a caller heard nothing for more than 5 s", "freeze_service")]
