@@ -142,6 +142,9 @@ class LineContext:
         open_ones, call = self.incidents.followable(desk), self.calls.current(call_id)
         if not open_ones or call is None or self.incidents.followers.of_call(call_id) in open_ones:
             return False
+        if (call.endpoint is not None or call.ani is None) and not self.incidents.followers.asks_owners:
+            # Whatever number they named, its owner could not be asked.
+            return False
         return not self.incidents.followers.follows(open_ones, call.ani)
 
     def incident_of(self, desk: str, call_id: str | None, identity: Identity, number: str | None) -> int | None:

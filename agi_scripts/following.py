@@ -55,17 +55,30 @@ async def _keep(
         # It was resolved while they spoke.
         await say("follow-over")
         return
-    by = endpoint_of(session) or caller_number(session, desk)
+    phone, caller = endpoint_of(session), caller_number(session, desk)
     try:
         kept = await context.incidents.followers.follow(
-            incidents, number=number, language=language, call_id=call_id, asked_by=by
+            incidents,
+            number=number,
+            # A desk phone's own number reads no texts: whatever its owner names has an owner of its own.
+            own=phone is None and number == caller,
+            desk=desk.id,
+            desk_name=desk.name,
+            language=language,
+            call_id=call_id,
+            asked_by=phone or caller,
         )
     except Unavailable as error:
         log.warning("text messages not noted: the database is away", error=str(error))
         await say("follow-not-now")
         return
     context.calls.note(call_id, "follows", context.clock(), incident=incidents[0], result=kept)
-    prompts = {"refused": "follow-number-refused", "limit": "follow-limit"}
+    prompts = {
+        "refused": "follow-number-refused",
+        "limit": "follow-limit",
+        "later": "follow-not-now",
+        "asked": "follow-to-confirm",
+    }
     await say(prompts.get(kept, "follow-accepted"))
 
 

@@ -98,6 +98,11 @@ def bad_cursor() -> BadInput:
     return BadInput(field="cursor", problem="this is not a cursor", mend="give `next` of the page before, unchanged")
 
 
+def cross_site(request: Request) -> bool:
+    """Whether another site's page sent the form (Fetch Metadata). Nobody does so in good faith."""
+    return request.headers.get("sec-fetch-site") not in (None, "same-origin", "none")
+
+
 async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services

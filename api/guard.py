@@ -31,7 +31,7 @@ _UPLOADS = re.compile(r"/v1/desks/[^/]+/announcement/recordings")
 _JSON_OR_UPLOADS = re.compile(r"/v1/desks/[^/]+/announcement")
 _TABLES = re.compile(r"/v1/incidents/[^/]+/affected\.csv")
 #: Browsers send forms there; what they carry against forgery, the console checks.
-_FORMS = re.compile(r"/console/.*|/status/[^/]+/[^/]+/(subscribe|code|confirm|leave|incidents/.*)")
+_FORMS = re.compile(r"/console/.*|/status/[^/]+/[^/]+/(subscribe|code|confirm|leave|follow|incidents/.*)")
 _FORM_UPLOADS = re.compile(r"/console/announcements/[^/]+/recordings")
 #: These come as forms and are known by their signature, which their router checks.
 _SIGNED = (STATUS_PATH,)

@@ -53,6 +53,12 @@ def _private(context: typer.Context) -> None:
         os.umask(0o077)
 
 
+UserOption = Annotated[
+    str | None,
+    typer.Option("--user", envvar="OMNIVIGIL_USER", help="Started as root: become this user, without any rights."),
+]
+
+
 def _database(url: str | None) -> str | None:
     return database_url_of(url) if url else None
 
@@ -115,6 +121,7 @@ def up(
     with_asterisk: Annotated[
         bool, typer.Option(help="Watch Asterisk too; without, `./omnivigil asterisk` does, in a process of its own.")
     ] = True,
+    user: UserOption = None,
 ) -> None:
     """Set everything up on first use and run the line until Ctrl-C."""
     from dataclasses import replace
@@ -132,7 +139,7 @@ def up(
         homer=Address.parse(homer, field="--homer") if homer else None,
         database=_database(database),
     )
-    run(settings, console, asterisk=with_asterisk)
+    run(settings, console, asterisk=with_asterisk, user=user)
 
 
 @app.command()
@@ -197,14 +204,16 @@ def prepare(settings_file: Path) -> None:
 
 
 @app.command()
-def asterisk(state: StateOption = Path("var")) -> None:
+def asterisk(state: StateOption = Path("var"), user: UserOption = None) -> None:
     """Watch a line's Asterisk alone, beside `up --no-with-asterisk`: a restart of the one leaves the other's calls."""
-    from ivr import control, supervise
+    from ivr import control, privileges, supervise
     from ivr.prepare import wait_until_prepared
 
     state = state.resolve()
+    settings_file = wait_until_prepared(state)
+    privileges.settle(Settings.read(settings_file), user, os.environ)
     control.hold(state, "asterisk")
-    words = supervise.words_for(wait_until_prepared(state), service=False)
+    words = supervise.words_for(settings_file, service=False)
     os.execv(sys.executable, words)  # noqa: S606 - our own program, by a list of words
 
 

@@ -11,16 +11,24 @@ class RateLimit:
     def __init__(self, most: int, within_s: float) -> None:
         self._most, self._within_s = most, within_s
         self._times: dict[str, deque[float]] = {}
+        self._forget_at = float("-inf")
 
     def allows(self, name: str, now: float) -> bool:
         """Whether one more is within the limit; it is then counted."""
-        for known in [known for known, times in self._times.items() if now - times[-1] > self._within_s]:
-            del self._times[known]
+        if now >= self._forget_at:
+            # Not each time: a storm of names would have all of them looked at for each.
+            self._forget_at = now + self._within_s / 60
+            for known in [known for known, times in self._times.items() if now - times[-1] > self._within_s]:
+                del self._times[known]
         times = self._times.setdefault(name, deque(maxlen=self._most))
         if len(times) == self._most and now - times[0] < self._within_s:
             return False
         times.append(now)
         return True
+
+    def used(self, name: str, now: float) -> int:
+        """How many of this name are counted now."""
+        return sum(now - time < self._within_s for time in self._times.get(name, ()))
 
 
 class Seldom:

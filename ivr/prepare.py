@@ -35,6 +35,9 @@ from ivr.voices import sounds_of
 
 log = structlog.get_logger()
 
+#: Between our own processes: the manager's accounts, and what Asterisk shows for conversations and copies of packets.
+_SECRETS = ("ami_service", "ami_supervisor", "ami_witness", "agi", "hep")
+
 #: Without the service a caller waits in the queue this long, in seconds, before the message box.
 _FALLBACK_WAIT_S = 300
 
@@ -275,12 +278,12 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
 def line_secrets(state: Path) -> dict[str, str]:
     """The passwords between our own processes: made once, readable by the owner only."""
     path = state / "secrets.json"
-    if (kept := _kept(path)) is not None:
-        known: dict[str, str] = json.loads(kept)
-        return known
-    made = {name: secrets.token_urlsafe(24) for name in ("ami_service", "ami_supervisor", "ami_witness")}
-    _keep(path, json.dumps(made))
-    return made
+    kept = _kept(path)
+    known: dict[str, str] = json.loads(kept) if kept is not None else {}
+    if missing := [name for name in _SECRETS if name not in known]:
+        known |= {name: secrets.token_urlsafe(24) for name in missing}
+        _keep(path, json.dumps(known))
+    return known
 
 
 def _kept(path: Path) -> str | None:

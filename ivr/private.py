@@ -27,10 +27,8 @@ def make_private(state: Path) -> int:
     """
     os.umask(0o077)
     state.mkdir(parents=True, exist_ok=True)
+    refuse_shared(state)
     found = state.stat()
-    if found.st_mode & stat.S_ISVTX:
-        problem = f"{state} is a folder that all users share"
-        raise BadInput(field="--state", problem=problem, mend="name a folder below it, which is then the line's own")
     if found.st_uid != os.geteuid():
         log.warning("the state folder belongs to another user, who can read what is kept there", uid=found.st_uid)
     changed = _close(state, found)
@@ -53,6 +51,13 @@ def make_private(state: Path) -> int:
     if changed:
         log.info("files that other users could read are closed to them", files=changed)
     return changed
+
+
+def refuse_shared(state: Path) -> None:
+    """Raises BadInput when the folder is one that users share, such as /tmp."""
+    if state.stat().st_mode & stat.S_ISVTX:
+        problem = f"{state} is a folder that all users share"
+        raise BadInput(field="--state", problem=problem, mend="name a folder below it, which is then the line's own")
 
 
 def _close(path: Path, found: os.stat_result) -> int:

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import structlog
 
+from ivr.limits import Seldom
+
 log = structlog.get_logger()
 
-#: Seconds between two lines of one reason.
-_EVERY_S: Final = 60.0
 #: Of a budget, from where on it nears its end.
 NEAR: Final = 0.8
 
@@ -29,8 +29,7 @@ class Refusals:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._count, self._used, self._monotonic = count, used, monotonic
-        #: By line: when the next may be written, and how many were not.
-        self._said: dict[str, tuple[float, int]] = {}
+        self._told = Seldom()
 
     def note(self, reason: str, **facts: Any) -> None:
         """Something was refused: `reason` is one of few words with hyphens. Facts are masked as in every log line."""
@@ -46,10 +45,5 @@ class Refusals:
             self._say(f"budget {budget}", "a budget nears its end", budget=budget, used=used, most=most)
 
     def _say(self, kind: str, line: str, **facts: Any) -> None:
-        now = self._monotonic()
-        until, held = self._said.get(kind, (0.0, 0))
-        if now < until:
-            self._said[kind] = (until, held + 1)
-            return
-        self._said[kind] = (now + _EVERY_S, 0)
-        log.warning(line, **facts, **({"not_told": held} if held else {}))
+        if times := self._told.due(kind, self._monotonic()):
+            log.warning(line, **facts, times=times)

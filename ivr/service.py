@@ -184,7 +184,9 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         bus=bus,
         clock=clock,
     )
-    reports = Reports(store=store, desks=desks, calendars=calendars, clock=clock, public_url=notices.public_url)
+    reports = Reports(
+        store=store, desks=desks, calendars=calendars, clock=clock, public_url=notices.public_url, refusals=refusals
+    )
     maintenances = Maintenances(store=store, desks=desks, bus=bus, clock=clock, public_url=notices.public_url)
     incidents = Incidents(
         store=store,
@@ -195,9 +197,10 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         public_url=notices.public_url,
         statuspage=notices.statuspage.page if notices.statuspage is not None else None,
         maintenance=maintenances.now,
+        refusals=refusals,
     )
     ring = Ring(keep_s=next(iter(desks.values())).call_trace.evidence_min * 60)
-    collector = Collector(ring)
+    collector = Collector(ring, line_secrets(settings.state)["hep"])
     traces = CallTraces(
         store=store,
         spool=Spool(settings.spool / "traces"),
@@ -252,6 +255,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         settings.agi.port,
         lambda session: _converse(session, context, settings),
         step=counters.step,
+        secret=line_secrets(settings.state)["agi"],
     )
     metrics = LineMetrics(
         counters=counters,
@@ -279,7 +283,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             clock=clock,
             announcer=announcer,
             incidents=incidents,
-            subscribers=Subscribers(store, clock),
+            subscribers=Subscribers(store, clock, refusals),
             maintenances=maintenances,
             reports=reports,
             metrics=metrics,

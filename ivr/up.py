@@ -17,7 +17,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from ivr import browser, control, descriptors, logs, phones, preflight, supervise, supervisor
+from ivr import browser, control, descriptors, logs, phones, preflight, privileges, supervise, supervisor
 from ivr.accounts.demo import DEMO_ACCOUNTS, demo_account_password
 from ivr.announcements.demo import demo_pin
 from ivr.asterisk import process, runtime
@@ -100,11 +100,19 @@ def step(console: Console, title: str) -> Iterator[Step]:
 Beside = Callable[[Prepared], Awaitable[None]]
 
 
-def run(settings: Settings, console: Console, *, beside: Beside | None = None, asterisk: bool = True) -> NoReturn:
+def run(
+    settings: Settings,
+    console: Console,
+    *,
+    beside: Beside | None = None,
+    asterisk: bool = True,
+    user: str | None = None,
+) -> NoReturn:
     """Set up, then become the supervisor, which runs until it is told to stop or until `beside` is over.
 
     Without `asterisk` it watches the service alone (`./omnivigil asterisk` watches the other). This process has loaded
     all that the preparing needs, and would keep it: what is still to be told is told by a copy of it, which ends.
+    Started as root it becomes `user`, where one is given.
     """
     logs.outlive_full_disk(human=True)
     logs.configure(human=True)
@@ -113,6 +121,7 @@ def run(settings: Settings, console: Console, *, beside: Beside | None = None, a
     preflight.check_demo_is_private(settings)
     preflight.check_internal_addresses(settings)
     preflight.check_notices(settings)
+    privileges.settle(settings, user, os.environ)
     before = prepared_before(settings)
     preflight.check_state(settings.state, before=before)
     make_private(settings.state)

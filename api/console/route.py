@@ -21,8 +21,10 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
+from api.common import cross_site
 from api.console import pages, words
 from ivr.accounts.account import Role
+from ivr.accounts.guessing import source_of as counted_source
 from ivr.accounts.signing import Accounts, Session, csrf_of
 from ivr.directory.tokens import Bearer
 from ivr.errors import AllBadInput, BadInput, Conflict, NotFound, OmnivigilError, TooMany, Unavailable
@@ -33,6 +35,8 @@ SESSION_COOKIE = "omnivigil_session"
 #: Ties the form for signing in to the browser that asked for it.
 VISITOR_COOKIE = "omnivigil_visitor"
 LANGUAGE_COOKIE = "omnivigil_language"
+#: One for each account that signed in with this browser, by the account's id.
+MARK_COOKIE = "omnivigil_browser_"
 SIGN_IN = "/console/sign-in"
 
 STAFF: tuple[Role, ...] = ("technician", "ops", "manager", "administrator")
@@ -107,7 +111,9 @@ def begin(request: Request) -> None:
     asked = request.cookies.get(LANGUAGE_COOKIE, "")
     request.state.language = asked if asked in words.LANGUAGES else next(iter(words.LANGUAGES))
     request.state.session = None
-    request.state.csrf = csrf_of(request.cookies.get(VISITOR_COOKIE, ""))
+    visitor = request.cookies.get(VISITOR_COOKIE, "")
+    # Without a token to derive it from it would be the same for everybody, other sites' pages among them.
+    request.state.csrf = csrf_of(visitor) if visitor else ""
 
 
 async def _admit(request: Request, endpoint: Callable[..., Any], name: str, handle: _Handle) -> Response:
@@ -138,11 +144,13 @@ async def _act(request: Request, name: str, handle: _Handle, accounts: Accounts)
 
 async def _act_on(request: Request, form: FormData, name: str, handle: _Handle, accounts: Accounts) -> Response:
     given = request.headers.get("x-csrf-token") or form.get("csrf")
+    if cross_site(request) or not request.state.csrf:
+        raise Forged
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), request.state.csrf.encode()):
         raise Forged
     line = await accounts.note(
         who=who(request) or "-",
-        source=source_of(request),
+        source=source_of(request) if who(request) else counted_source(source_of(request)),
         action=name.replace("_", " "),
         subject=" ".join(str(value) for value in request.path_params.values()),
         fields=[key[:60] for key in form if key != "csrf"][:60],
@@ -273,13 +281,15 @@ def source_of(request: Request) -> str:
     return request.client.host if request.client is not None else "unknown"
 
 
-def put_cookie(request: Request, response: Response, name: str, value: str, *, max_age: int | None = None) -> None:
+def put_cookie(
+    request: Request, response: Response, name: str, value: str, *, max_age: int | None = None, path: str = "/console"
+) -> None:
     """A cookie that scripts do not see and other sites' forms do not send."""
     response.set_cookie(
         name,
         value,
         max_age=max_age,
-        path="/console",
+        path=path,
         httponly=True,
         samesite="lax",
         secure=request.url.scheme == "https",

@@ -16,6 +16,7 @@ from api.console import pages, words
 from api.console.route import (
     ANYBODY,
     LANGUAGE_COOKIE,
+    MARK_COOKIE,
     SESSION_COOKIE,
     SIGN_IN,
     VISITOR_COOKIE,
@@ -29,6 +30,7 @@ from api.console.route import (
     source_of,
 )
 from ivr.accounts.account import ROLES
+from ivr.accounts.guessing import KNOWN
 from ivr.accounts.second_factor import enrolment_uri, new_secret
 from ivr.accounts.signing import NotSignedIn, TooManySignIns, csrf_of
 
@@ -120,16 +122,29 @@ async def sign_in(form: Annotated[SignIn, Form()], request: Request) -> Response
     word = words.WORDS[request.state.language]
     try:
         session = await accounts_of(request).sign_in(
-            name=form.name, password=form.password, code=form.code, source=source_of(request)
+            name=form.name, password=form.password, code=form.code, source=source_of(request), marks=_marks(request)
         )
     except NotSignedIn:
         return _sign_in_page(request, next=_own(form.next) or "", problem=word["sign_in_wrong"], status=422)
     except TooManySignIns:
-        return _sign_in_page(request, next=_own(form.next) or "", problem=word["sign_in_too_many"], status=429)
+        page = _sign_in_page(request, next=_own(form.next) or "", problem=word["sign_in_too_many"], status=429)
+        page.headers["Retry-After"] = "60"
+        return page
     response = RedirectResponse(_own(form.next) or home_of(session.account.role), status_code=303)
     put_cookie(request, response, SESSION_COOKIE, session.token)
+    name, age_s = f"{MARK_COOKIE}{session.account.id}", int(KNOWN.total_seconds())
+    put_cookie(request, response, name, session.mark, max_age=age_s, path=SIGN_IN)
     response.delete_cookie(VISITOR_COOKIE, path="/console")
     return response
+
+
+def _marks(request: Request) -> dict[int, str]:
+    """What says that this browser signed in before, by account."""
+    return {
+        int(name.removeprefix(MARK_COOKIE)): value
+        for name, value in request.cookies.items()
+        if name.startswith(MARK_COOKIE) and name.removeprefix(MARK_COOKIE).isdecimal() and len(name) < 40
+    }
 
 
 @router.post("/sign-out")

@@ -41,7 +41,7 @@ def entries(
     stages, states = STAGE_NAMES[language], STATE_NAMES[language]
     found = [
         Entry(
-            id=f"{url}/incidents/{one.id}",
+            id=f"{identified(url)}/incidents/{one.id}",
             link=f"{url}/{language}/incidents/{one.id}",
             name=stages[one.stage],
             title=one.title[language],
@@ -60,7 +60,7 @@ def entries(
         line = Line(name=states[state], at=work.starts_at, until=work.over_at, text=work.texts[language])
         found.append(
             Entry(
-                id=f"{url}/maintenances/{work.id}",
+                id=f"{identified(url)}/maintenances/{work.id}",
                 link=f"{url}/{language}/maintenances/{work.id}",
                 name=states[state],
                 title=work.title[language],
@@ -70,6 +70,11 @@ def entries(
             )
         )
     return sorted(found, key=lambda one: (one.updated, one.id), reverse=True)
+
+
+def identified(url: str) -> str:
+    """A page's URL as an identifier, which must say more than a path does (RFC 4287 section 4.2.6)."""
+    return f"urn:omnivigil{url.replace('/', ':')}" if url.startswith("/") else url
 
 
 def rfc822(at: datetime) -> str:

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Path, Query, Request, Response
 from pydantic import Field
 
-from api.common import Has
+from api.common import Has, cross_site
 from api.routers.desks import DeskId
 from api.routers.reports import pdf_of
-from api.status.subscribing import HEADERS, LanguageCode, PublicForm, client_of, is_forged, shown, spoken, ways
+from api.status.subscribing import HEADERS, LanguageCode, PublicForm, client_of, shown, spoken, ways
 from ivr.errors import BadInput
 from ivr.incidents.keeping import IncidentNotFound
 from ivr.reports import page
@@ -48,7 +48,7 @@ async def ask(
     incident = await has.incidents.get(incident_id)
     if incident.desk != found.id:
         raise IncidentNotFound(incident=incident_id)
-    if is_forged(request) or "email" not in ways(has):
+    if cross_site(request) or "email" not in ways(has):
         return shown(has, found, language, "forged", status=403)
     try:
         await has.reports.request(

@@ -114,10 +114,10 @@ async def _json(desk: str, what: str, request: Request, has: Services) -> Respon
     found = desk_of(has, desk)
     kept: KeptPages = request.app.state.status_pages
     minute = has.clock().replace(second=0, microsecond=0)
-    name, state = (found.id, what, str(request.base_url)), (has.incidents.changes, has.maintenances.changes, minute)
+    name, state = (found.id, what), (has.incidents.changes, has.maintenances.changes, minute)
     page = kept.get(name, state)
     if page is None:
-        told = json.dumps(await _told(found, what, request, has), ensure_ascii=False, separators=(",", ":"))
+        told = json.dumps(await _told(found, what, has), ensure_ascii=False, separators=(",", ":"))
         page = _page_of(told, "application/json")
         kept.put(name, state, page)
     given = _given(request, page)
@@ -126,10 +126,10 @@ async def _json(desk: str, what: str, request: Request, has: Services) -> Respon
     return given
 
 
-async def _told(found: Desk, what: str, request: Request, has: Services) -> dict[str, Any]:
+async def _told(found: Desk, what: str, has: Services) -> dict[str, Any]:
     incidents, works, now = await _incidents(has, found), await _maintenances(has, found), has.clock()
     language = "en" if "en" in found.languages else found.languages[0]
-    url = _url(request, found)
+    url = _url(has, found)
     going = in_progress(works, now)
     in_work = {service for one in going for service in one.services or found.services}
     states = status.service_states(found, incidents, now)
@@ -185,7 +185,7 @@ async def read_calendar(desk: DeskId, language: LanguageCode, request: Request, 
     found = _spoken(desk_of(has, desk), language)
     works = await _maintenances(has, found)
     name = f"{found.name} – {words.WORDS[language]['maintenance']}"
-    text = ical.written(works, language=language, url=_url(request, found), name=name, now=has.clock())
+    text = ical.written(works, language=language, url=_url(has, found), name=name, now=has.clock())
     return _given(request, _page_of(text.decode(), "text/calendar; charset=utf-8"))
 
 
@@ -196,7 +196,7 @@ async def read_feed(
     """What changed, for readers of feeds: Atom (RFC 4287) or RSS 2.0."""
     found = _spoken(desk_of(has, desk), language)
     entries = feed.entries(
-        await _incidents(has, found), await _maintenances(has, found), language, _url(request, found), has.clock()
+        await _incidents(has, found), await _maintenances(has, found), language, _url(has, found), has.clock()
     )
     text = (
         _environment(found, language, xml=True)
@@ -205,7 +205,8 @@ async def read_feed(
             desk=found,
             language=language,
             word=words.WORDS[language],
-            url=_url(request, found),
+            url=_url(has, found),
+            id=feed.identified(_url(has, found)),
             entries=entries,
             updated=entries[0].updated if entries else has.clock(),
         )
@@ -288,8 +289,9 @@ def _spoken(desk: Desk, language: str) -> Desk:
     return desk
 
 
-def _url(request: Request, desk: Desk) -> str:
-    return f"{str(request.base_url).rstrip('/')}/status/{desk.id}"
+def _url(has: Services, desk: Desk) -> str:
+    """Where the desk's page is; without OMNIVIGIL_PUBLIC_URL from here. What a client says in Host is only its word."""
+    return f"{has.notices.public_url or ''}/status/{desk.id}"
 
 
 def _environment(desk: Desk, language: str, *, xml: bool = False) -> Environment:

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Form, Path, Query, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.common import Has
+from api.common import Has, cross_site
 from api.routers.desks import DeskId, desk_of
 from api.services import Services
 from api.status.words import LANGUAGES, SUBSCRIBING
@@ -39,6 +39,9 @@ What = Literal[
     "stale",
     "leave",
     "left",
+    "follow",
+    "followed",
+    "stale_follow",
     "report_asked",
     "report_wrong",
     "report_confirm",
@@ -78,6 +81,8 @@ class Asked(PublicForm):
     kind: Kind
     address: str = Field(max_length=300)
     services: list[str] = Field(default_factory=list, max_length=50)
+    #: What confirmed an e-mail address: only who has it may have a number sent a code.
+    token: str = Field(default="", max_length=64)
 
 
 class Code(PublicForm):
@@ -105,7 +110,7 @@ async def subscribe(
 ) -> Response:
     """Have an address asked to confirm."""
     found = spoken(has, desk, language)
-    if is_forged(request):
+    if cross_site(request):
         return shown(has, found, language, "forged", status=403)
     if form.kind not in ways(has):
         return shown(has, found, language, "form", status=422)
@@ -120,12 +125,24 @@ async def subscribe(
             client=client_of(request),
             page=f"{has.notices.public_url}/status/{found.id}/{language}",
             own=own,
+            proof=form.token,
         )
     except TooManySubscriptions:
         return shown(has, found, language, "busy", status=429)
     except BadInput as error:
-        wrong = error.field if error.field in ("address", "services") else "address"
-        return shown(has, found, language, "form", status=422, kind=form.kind, address=form.address, wrong=wrong)
+        wrong = error.field if error.field in ("address", "services", "token") else "address"
+        what: What = "confirmed" if form.kind == "sms" and wrong != "token" else "form"
+        return shown(
+            has,
+            found,
+            language,
+            what,
+            status=422,
+            kind=form.kind,
+            address=form.address,
+            wrong=wrong,
+            token=form.token,
+        )
     if form.kind == "sms":
         return shown(has, found, language, "code", address=address)
     return shown(has, found, language, "asked")
@@ -137,7 +154,7 @@ async def confirm_code(
 ) -> Response:
     """Confirm by the code of a text message."""
     found = spoken(has, desk, language)
-    if is_forged(request):
+    if cross_site(request):
         return shown(has, found, language, "forged", status=403)
     try:
         await has.subscribers.confirm_code(found, form.number, form.code, client=client_of(request))
@@ -162,7 +179,7 @@ async def confirm(desk: DeskId, language: LanguageCode, form: Annotated[TokenGiv
         await has.subscribers.confirm(found, form.token)
     except BadInput:
         return shown(has, found, language, "stale", status=422)
-    return shown(has, found, language, "confirmed")
+    return shown(has, found, language, "confirmed", token=form.token)
 
 
 @router.get("/{desk}/{language}/leave")
@@ -181,19 +198,30 @@ async def leave(
     return shown(has, found, language, "left")
 
 
+@router.get("/{desk}/{language}/follow")
+async def follow_form(desk: DeskId, language: LanguageCode, token: Token, has: Has) -> Response:
+    """A button, for the owner of a number that somebody named on the telephone."""
+    return shown(has, spoken(has, desk, language), language, "follow", token=token)
+
+
+@router.post("/{desk}/{language}/follow")
+async def follow(desk: DeskId, language: LanguageCode, form: Annotated[TokenGiven, Form()], has: Has) -> Response:
+    """The owner of the number wants a text message at each stage of the incident."""
+    found = spoken(has, desk, language)
+    if not await has.incidents.followers.confirm(form.token):
+        return shown(has, found, language, "stale_follow", status=422)
+    return shown(has, found, language, "followed")
+
+
 def ways(has: Services) -> tuple[Kind, ...]:
     """How one can subscribe: what is configured to leave from here."""
     kinds: list[Kind] = []
     if has.notices.smtp is not None and has.notices.public_url is not None:
         kinds.append("email")
-    if has.notices.twilio is not None:
+    # Who wants text messages has confirmed an e-mail address first.
+    if kinds and has.notices.twilio is not None:
         kinds.append("sms")
     return tuple(kinds)
-
-
-def is_forged(request: Request) -> bool:
-    """Whether another site's page sent the form. Nothing is gained by it, and nobody does so in good faith."""
-    return request.headers.get("sec-fetch-site") not in (None, "same-origin", "none")
 
 
 def client_of(request: Request) -> str:

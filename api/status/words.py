@@ -75,6 +75,9 @@ SUBSCRIBING: Mapping[str, Mapping[str, str]] = {
         "wrong_services": "Ce service n’existe pas. Choisissez dans la liste.",
         "asked": "Si cette adresse n’est pas déjà abonnée, un courriel vient de lui être envoyé. "
         "Ouvrez-le pour confirmer l’abonnement.",
+        "sms_later": "Par texto : abonnez-vous d’abord par courriel. Il est offert quand l’adresse est confirmée.",
+        "sms_too": "Voulez-vous aussi recevoir des textos ?",
+        "wrong_token": "Confirmez d’abord une adresse courriel : le texto est offert ensuite.",
         "code_sent": "Si ce numéro n’est pas déjà abonné, un texto vient de lui être envoyé.",
         "code": "Code à six chiffres reçu par texto",
         "wrong_code": "Ce code n’est pas le bon, ou il n’est plus valable.",
@@ -85,6 +88,10 @@ SUBSCRIBING: Mapping[str, Mapping[str, str]] = {
         "leave": "Me désabonner",
         "leave_asked": "Ne plus recevoir l’état des services\u00a0?",
         "left": "C’est fait, vous n’êtes plus abonné.",
+        "follow": "Recevoir les textos",
+        "follow_asked": "Voulez-vous recevoir un texto à chaque étape de la panne\u00a0?",
+        "followed": "C’est fait, vous recevrez un texto à chaque étape.",
+        "stale_follow": "Ce lien n’est plus valable. Appelez-nous, ou abonnez-vous à l’état des services.",
         "title_report": "Rapport d’incident",
         "missing": "Cette page n’existe pas, ou n’existe plus.",
         "report_asked": "Si cette adresse n’a pas déjà demandé le rapport, un courriel vient de lui être envoyé. "
@@ -112,6 +119,9 @@ SUBSCRIBING: Mapping[str, Mapping[str, str]] = {
         "wrong_services": "There is no such service. Choose from the list.",
         "asked": "Unless this address is subscribed already, an e-mail has just been sent to it. "
         "Open it to confirm the subscription.",
+        "sms_later": "By text message: subscribe by e-mail first. It is offered once that address is confirmed.",
+        "sms_too": "Would you like text messages as well?",
+        "wrong_token": "Confirm an e-mail address first: text messages are offered then.",
         "code_sent": "Unless this number is subscribed already, a text message has just been sent to it.",
         "code": "Six-digit code from the text message",
         "wrong_code": "This is not the code, or it is not valid any more.",
@@ -122,6 +132,10 @@ SUBSCRIBING: Mapping[str, Mapping[str, str]] = {
         "leave": "Unsubscribe",
         "leave_asked": "Stop getting the service status?",
         "left": "Done, you are not subscribed any more.",
+        "follow": "Get the text messages",
+        "follow_asked": "Do you want a text message at each stage of the outage?",
+        "followed": "Done, you will get a text message at each stage.",
+        "stale_follow": "This link is not valid any more. Call us, or subscribe to the service status.",
         "title_report": "Incident report",
         "missing": "This page does not exist, or not any more.",
         "report_asked": "Unless this address has asked for the report already, an e-mail has just been sent to it. "

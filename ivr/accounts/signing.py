@@ -7,16 +7,14 @@ import contextlib
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ivr.accounts import passwords, second_factor, store
+from ivr.accounts import guessing, passwords, second_factor, store
 from ivr.accounts.account import (
     IDLE,
     LONGEST,
-    TRIES_ACCOUNT,
-    TRIES_SOURCE,
     Account,
     Role,
     check_bound,
@@ -25,6 +23,8 @@ from ivr.accounts.account import (
     check_role,
     session_over,
 )
+from ivr.accounts.guessing import Counted
+from ivr.accounts.turns import LineFull, Turns
 from ivr.clock import Clock
 from ivr.errors import BadInput, NotFound, TooMany, Unavailable
 from ivr.store.engine import Store, Unit
@@ -33,6 +33,10 @@ from ivr.store.engine import Store, Unit
 _SEEN = timedelta(minutes=1)
 #: Argon2 takes 64 MiB and a core for each check.
 _CHECKS_AT_ONCE = 2
+#: So many wait for one, some seconds at most; known browsers apart.
+_CHECKS_WAITING = 10
+#: Answers of 400 and more are failures; how a sign-in that failed is told.
+_FAILED = 400
 
 
 class AccountNotFound(NotFound):
@@ -56,6 +60,8 @@ class Session:
 
     token: str
     account: Account
+    #: By which its browser is known later; only of a new session.
+    mark: str = ""
 
     @property
     def csrf(self) -> str:
@@ -109,25 +115,23 @@ class Accounts:
         self._store = database
         self._clock = clock
         self._matches = matches
-        self._checking = asyncio.Semaphore(_CHECKS_AT_ONCE)
+        self._turns = Turns(at_once=_CHECKS_AT_ONCE, waiting=_CHECKS_WAITING)
 
-    async def sign_in(self, *, name: str, password: str, code: str, source: str) -> Session:
-        """A new session. `source` is the address it is tried from.
+    async def sign_in(
+        self, *, name: str, password: str, code: str, source: str, marks: Mapping[int, str] | None = None
+    ) -> Session:
+        """A new session. `source` is the address it is tried from, `marks` what the browser has, by account.
 
         Raises NotSignedIn, TooManySignIns, and StoreUnavailable, and then nothing was judged.
         """
         name, now = name.strip().lower(), self._clock()
-        of_account, of_source = store.subject("account", name), store.subject("source", source)
-        async with self._store.unit() as unit:
-            from_source = await store.tried(unit, of_source, now)
-            for_account = await store.tried(unit, of_account, now)
-        if from_source > TRIES_SOURCE or for_account > TRIES_ACCOUNT:
-            raise TooManySignIns
         async with self._store.reading() as unit:
             row = await store.row_of(unit, name)
         good_hash = row.password_hash if row is not None and row.disabled_at is None else None
-        async with self._checking:
-            right = await asyncio.to_thread(self._matches, good_hash, password)
+        mark = (marks or {}).get(row.id, "") if row is not None else ""
+        browser = mark if row is not None and good_hash is not None and self._known(mark, row.id, good_hash) else None
+        counted = guessing.counted(account=name, address=source, browser=browser)
+        right = await self._judged(counted, good_hash, password)
         if not right or row is None:
             raise NotSignedIn
         token = secrets.token_urlsafe(32)
@@ -139,10 +143,28 @@ class Accounts:
                 raise NotSignedIn
             if row.totp_secret is not None and not await self._second(unit, row.id, row, code, now):
                 raise NotSignedIn
-            await store.forget_tries(unit, of_account)
+            await store.forget_tries(unit, store.subject(counted[-1].kind, counted[-1].name))
             await store.forget_sessions(unit, begun_before=now - LONGEST, seen_before=now - IDLE)
             await store.add_session(unit, digest(token), row.id, now)
-        return Session(token=token, account=store.account_of(row._mapping))
+        mark = guessing.mark(account_id=row.id, password_hash=row.password_hash, now=now)
+        return Session(token=token, account=store.account_of(row._mapping), mark=mark)
+
+    def _known(self, mark: str, account_id: int, password_hash: str) -> bool:
+        return guessing.known(mark, account_id=account_id, password_hash=password_hash, now=self._clock())
+
+    async def _judged(self, counted: Sequence[Counted], good_hash: str | None, password: str) -> bool:
+        """Whether it is the password; the try counts before. Raises TooManySignIns."""
+        now = self._clock()
+        try:
+            async with self._turns.turn(known=len(counted) == 1):
+                async with self._store.unit() as unit:
+                    # The widest first, always: two at once do not wait for one another.
+                    tries = [await store.tried(unit, store.subject(one.kind, one.name), now) for one in counted]
+                if any(count > one.most for count, one in zip(tries, counted, strict=True)):
+                    raise TooManySignIns
+                return await asyncio.to_thread(self._matches, good_hash, password)
+        except LineFull:
+            raise TooManySignIns from None
 
     async def _second(self, unit: Unit, account_id: int, row: object, code: str, now: datetime) -> bool:
         secret, last = getattr(row, "totp_secret", ""), getattr(row, "totp_step", None)
@@ -186,18 +208,14 @@ class Accounts:
 
     async def _prove(self, session: Session, password: str) -> None:
         """Whoever sits at the screen is the one who signed in. Raises NotSignedIn, TooManySignIns."""
-        key = store.subject("account", session.account.name)
-        async with self._store.unit() as unit:
-            tries = await store.tried(unit, key, self._clock())
+        # Nobody but this session's holder can use its tries up.
+        own = Counted(kind="session", name=digest(session.token), most=guessing.TRIES_ACCOUNT)
+        async with self._store.reading() as unit:
             row = await store.row_of(unit, session.account.name)
-        if tries > TRIES_ACCOUNT:
-            raise TooManySignIns
-        async with self._checking:
-            right = await asyncio.to_thread(self._matches, row.password_hash if row is not None else None, password)
-        if not right:
+        if not await self._judged((own,), row.password_hash if row is not None else None, password):
             raise NotSignedIn
         async with self._store.unit() as unit:
-            await store.forget_tries(unit, key)
+            await store.forget_tries(unit, store.subject(own.kind, own.name))
 
     async def enrol(self, session: Session, *, secret: str, code: str, password: str) -> list[str]:
         """Ask for codes of this secret from now on; the recovery codes, to be shown once.
@@ -266,7 +284,13 @@ class Accounts:
             )
 
     async def noted(self, line: int, outcome: int, tried_as: str | None = None) -> None:
-        """How it ended, as an HTTP status. `tried_as` is what was typed as a name; it is kept if it is an account's."""
+        """How it ended, as an HTTP status.
+
+        `tried_as` is what was typed as a name to sign in with; it is kept if it is an account's. Anybody can make
+        sign-ins fail: those that say the same are one line for a quarter of an hour.
+        """
         async with self._store.unit() as unit:
             known = await store.row_of(unit, tried_as.strip().lower()) if tried_as else None
             await store.noted(unit, line, outcome, known.name if known is not None else None)
+            if tried_as is not None and outcome >= _FAILED:
+                await store.bundle(unit, line)

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Row, RowMapping, delete, func, select, update
 
 from ivr.accounts import tables as t
-from ivr.accounts.account import WINDOW, Account
+from ivr.accounts.account import Account
+from ivr.accounts.guessing import WINDOW
 from ivr.store.engine import Unit
 
 
@@ -101,7 +102,7 @@ async def forget_sessions(unit: Unit, *, begun_before: datetime, seen_before: da
 
 
 def subject(kind: str, name: str) -> str:
-    """The key of tries for an account or from a source; names that were typed may be passwords, and are not kept."""
+    """The key of tries for an account, from a source …; names that were typed may be passwords, and are not kept."""
     return hashlib.sha256(f"{kind} {name}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -145,6 +146,23 @@ async def noted(unit: Unit, line: int, outcome: int, who: str | None = None) -> 
     """How it ended, as an HTTP status, and who it was, should that have been told only then."""
     values: dict[str, Any] = {"outcome": outcome} | ({"who": who} if who is not None else {})
     await unit.execute(update(t.audit).where(t.audit.c.id == line).values(values))
+
+
+async def bundle(unit: Unit, line: int) -> None:
+    """Count a line with an earlier one of the window that says the same, if there is one."""
+    table = t.audit
+    one = (await unit.execute(select(table).where(table.c.id == line))).one_or_none()
+    if one is None:
+        return
+    await unit.alone("audit", one.source)
+    same = (table.c.action == one.action) & (table.c.who == one.who) & (table.c.source == one.source)
+    recent = (table.c.at > one.at - WINDOW) & (table.c.at <= one.at) & (table.c.id < line)
+    query = select(table.c.id).where(recent, same, table.c.outcome == one.outcome)
+    earlier = (await unit.execute(query.order_by(table.c.id).limit(1))).scalar_one_or_none()
+    if earlier is not None:
+        more = update(table).where(table.c.id == earlier)
+        await unit.execute(more.values(times=table.c.times + one.times))
+        await unit.execute(delete(table).where(table.c.id == line))
 
 
 async def page(unit: Unit, *, before: int | None, limit: int) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, text
 
 from ivr.store.metadata import Moment, json_type, metadata
 
@@ -49,7 +49,7 @@ account_sessions = Table(
 account_tries = Table(
     "account_tries",
     metadata,
-    #: SHA-256, in hex, of `account NAME` or `source ADDRESS`.
+    #: SHA-256, in hex, of what a try counts for, as `ivr.accounts.guessing.counted` says.
     Column("subject", String(64), primary_key=True),
     Column("since", Moment, nullable=False),
     Column("tries", Integer, nullable=False),
@@ -71,5 +71,7 @@ audit = Table(
     Column("fields", json_type(), nullable=False),
     #: HTTP status of the answer; null when the service stopped before it answered.
     Column("outcome", Integer),
+    #: How many such there were: sign-ins that failed are one line for a quarter of an hour.
+    Column("times", Integer, nullable=False, server_default=text("1")),
     Index("ix_audit_at_id", "at", "id"),
 )

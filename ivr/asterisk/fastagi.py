@@ -7,6 +7,7 @@ inside any command, and many calls at once at little cost (one future per comman
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
@@ -78,6 +79,7 @@ class _Connection(asyncio.Protocol):
         if end < 0:
             return b""
         environment = agi_protocol.parse_environment(bytes(self._received[:end]))
+        self._server.check(environment)
         rest = bytes(self._received[end + 2 :])
         self._received.clear()
         if self._opening is not None:
@@ -107,7 +109,9 @@ class _Connection(asyncio.Protocol):
 class FastAgiServer:
     """Accepts Asterisk's connections and runs `handler` for each conversation.
 
-    Only on a loopback address: the protocol has neither authentication nor encryption. Raises ValueError else.
+    Only on a loopback address: the protocol has neither authentication nor encryption. Raises ValueError else. With a
+    `secret` the path of each conversation begins with it, as in agi://HOST:PORT/SECRET/line, and who does not know it
+    is refused: on one machine there are other users, and other containers.
     """
 
     def __init__(
@@ -118,6 +122,7 @@ class FastAgiServer:
         *,
         limits: Limits | None = None,
         step: Callable[[float], None] | None = None,
+        secret: str | None = None,
     ) -> None:
         if not Address(host=host, port=port).loopback:
             raise ValueError(f"FastAGI must listen on a loopback address, not on {host}")
@@ -127,6 +132,7 @@ class FastAgiServer:
         self._host = host
         self._port = port
         self._handler = handler
+        self._secret = secret
         self._connections: set[_Connection] = set()
         self._tasks: dict[asyncio.Task[None], AgiSession] = {}
         self._sweep: asyncio.TimerHandle | None = None
@@ -191,6 +197,17 @@ class FastAgiServer:
     def left(self, connection: _Connection) -> None:
         """A connection is gone."""
         self._connections.discard(connection)
+
+    def check(self, environment: dict[str, str]) -> None:
+        """Take the secret out of the conversation's path. Raises AgiGarbage when it is not there."""
+        if self._secret is None:
+            return
+        given, _, path = environment.get("network_script", "").partition("/")
+        # Where it is kept besides is of no use, and might be logged.
+        environment["request"] = ""
+        environment["network_script"] = path
+        if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self._secret.encode()):
+            raise AgiGarbage(problem="it does not know the secret of this line")
 
     def garbage(self, why: str) -> None:
         """A connection said something that is not AGI."""

@@ -5,6 +5,7 @@ Strict: whatever is not whole and plausible is refused, for anybody on this mach
 
 from __future__ import annotations
 
+import hmac
 import socket
 import struct
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -17,7 +18,7 @@ RTCP_JSON = 5
 _UDP, _TCP = 17, 6
 #: Chunk types of the generic vendor.
 _FAMILY, _PROTOCOL, _SRC4, _DST4, _SRC6, _DST6, _SPORT, _DPORT, _SECONDS, _MICROS, _KIND = range(1, 12)
-_PAYLOAD, _CORRELATION = 15, 17
+_KEY, _PAYLOAD, _CORRELATION = 14, 15, 17
 _LENGTHS = {
     _FAMILY: 1,
     _PROTOCOL: 1,
@@ -67,26 +68,48 @@ class Packet(NamedTuple):
     payload: bytes
 
 
-def parse(datagram: bytes) -> Packet:
-    """Read a datagram. Raises HepGarbage."""
+def secret_chunk(secret: str) -> bytes:
+    """What shows that a datagram comes from our Asterisk: `capture_password` of hep.conf."""
+    key = secret.encode()
+    return _HEAD.pack(0, _KEY, 6 + len(key)) + key
+
+
+def parse(datagram: bytes, secret: bytes = b"") -> Packet:
+    """Read a datagram. `secret` is the `secret_chunk` that it must have, if any. Raises HepGarbage."""
     if len(datagram) < 6 or datagram[:4] != b"HEP3" or int.from_bytes(datagram[4:6], "big") != len(datagram):
         raise HepGarbage(problem="not HEP3, or of another length than it says")
-    return _usual(datagram) or _packet(_chunks(datagram))
+    usual = _usual(datagram, secret)
+    if usual is not None:
+        return usual
+    chunks = _chunks(datagram)
+    if secret and not hmac.compare_digest(chunks.get(_KEY, b""), secret[6:]):
+        raise HepGarbage(problem="it does not know the secret of this line")
+    return _packet(chunks)
 
 
-def _usual(datagram: bytes) -> Packet | None:
+def without_secret(datagram: bytes, secret: bytes) -> bytes:
+    """The same for others, who need not know it. `datagram` is one that `parse` takes."""
+    before, found, after = datagram.partition(secret) if secret else (datagram, b"", b"")
+    if not found:
+        return datagram
+    return before[:4] + (len(datagram) - len(secret)).to_bytes(2, "big") + before[6:] + after
+
+
+def _usual(datagram: bytes, secret: bytes) -> Packet | None:
     """A datagram over IPv4 laid out as res_hep always does, in one go; None for any other."""
-    if len(datagram) < _USUAL.size + 12:
+    if len(datagram) < _USUAL.size + len(secret) + 12:
         return None
     found = _USUAL.unpack_from(datagram)
-    length = int.from_bytes(datagram[_USUAL.size + 4 : _USUAL.size + 6], "big")
-    place = _USUAL.size + length
+    begin = _USUAL.size + len(secret)
+    length = int.from_bytes(datagram[begin + 4 : begin + 6], "big")
+    place = begin + length
     if (
         found[0::2] != _USUAL_HEADS
         or found[1] != 2
         or found[11] >= 1_000_000
         or length < 6
-        or datagram[_USUAL.size : _USUAL.size + 4] != b"\x00\x00\x00\x11"
+        or not hmac.compare_digest(datagram[_USUAL.size : begin], secret)
+        or datagram[begin : begin + 4] != b"\x00\x00\x00\x11"
         or datagram[place : place + 4] != b"\x00\x00\x00\x0f"
         or place + int.from_bytes(datagram[place + 4 : place + 6], "big") != len(datagram)
     ):
@@ -97,7 +120,7 @@ def _usual(datagram: bytes) -> Packet | None:
         src=(socket.inet_ntoa(found[17]), found[5]),
         dst=(socket.inet_ntoa(found[19]), found[7]),
         tcp=found[3] == _TCP,
-        correlation=datagram[_USUAL.size + 6 : place].decode("utf-8", "replace"),
+        correlation=datagram[begin + 6 : place].decode("utf-8", "replace"),
         payload=datagram[place + 6 :],
     )
 

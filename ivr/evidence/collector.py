@@ -26,10 +26,11 @@ _ERASE_S = 30.0
 
 
 class Collector:
-    """One UDP port. Garbage is counted and dropped."""
+    """One UDP port. Garbage is counted and dropped, and so is what does not show the `secret`, if there is one."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, secret: str | None = None) -> None:
         self._ring = ring
+        self._secret = hep.secret_chunk(secret) if secret is not None else b""
         self.garbage = 0
         self._socket: socket.socket | None = None
         self._homer: socket.socket | None = None
@@ -63,7 +64,7 @@ class Collector:
 
     def _take(self, data: bytes) -> None:
         try:
-            packet = hep.parse(data)
+            packet = hep.parse(data, self._secret)
         except hep.HepGarbage as error:
             self.garbage += 1
             if self.garbage & (self.garbage - 1) == 0:
@@ -73,7 +74,7 @@ class Collector:
         if self._homer is not None:
             # An absent or slow Homer is not our trouble.
             with contextlib.suppress(OSError):
-                self._homer.send(data)
+                self._homer.send(hep.without_secret(data, self._secret))
 
     async def run(self) -> None:
         """Take in what comes and erase what is too old, until cancelled."""

@@ -35,6 +35,7 @@ from ivr.incidents.incident import (
 )
 from ivr.incidents.status import pushed
 from ivr.notify.outbox import put_statuspage
+from ivr.refusals import Refusals
 from ivr.resting import rest
 from ivr.store.engine import Store, Unit
 
@@ -82,6 +83,7 @@ class Incidents:
         public_url: str | None = None,
         statuspage: str | None = None,
         maintenance: Callable[[str], Sequence[Work]] = lambda desk: (),
+        refusals: Refusals | None = None,
     ) -> None:
         """`public_url` is where readers of e-mails find the status page; `statuspage` names the page at Statuspage that
         is told of the main desk's incidents; `maintenance` tells what work goes on at a
@@ -92,7 +94,7 @@ class Incidents:
         self._statuspage = statuspage
         self._store, self._desks, self._announcer = store, desks, announcer
         self._bus, self._clock = bus, clock
-        self.followers = Followers(store, clock)
+        self.followers = Followers(store, clock, public_url=public_url, refusals=refusals)
         #: By id; None until the database was read.
         self._known: dict[int, Incident] | None = None
         self._changing = asyncio.Lock()

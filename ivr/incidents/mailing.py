@@ -128,6 +128,7 @@ async def _go_on(store: Store, desks: Mapping[str, Desk], now: datetime, public_
 
 async def _to_followers(unit: Unit, one: _Mailing, desk: Desk, most: int, now: datetime) -> list[int]:
     mine = (followers.c.incident_id == one.incident_id) & followers.c.id.between(one.after_id + 1, one.until_id)
+    mine &= followers.c.confirmed_at.is_not(None)
     found = (await unit.execute(select(followers).where(mine).order_by(followers.c.id).limit(most))).all()
     for follower in found:
         language = _language(one, desk, follower.language)

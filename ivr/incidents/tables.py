@@ -52,6 +52,10 @@ incident_followers = Table(
     #: The number or the phone that asked for it.
     Column("asked_by", String(40)),
     Column("at", Moment, nullable=False),
+    #: When the number's owner wanted it: nothing but a request to confirm is sent before.
+    Column("confirmed_at", Moment),
+    #: SHA-256, in hex, of what confirms it; null where the owner asked from that very number.
+    Column("secret", String(64), index=True),
     UniqueConstraint("incident_id", "number", name="uq_incident_followers_incident_id_number"),
     sqlite_autoincrement=True,
 )

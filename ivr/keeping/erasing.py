@@ -15,8 +15,10 @@ from ivr.announcements import hearings
 from ivr.clock import Clock
 from ivr.desk.schema import Desk, Keeping
 from ivr.errors import Unavailable
+from ivr.incidents import following
 from ivr.incidents.incident import CLOSES_AFTER
 from ivr.keeping import store
+from ivr.notify import budgets
 from ivr.reports import keeping as reports
 from ivr.store.engine import Store
 from ivr.subscribers import keeping as subscribing
@@ -66,8 +68,10 @@ class Eraser:
             erased["listenings"] = await store.listened(unit, now - timedelta(days=main.listenings_days))
             erased["hearings"] = await hearings.erase(unit, now)
             erased["followers"] = await store.followers(unit, now - CLOSES_AFTER)
+            erased["unconfirmed followers"] = await following.erase(unit, now)
             erased["subscribers"] = await subscribing.erase(unit, now)
             erased["report requests"] = await reports.erase(unit, now)
+            erased["spendings"] = await budgets.erase(unit, now)
             erased["audit"] = await store.audited(unit, now - timedelta(days=main.listenings_days))
         erased["stray recordings"] = await self._strays(timedelta(days=main.messages_days))
         erased["mails"] = await self._erase_mails(now - timedelta(days=main.mails_days))

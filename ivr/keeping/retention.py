@@ -34,7 +34,8 @@ ERASED: Mapping[str, str] = {
 
 #: Tables that keep personal data by a rule of their own.
 OTHERWISE: Mapping[str, str] = {
-    "incident_followers": "until a week after the incident is resolved",
+    "incident_followers": "until a week after the incident is resolved; unconfirmed ones for a day",
+    "spendings": "no addresses, only digests of them; for a day",
     "announcement_hearings": "until the announcement is over",
     "status_subscribers": "while they subscribe; unconfirmed ones for a day",
     "report_requests": "for three months after the report was sent; unconfirmed ones for a day",

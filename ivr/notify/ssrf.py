@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import socket
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: Addresses within these lead to an IPv4 address that they hold (RFC 6052, RFC 3056).
@@ -42,8 +42,14 @@ def check_url(url: str, *, loopback: bool) -> None:
 
     An address in the URL itself is connected to without the resolver below being asked.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    try:
+        # Read as aiohttp reads it: what looks like a name may be an address once its digits are those of ASCII (IDNA).
+        parts = URL(url)
+    except ValueError as error:
+        raise Forbidden("it is no URL") from error
+    host = (parts.raw_host or "").rstrip(".")
+    if not host:
+        raise Forbidden("it names no server")
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -73,3 +73,16 @@ webhook_endpoints = Table(
     Column("disabled_at", Moment),
     Column("disabled_reason", String(200)),
 )
+
+#: What was drawn on a budget within a day.
+spendings = Table(
+    "spendings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    #: The budget's name.
+    Column("budget", String(60), nullable=False),
+    #: Whom it was spent for, hashed; empty for all.
+    Column("subject", String(32), nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("ix_spendings_budget_subject_at", "budget", "subject", "at"),
+)

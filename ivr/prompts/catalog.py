@@ -85,6 +85,7 @@ REQUIRED = (
     "follow-none",
     "follow-over",
     "follow-accepted",
+    "follow-to-confirm",
     "fallback-queue",
     "fallback-message",
     "fallback-again",

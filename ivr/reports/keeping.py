@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -19,8 +18,8 @@ from ivr.errors import BadInput, Conflict, NotFound, TooMany, Unavailable
 from ivr.incidents import store as incidents
 from ivr.incidents.incident import Incident
 from ivr.incidents.tables import incidents as incidents_table
-from ivr.limits import RateLimit
 from ivr.notify.outbox import Email, put_email
+from ivr.refusals import Refusals
 from ivr.reports import report as rules
 from ivr.reports import words
 from ivr.reports.report import Reach, Report
@@ -29,6 +28,7 @@ from ivr.reports.tables import report_requests as requests
 from ivr.resting import rest
 from ivr.store.engine import Store, Unit
 from ivr.subscribers import rules as addresses
+from ivr.subscribers.admission import Admission
 from ivr.tickets.store import count_about
 
 log = structlog.get_logger()
@@ -62,12 +62,12 @@ class Reports:
         calendars: Mapping[str, Mapping[str, Calendar]],
         clock: Clock,
         public_url: str | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         """`public_url` is where readers of e-mails find us."""
         self._store, self._desks, self._calendars, self._clock = store, desks, calendars, clock
         self._public_url = public_url or ""
-        self._sources = RateLimit(addresses.MOST_FROM_ONE, 600)
-        self._all = RateLimit(addresses.MOST_AN_HOUR, 3600)
+        self._admission = Admission("report-email", refusals or Refusals())
 
     def calendar(self, desk: str) -> Calendar:
         """The calendar whose days are working days: that of the desk's operator."""
@@ -154,9 +154,7 @@ class Reports:
         StoreUnavailable.
         """
         to, now = addresses.email_of(address), self._clock()
-        network, monotonic = addresses.network_of(client), time.monotonic()
-        if not self._sources.allows(network, monotonic) or not self._all.allows("all", monotonic):
-            log.warning("too many reports are asked for", network=network)
+        if not self._admission.admits(client):
             raise TooManyRequests
         async with self._store.unit() as unit:
             key = await self._noted(unit, incident.id, to, language, now)

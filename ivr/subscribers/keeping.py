@@ -14,10 +14,13 @@ from ivr.clock import Clock
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput, TooMany
 from ivr.limits import RateLimit
+from ivr.notify import budgets
 from ivr.notify.outbox import Email, Sms, put_email, put_sms
 from ivr.notify.tables import opt_outs
+from ivr.refusals import Refusals
 from ivr.store.engine import Store, Unit
 from ivr.subscribers import rules, words
+from ivr.subscribers.admission import Admission
 from ivr.subscribers.rules import Kind
 from ivr.subscribers.tables import status_subscribers as table
 
@@ -35,16 +38,19 @@ class NotConfirmed(BadInput):
 class Subscribers:
     """All desks' subscribers."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, refusals: Refusals | None = None) -> None:
         self._store, self._clock = store, clock
-        self._sources = RateLimit(rules.MOST_FROM_ONE, 600)
-        self._all = RateLimit(rules.MOST_AN_HOUR, 3600)
+        self._refusals = refusals or Refusals()
+        # Apart from each other, so that none of them can be used up by way of another.
+        self._emails = Admission("status-email", self._refusals)
+        self._numbers = RateLimit(rules.MOST_FROM_ONE, 600)
+        self._codes = RateLimit(rules.MOST_TRIED_FROM_ONE, 600)
 
-    def _limited(self, client: str) -> None:
+    def _limited(self, limit: RateLimit, reason: str, client: str) -> None:
         """Raises TooManySubscriptions."""
-        network, now = rules.network_of(client), time.monotonic()
-        if not self._sources.allows(network, now) or not self._all.allows("all", now):
-            log.warning("too many subscriptions are asked for", network=network)
+        network = rules.network_of(client)
+        if not limit.allows(network, time.monotonic()):
+            self._refusals.note(reason, network=network)
             raise TooManySubscriptions
 
     async def ask(
@@ -58,11 +64,13 @@ class Subscribers:
         client: str,
         page: str,
         own: Collection[str] = (),
+        proof: str = "",
     ) -> str:
         """Ask an address to confirm, and tell nobody whether it has already; the address as it is kept.
 
-        `page` is the status page's address in that language, `client` that of whoever asks. Returns once it is
-        committed. Raises BadInput, TooManySubscriptions, StoreUnavailable.
+        `page` is the status page's address in that language, `client` that of whoever asks. For a number, `proof` is
+        the token that confirmed an e-mail address. Returns once it is committed. Raises BadInput, NotConfirmed,
+        TooManySubscriptions, StoreUnavailable.
         """
         for one in services:
             if one not in desk.services:
@@ -73,8 +81,13 @@ class Subscribers:
             if kind == "email"
             else rules.number_of(text, region=desk.region, regions=regions or {desk.region}, own=own)
         )
-        self._limited(client)
+        if kind == "sms":
+            self._limited(self._numbers, "status-sms-network", client)
+        elif not self._emails.admits(client):
+            raise TooManySubscriptions
         now = self._clock()
+        if kind == "sms":
+            await self._pay(desk, proof)
         secret = rules.new_token() if kind == "email" else rules.new_code()
         async with self._store.unit() as unit:
             await unit.alone("subscriber", desk.id, kind, address)
@@ -108,6 +121,28 @@ class Subscribers:
                 await put_sms(unit, Sms(to=address, body=body, language=language), at=now)
         return address
 
+    async def _pay(self, desk: Desk, proof: str) -> None:
+        """Draw on what may be spent for codes, by whoever has this proof. Raises NotConfirmed, TooManySubscriptions."""
+        token = rules.hashed("email", desk.id, "", proof)
+        mine = (table.c.desk == desk.id) & (table.c.kind == "email") & (table.c.secret == token)
+        async with self._store.unit() as unit:
+            query = select(table.c.id).where(mine, table.c.confirmed_at.is_not(None))
+            reader = (await unit.execute(query)).scalar_one_or_none()
+            if reader is None:
+                self._refusals.note("status-sms-unproved")
+                raise NotConfirmed(
+                    field="token",
+                    problem="no e-mail address was confirmed with this link",
+                    mend="subscribe by e-mail first; text messages are offered once that is confirmed",
+                )
+            draws = (
+                budgets.Draw(budget=rules.SMS_OF_ONE, subject=str(reader)),
+                budgets.Draw(budget=rules.SMS_AN_HOUR),
+                budgets.Draw(budget=rules.SMS_A_DAY),
+            )
+            if not await budgets.spend(unit, draws, now=self._clock(), refusals=self._refusals):
+                raise TooManySubscriptions
+
     async def confirm(self, desk: Desk, token: str) -> None:
         """Whoever got the e-mail wants it. Twice is as good as once. Raises NotConfirmed, StoreUnavailable."""
         async with self._store.unit() as unit:
@@ -118,7 +153,7 @@ class Subscribers:
 
     async def confirm_code(self, desk: Desk, number: str, code: str, *, client: str) -> None:
         """Whoever got the text message wants it. Raises NotConfirmed, TooManySubscriptions, StoreUnavailable."""
-        self._limited(client)
+        self._limited(self._codes, "status-code-network", client)
         refused = NotConfirmed(
             field="code", problem="this is not the code, or it is not valid any more", mend="ask for another one"
         )

@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from ivr.callbacks.numbers import Refused, diallable
 from ivr.errors import BadInput
+from ivr.notify.budgets import Budget
 
 Kind = Literal["email", "sms"]
 
@@ -26,10 +27,21 @@ MOST_ASKED: Final = 3
 ASK_AGAIN_AFTER: Final = timedelta(minutes=10)
 #: A code may be guessed at so often.
 MOST_TRIES: Final = 5
-#: From one network (a /24, or a /48 of IPv6), in ten minutes.
+#: E-mails to confirm, from one network (a /24, or a /48 of IPv6), in ten minutes; and codes that are tried.
 MOST_FROM_ONE: Final = 10
-#: In an hour, whoever asks: an outage brings hundreds of readers, and no more.
-MOST_AN_HOUR: Final = 500
+MOST_TRIED_FROM_ONE: Final = 20
+#: An outage brings hundreds of readers within an hour. Where there are more, each network may ask for few, and so may
+#: each region of the Internet (a /16, or a /32 of IPv6): strangers on many networks leave room for everybody else.
+EASY_AN_HOUR: Final = 500
+FEW_FROM_ONE: Final = 2
+FEW_FROM_REGION: Final = 20
+#: In an hour, whoever asks.
+MOST_AN_HOUR: Final = 5000
+#: Codes by text message cost money, and their numbers are other people's. Who asks for one has confirmed an e-mail
+#: address, and has so many within a day.
+SMS_OF_ONE: Final = Budget(name="status-sms-one", most=3, within=timedelta(days=1))
+SMS_AN_HOUR: Final = Budget(name="status-sms-hour", most=40, within=timedelta(hours=1))
+SMS_A_DAY: Final = Budget(name="status-sms-day", most=150, within=timedelta(days=1))
 
 _EMAIL: Final = re.compile(r"[^@\s<>,;:\"\\\x00-\x1f\x7f]{1,64}@(?:[a-z0-9-]{1,63}\.)+[a-z]{2,24}")
 
@@ -75,11 +87,22 @@ def may_ask(*, asked: int, asked_at: datetime, now: datetime) -> bool:
 
 def network_of(client: str) -> str:
     """The network that a request comes from, which whoever wants to be a nuisance has more than one address of."""
+    return _within(client, 24, 48)
+
+
+def region_of(client: str) -> str:
+    """What surrounds that network: where whoever has many networks has them."""
+    return _within(client, 16, 32)
+
+
+def _within(client: str, four: int, six: int) -> str:
     try:
         address = ipaddress.ip_address(client)
     except ValueError:
         return "unknown"
-    return str(ipaddress.ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False))
+    if address.version == 6 and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network(f"{address}/{four if address.version == 4 else six}", strict=False))
 
 
 def concerns(wanted: Collection[str], touched: Collection[str]) -> bool:

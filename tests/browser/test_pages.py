@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -124,23 +125,25 @@ def test_the_public_pages_are_accessible_and_fit_a_phone(
     page, problems, here = context.new_page(), [], f"/status/omnivigil/{language}"
     for name, path in PUBLIC.items():
         problems += look_at(page, here + path.format(**filled), language, f"status-{name}".rstrip("-"))
-    problems += _subscribed(page, here, language)
+    problems += _subscribed(page, here, language, line)
     problems += _report_read(page, here, language, line, filled["over"])
     problems += look_at(page, here + NOWHERE, language, "status-nowhere", status=404)
     context.close()
     assert problems == []
 
 
-def _subscribed(page: Page, here: str, language: str) -> list[str]:
-    """By e-mail, by text message with a wrong code, with a link that is too old; and not any more."""
-    problems = []
-    for name, field, typed in (
-        ("asked", "#email", f"{language}@exemple.ca"),
-        ("wrong", "#sms", "12"),
-        ("code", "#sms", {"fr": "418 555-0121", "en": "418 555-0122"}[language]),
-    ):
-        page.goto(f"{here}/subscribe")
-        problems += _sent(page, field, typed, language, f"status-{name}")
+def _subscribed(page: Page, here: str, language: str, line: Line) -> list[str]:
+    """By e-mail, then by text message with a wrong code, with a link that is too old; and not any more."""
+    address = f"{language}@exemple.ca"
+    page.goto(f"{here}/subscribe")
+    problems = _sent(page, "#email", address, language, "status-asked")
+    query = "SELECT body FROM outbox WHERE recipient = ? AND body LIKE '%/confirm?token=%' ORDER BY id DESC"
+    token = re.findall(r"/confirm\?token=([\w-]+)", line.rows(query, address)[0][0])[0]
+    page.goto(f"{here}/confirm?token={token}")
+    page.get_by_role("button").click()
+    problems += look(page, language, "status-confirmed")
+    for name, typed in (("wrong", "12"), ("code", {"fr": "418 555-0121", "en": "418 555-0122"}[language])):
+        problems += _sent(page, "#sms", typed, language, f"status-{name}")
     problems += _sent(page, "#code", "000000", language, "status-code-wrong")
     for name, path in (("stale", "confirm"), ("left", "leave")):
         page.goto(f"{here}/{path}?token=none")

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import configparser
 import itertools
 import re
+import shutil
+import socket
+import struct
+import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -19,7 +27,7 @@ from ivr.asterisk.process import AsteriskProcess
 from ivr.evidence.collector import Collector
 from ivr.evidence.legs import of_text
 from ivr.evidence.ring import Ring
-from tests.calls.line import free_ports
+from tests.calls.line import REPOSITORY, free_ports, wait_for
 
 _count = itertools.count()
 
@@ -218,3 +226,108 @@ def test_a_name_that_exists_is_challenged_as_one_that_does_not(hostile: Hostile)
         }
         assert answers["6001"].startswith("SIP/2.0 401"), method
         assert len(set(answers.values())) == 1, (method, answers)
+
+
+def test_the_audio_of_a_silent_caller_goes_to_nobody_else(hostile: Hostile) -> None:
+    """Somebody sends audio to the call's port before the caller from the trunk, who is muted, ever does."""
+    with (
+        closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as caller,
+        closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as stranger,
+    ):
+        caller.bind((TRUNK, 0))
+        stranger.bind((STRANGER, 0))
+        sdp = (
+            f"v=0\r\no=- 1 1 IN IP4 {TRUNK}\r\ns=-\r\nc=IN IP4 {TRUNK}\r\nt=0 0\r\n"
+            f"m=audio {caller.getsockname()[1]} RTP/AVP 0\r\n"
+        ).encode()
+        call = token()
+        answer = hostile.trunk.ask(hostile.trunk.request("INVITE", "4185550101", call, to="18446664844", body=sdp))
+        port, tag = re.search(r"^m=audio (\d+)", answer, re.M), re.search(r"^To:.*(;tag=\S+)", answer, re.M)
+        assert port is not None and tag is not None, answer  # noqa: PT018 - both or neither
+        number, mine = "18446664844", str(tag[1])
+        hostile.trunk.send(hostile.trunk.request("ACK", "4185550101", call, to=number, tag=mine))
+        for sequence in range(50):
+            head = struct.pack("!BBHII", 0x80, 0, sequence, sequence * 160, 7)
+            stranger.sendto(head + b"\xff" * 160, (TRUNK, int(port[1])))
+            time.sleep(0.02)
+        for one in (caller, stranger):
+            one.setblocking(False)
+        heard = wait_for(lambda: _datagrams(caller), "audio for the caller")
+        hostile.trunk.ask(hostile.trunk.request("BYE", "4185550101", call, to=number, tag=mine, sequence=2))
+        assert heard > 0
+        assert _datagrams(stranger) == 0
+
+
+def _datagrams(one: socket.socket) -> int:
+    """How many there are to read."""
+    count = 0
+    with suppress(BlockingIOError):
+        while one.recv(2000):
+            count += 1
+    return count
+
+
+def _banned(lines: list[str]) -> set[str]:
+    """The addresses that fail2ban's filter finds: `<HOST>` is a group of its own, and the date is taken away first."""
+    told = configparser.ConfigParser()
+    told.read(REPOSITORY / "deploy" / "fail2ban" / "filter.d" / "omnivigil-sip.conf")
+    pattern = re.compile(told["Definition"]["failregex"].replace("<HOST>", r"(?P<host>[0-9a-fA-F.:]+)"))
+    found = (pattern.match(re.sub(r"^\[[-\d]{10} [\d:.]{12}\]", "", line)) for line in lines)
+    return {one["host"] for one in found if one is not None}
+
+
+def test_who_guesses_is_found_by_fail2ban_and_nobody_else(hostile: Hostile, tmp_path: Path) -> None:
+    """Wrong passwords and made-up names; neither the right password, nor another's address written into a name."""
+    log = Path(hostile.asterisk.settings.state) / "log" / "asterisk" / "security"
+    began = log.stat().st_size
+    uri = f"sip:6001@{TRUNK}:{hostile.server[1]}"
+    wrong = hostile.stranger.authorization("6001", "REGISTER", uri, token()).replace('response="', 'response="f')
+    assert (
+        status(hostile.stranger.ask(hostile.stranger.request("REGISTER", "6001", token(), wrong, to="6001"))) == "401"
+    )
+    for name in ("6998", "admin"):
+        hostile.stranger.ask(hostile.stranger.request("REGISTER", name, token(), to=name))
+    with closing(Client(server=hostile.server, host="127.0.0.4")) as honest:
+        right = honest.authorization("6002", "REGISTER", uri.replace("6001", "6002"), token())
+        assert status(honest.ask(honest.request("REGISTER", "6002", token(), right, to="6002"))) == "200"
+    forged = 'SecurityEvent="InvalidAccountID",Severity="Error",RemoteAddress="IPV4/UDP/127.0.0.9/5060"'
+    tail = 'LocalAddress="IPV4/UDP/127.0.0.1/5060",RemoteAddress="IPV4/UDP/127.0.0.9/5060"'
+    for name, call in (
+        ("x%22%0a", f'a",{forged}'),
+        ("x%0d%0a[2026-11-28 10:00:00.000]", "a"),
+        ("6999", f'a",{tail}'),
+        ("6999", f'a",{tail}{"é" * 5000}'),
+        (f"x%22,{tail.replace(chr(34), '%22')}", token()),
+    ):
+        message = hostile.stranger.request("OPTIONS", name, token()).replace(
+            b"\r\nCall-ID: ", b"\r\nCall-ID: " + call.encode()
+        )
+        hostile.stranger.send(message)
+    assert hostile.well()
+
+    def new() -> str | None:
+        text = log.read_bytes()[began:].decode(errors="replace")
+        return text if STRANGER in text else None
+
+    told = wait_for(new, "the log")
+    assert "127.0.0.9" in told, "nothing forged came into the log, so that nothing was tried"
+    assert _banned(told.splitlines()) == {STRANGER}
+    if (program := shutil.which("fail2ban-regex")) is not None:
+        (tmp_path / "security").write_text(told)
+        folder = REPOSITORY / "deploy" / "fail2ban" / "filter.d" / "omnivigil-sip.conf"
+        said = subprocess.run(
+            [program, "-o", "ip", str(tmp_path / "security"), str(folder)], capture_output=True, text=True, check=True
+        )
+        assert set(said.stdout.split()) == {STRANGER}
+
+
+def test_the_packet_filter_is_one() -> None:
+    """As nft itself reads it, where it is on this machine and may look."""
+    program = shutil.which("nft") or shutil.which("nft", path="/usr/sbin:/sbin")
+    if program is None:
+        pytest.skip("no nft on this machine")
+    file = REPOSITORY / "deploy" / "nftables" / "omnivigil.nft"
+    done = subprocess.run([program, "-c", "-f", str(file)], capture_output=True, text=True, check=False)
+    if "Operation not permitted" in done.stderr:
+        pytest.skip("nft may not look here")
+    assert done.returncode == 0, done.stderr

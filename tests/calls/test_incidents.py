@@ -34,6 +34,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
         environment.setenv("OMNIVIGIL_TWILIO_ACCOUNT_SID", "AC" + "0" * 32)
         environment.setenv("OMNIVIGIL_TWILIO_AUTH_TOKEN", "nothing-listens-there")
         environment.setenv("OMNIVIGIL_TWILIO_API", "http://127.0.0.1:9")
+        environment.setenv("OMNIVIGIL_PUBLIC_URL", "https://etat.example")
         with running_line(tmp_path_factory.mktemp("incidents") / "line", now=OPEN) as running:
             yield running
 
@@ -156,7 +157,8 @@ async def test_a_text_at_each_stage_for_who_presses_1(farm: PhoneFarm, line: Lin
 async def test_who_waits_already_presses_2_and_keeps_their_place(
     farm: PhoneFarm, line: Line, shipped: Recogniser
 ) -> None:
-    """It began while they waited. From a desk phone, which reads no texts: they give their cell phone's number."""
+    """It began while they waited. From a desk phone, which reads no texts: they give their cell phone's number, whose
+    owner is asked by one text."""
     phone = await asyncio.to_thread(registered, farm, "6003")
     call = await asyncio.to_thread(phone.dial, "611")
     await asyncio.to_thread(call.wait_heard, "queue-wait")
@@ -168,8 +170,11 @@ async def test_who_waits_already_presses_2_and_keeps_their_place(
         await asyncio.to_thread(call.press, digit)
     await asyncio.to_thread(call.wait_heard, "follow-confirm")
     await asyncio.to_thread(call.press, "1")
-    await asyncio.to_thread(call.wait_heard, "follow-accepted")
-    assert ("14185550321", one["id"]) in line.rows("SELECT number, incident_id FROM incident_followers")
+    await asyncio.to_thread(call.wait_heard, "follow-to-confirm")
+    query = "SELECT incident_id, confirmed_at FROM incident_followers WHERE number = '14185550321'"
+    assert line.rows(query) == [(one["id"], None)]
+    [text] = texts(line, "14185550321")
+    assert "https://etat.example/status/omnivigil/fr/follow?token=" in text
     await asyncio.to_thread(call.wait_heard, "callback-back")
     places = wait_for(lambda: line.api("GET", "/v1/queues/support")["places"], "their place")
     assert len(places) == 1

@@ -17,8 +17,8 @@ def test_a_storm_is_counted_and_told_by_one_line() -> None:
         now = 60.0
         refusals.note("page-texts", desk="omnivigil")
     assert len(counted) == 502
-    told = [(line["reason"], line.get("not_told")) for line in lines]
-    assert told == [("page-texts", None), ("status-sms", None), ("page-texts", 499)]
+    told = [(line["reason"], line["times"]) for line in lines]
+    assert told == [("page-texts", 1), ("status-sms", 1), ("page-texts", 500)]
 
 
 def test_a_budget_that_nears_its_end_is_told() -> None:

@@ -241,6 +241,7 @@ async def line(
             bus=bus,
             clock=lambda: made.now,
             maintenance=maintenances.now,
+            public_url="https://etat.example",
         ),
         maintenances=maintenances,
         reports=Reports(

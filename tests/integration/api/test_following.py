@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -13,11 +14,12 @@ from sqlalchemy import delete, func, insert, select, update
 
 from ivr.directory.tables import partner_contacts
 from ivr.errors import Unavailable
-from ivr.incidents import mailing
-from ivr.incidents.following import MOST_ASKED, Followers
+from ivr.incidents import following, mailing
+from ivr.incidents.following import MOST_ASKED, MOST_WITHHELD, Followers
 from ivr.incidents.incident import CLOSES_AFTER
 from ivr.incidents.tables import incident_followers
 from ivr.keeping import store as keeping
+from ivr.notify import gsm
 from ivr.notify.outbox import put_sms
 from ivr.notify.tables import opt_outs, outbox
 from ivr.store.engine import Store, Unit
@@ -25,6 +27,8 @@ from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_incidents import FIRST, NEXT, OVER, opened, updated
 
 NUMBER = "14185550123"
+#: Where the link in a text leads, and what it carries.
+PATH = re.compile(r"https://etat\.example(/status/\S+)\?token=([\w-]+)")
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +42,8 @@ def followers(line: Line) -> Followers:
 
 
 async def follow(followers: Followers, incident: int, number: str = NUMBER, **more: Any) -> str:
-    given = {"language": "fr", "call_id": "call-1", "asked_by": NUMBER} | more
+    given: dict[str, Any] = {"own": True, "language": "fr", "call_id": "call-1", "asked_by": NUMBER} | more
+    given |= {"desk": "omnivigil", "desk_name": "OMNIVIGIL"}
     return await followers.follow([incident], number=number, **given)
 
 
@@ -74,9 +79,11 @@ class TestFollowing:
     ) -> None:
         one = await opened(client)
         for n in range(MOST_ASKED):
-            assert await follow(followers, one["id"], f"1418555020{n}", call_id=f"call-{n}") == "followed"
-        assert await follow(followers, one["id"], "14185550299", call_id="call-9") == "limit"
-        assert await follow(followers, one["id"], "14185550299", asked_by="15145550100") == "followed"
+            assert await follow(followers, one["id"], f"1418555020{n}", call_id=f"call-{n}", own=False) == "asked"
+        assert await follow(followers, one["id"], "14185550299", call_id="call-9", own=False) == "limit"
+        # The number that they call from is theirs, and another caller has numbers of their own.
+        assert await follow(followers, one["id"], call_id="call-9") == "followed"
+        assert await follow(followers, one["id"], "14185550299", asked_by="15145550100", own=False) == "asked"
 
     async def test_many_at_once_are_each_one(self, client: httpx.AsyncClient, line: Line, followers: Followers) -> None:
         one = await opened(client)
@@ -114,6 +121,105 @@ class TestFollowing:
         assert ticket["incident_id"] == one["id"]
         refused = await client.patch(f"/v1/tickets/{ticket['number']}", json={"incident_id": 4711})
         assert (refused.status_code, refused.json()["field"]) == (422, "incident_id")
+
+
+class TestNumbersOfOthers:
+    """Whoever calls can name any number: its owner is asked once, and nothing else leaves before they agree."""
+
+    async def test_one_text_to_its_owner_and_none_before_they_opened_its_link(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers
+    ) -> None:
+        one = await opened(client)
+        for n in range(5):
+            assert await follow(followers, one["id"], own=False, asked_by=f"1514555020{n}") == "asked"
+        [(to, _, body)] = await texts(line.services.store)
+        assert (to, gsm.parts(body), "https://etat.example/status/omnivigil/fr/follow?token=" in body) == (
+            NUMBER,
+            1,
+            True,
+        )
+        await updated(client, one["id"], "confirmed", NEXT)
+        await go_on(line)
+        assert len(await texts(line.services.store)) == 1
+        assert (await client.get(f"/v1/incidents/{one['id']}")).json()["followers"] == 0
+        assert not followers.follows([one["id"]], NUMBER)
+        path, token = PATH.findall(body)[0]
+        # Programs that look at links confirm nothing.
+        assert f'value="{token}"' in (await client.get(path, params={"token": token})).text
+        assert (await client.post(path, data={"token": "wrong"})).status_code == 422
+        for _ in range(2):
+            assert "C’est fait" in (await client.post(path, data={"token": token})).text
+        assert followers.follows([one["id"]], NUMBER)
+        await updated(client, one["id"], "resolved", OVER)
+        await go_on(line)
+        assert [OVER["fr"] in body for _, _, body in await texts(line.services.store)] == [False, True]
+
+    async def test_withheld_numbers_have_a_few_in_common(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers
+    ) -> None:
+        """44 calls with withheld number, each of which names another: no town is written to."""
+        one = await opened(client)
+        answers = [
+            await follow(followers, one["id"], f"141855502{n:02d}", call_id=f"c{n}", asked_by=None, own=False)
+            for n in range(44)
+        ]
+        assert Counter(answers) == {"asked": MOST_WITHHELD, "limit": 44 - MOST_WITHHELD}
+        assert len(await texts(line.services.store)) == MOST_WITHHELD
+        await updated(client, one["id"], "resolved", OVER)
+        await go_on(line)
+        assert len(await texts(line.services.store)) == MOST_WITHHELD
+
+    async def test_in_all_so_many_an_hour_whoever_calls(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers
+    ) -> None:
+        one, most = await opened(client), following.ASKED_AN_HOUR.most
+        answers = [
+            await follow(followers, one["id"], f"14185{n:06d}", asked_by=f"15145{n:06d}", call_id=f"c{n}", own=False)
+            for n in range(200_000, 200_000 + most + 5)
+        ]
+        assert Counter(answers) == {"asked": most, "later": 5}
+        assert len(await texts(line.services.store)) == most
+
+    async def test_its_owner_who_calls_follows_at_once(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers
+    ) -> None:
+        one = await opened(client)
+        assert await follow(followers, one["id"], own=False, asked_by="15145550100") == "asked"
+        assert await follow(followers, one["id"]) == "followed"
+        await updated(client, one["id"], "confirmed", NEXT)
+        assert await go_on(line) == 1
+
+    async def test_another_incident_is_confirmed_by_the_same_link(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers
+    ) -> None:
+        first, second = await opened(client), await opened(client, texts=NEXT)
+        for one in (first, second):
+            assert await follow(followers, one["id"], own=False, asked_by="15145550100") == "asked"
+        [(_, _, body)] = await texts(line.services.store)
+        path, token = PATH.findall(body)[0]
+        await client.post(path, data={"token": token})
+        assert followers.follows([first["id"], second["id"]], NUMBER)
+
+    async def test_what_was_not_confirmed_is_forgotten_and_its_link_with_it(
+        self, client: httpx.AsyncClient, line: Line, followers: Followers
+    ) -> None:
+        one = await opened(client)
+        await follow(followers, one["id"], own=False, asked_by="15145550100")
+        path, token = PATH.findall((await texts(line.services.store))[0][2])[0]
+        line.now = NOW + following.CONFIRM_WITHIN
+        assert (await client.post(path, data={"token": token})).status_code == 422
+        async with line.services.store.unit() as unit:
+            assert await following.erase(unit, line.now) == 1
+
+    async def test_without_an_address_of_ours_only_their_own_number(
+        self, client: httpx.AsyncClient, line: Line
+    ) -> None:
+        one = await opened(client)
+        nowhere = Followers(line.services.store, lambda: NOW)
+        assert not nowhere.asks_owners
+        assert await follow(nowhere, one["id"], own=False, asked_by="15145550100") == "refused"
+        assert await follow(nowhere, one["id"]) == "followed"
+        assert await texts(line.services.store) == []
 
 
 class TestMailing:
@@ -156,7 +262,8 @@ class TestMailing:
         one = await opened(client)
         numbers = [f"1418{n:07d}" for n in range(2_000_000, 2_005_000)]
         async with store.unit() as unit:
-            rows = [{"incident_id": one["id"], "number": each, "language": "fr", "at": NOW} for each in numbers]
+            row = {"incident_id": one["id"], "language": "fr", "at": NOW, "confirmed_at": NOW}
+            rows = [row | {"number": each} for each in numbers]
             await unit.execute(insert(incident_followers), rows)
         await updated(client, one["id"], "confirmed", NEXT)
         monkeypatch.setattr(mailing, "AT_A_TIME", 500)

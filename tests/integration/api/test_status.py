@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email.utils import format_datetime
 from xml.etree import ElementTree
 
 import httpx
 import pytest
 
+from api.app import provide
 from tests.integration.api.conftest import Line
 from tests.integration.api.test_incidents import FIRST, NEXT, opened, updated
 
@@ -117,3 +119,24 @@ async def test_it_is_cached_and_safe(stranger: httpx.AsyncClient) -> None:
 )
 async def test_there_is_no_such_page(stranger: httpx.AsyncClient, path: str) -> None:
     assert (await stranger.get(path)).status_code == 404
+
+
+async def test_what_a_client_says_in_host_is_repeated_to_nobody(
+    client: httpx.AsyncClient, stranger: httpx.AsyncClient, line: Line
+) -> None:
+    """Documents are kept by whoever stands between us and the public: links lead to PUBLIC_URL, or are from here."""
+    await opened(client)
+    kept = [f"{JSON}/summary.json", ATOM, RSS, "/status/omnivigil/fr/maintenance.ics"]
+    for path in kept:
+        answer = await stranger.get(path, headers={"Host": "evil.example"})
+        assert answer.status_code == 200
+        assert "evil.example" not in answer.text
+        assert "127.0.0.1" not in answer.text
+    assert '"url":"/status/omnivigil"' in (await stranger.get(kept[0])).text
+    atom = (await stranger.get(ATOM)).text
+    assert "<id>urn:omnivigil:status:omnivigil/" in atom
+    line.services = replace(line.services, notices=replace(line.services.notices, public_url="https://etat.example"))
+    assert line.app is not None
+    provide(line.app, line.services)
+    assert '"url":"https://etat.example/status/omnivigil"' in (await stranger.get(kept[0])).text
+    assert "<id>https://etat.example/status/omnivigil/" in (await stranger.get(ATOM)).text

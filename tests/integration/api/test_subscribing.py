@@ -18,7 +18,7 @@ from ivr.notify.config import NoticeConfig, Smtp, Twilio
 from ivr.notify.store import page as notices_page
 from ivr.notify.tables import outbox
 from ivr.subscribers import rules
-from ivr.subscribers.keeping import erase
+from ivr.subscribers.keeping import Subscribers, erase
 from ivr.subscribers.tables import status_subscribers
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_incidents import FIRST, NEXT, opened, updated
@@ -58,13 +58,20 @@ async def sent(line: Line, kind: str) -> list[Any]:
         return list((await unit.execute(query)).mappings())
 
 
-async def subscribed(client: httpx.AsyncClient, line: Line, address: str = "nom@exemple.ca", **more: Any) -> None:
+async def by_text(client: httpx.AsyncClient, number: str, token: str) -> httpx.Response:
+    """As the form that is shown to whoever has confirmed an e-mail address with this token."""
+    return await post(client, "subscribe", data={"kind": "sms", "address": number, "token": token})
+
+
+async def subscribed(client: httpx.AsyncClient, line: Line, address: str = "nom@exemple.ca", **more: Any) -> str:
+    """By e-mail; the token that confirmed it."""
     answer = await post(client, "subscribe", data={"kind": "email", "address": address} | more)
     assert answer.status_code == 200, answer.text
     found = re.search(r"token=([\w-]+)", (await sent(line, "email"))[-1]["body"])
     assert found
     answer = await post(client, "confirm", data={"token": found[1]})
     assert "C’est fait" in answer.text
+    return found[1]
 
 
 class TestByEmail:
@@ -130,19 +137,74 @@ class TestByEmail:
 
 
 class TestByText:
+    """Who wants text messages has confirmed an e-mail address first, and has few numbers sent a code."""
+
+    async def test_not_before_an_address_is_confirmed(self, client: httpx.AsyncClient, line: Line) -> None:
+        assert 'name="kind" value="sms"' not in (await client.get(f"{PAGE}/subscribe")).text
+        for token in ("", "wrong", "x" * 64):
+            answer = await by_text(client, "418 555-0123", token)
+            assert (answer.status_code, "Confirmez d’abord" in answer.text) == (422, True)
+        await post(client, "subscribe", data={"kind": "email", "address": "nom@exemple.ca"})
+        found = re.search(r"token=([\w-]+)", (await sent(line, "email"))[-1]["body"])
+        assert found
+        assert (await by_text(client, "418 555-0123", found[1])).status_code == 422
+        assert await sent(line, "sms") == []
+        # Then the page offers it.
+        assert 'name="kind" value="sms"' in (await post(client, "confirm", data={"token": found[1]})).text
+        assert (await by_text(client, "418 555-0123", found[1])).status_code == 200
+        assert len(await sent(line, "sms")) == 1
+
+    async def test_a_wrong_number_may_be_written_again(self, client: httpx.AsyncClient, line: Line) -> None:
+        token = await subscribed(client, line)
+        answer = await by_text(client, "12", token)
+        assert (answer.status_code, f'value="{token}"' in answer.text) == (422, True)
+        assert "418 555-0123" in answer.text
+
+    async def test_one_reader_has_few_numbers_a_day(self, client: httpx.AsyncClient, line: Line) -> None:
+        token = await subscribed(client, line)
+        codes = [(await by_text(client, f"418 555-012{n}", token)).status_code for n in range(5)]
+        assert codes == [200] * rules.SMS_OF_ONE.most + [429] * 2
+        assert len(await sent(line, "sms")) == rules.SMS_OF_ONE.most
+        line.now = NOW + timedelta(days=1)
+        assert (await by_text(client, "418 555-0129", token)).status_code == 200
+
+    async def test_all_together_are_a_few_an_hour_and_e_mail_goes_on(
+        self, client: httpx.AsyncClient, line: Line, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rules, "SMS_AN_HOUR", replace(rules.SMS_AN_HOUR, most=2))
+        tokens = [await subscribed(client, line, f"nom{n}@exemple.ca") for n in range(3)]
+        codes = [(await by_text(client, f"418 555-012{n}", token)).status_code for n, token in enumerate(tokens)]
+        assert codes == [200, 200, 429]
+        assert (await post(client, "subscribe", data={"kind": "email", "address": "a@exemple.ca"})).status_code == 200
+        # A restart fills no budget anew.
+        line.services = replace(line.services, subscribers=Subscribers(line.services.store, lambda: line.now))
+        assert line.app is not None
+        line.app.state.services = line.services
+        assert (await by_text(client, "418 555-0127", tokens[2])).status_code == 429
+        line.now = NOW + timedelta(hours=1)
+        assert (await by_text(client, "418 555-0127", tokens[2])).status_code == 200
+
+    async def test_wrong_codes_use_up_nobodys_subscriptions(self, client: httpx.AsyncClient, line: Line) -> None:
+        codes = [
+            (await post(client, "code", data={"number": "14185550999", "code": "000000"})).status_code
+            for _ in range(rules.MOST_TRIED_FROM_ONE + 1)
+        ]
+        assert codes == [422] * rules.MOST_TRIED_FROM_ONE + [429]
+        assert (await post(client, "subscribe", data={"kind": "email", "address": "a@exemple.ca"})).status_code == 200
+
     async def test_with_a_code(self, client: httpx.AsyncClient, line: Line) -> None:
-        answer = await post(client, "subscribe", data={"kind": "sms", "address": "418 555-0123"})
+        answer = await by_text(client, "418 555-0123", await subscribed(client, line))
         assert 'value="14185550123"' in answer.text
         [text] = await sent(line, "sms")
         code = re.search(r"\b(\d{6})\b", text["body"])
         assert code
         assert "abonné" in (await post(client, "code", data={"number": "14185550123", "code": code[1]})).text
         await opened(client)
-        assert await mailing.go_on(line.services.store, line.services.desks, line.now) == 1
+        assert await mailing.go_on(line.services.store, line.services.desks, line.now) == 2
         assert (await sent(line, "sms"))[-1]["body"].startswith("OMNIVIGIL : Nous vérifions")
 
     async def test_a_code_cannot_be_guessed(self, client: httpx.AsyncClient, line: Line) -> None:
-        await post(client, "subscribe", data={"kind": "sms", "address": "418 555-0123"})
+        await by_text(client, "418 555-0123", await subscribed(client, line))
         code = re.search(r"\b(\d{6})\b", (await sent(line, "sms"))[0]["body"])
         assert code
         wrong = "000000" if code[1] != "000000" else "111111"
@@ -229,8 +291,7 @@ class TestWhatIsNotConfigured:
 class TestOperations:
     async def test_list_and_forget(self, client: httpx.AsyncClient, line: Line) -> None:
         """Law 25: what we keep of somebody, and no more of it when they ask."""
-        await subscribed(client, line)
-        await post(client, "subscribe", data={"kind": "sms", "address": "418 555-0123"})
+        await by_text(client, "418 555-0123", await subscribed(client, line))
         first = (await client.get("/v1/status-subscribers", params={"limit": 1})).json()
         assert [one["address"] for one in first["items"]] == ["nom@exemple.ca"]
         rest = (await client.get("/v1/status-subscribers", params={"cursor": first["next"]})).json()

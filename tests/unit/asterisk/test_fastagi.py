@@ -70,7 +70,7 @@ class Line:
 
 @asynccontextmanager
 async def line(
-    conversation: Callable[[AgiSession], Awaitable[object]], limits: Limits | None = None
+    conversation: Callable[[AgiSession], Awaitable[object]], limits: Limits | None = None, secret: str | None = None
 ) -> AsyncIterator[Line]:
     result = Line()
 
@@ -81,7 +81,7 @@ async def line(
             result.outcomes.put_nowait(error)
             raise
 
-    result.server = FastAgiServer("127.0.0.1", 0, handler, limits=limits)
+    result.server = FastAgiServer("127.0.0.1", 0, handler, limits=limits, secret=secret)
     await result.server.start()
     try:
         yield result
@@ -569,3 +569,28 @@ class TestServer:
         async def handler(_: AgiSession) -> None: ...
 
         await FastAgiServer("127.0.0.1", 4573, handler).stop(0)
+
+
+class TestASecret:
+    """Every local user, and every container on the host's network, reaches the port."""
+
+    @pytest.mark.parametrize(
+        "script", [b"line", b"", b"secre/line", b"secretx/line", b"/line", b"/secret/line", "sécret/line".encode()]
+    )
+    async def test_who_does_not_know_it_holds_no_conversation(self, script: bytes) -> None:
+        async with line(path_of, secret="secret") as a_line:
+            opening = b"agi_network: yes\nagi_network_script: " + script + b"\nagi_channel: PJSIP/x\n\n"
+            with structlog.testing.capture_logs() as logs:
+                async with a_line.calls(opening=opening) as [peer]:
+                    assert await peer.is_closed()
+            assert a_line.outcomes.empty()
+            assert "it does not know the secret of this line" in logs[0]["why"]
+
+    async def test_who_knows_it_does_and_it_is_no_part_of_the_path(self) -> None:
+        opening = b"agi_network: yes\nagi_network_script: secret/line\nagi_request: agi://h:1/secret/line\n\n"
+        async with line(path_of, secret="secret") as a_line, a_line.calls(opening=opening):
+            assert await a_line.outcome() == ("line", "")
+
+
+async def path_of(session: AgiSession) -> object:
+    return session.path, session.env.get("request")

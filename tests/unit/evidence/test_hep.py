@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.asterisk.hep import RTCP_JSON, SIP, HepGarbage, Packet, build, parse
+from ivr.asterisk.hep import RTCP_JSON, SIP, HepGarbage, Packet, build, parse, secret_chunk, without_secret
 
 #: As res_hep_pjsip of Asterisk 22.10.1 sent it; only the message is shorter.
 REAL = bytes.fromhex(
@@ -31,6 +31,22 @@ def test_a_real_datagram() -> None:
     found = parse(REAL)
     assert (found.kind, found.correlation, found.payload) == (SIP, "a1b", b"BYE sip:x SIP/2.0")
     assert (found.src, found.dst, found.tcp) == (("127.0.0.1", 33703), ("127.0.0.1", 6260), False)
+
+
+def _with_secret(datagram: bytes, chunk: bytes, *, at: int) -> bytes:
+    return b"HEP3" + (len(datagram) + len(chunk)).to_bytes(2, "big") + datagram[6:at] + chunk + datagram[at:]
+
+
+def test_only_who_shows_the_secret_is_taken() -> None:
+    """Anybody on this machine may send to the port: with the secret of its Asterisk, wherever it is put."""
+    chunk, other = secret_chunk("of this line"), secret_chunk("of that line")
+    for at in (6, REAL.index(b"\x00\x00\x00\x11"), len(REAL)):
+        told = _with_secret(REAL, chunk, at=at)
+        assert parse(told, chunk) == parse(REAL)
+        assert without_secret(told, chunk) == REAL
+        for wrong in (REAL, _with_secret(REAL, other, at=at), _with_secret(told, chunk, at=at)):
+            with pytest.raises(HepGarbage):
+                parse(wrong, chunk)
 
 
 def test_read_in_one_go_or_piece_by_piece_it_is_the_same() -> None:

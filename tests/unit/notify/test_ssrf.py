@@ -58,6 +58,13 @@ def test_in_the_demo_this_machine_is_too_but_nothing_else() -> None:
         "https://169.254.169.254/latest",
         "ftp://example.com/",
         "http://localhost/",
+        "https://１２７.0.0.1/",
+        "https://127。0。0。1/",
+        "https://①②⑦.⓪.⓪.①/",
+        "https://𝟏𝟐𝟕.0.0.1/",
+        "https://127.0.0.1./",
+        "https://[::ffff:１０.0.0.1]/",
+        "https:///nowhere",
     ],
 )
 def test_urls_that_are_refused_unasked(url: str) -> None:
