@@ -17,6 +17,7 @@ from rich.table import Table
 
 from ivr.clock import require_aware, system_clock
 from ivr.errors import BadInput, OmnivigilError
+from ivr.persons.commands import app as persons
 from ivr.settings import Address, Settings, database_url_of
 
 REPOSITORY = Path(__file__).parents[1]
@@ -422,6 +423,9 @@ def add_account(
 
     adding.check(name=name, role=role)
     asyncio.run(keep(typer.prompt("Password", hide_input=True, confirmation_prompt=True)))
+
+
+app.add_typer(persons, name="person")
 
 
 @app.command("test")

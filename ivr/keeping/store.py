@@ -5,9 +5,9 @@ Tickets themselves stay, for their figures: when they came, what they were about
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import delete, exists, null, or_, select, update
 
@@ -25,8 +25,10 @@ from ivr.store.engine import Unit
 from ivr.tickets.tables import messages, solutions, ticket_events, tickets
 from ivr.tickets.ticket import DONE
 
+T = TypeVar("T")
+
 #: What is still to leave is not erased.
-_LEFT = ("sent", "delivered", "refused", "dead", "withdrawn")
+LEFT = ("sent", "delivered", "refused", "dead", "withdrawn")
 _AT_ONCE = 500
 _TICKETS_AT_ONCE = 100
 #: What tickets say of a person, in words that a person chose.
@@ -74,10 +76,16 @@ async def calls_of(unit: Unit, desk: str, before: datetime) -> int:
     told = exists().where(call_events.c.call_id == calls.c.id) | calls.c.ani.is_not(None)
     old = (calls.c.desk == desk) & (calls.c.started_at < before) & calls.c.ended_at.is_not(None) & told
     ids = list((await unit.execute(select(calls.c.id).where(old).limit(_AT_ONCE))).scalars())
-    for table in (call_events, call_legs):
-        await unit.execute(delete(table).where(table.c.call_id.in_(ids)))
-    await unit.execute(update(calls).where(calls.c.id.in_(ids)).values(ani=None, identity={}, reason=None))
+    await erase_calls(unit, ids)
     return len(ids)
+
+
+async def erase_calls(unit: Unit, ids: Sequence[str]) -> None:
+    """Erase who made calls and what they did."""
+    for some in _some(ids):
+        for table in (call_events, call_legs):
+            await unit.execute(delete(table).where(table.c.call_id.in_(some)))
+        await unit.execute(update(calls).where(calls.c.id.in_(some)).values(ani=None, identity={}, reason=None))
 
 
 async def tickets_of(unit: Unit, desk: str, before: datetime) -> int:
@@ -91,6 +99,11 @@ async def tickets_of(unit: Unit, desk: str, before: datetime) -> int:
 
 async def erase_tickets(unit: Unit, numbers: Sequence[int]) -> None:
     """Blank what was said in tickets, in their histories and in what solved them."""
+    for some in _some(numbers):
+        await _erase_tickets(unit, some)
+
+
+async def _erase_tickets(unit: Unit, numbers: Sequence[int]) -> None:
     await unit.execute(update(tickets).where(tickets.c.number.in_(numbers)).values(dict.fromkeys(_SAID, null())))
     query = select(ticket_events.c.id, ticket_events.c.changes).where(ticket_events.c.ticket_number.in_(numbers))
     for event in await unit.execute(query):
@@ -106,6 +119,20 @@ async def callbacks_of(unit: Unit, desk: str, before: datetime) -> int:
     old = (callbacks.c.desk == desk) & (callbacks.c.requested_at < before) & callbacks.c.ended_at.is_not(None)
     done = await unit.execute(update(callbacks).where(old, callbacks.c.number != "").values(number="", identity={}))
     return _count(done)
+
+
+async def erase_callbacks(unit: Unit, ids: Sequence[str]) -> None:
+    """Erase the numbers of callbacks that are over."""
+    for some in _some(ids):
+        await unit.execute(update(callbacks).where(callbacks.c.id.in_(some)).values(number="", identity={}))
+
+
+async def erase_traces(unit: Unit, ids: Sequence[str]) -> None:
+    """Erase the evidence of reported calls, and who the other party was."""
+    for some in _some(ids):
+        await unit.execute(delete(call_trace_evidence).where(call_trace_evidence.c.trace_id.in_(some)))
+        await unit.execute(update(call_traces).where(call_traces.c.id.in_(some)).values(other=None, site=None))
+        await unit.execute(update(recommendations).where(recommendations.c.trace_id.in_(some)).values(answer=None))
 
 
 async def traces(unit: Unit, before: datetime) -> int:
@@ -140,8 +167,14 @@ async def affected(unit: Unit, before: datetime) -> int:
 
 async def notices(unit: Unit, before: datetime) -> int:
     """Erase what notices said and to whom, once they have left or been given up. How many."""
-    old = (outbox.c.created_at < before) & outbox.c.state.in_(_LEFT) & (outbox.c.body != "")
+    old = (outbox.c.created_at < before) & outbox.c.state.in_(LEFT) & (outbox.c.body != "")
     return _count(await unit.execute(update(outbox).where(old).values(recipient="", subject="", body="")))
+
+
+async def erase_notices(unit: Unit, ids: Sequence[int]) -> None:
+    """Erase what notices that have left said, and to whom."""
+    for some in _some(ids):
+        await unit.execute(update(outbox).where(outbox.c.id.in_(some)).values(recipient="", subject="", body=""))
 
 
 async def mails_before(unit: Unit, before: datetime) -> list[tuple[int, str]]:
@@ -171,6 +204,11 @@ async def followers(unit: Unit, before: datetime) -> int:
     over = select(incidents.c.id).where(incidents.c.resolved_at < before)
     done = await unit.execute(delete(incident_followers).where(incident_followers.c.incident_id.in_(over)))
     return _count(done)
+
+
+def _some(ids: Sequence[T]) -> Iterator[Sequence[T]]:
+    """At most so many at once as a statement takes."""
+    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
 
 
 def _count(done: Any) -> int:

@@ -1,0 +1,153 @@
+"""`./omnivigil person list|export|erase`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ivr.clock import system_clock
+from ivr.settings import Settings, database_url_of
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, help="What is known about one person: list, export, erase (Law 25).")
+_console = Console(highlight=False)
+
+Numbers = Annotated[list[str] | None, typer.Option("--number", help="A telephone number of theirs.")]
+Emails = Annotated[list[str] | None, typer.Option("--email", help="An e-mail address of theirs.")]
+Names = Annotated[list[str] | None, typer.Option("--name", help="Their whole name, as it is written in tickets.")]
+State = Annotated[Path, typer.Option("--state", help="Folder for everything the line keeps.")]
+Database = Annotated[str | None, typer.Option("--database-url", envvar="OMNIVIGIL_DATABASE_URL", show_envvar=True)]
+
+
+@app.command("list")
+def list_(
+    number: Numbers = None,
+    email: Emails = None,
+    name: Names = None,
+    state: State = Path("var"),
+    database: Database = None,
+) -> None:
+    """Count what there is about a person, by table."""
+    from ivr.persons import finding
+    from ivr.persons.wanted import wanted
+    from ivr.store.engine import Store
+
+    asked = wanted(numbers=number or (), emails=email or (), names=name or ())
+
+    async def look(store: Store, _: finding.Folders) -> finding.Found:
+        async with store.reading() as unit:
+            return await finding.find(unit, asked)
+
+    found = _with_store(state, database, look)
+    table = Table("table", "theirs", "mention them")
+    for what, (own, mentions) in found.counts().items():
+        table.add_row(what, str(own), str(mentions))
+    _console.print(table)
+
+
+@app.command()
+def export(
+    number: Numbers = None,
+    email: Emails = None,
+    name: Names = None,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE.zip", help="Where to write it.")] = Path("person.zip"),
+    state: State = Path("var"),
+    database: Database = None,
+) -> None:
+    """Write what there is about a person into a ZIP: JSON, voice messages, recordings, e-mails."""
+    from ivr.accounts import store as audit
+    from ivr.errors import BadInput
+    from ivr.persons import exporting, finding
+    from ivr.persons.wanted import wanted
+    from ivr.store.engine import Store
+
+    asked = wanted(numbers=number or (), emails=email or (), names=name or ())
+    if to.exists():
+        raise BadInput(field="--to", problem=f"{to} is there already", mend="name a file that is not")
+
+    async def make(store: Store, folders: finding.Folders) -> bytes:
+        at = system_clock()
+        async with store.unit() as unit:
+            line = await audit.note(
+                unit,
+                at=at,
+                who=_who(),
+                source="command line",
+                action="person.export",
+                subject=asked.masked,
+                fields=asked.fields,
+            )
+            await audit.noted(unit, line, 200)
+        async with store.reading() as unit:
+            found = await finding.find(unit, asked)
+        return await asyncio.to_thread(
+            exporting.zipped, exporting.told(found, asked, at), await asyncio.to_thread(found.files, folders)
+        )
+
+    to.write_bytes(_with_store(state, database, make))
+    _console.print(f"{to}: for this person only; it is as private as what is in it.", markup=False)
+
+
+@app.command()
+def erase(
+    number: Numbers = None,
+    email: Emails = None,
+    name: Names = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    state: State = Path("var"),
+    database: Database = None,
+) -> None:
+    """Erase who a person was, everywhere; what happened stays in the figures. Export first: nothing comes back."""
+    from ivr.persons import erasing, finding
+    from ivr.persons.wanted import wanted
+    from ivr.store.engine import Store
+
+    asked = wanted(numbers=number or (), emails=email or (), names=name or ())
+    if not yes:
+        typer.confirm("Nothing comes back. Erase?", abort=True)
+
+    async def remove(store: Store, folders: finding.Folders) -> erasing.Erased:
+        return await erasing.erase(store, asked, folders, at=system_clock(), who=_who())
+
+    done = _with_store(state, database, remove)
+    for what, count in done.rows.items():
+        _console.print(f"erased: {what}: {count}", markup=False)
+    _console.print(f"erased: files: {done.files}", markup=False)
+    for line in done.left:
+        _console.print(f"left: {line}", markup=False)
+    _console.print("Logs keep what they say for the days of keep.logs_days; backups as long as you keep them.")
+
+
+def _who() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def _with_store(state: Path, database: str | None, act: Callable[..., Awaitable[T]]) -> T:
+    from ivr.asterisk.config import Folders as Below
+    from ivr.persons.finding import Folders
+    from ivr.store.engine import open_store
+
+    settings = Settings(state=state.resolve(), database=database_url_of(database) if database else None)
+    below = Below.below(settings)
+
+    async def run() -> T:
+        store = open_store(settings.database_url)
+        try:
+            await store.migrate()
+            return await act(store, Folders(messages=below.messages, mails=settings.mails, recordings=below.recordings))
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
