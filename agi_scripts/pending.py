@@ -1,4 +1,9 @@
-"""A caller who waits for a callback calls in: they hear their place, and keep it, take it on this line, or cancel."""
+"""A caller who waits for a callback calls in: they hear their place, and keep it, take it on this line, or cancel.
+
+Anybody can say on the network that they call from a number. So only a registered phone takes the place or cancels; who
+calls from outside hears that the callback stands, may wait at the end of the line as well, and cancels with a key when
+they are called back: that reaches the one who asked for it, and nobody else.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +37,14 @@ async def pending_callback(
     one = context.keeper.active_for(desk.id, call.ani, call.endpoint)
     if one is None or one.state != "pending" or one.queue != to.queue:
         return ""
-    key = await _asked(session, context, desk, one, to.language, call_id)
+    proved = call.endpoint is not None
+    key = await _asked(session, context, desk, one, to.language, call_id, proved=proved)
     context.calls.note(call_id, "callback-pending", context.clock(), callback=one.id, key=key)
     if key == "1":
         await _leave(session, context, desk, to, call_id, "callback-kept", "keeps the callback")
         return None
+    if not proved:
+        return ""
     try:
         ended = await context.keeper.cancel(
             one.id, "taken on the line" if key == "2" else "cancelled by the caller", keep_place=key == "2"
@@ -57,18 +65,22 @@ async def pending_callback(
 
 
 async def _asked(
-    session: AgiSession, context: LineContext, desk: Desk, one: Callback, language: str, call_id: str
+    session: AgiSession, context: LineContext, desk: Desk, one: Callback, language: str, call_id: str, *, proved: bool
 ) -> str:
-    """1 to keep it, 2 to take the place, 3 to cancel; who says nothing is on the line, and takes the place."""
+    """1 to keep it, 2 to take the place, 3 to cancel; who says nothing is on the line, and takes the place.
+
+    Unless it is `proved` who calls, 2 is to wait as well, and there is no 3.
+    """
+    choices = "callback-pending-choices" if proved else "callback-pending-stands"
     position = context.keeper.position(one)
     place = wait_prompts(position, context.watch.wait_s(one.queue, position), language)
-    prompts = tuple(menu.Prompt(id=prompt) for prompt in ("callback-pending", *place, "callback-pending-choices"))
+    prompts = tuple(menu.Prompt(id=prompt) for prompt in ("callback-pending", *place, choices))
     for _ in range(_ATTEMPTS):
         step = menu.Ask(prompts=prompts, language=language, wait_s=_WAIT_S)
         key = await ask(session, context, desk, step, call_id)
-        if key in ("1", "2", "3"):
+        if key is not None and key in ("123" if proved else "12"):
             return key
-        prompts = (menu.Prompt(id="callback-pending-choices"),)
+        prompts = (menu.Prompt(id=choices),)
     return "2"
 
 

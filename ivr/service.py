@@ -351,7 +351,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         writer = Transcriber(program_of(settings.transcribe), store, bus, clock, messages=context.messages)
         parts.add("transcripts", writer.run)
     if notices.mail is not None:
-        mail_room, mail_address = _mail_room(settings, context, notices), notices.mail
+        mail_room, mail_address = _mail_room(settings, context, notices, refusals), notices.mail
         parts.add("mail", lambda: receiver.run(mail_room, mail_address))
     try:
         # When a vital one ends, the supervisor starts us again: what is half dead must not go on taking calls.
@@ -491,7 +491,7 @@ async def _notices(settings: Settings, context: LineContext, config: NoticeConfi
     )
 
 
-def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig) -> MailRoom:
+def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig, refusals: Refusals) -> MailRoom:
     desk = context.main_desk
     return MailRoom(
         context.store,
@@ -502,6 +502,8 @@ def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig) -
         domain=config.smtp.domain if config.smtp else desk.departments[desk.menu.operator].email.rpartition("@")[2],
         clock=context.clock,
         bus=context.bus,
+        sender=config.smtp.sender if config.smtp else None,
+        refusals=refusals,
     )
 
 

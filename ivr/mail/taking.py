@@ -24,6 +24,8 @@ from ivr.events import EventBus
 from ivr.mail import store
 from ivr.mail.parsed import Mail, parse
 from ivr.mail.rules import automatic, tickets_meant
+from ivr.notify.budgets import Budget, Draw, spend
+from ivr.refusals import Refusals
 from ivr.store.engine import Store, Unit
 from ivr.tickets import editing
 from ivr.tickets import store as ticket_statements
@@ -38,6 +40,10 @@ _ON_ANSWER: Mapping[str, str] = {"resolved": "reopened", "waiting-requester": "i
 #: Within an hour no more are taken, from one sender and from all.
 _FROM_ONE: Final = 30
 _FROM_ALL: Final = 600
+#: E-mails that confirm a ticket: to one sender, to all of one domain, and in all. The ticket is opened all the same.
+_CONFIRM_ONE: Final = Budget(name="mail-confirmed-one", most=5, within=timedelta(days=1))
+_CONFIRM_DOMAIN: Final = Budget(name="mail-confirmed-domain", most=30, within=timedelta(hours=1))
+_CONFIRM_ALL: Final = Budget(name="mail-confirmed-hour", most=120, within=timedelta(hours=1))
 #: Characters of an e-mail that become a ticket's description.
 _OBSERVED: Final = 20_000
 
@@ -87,8 +93,11 @@ class MailRoom:
         domain: str,
         clock: Clock,
         bus: EventBus,
+        sender: str | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
-        """E-mails are kept as they came in `folder`; `domain` is that of our Message-IDs."""
+        """E-mails are kept as they came in `folder`; `domain` is that of our Message-IDs, and `sender` the address that
+        ours are from."""
         self._store = store_
         self._directory = directory
         self._desks = desks
@@ -96,7 +105,10 @@ class MailRoom:
         self._domain = domain
         self._clock = clock
         self._bus = bus
+        self._refusals = refusals or Refusals()
         self.mailboxes = mailboxes(desks)
+        #: Nobody else writes from these.
+        self._ours = {*self.mailboxes, *([sender.lower()] if sender is not None else [])}
 
     async def take(self, content: bytes, *, return_path: str, recipients: Sequence[str]) -> Taken:
         """Return once it is committed; the same e-mail a second time changes nothing.
@@ -105,7 +117,7 @@ class MailRoom:
         """
         mail = await asyncio.to_thread(parse, content)
         recipient = next(address.lower() for address in recipients if address.lower() in self.mailboxes)
-        reason = automatic(mail, return_path=return_path, domain=self._domain, ours=self.mailboxes.keys())
+        reason = automatic(mail, return_path=return_path, domain=self._domain, ours=self._ours)
         async with self._store.reading() as unit:
             if (known := await store.by_key(unit, mail.key)) is not None:
                 return _taken(known)
@@ -217,13 +229,22 @@ class MailRoom:
             "account_phone": customer.phone if customer is not None else None,
             "observed": observed or None,
         }
+        at = self._clock()
+        # Whoever writes says who they are: an address that somebody else made up is not to be flooded by us.
+        draws = (
+            Draw(budget=_CONFIRM_ONE, subject=mail.sender),
+            Draw(budget=_CONFIRM_DOMAIN, subject=mail.sender.rpartition("@")[2]),
+            Draw(budget=_CONFIRM_ALL),
+        )
+        confirmed = await spend(unit, draws, now=at, refusals=self._refusals)
         ticket, _ = await editing.create(
             unit,
             fields,
             who=WHO,
-            at=self._clock(),
+            at=at,
             key=f"mail:{mail.key}",
             bus=self._bus,
+            tell=confirmed,
             policy=self._desks[box.desk].tickets,
         )
         return ticket

@@ -129,6 +129,7 @@ REQUIRED_FOR_CALLBACKS = (
     "callback-accepted-later",
     "callback-pending",
     "callback-pending-choices",
+    "callback-pending-stands",
     "callback-kept",
     "callback-cancelled",
     "callback-greeting",

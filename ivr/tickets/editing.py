@@ -43,12 +43,14 @@ async def create(
     bus: EventBus,
     policy: Ticketing = _NO_POLICY,
     calendar: Calendar | None = None,
+    tell: bool = True,
 ) -> tuple[Ticket, bool]:
     """A new ticket, and whether it is new: under a `key` that was used before it is the one made then.
 
     `fields` are a ticket's, checked already but for its details. `policy` is its desk's; with the desk's `calendar` the
-    requester of a service reads what it costs. Raises BadInput when the call
-    has a ticket already, when the details are not its kind's, or when contact or partner are not the account's.
+    requester of a service reads what it costs. Unless we `tell`, the requester gets no e-mail that confirms it. Raises
+    BadInput when the call has a ticket already, when the details are not its kind's, or when contact or partner are not
+    the account's.
     """
     values = dict(fields) | {"status": "new", "version": 1, "created_at": at, "updated_at": at, "intake_key": key}
     _check_details(fields.get("kind", ""), fields.get("details"))
@@ -66,7 +68,8 @@ async def create(
     changes = {name: value for name, value in fields.items() if value is not None}
     await store.add_event(unit, ticket.number, at=at, who=who, kind="created", changes=changes, version=1)
     ticket = await follow(unit, None, ticket, at=at, policy=policy)
-    await _tell_requester(unit, ticket, at=at, quote=_quote(ticket, policy, calendar))
+    if tell:
+        await _tell_requester(unit, ticket, at=at, quote=_quote(ticket, policy, calendar))
     unit.afterwards(lambda: bus.publish("ticket.created", at, ticket.brief()))
     return ticket, True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sipsim.raw import RawCall
@@ -177,7 +178,8 @@ async def test_busy_then_answered(line: Busy) -> None:
 
 
 async def test_calling_in_while_waiting(line: Busy) -> None:
-    """The place is told, and may be taken on this line."""
+    """From outside, whoever says that they call from a number hears the place and that the callback stands; they can
+    neither cancel it nor take its place, for the number may be made up."""
     line.technician()
     line.paused("7001", True)
     first, number, last = new_number(), new_number(), new_number()
@@ -188,16 +190,18 @@ async def test_calling_in_while_waiting(line: Busy) -> None:
     async with RawCall(line.line.server, NUMBER, number) as again:
         await asyncio.sleep(1)
         await again.press("2")
-        await line.hear(again, "callback-pending-choices")
+        await line.hear(again, "callback-pending-stands")
         names = line.heard(again)
         assert names[names.index("callback-pending") :][:3] == ["callback-pending", "queue-thereare", "digit-2"]
+        await again.press("3")
+        await line.hear(again, "callback-pending-stands")
         await again.press("2")
-        await asyncio.to_thread(line.until_places, first, number, last)
-    assert line.callback(number)["state"] == "cancelled"
+        await asyncio.to_thread(line.until_places, first, f"held {number}", last, number)
+    assert line.callback(number)["state"] == "pending"
 
 
 async def test_calling_in_after_a_missed_callback(line: Busy) -> None:
-    """Nobody answers; who calls in then may keep the callback, and then cancel it: they are not dialled again."""
+    """Nobody answers; who calls in then keeps the callback at its place."""
     technician = line.technician()
     line.paused("7001", True)
     number = new_number()
@@ -212,13 +216,46 @@ async def test_calling_in_after_a_missed_callback(line: Busy) -> None:
     await _calls_in(line, number, "1", "callback-kept")
     await asyncio.to_thread(line.until_places, f"held {number}", within_s=30)
     assert line.callback(number) | {"position": 1} == one | {"position": 1}
-    await _calls_in(line, number, "3", "callback-cancelled")
-    await asyncio.to_thread(line.until_places)
-    cancelled = line.callback(number)
-    assert (cancelled["state"], cancelled["reason"]) == ("cancelled", "cancelled by the caller")
-    line.paused("7001", False)
-    await asyncio.sleep(2)
-    assert (cancelled["attempts"], customer.rung(), technician.rung()) == (1, 1, 1)
+    assert (customer.rung(), technician.rung()) == (1, 1)
+
+
+async def test_a_registered_phone_takes_its_place_or_cancels(line: Busy) -> None:
+    """It has proved who it is: the place may be taken on this line; and a callback that is cancelled is not dialled."""
+    technician = line.technician()
+    line.paused("7001", True)
+    phone = line.phones.phone("6001", password="demo-6001").register()
+    number = "14185550101"
+
+    async def asks(call: Any) -> None:
+        await asyncio.to_thread(call.wait_heard, "callback-offer", timeout_s=40)
+        await asyncio.to_thread(call.press, "1")
+        await asyncio.to_thread(call.wait_heard, "callback-confirm")
+        await asyncio.to_thread(call.press, "1")
+        await asyncio.to_thread(call.wait_ended)
+        await asyncio.to_thread(line.until_places, f"held {number}", last)
+
+    async def calls_in(key: str) -> Any:
+        again = await asyncio.to_thread(phone.dial, "611")
+        await asyncio.to_thread(again.wait_heard, "callback-pending-choices", timeout_s=40)
+        await asyncio.to_thread(again.press, key)
+        return again
+
+    call = await asyncio.to_thread(phone.dial, "611")
+    await asyncio.to_thread(line.until_places, number)
+    last = new_number()
+    await line.caller(last)
+    await asks(call)
+    taken = await calls_in("2")
+    await asyncio.to_thread(line.until_places, number, last)
+    assert line.callback(number)["state"] == "cancelled"
+    await asks(taken)
+    cancelled = await calls_in("3")
+    await asyncio.to_thread(cancelled.wait_ended)
+    assert [one.prompt_id for one in cancelled.heard()][-2:] == ["callback-cancelled", "goodbye"]
+    await asyncio.to_thread(line.until_places, last)
+    one = line.callback(number)
+    assert (one["state"], one["reason"], one["attempts"]) == ("cancelled", "cancelled by the caller", 0)
+    assert (phone.rung(), technician.rung()) == (0, 0)
 
 
 async def _calls_in(line: Busy, number: str, key: str, prompt: str) -> None:
@@ -226,7 +263,7 @@ async def _calls_in(line: Busy, number: str, key: str, prompt: str) -> None:
     async with RawCall(line.line.server, NUMBER, number) as call:
         await asyncio.sleep(1)
         await call.press("2")
-        await line.hear(call, "callback-pending-choices")
+        await line.hear(call, "callback-pending-stands")
         await call.press(key)
         assert await call.ended_by_line(30)
         assert line.heard(call)[-2:] == [prompt, "goodbye"]

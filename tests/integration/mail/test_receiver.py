@@ -15,6 +15,7 @@ from typing import Any
 
 import aiosmtplib
 import pytest
+from sqlalchemy import select
 
 from ivr.desk.load import load_desks
 from ivr.directory.demo import load_demo
@@ -25,6 +26,7 @@ from ivr.mail import store as mail_statements
 from ivr.mail import taking
 from ivr.mail.receiver import listen, run
 from ivr.mail.taking import MailRoom, file_of
+from ivr.notify.tables import outbox
 from ivr.settings import Address
 from ivr.store.engine import Store
 from ivr.tickets import editing
@@ -35,6 +37,8 @@ NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 DOMAIN = "omnivigil.com"
 SUPPORT = "support@omnivigil.com"
 JULIE = "julie@clinique.example"
+#: Whom our e-mails are from.
+OWN = "nouvelles@omnivigil.com"
 
 
 @dataclass
@@ -81,7 +85,9 @@ async def line(store: Store, tmp_path: Path) -> AsyncIterator[Line]:
     await directory.reload()
     bus = EventBus()
     folder = tmp_path / "mails"
-    room = MailRoom(store, directory, load_desks(), folder=folder, domain=DOMAIN, clock=lambda: NOW, bus=bus)
+    room = MailRoom(
+        store, directory, load_desks(), folder=folder, domain=DOMAIN, clock=lambda: NOW, bus=bus, sender=OWN
+    )
     # Port 0 is none that a configuration may name, and gives a free one here.
     server = await listen(room, Address(host="127.0.0.1", port=0))
     yield Line(store, server.sockets[0].getsockname()[1], folder, bus, room)
@@ -336,6 +342,39 @@ async def test_a_flood_from_one_sender_is_held_back(line: Line) -> None:
     assert refusal.value.code == 450
     await line.give(letter(sender="zoe@inconnu.example", name="<32@x>"), sender="zoe@inconnu.example")
     assert len(await line.tickets()) == 31
+
+
+class TestNobodyIsFloodedByUs:
+    """Backscatter: whoever writes says who they are."""
+
+    async def confirmed(self, line: Line) -> list[str]:
+        async with line.store.reading() as unit:
+            query = select(outbox.c.recipient).where(outbox.c.kind == "email", outbox.c.recipient.like("%@%example"))
+            return list((await unit.execute(query)).scalars())
+
+    async def give(self, line: Line, count: int, sender: str) -> None:
+        for n in range(count):
+            to = sender.format(n)
+            await line.give(letter(sender=f"X <{to}>", name=f"<{n}.{to}>"), sender=to)
+
+    async def test_one_sender_is_confirmed_a_few_a_day_and_each_is_a_ticket(self, line: Line) -> None:
+        await self.give(line, 8, "victime@ailleurs.example")
+        assert len(await line.tickets()) == 8
+        assert await self.confirmed(line) == ["victime@ailleurs.example"] * 5
+
+    async def test_one_domain_is_confirmed_a_few_an_hour(self, line: Line) -> None:
+        await self.give(line, 34, "personne{}@ailleurs.example")
+        await self.give(line, 1, "zoe@inconnu.example")
+        assert len(await line.tickets()) == 35
+        told = await self.confirmed(line)
+        assert len(told) == 31
+        assert told[-1] == "zoe@inconnu.example"
+
+    async def test_what_seems_to_come_from_ourselves_is_left_alone(self, line: Line) -> None:
+        await self.give(line, 1, OWN)
+        assert await line.tickets() == []
+        assert await self.confirmed(line) == []
+        assert [one["reason"] for one in await line.mails()] == ["it is from an address of ours"]
 
 
 async def test_a_client_that_leaves_in_the_middle_leaves_nothing(line: Line) -> None:
