@@ -1,6 +1,10 @@
 # The whole line in one image: Asterisk and the service, supervised. Debian forky is the suite that carries
 # Asterisk 22 (LTS).
-FROM debian:forky-slim
+#
+# A tag leads to another image next month. Pin the one that you tested by its digest (docs/security.md):
+#   docker build --build-arg BASE=debian:forky-slim@sha256:…
+ARG BASE=debian:forky-slim
+FROM ${BASE}
 
 RUN sed -i 's/^Components: main$/Components: main non-free/' /etc/apt/sources.list.d/debian.sources \
  && apt-get update \

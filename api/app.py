@@ -11,6 +11,7 @@ from fastapi.security import HTTPBearer
 from api import problems
 from api.console import router as console
 from api.guard import BodyGuard, TokenGuard
+from api.headers import SafeHeaders
 from api.routers import (
     announcements,
     call_traces,
@@ -41,6 +42,7 @@ from api.status import reports as status_reports
 from api.status import router as status
 from api.status import subscribing
 from api.status.kept import KeptPages
+from api.streams import Streams
 
 _ABOUT = """
 The support line's calls, queues and tickets.
@@ -61,6 +63,7 @@ def provide(app: FastAPI, services: Services) -> None:
     """Put these services behind the routes."""
     app.state.services = services
     app.state.status_pages = KeptPages()
+    app.state.streams = Streams()
     console.provide(app, services)
 
 
@@ -106,6 +109,7 @@ def routes() -> FastAPI:
     # The last one added is the first one asked.
     app.add_middleware(BodyGuard)
     app.add_middleware(TokenGuard)
+    app.add_middleware(SafeHeaders)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

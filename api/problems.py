@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from api.headers import HEADERS
 from ivr.errors import AllBadInput, BadInput, Conflict, NotFound, OmnivigilError, TooMany, Unavailable
 
 log = structlog.get_logger()
@@ -122,7 +123,10 @@ def _of_error(request: Request, error: OmnivigilError) -> ProblemResponse:
 
 def _internal() -> ProblemResponse:
     mend = "try again; if it stays, tell whoever runs the line"
-    return problem(500, "internal", "Internal error", "Something went wrong here and was logged.", mend=mend)
+    # What adds these to other answers is not around what answers this one.
+    return problem(
+        500, "internal", "Internal error", "Something went wrong here and was logged.", mend=mend, headers=HEADERS
+    )
 
 
 def _of_validation(error: RequestValidationError) -> ProblemResponse:

@@ -187,3 +187,20 @@ def soak(
     console = Console(highlight=False, width=150)
     found = asyncio.run(run_soak(console, seconds=seconds_of(for_), rate=rate))
     raise typer.Exit(1 if report(found, console) else 0)
+
+
+@app.command()
+def api(
+    cases: Annotated[int, typer.Option(min=1, help="So many made-up requests.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="The same requests for the same seed.")] = 1,
+) -> None:
+    """Made-up requests for every operation of the API on a real line; ends with 1 at a 5xx or if the service ended."""
+    import tempfile
+
+    from bench.api import report, run_cases
+
+    console = Console(highlight=False, width=140)
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = asyncio.run(run_cases(console, Path(folder), cases=cases, seed=seed))
+        if not report(outcome, console):
+            raise typer.Exit(1)

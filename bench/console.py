@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
+from api.streams import OF_A_SESSION
 from bench.running import OPEN, Passed, cpu_s, markdown, open_line, passing_callers, running_service, until_up
 from bench.watching import Client, callers_in_event, callers_on_board, clients
 from ivr.accounts.demo import demo_account_password
@@ -163,9 +164,15 @@ async def _listened(settings: Settings, pid: int, boards: int, seconds: float) -
         await _measure(told, pid, seconds)
     yield told
     shown = _Measured(who=f"{boards} × the board")
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
-        cookies = await _signed_in(session)
-    async with clients(boards, f"{_URL}/console/board/stream", callers_on_board, cookies=cookies) as shown.clients:
+    url = f"{_URL}/console/board/stream"
+    async with contextlib.AsyncExitStack() as opened:
+        # A session has so many boards and no more.
+        for first in range(0, boards, OF_A_SESSION):
+            async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+                cookies = await _signed_in(session)
+            count = min(OF_A_SESSION, boards - first)
+            looking = clients(count, url, callers_on_board, cookies=cookies)
+            shown.clients += await opened.enter_async_context(looking)
         await _measure(shown, pid, seconds)
     yield shown
 

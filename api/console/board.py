@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from api.console import charts, pages
 from api.console.live import FRAGMENTS, Boards, Listener
 from api.console.route import STAFF, ConsoleRoute, accounts_of, may, session_of
+from api.streams import OF_A_SESSION, Streams
 
 router = APIRouter(prefix="/console/board", route_class=ConsoleRoute, include_in_schema=False)
 
@@ -33,15 +34,21 @@ async def stream(request: Request) -> Response:
 
     boards = _boards(request)
     boards.check_room()
+    streams: Streams = request.app.state.streams
+    streams.check(token, OF_A_SESSION)
     return StreamingResponse(
-        _written(boards, Listener(still), request.state.language),
+        _written(boards, Listener(still), request.state.language, streams, token),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _written(boards: Boards, listener: Listener, language: str) -> AsyncIterator[bytes]:
-    with boards.listening(listener, language):
+async def _written(
+    boards: Boards, listener: Listener, language: str, streams: Streams, token: str
+) -> AsyncIterator[bytes]:
+    with streams.open(token, OF_A_SESSION) as room, boards.listening(listener, language):
+        if not room:
+            return
         async for parts in listener:
             yield b"".join(parts.values())
 

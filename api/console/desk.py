@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from api.console.route import ConsoleRoute, accounts_of, done, may, session_of
 from api.console.signing import Posted
 from api.console.state import name_of
 from api.services import Services
+from api.streams import OF_A_SESSION, Streams
 from ivr.calls import store as calls
 from ivr.calls.call import Call
 from ivr.calltrace import store as traces
@@ -87,15 +89,27 @@ async def change_state(form: Annotated[State, Form()], request: Request) -> Resp
 async def stream(request: Request) -> Response:
     """The card first, and again whenever it is another one's."""
     session, accounts = session_of(request), accounts_of(request)
+    streams: Streams = request.app.state.streams
+    streams.check(session.token, OF_A_SESSION)
 
     async def still() -> bool:
         return await accounts.session(session.token) is not None
 
+    cards = _cards(request.app.state.services, session.account.endpoint, request.state.language, still)
     return StreamingResponse(
-        _cards(request.app.state.services, session.account.endpoint, request.state.language, still),
+        _counted(streams, session.token, cards),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+async def _counted(streams: Streams, token: str, cards: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    with streams.open(token, OF_A_SESSION) as room:
+        if not room:
+            return
+        async with contextlib.aclosing(cards):
+            async for card in cards:
+                yield card
 
 
 async def _cards(has: Services, endpoint: str | None, language: str, still: Still) -> AsyncGenerator[bytes, None]:

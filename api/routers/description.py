@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import importlib.resources
+from pathlib import Path
+from typing import Literal
 
 from fastapi import APIRouter, Request
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, Response
 from pydantic_core import to_json
 
 router = APIRouter(include_in_schema=False)
+
+_START = Path(__file__).parents[1] / "static" / "docs.js"
+#: Swagger UI and nothing from elsewhere: a token is pasted into this page. It sets styles of its own.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-cache",
+}
+_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>omnivigil</title><link rel="stylesheet" href="/docs/swagger-ui.css"></head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
 
 
 @router.get("/openapi.json")
@@ -24,4 +47,18 @@ async def description(request: Request) -> Response:
 @router.get("/docs")
 async def docs() -> HTMLResponse:
     """A page to read and try the API on."""
-    return get_swagger_ui_html(openapi_url="/openapi.json", title="omnivigil")
+    return HTMLResponse(_PAGE, headers=_HEADERS)
+
+
+@router.get("/docs/{name}")
+async def part(name: Literal["swagger-ui-bundle.js", "swagger-ui.css", "start.js"]) -> Response:
+    """What the page is made of."""
+    media_type = "text/css" if name.endswith(".css") else "text/javascript"
+    return Response(await asyncio.to_thread(_content, name), media_type=media_type, headers=_HEADERS)
+
+
+@functools.cache
+def _content(name: str) -> bytes:
+    if name == "start.js":
+        return _START.read_bytes()
+    return (importlib.resources.files("fastapi_swagger.resources") / name).read_bytes()

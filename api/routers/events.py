@@ -7,10 +7,11 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 
 from api.common import Has
+from api.streams import Streams
 from ivr.errors import Unavailable
 from ivr.events import Event, EventBus, Listener
 
@@ -28,7 +29,9 @@ class TooManyListeners(Unavailable):
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(
-    has: Has, last_event_id: Annotated[str | None, Header(description="The last event you have got.")] = None
+    has: Has,
+    request: Request,
+    last_event_id: Annotated[str | None, Header(description="The last event you have got.")] = None,
 ) -> StreamingResponse:
     """Events from now on: call.started, call.queued, call.answered, call.ended, ticket.created, ticket.updated,
     ticket.alarm, emergency.paged, emergency.taken, emergency.late, emergency.called-back, member.changed,
@@ -42,12 +45,14 @@ async def events(
     """
     if has.bus.listeners >= _MOST_LISTENERS:
         raise TooManyListeners(most=_MOST_LISTENERS)
+    streams: Streams = request.app.state.streams
+    streams.check("events", _MOST_LISTENERS)
     after = _after(last_event_id, has.bus) if last_event_id else None
     lost = bool(last_event_id) and after is None
     # From here on nothing is missed, even before the first byte is sent.
     listener = has.bus.listen(after=after)
     return StreamingResponse(
-        _stream(listener, has.bus.run, lost=lost),
+        _stream(listener, has.bus.run, streams, lost=lost),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -61,8 +66,10 @@ def _after(last_event_id: str, bus: EventBus) -> int | None:
     return int(found[2])
 
 
-async def _stream(listener: Listener, run: str, *, lost: bool) -> AsyncIterator[bytes]:
-    with listener:
+async def _stream(listener: Listener, run: str, streams: Streams, *, lost: bool) -> AsyncIterator[bytes]:
+    with listener, streams.open("events", _MOST_LISTENERS) as room:
+        if not room:
+            return
         # Sends the headers, so that the client knows that it is heard.
         yield b": listening\n\n"
         if lost:

@@ -100,7 +100,8 @@ async def read_report_page(incident_id: IncidentId, has: Has, language: Language
     incident = await has.incidents.get(incident_id)
     desk, asked = has.desks[incident.desk], _language(has, incident, language)
     text = page.html(incident, await has.reports.get(incident), desk, asked)
-    return Response(text, media_type="text/html; charset=utf-8")
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+    return Response(text, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": policy})
 
 
 @router.get("/incidents/{incident_id}/report.pdf", response_class=Response)
