@@ -124,8 +124,9 @@ def _ask_all(http_at: Address, hands: Mapping[str, str | None], cases: int, seed
 
 
 def _operations(described: dict[str, Any]) -> Iterator[Any]:
-    for found in schemathesis.openapi.from_dict(described).get_all_operations():
-        operation: Any = found.ok()
+    schema: Any = schemathesis.openapi.from_dict(described)
+    for found in schema.get_all_operations():
+        operation = found.ok()
         if (operation.method.upper(), operation.path) not in _ENDLESS:
             yield operation
 
