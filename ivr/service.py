@@ -44,7 +44,7 @@ from ivr.callbacks.keeper import Keeper
 from ivr.callbacks.lapsed import Lapse
 from ivr.callbacks.offers import Offers
 from ivr.callbacks.put_through import PutThrough
-from ivr.calls import asterisk_events, resuming
+from ivr.calls import asterisk_events, refused, resuming
 from ivr.calls.log import CallLog
 from ivr.calls.newcomers import Identify, Newcomers
 from ivr.calls.recovery import Recovery
@@ -509,7 +509,7 @@ def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig, r
 
 async def _follow(ami: Ami, context: LineContext, counters: Counters, newcomers: Newcomers) -> None:
     """Enter what Asterisk tells, in order; one event that cannot be entered does not stop the others."""
-    calls = context.calls
+    calls, refusals = context.calls, Refusals(counters.refused)
     async for event in ami.events():
         try:
             if event is RECONNECTED:
@@ -519,6 +519,7 @@ async def _follow(ami: Ami, context: LineContext, counters: Counters, newcomers:
             asterisk_events.enter(calls, event, context.clock())
             await context.keeper.enter(event)
             context.page_calls.enter(event)
+            refused.enter(event, refusals)
             if (leg := legs.read(event)) is not None:
                 context.traces.ring.ended(leg)
                 if (heard := counters.leg_ended(leg)) is not None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ivr.asterisk.contacts import CONTACT_REST, elsewhere
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
 from ivr.settings import Settings
@@ -69,6 +70,7 @@ MODULES = (
     "app_playback",
     "app_read",
     "app_record",
+    "app_softhangup",
     "app_dial",
     "app_queue",
     "app_userevent",
@@ -79,6 +81,8 @@ MODULES = (
     "func_db",
     "func_env",
     "func_logic",
+    "func_pjsip_aor",
+    "func_pjsip_contact",
     "func_strings",
     "func_timeout",
     "pbx_config",
@@ -127,6 +131,10 @@ WAITING = ("ov-wait", "ov-offer")
 
 #: What may be written into a configuration file between delimiters.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:*@+&\[\]-]*")
+#: A phone's account: what tells channels, trunks and routes apart in a dial string is no part of it.
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+#: Sections of pjsip.conf that are not phones.
+_RESERVED = frozenset({"global", "system", "udp", "tcp", "trunk", "outbound", "phone", "registration"})
 _DISPLAY = re.compile(r'[^\x00-\x1f"<>\[\]\\;]*')
 
 
@@ -322,6 +330,8 @@ def render(
         "outside": outside,
         "premium": premium,
         "outbound": settings.outbound,
+        "contact_rest": CONTACT_REST,
+        "elsewhere": elsewhere(sip=settings.sip, outbound=settings.outbound, trunk_hosts=trunk_hosts),
         "hep": settings.hep_collector,
         "hep_secret": secrets["hep"],
         "dids": _dids(phones),
@@ -411,6 +421,9 @@ def _check(
         if not _PLAIN.fullmatch(text):
             raise UnsafeConfiguration(value=repr(text), mend="letters, digits and _ . / : * @ + - only")
     for phone in phones:
+        if not _ACCOUNT.fullmatch(phone.name) or phone.name.lower() in _RESERVED:
+            mend = f"letters, digits and _ . - only, 40 at most, and none of {', '.join(sorted(_RESERVED))}"
+            raise UnsafeConfiguration(phone=repr(phone.name), mend=mend)
         if not _DISPLAY.fullmatch(phone.display):
             raise UnsafeConfiguration(value=repr(phone.display), mend="no quotes, brackets or control characters")
 

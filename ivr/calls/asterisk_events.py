@@ -25,12 +25,12 @@ def endpoint_of(channel: str) -> str:
 
 
 def caller_endpoint(channel: str) -> str | None:
-    """The account of the registered phone that calls by this channel (OV-2); None for the trunk.
+    """The account of the registered phone that calls by this channel (OV-2); None for a trunk.
 
     Asterisk makes the channel's name of the authenticated endpoint, never of caller ID.
     """
     name = endpoint_of(channel)
-    return name if channel.startswith("PJSIP/") and name not in ("trunk", "") else None
+    return name if channel.startswith("PJSIP/") and name not in ("trunk", "outbound", "") else None
 
 
 def queue_of(channel: Fields) -> str | None:

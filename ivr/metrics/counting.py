@@ -9,6 +9,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ivr import VERSION
+from ivr.calls.refused import REASONS
 from ivr.events import Event, EventBus
 from ivr.evidence.legs import EndedLeg
 from ivr.quality import emodel
@@ -32,6 +33,14 @@ class Counters:
         self.calls = Counter(
             "omnivigil_calls", "Calls that ended, by how (OV-1).", ["desk", "result"], registry=self.registry
         )
+        self.refusals = Counter(
+            "omnivigil_calls_refused",
+            "Calls beyond a limit, and phones' contacts that were not rung: `ivr.calls.refused` has the reasons.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in REASONS:
+            self.refusals.labels(reason)
         self.queue_calls = Counter(
             "omnivigil_queue_calls",
             "Calls that stood in a queue: answered, or lost to whatever else.",
@@ -109,6 +118,10 @@ class Counters:
     def budget_used(self, budget: str, ratio: float) -> None:
         """Of a budget so much is spent, 0 to 1."""
         self.budgets.labels(budget).set(ratio)
+
+    def refused(self, reason: str) -> None:
+        """The dialplan refused something, for one of `ivr.calls.refused.REASONS`."""
+        self.refusals.labels(reason).inc()
 
     def leg_ended(self, leg: EndedLeg) -> float | None:
         """Audio ended; its score, as of `leg_mos`. What is too short or not known in any direction is not counted."""

@@ -60,6 +60,11 @@ def test_ordinary_values_pass() -> None:
     "changes",
     [
         {"phone": {"name": "6001]\n[evil"}},
+        {"phone": {"name": "a&PJSIP/outbound"}},
+        {"phone": {"name": "a@outbound"}},
+        {"phone": {"name": "trunk"}},
+        {"phone": {"name": "Outbound"}},
+        {"phone": {"name": ""}},
         {"phone": {"caller_id": "1;2"}},
         {"phone": {"ha1": "x\nmd5_cred=y"}},
         {"phone": {"display": 'x" <999>'}},
@@ -94,11 +99,23 @@ def test_no_call_that_comes_in_can_go_out_again() -> None:
 
 
 def test_no_phone_sends_a_call_elsewhere() -> None:
-    """Dial's and Queue's `i`, everywhere; and no contact is dialled as it was registered."""
+    """Dial's and Queue's `i`, everywhere; and no contact is dialled before it was looked at."""
     dialplan = (TEMPLATES / "extensions.conf.j2").read_text()
     for line in re.findall(r"^.*?,(Dial\(.*|Queue\(.*)", dialplan, re.M):
         options = line.split(",")[2 if line.startswith("Dial") else 1]
         assert "i" in re.sub(r"\(.*", "", options).replace("${OV_TOLD}", ""), line
+        sure = "@outbound" in line or "b(rung^s^1)" in line or "Dial(${OV_RING}," in line
+        assert sure, line
     rung = [line for line in dialplan.splitlines() if "Set(OV_RING=" in line]
-    assert len(rung) == 3
-    assert sum("contacts(" in line for line in rung) == 2
+    assert len(rung) == 2
+    assert "OV_CONTACT" in rung[0]
+    # The other one only counts an account's devices, for *57.
+    assert "PJSIP_DIAL_CONTACTS" in rung[1]
+
+
+def test_nobody_is_a_trunk_by_saying_so() -> None:
+    """What a caller writes about itself names a phone at most, which must prove it: trunks are known by address."""
+    sections = (TEMPLATES / "pjsip.conf.j2").read_text().split("\n[")
+    trunks = [one for one in sections if one.startswith(("trunk]\ntype = endpoint", "outbound]\ntype = endpoint"))]
+    assert len(trunks) == 2
+    assert all("\nidentify_by = ip\n" in one for one in trunks)

@@ -1,0 +1,21 @@
+"""What the dialplan refused by itself: calls beyond a limit, contacts that lead elsewhere than to their phone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from ivr.refusals import Refusals
+
+#: The dialplan's reasons: no room, one source, one phone; a contact that is not the phone's own.
+REASONS: Final = ("full", "source", "phone", "contact")
+#: Accounts and addresses, and nothing else that a packet may hold.
+_NAME = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,60}")
+
+
+def enter(event: Mapping[str, str], refusals: Refusals) -> None:
+    """Enter one of Asterisk's OvRefused events; others are passed over."""
+    if event.get("userevent") == "OvRefused" and (reason := event.get("reason", "")) in REASONS:
+        who = {name: value for name in ("account", "source") if _NAME.fullmatch(value := event.get(name, ""))}
+        refusals.note(reason, **who)
