@@ -48,6 +48,8 @@ class OnCall(_Part):
     manager: PersonId | None = None
     #: Minutes until the manager is; the caller was promised 30.
     manager_after_min: Annotated[int, Field(ge=1, le=29)] = 20
+    #: So many emergencies of callers whom nobody knows are paged for by themselves within an hour; the rest together.
+    strangers_an_hour: Annotated[int, Field(ge=1, le=1000)] = 5
     #: Paged when there is nobody in the turns.
     fallback: Phone | None = None
 

@@ -107,7 +107,7 @@ class Paging:
             if desk is None or desk.oncall is None:
                 continue
             async with self._store.unit() as unit:
-                made = await _begin(unit, message)
+                made = await _begin(unit, message, desk.oncall.strangers_an_hour)
             if made is None:
                 continue
             if made[0].merged_into is None:
@@ -260,7 +260,7 @@ def _taken_since(ticket: Ticket, emergency: Emergency) -> datetime | None:
     return ticket.updated_at if ticket.status in DONE else None
 
 
-async def _begin(unit: Unit, message: Mapping[str, Any]) -> tuple[Emergency, Placed] | None:
+async def _begin(unit: Unit, message: Mapping[str, Any], strangers: int) -> tuple[Emergency, Placed] | None:
     """The emergency of a message, and whether it is paged for by itself; None when it is one already.
 
     A second one by the same caller joins the first, while nobody has taken that; of too many the rest are a bundle.
@@ -278,7 +278,7 @@ async def _begin(unit: Unit, message: Mapping[str, Any]) -> tuple[Emergency, Pla
     place: Placed = "alone"
     if not same:
         others = await store.standing(unit, desk, waiting_since=left_at - LASTS, left_since=left_at - STORM)
-        place = placed(known, left_at, others)
+        place = placed(known, left_at, others, strangers=strangers)
     joined = same[0].id if same else place if isinstance(place, int) else None
     values = {
         "message_id": message["id"],

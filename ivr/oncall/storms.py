@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-#: So many of a kind are paged for by themselves at one time. With their bundles one phone can be rung for each of them
+#: So many customers are paged for by themselves at one time. With their bundle one phone can be rung for each of them
 #: well within the half hour.
 MOST_KNOWN: Final = 6
-MOST_OTHERS: Final = 3
 #: Of those whom nobody knows, what was taken meanwhile counts for so long.
 STORM: Final = timedelta(hours=1)
 #: A bundle takes more in for so long; then a new one begins, of which operations are told anew when it is late.
@@ -43,15 +42,18 @@ class Standing:
 Placed = Literal["alone", "begins"] | int
 
 
-def placed(known: bool, left_at: datetime, standing: Sequence[Standing]) -> Placed:
-    """How an emergency that was just left is paged for, among those of its desk that wait or were left lately."""
+def placed(known: bool, left_at: datetime, standing: Sequence[Standing], *, strangers: int) -> Placed:
+    """How an emergency that was just left is paged for, among those of its desk that wait or were left lately.
+
+    Of callers whom nobody knows so many `strangers` are paged for by themselves within an hour.
+    """
     alike = [one for one in standing if one.known == known]
     counted = [
         one
         for one in alike
         if not one.bundle and (one.taken_at is None or (not known and left_at - one.left_at < STORM))
     ]
-    if len(counted) < (MOST_KNOWN if known else MOST_OTHERS):
+    if len(counted) < (MOST_KNOWN if known else strangers):
         return "alone"
     takes = [one for one in alike if one.bundle and one.taken_at is None and left_at - one.left_at < BUNDLE_TAKES]
     return takes[-1].id if takes else "begins"

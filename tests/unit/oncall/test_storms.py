@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivr.desk.oncall import OnCall
 from ivr.oncall import storms
-from ivr.oncall.storms import BUNDLE_AGAIN, BUNDLE_TAKES, MOST_KNOWN, MOST_OTHERS, STORM, Due, Standing
+from ivr.oncall.storms import BUNDLE_AGAIN, BUNDLE_TAKES, MOST_KNOWN, STORM, Due, Standing
 from ivr.oncall.timetable import PROMISE
 
+MOST_OTHERS = OnCall(first_turn=date(2026, 1, 5), fallback="14185550161").strangers_an_hour
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
+
+
+def place(known: bool, at: datetime, standing: list[Standing]) -> storms.Placed:
+    return storms.placed(known, at, standing, strangers=MOST_OTHERS)
 
 
 def one(
@@ -26,29 +32,29 @@ class TestPlacing:
     def test_the_first_are_alone_then_there_is_one_bundle(self) -> None:
         others = [one(n) for n in range(MOST_OTHERS)]
         for n in range(MOST_OTHERS):
-            assert storms.placed(False, NOW, others[:n]) == "alone"
-        assert storms.placed(False, NOW, others) == "begins"
-        assert storms.placed(False, NOW, [*others, one(99, bundle=True)]) == 99
+            assert place(False, NOW, others[:n]) == "alone"
+        assert place(False, NOW, others) == "begins"
+        assert place(False, NOW, [*others, one(99, bundle=True)]) == 99
 
     def test_strangers_take_no_customers_page(self) -> None:
         others = [*(one(n) for n in range(60)), one(99, bundle=True)]
-        assert storms.placed(True, NOW, others) == "alone"
+        assert place(True, NOW, others) == "alone"
         known = [one(100 + n, known=True) for n in range(MOST_KNOWN)]
-        assert storms.placed(True, NOW, [*others, *known[:-1]]) == "alone"
-        assert storms.placed(True, NOW, [*others, *known]) == "begins"
-        assert storms.placed(False, NOW, known) == "alone"
+        assert place(True, NOW, [*others, *known[:-1]]) == "alone"
+        assert place(True, NOW, [*others, *known]) == "begins"
+        assert place(False, NOW, known) == "alone"
 
     def test_what_was_taken_lately_counts_for_strangers_only(self) -> None:
         taken = [one(n, taken=True, ago=STORM - timedelta(seconds=1)) for n in range(MOST_OTHERS)]
-        assert storms.placed(False, NOW, taken) == "begins"
-        assert storms.placed(False, NOW, [replace(each, left_at=NOW - STORM) for each in taken]) == "alone"
-        assert storms.placed(True, NOW, [replace(each, known=True) for each in taken] * 3) == "alone"
+        assert place(False, NOW, taken) == "begins"
+        assert place(False, NOW, [replace(each, left_at=NOW - STORM) for each in taken]) == "alone"
+        assert place(True, NOW, [replace(each, known=True) for each in taken] * 3) == "alone"
 
     def test_a_bundle_that_is_old_or_taken_takes_no_more(self) -> None:
         others = [one(n) for n in range(MOST_OTHERS)]
         old = one(99, bundle=True, ago=BUNDLE_TAKES)
-        assert storms.placed(False, NOW, [*others, old]) == "begins"
-        assert storms.placed(False, NOW, [*others, one(99, bundle=True, taken=True)]) == "begins"
+        assert place(False, NOW, [*others, old]) == "begins"
+        assert place(False, NOW, [*others, one(99, bundle=True, taken=True)]) == "begins"
 
 
 class TestPaging:
@@ -107,9 +113,9 @@ class TestRinging:
         arrivals = [*storm[:at], True, *storm[at:]]
         standing: list[Standing] = []
         for n, known in enumerate(arrivals):
-            place = storms.placed(known, NOW, standing)
-            if not isinstance(place, int):
-                standing.append(one(n + 1, known=known, bundle=place == "begins"))
+            found = place(known, NOW, standing)
+            if not isinstance(found, int):
+                standing.append(one(n + 1, known=known, bundle=found == "begins"))
         calls = [
             Due(id=each.id, emergency=each.id, number="1", known=each.known, left_at=each.left_at, rung=False)
             for each in standing
