@@ -101,6 +101,8 @@ class Health:
     """Whether calls are taken, and how each component is: `ok`, or what is wrong."""
 
     taking_calls: bool
+    #: Calls are taken, and something that they or their requests need is not well.
+    degraded: bool = False
     components: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -81,6 +81,7 @@ from ivr.oncall.calling import PageCalls
 from ivr.oncall.paging import Paging
 from ivr.parts import PartEnded, Parts
 from ivr.prepare import line_secrets, load
+from ivr.probing.probes import Probes
 from ivr.prompts.build import Sounds
 from ivr.proxies import read as read_proxies
 from ivr.queueing.news import News, folder_of
@@ -250,6 +251,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         trunk=settings.outbound is not None,
         messages=Folders.below(settings).messages,
     )
+    probes = Probes(store, settings.sip, settings.state, clock)
     agi = FastAgiServer(
         settings.agi.host,
         settings.agi.port,
@@ -265,6 +267,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         calls=calls,
         clock=clock,
         ami_connected=lambda: ami.state is State.CONNECTED,
+        probes=probes,
     )
     api = _api(
         settings,
@@ -279,7 +282,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             watch=watch,
             desks=desks,
             calendars=calendars,
-            health=lambda: _health(settings, store, ami, ready, parts, notices, clock),
+            health=lambda: _health(settings, store, ami, ready, parts, probes, notices, clock),
             clock=clock,
             announcer=announcer,
             incidents=incidents,
@@ -321,8 +324,10 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     log.info("calls are taken", sip=str(settings.sip), http=str(settings.http))
     # Nothing else can be done once we are to end, Asterisk tells nothing any more, or nobody can ask us anything.
     parts.vital("stop signal", stop.wait)
-    parts.vital("events", lambda: _follow(ami, context, counters, newcomers))
+    parts.vital("events", lambda: _follow(ami, context, counters, newcomers, probes))
     parts.vital("api", api.serve)
+    parts.add("call-in probe", probes.call_in)
+    parts.add("write probe", probes.writing)
     parts.add("call writer", calls.run)
     parts.add("spool", lambda: keep_draining(spool, store, bus=bus))
     parts.add("announcements", announcer.run)
@@ -443,30 +448,38 @@ def _api(settings: Settings, services: Services) -> ApiServer:
 
 
 async def _health(
-    settings: Settings, store: Store, ami: Ami, ready: _Ready, parts: Parts, notices: NoticeConfig, clock: Clock
+    settings: Settings,
+    store: Store,
+    ami: Ami,
+    ready: _Ready,
+    parts: Parts,
+    probes: Probes,
+    notices: NoticeConfig,
+    clock: Clock,
 ) -> Health:
     told = notice_health.configured(notices)
     try:
         async with asyncio.timeout(1), store.reading() as unit:
             told = await notice_health.told(unit, notices, clock())
-        database = "ok"
+        database = probes.write_problem or "ok"
     except (Unavailable, TimeoutError) as error:
         database = f"away: {error}"
     asterisk = "ok" if ami.state is State.CONNECTED else asterisk_keeper.noted(settings) or ami.state.value
     conversations = "ok" if ready.agi else "starting"
     failing = parts.failing
+    components = {
+        "asterisk": asterisk,
+        "calls": probes.calls_problem or "ok",
+        "conversations": conversations,
+        "database": database,
+        "disk": await asyncio.to_thread(probes.disk),
+        "parts": "; ".join(f"degraded: {name}: {why}" for name, why in sorted(failing.items())) or "ok",
+    }
     # Without the database calls are taken all the same, and requests go to the spool.
-    taking = ready.agi and ami.state is State.CONNECTED
-    return Health(
-        taking_calls=taking,
-        components={
-            "asterisk": asterisk,
-            "conversations": conversations,
-            "database": database,
-            "notices": told,
-            "parts": "; ".join(f"degraded: {name}: {why}" for name, why in sorted(failing.items())) or "ok",
-        },
-    )
+    taking = all(components[name] == "ok" for name in ("asterisk", "calls", "conversations"))
+    # Notices that wait are a person's concern; calls lack nothing.
+    degraded = any(state != "ok" for state in components.values())
+    return Health(taking_calls=taking, degraded=degraded, components=components | {"notices": told})
 
 
 async def _open_tickets(store: Store, customer_id: int) -> list[dict[str, Any]]:
@@ -507,12 +520,13 @@ def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig, r
     )
 
 
-async def _follow(ami: Ami, context: LineContext, counters: Counters, newcomers: Newcomers) -> None:
+async def _follow(ami: Ami, context: LineContext, counters: Counters, newcomers: Newcomers, probes: Probes) -> None:
     """Enter what Asterisk tells, in order; one event that cannot be entered does not stop the others."""
     calls, refusals = context.calls, Refusals(counters.refused)
     async for event in ami.events():
         try:
             if event is RECONNECTED:
+                probes.look_soon()
                 context.aside(_compare(ami, context, newcomers), "calls compared with Asterisk's")
             context.watch.enter(event)
             newcomers.joined(event)

@@ -64,6 +64,6 @@ OTHERWISE: Mapping[str, str] = {
 NOTHING = frozenset(
     (
         *("callback_offers", "ticket_spans", "ticket_alarms", "incident_mailings", "maintenance_mailings"),
-        "webhook_endpoints",
+        *("webhook_endpoints", "write_probe"),
     )
 )

@@ -18,6 +18,7 @@ from ivr.events import EventBus
 from ivr.metrics import standing
 from ivr.metrics.counting import Counters
 from ivr.metrics.standing import Standing
+from ivr.probing.probes import Probes
 from ivr.quality.verdict import Cause
 from ivr.queueing.watch import QueueWatch
 from ivr.store.engine import Store
@@ -43,10 +44,11 @@ class LineMetrics:
         calls: CallLog,
         clock: Clock,
         ami_connected: Callable[[], bool],
+        probes: Probes,
     ) -> None:
         self.counters = counters
         self._store, self._bus, self._watch, self._calls = store, bus, watch, calls
-        self._clock, self._ami_connected = clock, ami_connected
+        self._clock, self._ami_connected, self._probes = clock, ami_connected, probes
         self._asking = asyncio.Lock()
         self._standing: Standing | None = None
         self._asked_at: float | None = None
@@ -85,6 +87,7 @@ class LineMetrics:
         counts = {state: live.count(state) for state in _CALL_STATES}
         yield _by("omnivigil_calls_in_progress", "Calls now, by where they are.", "state", counts)
         yield _one("omnivigil_database_up", "Whether the database answered.", self._standing is not None)
+        yield from _tried(self._probes)
         if self._standing is not None:
             yield from _told(self._standing)
 
@@ -112,6 +115,16 @@ class LineMetrics:
             people.add_metric([queue, "logged-in"], self._watch.technicians(queue))
             people.add_metric([queue, "free"], self._watch.free(queue))
         yield from (waiting, ewt, people)
+
+
+def _tried(probes: Probes) -> Iterator[Metric]:
+    yield _one(
+        "omnivigil_call_in_up", "Whether our own SIP address answers, as a call needs.", not probes.calls_problem
+    )
+    yield _one("omnivigil_database_writable", "Whether a row can be written.", not probes.write_problem)
+    yield _one("omnivigil_database_write_seconds", "How long the last write of that row took.", probes.write_s)
+    if (free := probes.free_bytes()) is not None:
+        yield _one("omnivigil_disk_free_bytes", "Room on the disk of the state folder.", free)
 
 
 def _told(now: Standing) -> Iterator[Metric]:

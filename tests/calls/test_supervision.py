@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sipsim.raw import RawCall
+from sipsim.raw import CallFailed, RawCall
 
 from ivr import control
 from ivr.asterisk.silence import DEAF_S, FROZEN_S
@@ -55,6 +55,28 @@ async def restart(line: Line, *words: str) -> list[str]:
     return [told async for told in control.ask(Path(line.state), "restart", *words)]
 
 
+async def refused(line: Line) -> int:
+    """The status by which the first newcomer is refused."""
+    while True:
+        try:
+            async with RawCall(line.server, NUMBER, new_number()):
+                pass
+        except CallFailed as error:
+            return error.status
+
+
+def is_there(pid: int) -> bool:
+    """Whether there is such a process."""
+    return Path(f"/proc/{pid}").exists()
+
+
+async def drained(line: Line) -> list[str]:
+    """What `./omnivigil drain` tells, once the line has ended."""
+    return [told async for told in control.ask(Path(line.state), "drain", "120", ends=True)]
+
+
+#: Four services are loaded one after the other, on whatever machine this is.
+@pytest.mark.timeout(600)
 async def test_calls_outlive_a_restart_and_the_supervisor(own: list[Line], around: Busy) -> None:
     """One who waits and one who talks: new code and configuration, a killed supervisor, one that begins anew."""
     line = own[0]
@@ -93,13 +115,22 @@ async def test_calls_outlive_a_restart_and_the_supervisor(own: list[Line], aroun
     assert isinstance(one, control.Refused) != isinstance(other, control.Refused)
     await goes_on(talking, waiting)
 
+    # Before it ends, newcomers go elsewhere, and the two finish.
+    drain = asyncio.create_task(drained(line))
+    assert await asyncio.wait_for(refused(line), 60) == 503
+    await goes_on(talking, waiting)
+    assert not drain.done()
+    await around.gone(talking, waiting)
+    assert (await drain)[-1] == "No call goes on."
+    assert not is_there(asterisk)
+
 
 async def test_an_asterisk_that_is_frozen_or_cannot_start_comes_back(own: list[Line], around: Busy) -> None:
     """It is found by its silence and killed; while its configuration is away, it is tried again and again."""
     line = own[0]
     frozen, service = asterisk_pid(line), line.service_pid()
     os.kill(frozen, signal.SIGSTOP)
-    await asyncio.to_thread(wait_for, lambda: not Path(f"/proc/{frozen}").exists(), "its end", 60)
+    await asyncio.to_thread(wait_for, lambda: not is_there(frozen), "its end", 60)
     told = re.search(r"Asterisk is killed .*frozen.* silent_s=([\d.]+)", line.log("../up.log"))
     assert told is not None
     assert FROZEN_S <= float(told[1]) < 10 < DEAF_S

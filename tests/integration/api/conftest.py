@@ -37,9 +37,11 @@ from ivr.incidents.keeping import Incidents
 from ivr.maintenance.keeping import Maintenances
 from ivr.metrics.counting import Counters
 from ivr.metrics.line import LineMetrics
+from ivr.probing.probes import Probes
 from ivr.prompts.build import Sounds
 from ivr.queueing.watch import QueueWatch
 from ivr.reports.keeping import Reports
+from ivr.settings import Settings
 from ivr.store.engine import Store, Unit
 from ivr.subscribers.keeping import Subscribers
 from ivr.tickets.spool import Spool
@@ -256,6 +258,7 @@ async def line(
             calls=calls,
             clock=lambda: made.now,
             ami_connected=lambda: True,
+            probes=Probes(store, Settings(state=tmp_path).sip, tmp_path, lambda: made.now),
         ),
         messages=folder,
         traces=traces,

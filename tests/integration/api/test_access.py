@@ -44,7 +44,13 @@ async def test_nothing_below_v1_is_open(line: Line, stranger: httpx.AsyncClient)
 
 async def test_only_health_figures_and_the_public_status_are_open(line: Line) -> None:
     beside = {path for _, path in operations(line) if not path.startswith("/v1")}
-    assert beside == {"/healthz", "/metrics", *(path for path in beside if path.startswith("/status/"))}
+    assert beside == {
+        "/healthz",
+        "/readyz",
+        "/livez",
+        "/metrics",
+        *(path for path in beside if path.startswith("/status/")),
+    }
 
 
 @pytest.mark.parametrize(
@@ -105,6 +111,17 @@ class TestHealth:
         assert response.status_code == 200
         assert response.json() == {"status": "ok", "components": {"asterisk": "ok"}}
         assert (await stranger.head("/healthz")).status_code == 200
+
+    async def test_alive_ready_and_degraded_are_told_apart(self, line: Line, stranger: httpx.AsyncClient) -> None:
+        """Who is degraded takes calls; who takes none lives on."""
+        line.health = replace(line.health, degraded=True, components={"database": "cannot write: read-only"})
+        for path in ("/healthz", "/readyz"):
+            response = await stranger.get(path)
+            assert (response.status_code, response.json()["status"]) == (200, "degraded")
+        line.health = replace(line.health, taking_calls=False)
+        assert (await stranger.get("/readyz")).status_code == 503
+        assert (await stranger.get("/livez")).json() == {"status": "alive"}
+        assert (await stranger.head("/livez")).status_code == 200
 
     async def test_before_calls_are_taken_it_is_503(self, line: Line, stranger: httpx.AsyncClient) -> None:
         components = {"asterisk": "connecting", "database": "ok"}

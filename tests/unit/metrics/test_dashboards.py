@@ -18,7 +18,9 @@ from ivr.events import EventBus
 from ivr.metrics.counting import Counters
 from ivr.metrics.line import LineMetrics
 from ivr.metrics.standing import Standing
+from ivr.probing.probes import Probes
 from ivr.queueing.watch import QueueWatch
+from ivr.settings import Settings
 from ivr.store.engine import open_store
 
 REPOSITORY = Path(__file__).parents[3]
@@ -38,6 +40,7 @@ async def names(tmp_path: Path) -> set[str]:
         calls=CallLog(store, bus),
         clock=lambda: NOW,
         ami_connected=lambda: True,
+        probes=Probes(store, Settings(state=tmp_path).sip, tmp_path, lambda: NOW),
     )
     metrics._standing = Standing(tickets={}, overdue=0, callbacks={}, traces={}, outbox={}, oldest_s={}, incidents={})
     found = set()
