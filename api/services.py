@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from ivr.accounts.sealing import Seal
 from ivr.announcements.announcer import Announcer
 from ivr.callbacks.callback import Callback
 from ivr.calls.log import CallLog
@@ -136,6 +137,8 @@ class Services:
     recordings: Recordings
     #: Rings the first phone and then, for whoever answers it, the second. Raises Unavailable.
     connect_phones: Callable[[str, str], Awaitable[None]]
+    #: Encrypts the secrets of second factors.
+    seal: Seal = field(default_factory=Seal.passing)
     notices: NoticeConfig = field(default_factory=NoticeConfig)
     #: Folder of the e-mails as they came in.
     mails: Path = Path("mails")

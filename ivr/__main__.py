@@ -425,6 +425,29 @@ def add_account(
     asyncio.run(keep(typer.prompt("Password", hide_input=True, confirmation_prompt=True)))
 
 
+@accounts.command("reset-second-factor")
+def reset_second_factor(
+    name: Annotated[str, typer.Argument(help="What they sign in with.")],
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
+) -> None:
+    """Ask an account for no codes any more: its phone and recovery codes are lost, or the key in secrets.json is."""
+    import getpass
+
+    from ivr.accounts import upkeep
+    from ivr.store.engine import open_store
+
+    async def reset() -> None:
+        store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
+        try:
+            await store.migrate()
+            await upkeep.reset(store, name, who=getpass.getuser(), at=system_clock())
+        finally:
+            await store.close()
+
+    asyncio.run(reset())
+
+
 app.add_typer(persons, name="person")
 
 

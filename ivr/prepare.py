@@ -14,6 +14,8 @@ import structlog
 
 from ivr import dialling
 from ivr.accounts.demo import demo_accounts
+from ivr.accounts.sealing import Seal
+from ivr.accounts.upkeep import seal_all
 from ivr.announcements.demo import demo_pins
 from ivr.announcements.on_air import OnAirFiles, streams_of
 from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
@@ -36,7 +38,7 @@ from ivr.voices import sounds_of
 log = structlog.get_logger()
 
 #: Between our own processes: the manager's accounts, and what Asterisk shows for conversations and copies of packets.
-_SECRETS = ("ami_service", "ami_supervisor", "ami_witness", "agi", "hep")
+_SECRETS = ("ami_service", "ami_supervisor", "ami_witness", "agi", "hep", "totp")
 
 #: Without the service a caller waits in the queue this long, in seconds, before the message box.
 _FALLBACK_WAIT_S = 300
@@ -87,6 +89,7 @@ async def prepare(
         if before is not None:
             progress(f"the database, after a backup: {before.name}")
         await store.migrate()
+        await seal_all(store, Seal(line_secrets(settings.state)["totp"]))
         if settings.demo:
             await _load_demo(settings, store)
         else:

@@ -28,6 +28,7 @@ from agi_scripts.waiting import waiting
 from api.app import create_app
 from api.server import ApiServer
 from api.services import Health, Services
+from ivr.accounts.sealing import Seal
 from ivr.announcements.announcer import Announcer
 from ivr.announcements.on_air import OnAirFiles
 from ivr.announcements.pins import Pins
@@ -295,6 +296,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             mails=settings.mails,
             traces=traces,
             recordings=recordings,
+            seal=Seal(line_secrets(settings.state)["totp"]),
             connect_phones=lambda first, second: _connect_phones(ami, first, second),
         ),
     )

@@ -60,7 +60,7 @@ class _Files(StaticFiles):
 
 def provide(app: FastAPI, services: Services) -> None:
     """Put these services behind the console."""
-    app.state.accounts = Accounts(services.store, services.clock)
+    app.state.accounts = Accounts(services.store, services.clock, services.seal)
     app.state.boards = Boards(services)
 
 

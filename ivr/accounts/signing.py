@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
+
 from ivr.accounts import guessing, passwords, second_factor, store
 from ivr.accounts.account import (
     IDLE,
@@ -24,10 +26,13 @@ from ivr.accounts.account import (
     session_over,
 )
 from ivr.accounts.guessing import Counted
+from ivr.accounts.sealing import KeyLost, Seal
 from ivr.accounts.turns import LineFull, Turns
 from ivr.clock import Clock
 from ivr.errors import BadInput, NotFound, TooMany, Unavailable
 from ivr.store.engine import Store, Unit
+
+log = structlog.get_logger()
 
 #: A session's last use is written this often at most.
 _SEEN = timedelta(minutes=1)
@@ -110,9 +115,14 @@ class Accounts:
     """Accounts and their sessions."""
 
     def __init__(
-        self, database: Store, clock: Clock, matches: Callable[[str | None, str], bool] = passwords.matches
+        self,
+        database: Store,
+        clock: Clock,
+        seal: Seal,
+        matches: Callable[[str | None, str], bool] = passwords.matches,
     ) -> None:
         self._store = database
+        self._seal = seal
         self._clock = clock
         self._matches = matches
         self._turns = Turns(at_once=_CHECKS_AT_ONCE, waiting=_CHECKS_WAITING)
@@ -167,8 +177,13 @@ class Accounts:
             raise TooManySignIns from None
 
     async def _second(self, unit: Unit, account_id: int, row: object, code: str, now: datetime) -> bool:
-        secret, last = getattr(row, "totp_secret", ""), getattr(row, "totp_step", None)
-        step = second_factor.step_of(secret, code.replace(" ", ""), now, last)
+        kept, last = getattr(row, "totp_secret", ""), getattr(row, "totp_step", None)
+        step = None
+        try:
+            step = second_factor.step_of(self._seal.open(account_id, kept), code.replace(" ", ""), now, last)
+        except KeyLost as error:
+            # Recovery codes need no key.
+            log.error("a second factor cannot be checked", account=account_id, mend=error.facts["mend"])
         if step is not None:
             await store.change(unit, account_id, {"totp_step": step})
             return True
@@ -228,9 +243,10 @@ class Accounts:
             mend = "give the six digits that the application shows now"
             raise BadInput(field="code", problem="does not fit the picture", mend=mend)
         codes = second_factor.new_recovery_codes()
+        sealed = self._seal.seal(session.account.id, secret)
         digests = [second_factor.recovery_digest(one) or "" for one in codes]
         async with self._store.unit() as unit:
-            await store.change(unit, session.account.id, {"totp_secret": secret, "totp_step": step})
+            await store.change(unit, session.account.id, {"totp_secret": sealed, "totp_step": step})
             await store.put_recovery_codes(unit, session.account.id, digests)
             await store.end_sessions(unit, session.account.id, but=digest(session.token))
         return codes

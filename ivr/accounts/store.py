@@ -44,6 +44,13 @@ async def change(unit: Unit, account_id: int, values: Mapping[str, Any]) -> None
     await unit.execute(update(t.accounts).where(t.accounts.c.id == account_id).values(values))
 
 
+async def secrets(unit: Unit) -> list[tuple[int, str, str]]:
+    """Accounts with a second factor: id, name, and the secret as it is kept."""
+    c = t.accounts.c
+    found = await unit.execute(select(c.id, c.name, c.totp_secret).where(c.totp_secret.is_not(None)).order_by(c.name))
+    return [(row.id, row.name, row.totp_secret) for row in found]
+
+
 async def put_recovery_codes(unit: Unit, account_id: int, digests: Iterable[str]) -> None:
     """New recovery codes in place of the old ones."""
     table = t.account_recovery_codes

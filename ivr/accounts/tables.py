@@ -19,7 +19,7 @@ accounts = Table(
     Column("endpoint", String(40)),
     #: Argon2id (RFC 9106).
     Column("password_hash", String(200), nullable=False),
-    #: Base32 (RFC 6238); it has to be kept as it is, for codes to be checked against it.
+    #: The secret of RFC 6238, encrypted as `ivr.accounts.sealing` does: codes are checked against the secret itself.
     Column("totp_secret", String(64)),
     #: The last step of 30 seconds whose code was used: none is good twice.
     Column("totp_step", Integer),

@@ -11,6 +11,7 @@ from ivr.accounts import store as account_statements
 from ivr.accounts.account import PUBLISHED, check_password
 from ivr.accounts.demo import DEMO_ACCOUNTS, demo_account_password, demo_accounts
 from ivr.accounts.passwords import hashed
+from ivr.accounts.sealing import Seal
 from ivr.accounts.signing import Accounts, NotSignedIn, create_account
 from ivr.accounts.tables import accounts
 from ivr.announcements.demo import demo_pins
@@ -53,7 +54,7 @@ def filling() -> Filling:
 
 
 async def test_everything_with_a_published_password_is_disabled_and_nothing_else(store: Store) -> None:
-    signing = Accounts(store, lambda: NOW)
+    signing = Accounts(store, lambda: NOW, Seal.passing())
     session = await signing.sign_in(name="ops", password="demo-ops", code="", source="127.0.0.1")
     found = await retire(store, NOW, token="ovt_demo")
     assert found.accounts == ("admin", "annie", "boreal", "estrie", "luc", "ops", "paul")
