@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.notify import gsm
@@ -55,6 +55,7 @@ def test_what_is_sent(text: str, sent: str) -> None:
     assert gsm.fit(text) == sent
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_it_never_costs_more_nor_changes_twice(text: str) -> None:
     sent = gsm.fit(text)

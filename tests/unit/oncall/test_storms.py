@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.desk.oncall import OnCall
@@ -102,6 +102,7 @@ class TestRinging:
         later, elsewhere, other = replace(base, id=2), replace(base, id=3, number="2"), replace(base, id=4, emergency=8)
         assert storms.overtaken([base, later, elsewhere, other]) == {1}
 
+    @settings(deadline=None)
     @given(
         st.lists(st.booleans(), max_size=200),
         st.integers(min_value=0, max_value=200),
