@@ -169,7 +169,9 @@ class Paging:
                 return
             ticket = await editing.get(unit, emergency.ticket_number)
             await store.change(unit, emergency.id, {"late_at": now})
-            await put_email(unit, late_email(self._desks[emergency.desk], emergency, ticket), at=now)
+            bundled = await store.left_in_bundle(unit, emergency.id) if emergency.bundle else []
+            email = late_email(self._desks[emergency.desk], emergency, ticket, bundled=bundled)
+            await put_email(unit, email, at=now)
             told = {"emergency": emergency.id, "pages": emergency.pages}
             await tickets.add_event(
                 unit, ticket.number, at=now, who=ONCALL, kind="emergency-late", changes=told, version=ticket.version

@@ -64,6 +64,7 @@ PUBLIC = {
     "incident": "/incidents/{down}",
     "maintenance": "/maintenances/{work}",
     "subscribe": "/subscribe",
+    "follow": "/follow?token=none",
     "confirm": "/confirm?token=none",
     "leave": "/leave?token=none",
 }

@@ -415,6 +415,16 @@ class TestStorm:
         # Each page is a call, with a text or without.
         assert [len(each) for each in calls] == [12] * 6
 
+    async def test_operations_are_told_how_many_a_late_page_stands_for(self, night: Night) -> None:
+        numbers = await self.storm(night, 9)
+        await self.everything(night, "2026-11-25T22:00:02")
+        await night.look("2026-11-25T22:30:01")
+        async with night.desk.store.reading() as unit:
+            query = select(outbox.c.body).where(outbox.c.kind == "email").order_by(outbox.c.id)
+            bodies = list((await unit.execute(query)).scalars())
+        assert len(bodies) == 6
+        assert f"4 billets attendent, de {numbers[5]} à {numbers[-1]}." in bodies[-1]
+
     async def test_a_customer_in_the_midst_is_paged_for_by_itself_and_has_a_text(self, night: Night) -> None:
         await self.storm(night, 30)
         await self.everything(night, "2026-11-25T22:00:02")
