@@ -12,6 +12,7 @@ from ivr.asterisk.ami import AmiRefused
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.callbacks.callback import Callback, NotNow
 from ivr.callbacks.channels import far_of
+from ivr.calls.call import CALLBACK
 from ivr.errors import Unavailable
 
 log = structlog.get_logger()
@@ -119,7 +120,7 @@ def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str
         linkedid=uniqueid,
         channel=channel,
         desk=one.desk,
-        dialled="callback",
+        dialled=CALLBACK,
         ani=one.number,
         endpoint=one.endpoint,
         identity=context.directory.identify(one.number, one.endpoint),

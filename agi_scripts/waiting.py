@@ -67,7 +67,8 @@ class _Waiting:
 
     async def back(self) -> None:
         """The very last: return to the place."""
-        waited_s = (self.context.clock() - self.arrived_at).total_seconds()
+        # A clock that was set back must not make it less than nothing.
+        waited_s = max(0.0, (self.context.clock() - self.arrived_at).total_seconds())
         step = next_step(
             "queue",
             language=self.language,

@@ -46,6 +46,7 @@ from ivr.callbacks.lapsed import Lapse
 from ivr.callbacks.offers import Offers
 from ivr.callbacks.put_through import PutThrough
 from ivr.calls import asterisk_events, refused, resuming
+from ivr.calls.begun import Begun
 from ivr.calls.log import CallLog
 from ivr.calls.newcomers import Identify, Newcomers
 from ivr.calls.recovery import Recovery
@@ -86,6 +87,7 @@ from ivr.probing.probes import Probes
 from ivr.prompts.build import Sounds
 from ivr.proxies import read as read_proxies
 from ivr.queueing.news import News, folder_of
+from ivr.queueing.roll import Roll
 from ivr.queueing.watch import QueueWatch
 from ivr.refusals import Refusals
 from ivr.reports.keeping import Reports
@@ -253,6 +255,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         messages=Folders.below(settings).messages,
     )
     probes = Probes(store, settings.sip, settings.state, clock)
+    roll = Roll(store, ami, context.members)
     agi = FastAgiServer(
         settings.agi.host,
         settings.agi.port,
@@ -326,7 +329,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     log.info("calls are taken", sip=str(settings.sip), http=str(settings.http))
     # Nothing else can be done once we are to end, Asterisk tells nothing any more, or nobody can ask us anything.
     parts.vital("stop signal", stop.wait)
-    parts.vital("events", lambda: _follow(ami, context, counters, newcomers, probes))
+    parts.vital("events", lambda: _follow(ami, context, counters, newcomers, probes, roll))
     parts.vital("api", api.serve)
     parts.add("call-in probe", probes.call_in)
     parts.add("write probe", probes.writing)
@@ -348,7 +351,9 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     parts.add("logs", _logs(settings, ami, context.main_desk).run)
     parts.add("directory", lambda: _renew(directory))
     parts.add("claims", _claims(settings, context).run)
-    parts.add("recovery", _recovery(settings, context).run)
+    parts.add("recovery", _recovery(settings, context, counters).run)
+    parts.add("calls begun", _begun(settings, context, counters, ami).run)
+    parts.add("roll call", roll.run)
     parts.add("paging", context.paging.run)
     parts.add("page calls", context.page_calls.run)
     parts.add("tickets' clocks", Clockwork(store, desks, calendars, bus, clock).run)
@@ -522,7 +527,9 @@ def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig, r
     )
 
 
-async def _follow(ami: Ami, context: LineContext, counters: Counters, newcomers: Newcomers, probes: Probes) -> None:
+async def _follow(
+    ami: Ami, context: LineContext, counters: Counters, newcomers: Newcomers, probes: Probes, roll: Roll
+) -> None:
     """Enter what Asterisk tells, in order; one event that cannot be entered does not stop the others."""
     calls, refusals = context.calls, Refusals(counters.refused)
     async for event in ami.events():
@@ -531,6 +538,7 @@ async def _follow(ami: Ami, context: LineContext, counters: Counters, newcomers:
                 probes.look_soon()
                 context.aside(_compare(ami, context, newcomers), "calls compared with Asterisk's")
             context.watch.enter(event)
+            roll.enter(event)
             newcomers.joined(event)
             asterisk_events.enter(calls, event, context.clock())
             await context.keeper.enter(event)
@@ -654,7 +662,7 @@ def _logs(settings: Settings, ami: Ami, main: Desk) -> Logs:
     return Logs(settings.state / "log", lambda: ami.action("LoggerRotate"), keep_days=main.keep.logs_days)
 
 
-def _recovery(settings: Settings, context: LineContext) -> Recovery:
+def _recovery(settings: Settings, context: LineContext, counters: Counters) -> Recovery:
     """Calls that were taken without us."""
     return Recovery(
         Folders.below(settings).log / "cdr-custom" / "calls.csv",
@@ -663,4 +671,23 @@ def _recovery(settings: Settings, context: LineContext) -> Recovery:
         shift=timedelta(seconds=settings.clock_shift_s),
         identify=_identify(context),
         desks=context.desks,
+        counted=counters.recovered,
+    )
+
+
+def _begun(settings: Settings, context: LineContext, counters: Counters, ami: Ami) -> Begun:
+    """Calls that Asterisk was killed with."""
+
+    async def channels() -> set[str]:
+        return {row.get("uniqueid", "") for row in await ami.collect("CoreShowChannels")}
+
+    return Begun(
+        Folders.below(settings).begun,
+        context.store,
+        context.calls,
+        channels,
+        shift=timedelta(seconds=settings.clock_shift_s),
+        identify=_identify(context),
+        desks=context.desks,
+        counted=counters.recovered,
     )

@@ -48,6 +48,9 @@ class CallbackView(BaseModel):
     not_before: AwareDatetime
     deadline: AwareDatetime
     attempts: int
+    interrupted: int = Field(
+        description="Attempts that came to nothing on our own side; they do not use up the others."
+    )
     dialled_at: AwareDatetime | None
     answered_at: AwareDatetime | None
     ended_at: AwareDatetime | None

@@ -202,6 +202,10 @@ class HeldStream:
     command: tuple[str, ...]
 
 
+#: So long after the start of Asterisk, in seconds, a queue is joined again whose technicians' phones are not there yet.
+PHONES_KNOWN_S = 15
+
+
 @dataclass(frozen=True, kw_only=True)
 class Folders:
     """Where one Asterisk keeps its things, below the state folder."""
@@ -215,6 +219,8 @@ class Folders:
     traces: Path
     #: Callbacks whose customer and technician were put through (`ivr.callbacks.put_through`).
     put_through: Path
+    #: Notes of the calls that began (`ivr.calls.begun`).
+    begun: Path
     #: Calls that are recorded, where the desk file wants that.
     recordings: Path
     sounds: Path
@@ -230,13 +236,14 @@ class Folders:
             messages=settings.spool / "messages",
             traces=settings.spool / "reported",
             put_through=settings.spool / "put-through",
+            begun=settings.spool / "begun",
             recordings=settings.spool / "recordings",
             sounds=settings.sounds,
         )
 
     def make(self, runtime: Runtime) -> None:
         """Create the folders, and the data folder whose links lead to the runtime's documentation and voices."""
-        spool = (self.messages, self.traces, self.put_through, self.recordings)
+        spool = (self.messages, self.traces, self.put_through, self.begun, self.recordings)
         folders = (self.etc, self.run, self.log, *spool, self.sounds)
         below_home = ("lib/keys", "data", "agi", "spool/outgoing", "spool/tmp")
         for folder in (*folders, *(self.home / name for name in below_home), self.log / "cdr-custom"):
@@ -338,6 +345,8 @@ def render(
         "contexts": {phone.context: phone for phone in phones if phone.rights},
         "traces": folders.traces,
         "put_through": folders.put_through,
+        "begun": folders.begun,
+        "phones_known_s": PHONES_KNOWN_S,
         "trace_within_s": trace_within_s,
         "record_calls": record_calls,
         "recordings": folders.recordings,

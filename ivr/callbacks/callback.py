@@ -55,6 +55,8 @@ class Callback:
     deadline: datetime
     #: Attempts that were begun; the number of the present one while dialling.
     attempts: int = 0
+    #: Those of them that came to nothing on our own side.
+    interrupted: int = 0
     dialled_at: datetime | None = None
     answered_at: datetime | None = None
     ended_at: datetime | None = None
@@ -149,23 +151,28 @@ def connect(callback: Callback, now: datetime) -> Callback:
     return replace(callback, state="connected", answered_at=require_aware(now))
 
 
-def after_attempt(callback: Callback, outcome: Outcome, rules: CallbackRules, now: datetime) -> Callback:
+def after_attempt(
+    callback: Callback, outcome: Outcome, rules: CallbackRules, now: datetime, *, crashed: bool = False
+) -> Callback:
     """The attempt came to nothing: again later at the same place, or never again.
 
+    After a crash of our own (`crashed`) it is again at once: nobody who was first in line is overtaken for it.
     Raises NotNow unless it is under way: dialling, or the customer waits for the technician they were called for.
     """
     if callback.state != "dialling" and not (callback.state == "connected" and callback.mode == "customer_first"):
         raise NotNow(state=callback.state, wanted="pending")
     ours = outcome in ("failed", "interrupted")
-    if callback.attempts >= rules.attempts + (_OURS_TOO if ours else 0):
+    interrupted = callback.interrupted + ours
+    used_up = not ours and callback.attempts - interrupted >= rules.attempts
+    if used_up or callback.attempts >= rules.attempts + _OURS_TOO:
         return end(callback, "expired", f"{callback.attempts} attempts, the last: {outcome}", now)
-    pause = timedelta(seconds=_AGAIN_S if ours else rules.pause_s)
+    pause = timedelta(seconds=0 if crashed else _AGAIN_S if ours else rules.pause_s)
     if now + pause >= callback.deadline:
         return end(callback, "expired", f"deadline, the last attempt: {outcome}", now)
-    return replace(callback, state="pending", not_before=now + pause, reason=outcome)
+    return replace(callback, state="pending", not_before=now + pause, reason=outcome, interrupted=interrupted)
 
 
-#: What fails on our own side does not use up the customer's attempts at once, and yet not for ever.
+#: What fails on our own side does not use up the customer's attempts, and yet it does not go on for ever: so many more.
 _OURS_TOO = 3
 
 

@@ -47,8 +47,8 @@ TICK_S = 0.5
 _TICK_IDLE_S = 2.0
 #: A place that was asked for is there within so many seconds, or is asked for again.
 _PLACING_S = 15.0
-#: So many places are asked for at one time; Asterisk makes two channels for each.
-_AT_ONCE = 50
+#: So long the next place of a queue waits for the one before it to stand there, in seconds.
+_JOINING_S = 3.0
 #: How often all is compared with the channels there are, in seconds: while somebody is dialled or talks, and else;
 #: and how long an attempt may be without any channel.
 _COMPARE_S = 3.0
@@ -87,6 +87,8 @@ class Keeper:
         self._rules = {name: queue.callback for desk in desks.values() for name, queue in desk.queues.items()}
         #: Callbacks that a place was asked for and not seen yet, to when it is given up by the monotonic clock.
         self._placing: dict[str, float] = {}
+        #: Of each queue the place that is on its way into it, by uniqueid, and until when the next one waits for it.
+        self._joining: dict[str, tuple[str, float]] = {}
         #: Callbacks whose caller has pressed 1 and is still being asked.
         self._asking: set[str] = set()
         #: Places (by uniqueid) for which no technician is called: held while the caller is being asked.
@@ -103,6 +105,8 @@ class Keeper:
         #: Attempts without a channel, to since when.
         self._lost: dict[str, float] = {}
         self._loaded = False
+        #: Whether attempts may have lost their channels while nobody told us: at the start, and after each gap.
+        self._gap = True
         self._compare_at = 0.0
         self._wake = asyncio.Event()
 
@@ -249,15 +253,15 @@ class Keeper:
         """How the dialling ended, before its channels are gone."""
         self._told[callback] = outcome
 
-    async def abandon(self, callback: str, outcome: Outcome) -> None:
-        """The present attempt is over without anybody reached. Raises Unavailable."""
+    async def abandon(self, callback: str, outcome: Outcome, *, crashed: bool = False) -> None:
+        """The present attempt is over without anybody reached; `crashed` as of `after_attempt`. Raises Unavailable."""
         one = self._active.get(callback)
         if one is None or one.state not in ("dialling", "connected") or self._have_met(one):
             return
         # Who switched callbacks off meanwhile did not mean those that were promised.
         rules = self.rules(one.queue) or CallbackRules()
         self._answered.pop(callback, None)
-        await self._change(one, after_attempt(one, outcome, rules, self._clock()))
+        await self._change(one, after_attempt(one, outcome, rules, self._clock(), crashed=crashed))
 
     async def end_place(self, channel: str) -> None:
         """Hang a place up that a technician has answered and that is nobody's any more. Raises Unavailable."""
@@ -274,7 +278,7 @@ class Keeper:
         """Enter one event, after the queue's watch has. Raises nothing: what failed is mended by a later tick."""
         kind, uniqueid = event.get("event", ""), event.get("uniqueid", "")
         if event is RECONNECTED:
-            self._compare_at = 0.0
+            self._compare_at, self._gap = 0.0, True
         elif kind == "QueueCallerJoin":
             self._joined(uniqueid, event.get("channel", ""))
         elif kind == "DialEnd" and (part := part_of(uniqueid)) is not None:
@@ -291,13 +295,19 @@ class Keeper:
         part = part_of(uniqueid)
         if part is not None and part.part == "near":
             self._near.setdefault(part.callback, {})[uniqueid] = channel
+            self._arrived(uniqueid)
             self._placing.pop(part.callback, None)
         elif part is not None and part.part == "customer" and self._near.get(part.callback):
             # Also one who joined while the service was away: nobody else holds their place now.
             self.taken_by(part.callback, uniqueid)
 
+    def _arrived(self, uniqueid: str) -> None:
+        """A place stands in its queue, or never will."""
+        self._joining = {queue: one for queue, one in self._joining.items() if one[0] != uniqueid}
+
     async def _hung_up(self, callback: str, part: str, uniqueid: str, cause: str) -> None:
         if part == "near":
+            self._arrived(uniqueid)
             places = self._near.get(callback, {})
             places.pop(uniqueid, None)
             if not places:
@@ -337,6 +347,8 @@ class Keeper:
     async def run(self) -> None:
         """Keep everything as it should be until cancelled."""
         while True:
+            # Before: what is told meanwhile is looked at next.
+            self._wake.clear()
             try:
                 if not self._loaded:
                     await self._load()
@@ -347,7 +359,6 @@ class Keeper:
             except Exception:
                 log.exception("callbacks not looked after; trying again")
                 await asyncio.sleep(TICK_S)
-            self._wake.clear()
             await rest_unless(self._wake, _TICK_IDLE_S if self._idle else TICK_S)
 
     async def _load(self) -> None:
@@ -424,8 +435,10 @@ class Keeper:
         answered = set(self._near.get(one.id, {})) - self._provisional - {place.uniqueid for place in mine}
         if should and not proper and not answered:
             now = self._monotonic()
-            under_way = sum(until > now for until in self._placing.values())
-            if self._placing.get(one.id, 0.0) <= now and under_way < _AT_ONCE:
+            # One after the other: of several that join at once the last in line may be the first to stand there, and
+            # a technician who is free then is given that one.
+            _, until = self._joining.get(one.queue, ("", 0.0))
+            if self._placing.get(one.id, 0.0) <= now and until <= now:
                 await self._place(
                     one.id,
                     desk=one.desk,
@@ -494,17 +507,22 @@ class Keeper:
         position = places.position_for(at, besides=instead_of) + ahead
         self._placing[callback] = self._monotonic() + _PLACING_S
         uniqueid = new_uniqueid(callback, "near")
+        self._joining[queue] = (uniqueid, self._monotonic() + _JOINING_S)
         if not rings and callback in self._asking:
             self._provisional.add(uniqueid)
-        await self._channels.hold(
-            uniqueid,
-            queue,
-            position,
-            number=number,
-            rings=rings,
-            desk=desk,
-            prompts=self._prompts(desk, language),
-        )
+        try:
+            await self._channels.hold(
+                uniqueid,
+                queue,
+                position,
+                number=number,
+                rings=rings,
+                desk=desk,
+                prompts=self._prompts(desk, language),
+            )
+        except BaseException:
+            self._arrived(uniqueid)
+            raise
 
     def _queue_of(self, callback: str) -> str | None:
         one = self._active.get(callback)
@@ -535,17 +553,19 @@ class Keeper:
             for place in self._watch.places(queue):
                 self._joined(place.uniqueid, place.channel)
         now = self._monotonic()
+        gap, self._gap = self._gap, False
         for one in self.active():
             theirs = live.get(one.id, set()) & ({"far"} if one.mode == "technician_first" else {"customer"})
             if one.state not in ("dialling", "connected") or theirs:
                 self._lost.pop(one.id, None)
-            elif now - self._lost.setdefault(one.id, now) >= _LOST_S:
-                self._lost.pop(one.id)
+            elif gap or now - self._lost.setdefault(one.id, now) >= _LOST_S:
+                # After a gap its channel was gone before; else the end of it may be about to be told.
+                self._lost.pop(one.id, None)
                 if self._have_met(one):
                     await self._talked(one, "talked; its end was not seen")
                 else:
                     told = self._told.get(one.id) if one.state == "dialling" else None
-                    await self.abandon(one.id, told or "interrupted")
+                    await self.abandon(one.id, told or "interrupted", crashed=gap and told is None)
 
     # Writing -------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ callbacks = Table(
     Column("not_before", Moment, nullable=False),
     Column("deadline", Moment, nullable=False),
     Column("attempts", Integer, nullable=False),
+    #: Those of them that came to nothing on our own side.
+    Column("interrupted", Integer, nullable=False, server_default="0"),
     Column("dialled_at", Moment),
     Column("answered_at", Moment),
     Column("ended_at", Moment),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+#: What is dialled in a call that we make to whoever asked for it.
+CALLBACK = "callback"
 #: Asterisk's hangup cause for a channel that ended as channels should (ITU-T Q.850).
 _NORMAL = 16
 
@@ -71,6 +73,12 @@ class Call:
         return all(leg.role != "caller" for leg in self.legs.values())
 
     @property
+    def never_met(self) -> bool:
+        """Whether nobody was there whom a callback was for: their phone only rang, or not even that."""
+        there = (leg.answered_at is not None for leg in self.legs.values() if leg.role == "caller")
+        return self.dialled == CALLBACK and not any(there)
+
+    @property
     def state(self) -> str:
         """Where the call is: menu, queue, ringing (a department), talking or ended."""
         if self.ended_at is not None:
@@ -84,6 +92,8 @@ class Call:
 
 def outcome(call: Call, cause: int | None) -> tuple[str, str]:
     """Result and reason of a call whose caller's channel is gone, from how far it came."""
+    if call.never_met:
+        return "abandoned", "the customer did not answer"
     if call.answered_at is not None:
         return "answered", "hung up after talking"
     if cause not in (None, 0, _NORMAL) and call.department is None:

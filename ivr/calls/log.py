@@ -210,6 +210,9 @@ class CallLog:
         if held is None or held.call.ended_at is not None:
             return
         call = held.call
+        if call.never_met:
+            # A technician was there, but nobody whom they could have answered.
+            call.answered_at = call.answered_by = None
         call.ended_at, call.result, call.reason = require_aware(at), result, plain_text(reason, 200)
         held.ended_monotonic = time.monotonic()
         self._ended += 1

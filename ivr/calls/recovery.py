@@ -12,13 +12,14 @@ import csv
 import json
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
 
+from ivr.apart import apart
 from ivr.calls import recovery_store
 from ivr.calls.asterisk_events import caller_endpoint
 from ivr.calls.log import CallLog
@@ -141,7 +142,9 @@ class Recovery:
         shift: timedelta,
         identify: Identify,
         desks: Iterable[str],
+        counted: Callable[[str, str], None] = lambda desk, result: None,
     ) -> None:
+        """`counted` is told desk and result of each call that was entered or given its true end."""
         self._file = file
         self._before = file.with_name(file.name + ".before")
         self._reached = file.with_suffix(".reached")
@@ -150,6 +153,7 @@ class Recovery:
         self._shift = shift
         self._identify = identify
         self._desks = frozenset(desks)
+        self._counted = counted
 
     async def run(self, every_s: float = 5.0) -> None:
         """Recover, again and again, until cancelled."""
@@ -165,23 +169,40 @@ class Recovery:
         text, reached = await asyncio.to_thread(self._read)
         lines = {line.linkedid: line for line in parse(text, self._shift) if line.desk in self._desks}
         lines = {linkedid: line for linkedid, line in lines.items() if self._calls.id_of(linkedid) is None}
-        recovered = 0
-        if lines:
-            async with self._store.unit() as unit:
-                await unit.alone("recovery of calls")
-                known = await recovery_store.known(unit, lines)
-                for linkedid, line in lines.items():
-                    if linkedid not in known:
-                        await recovery_store.add(unit, self._row(line), _timeline(line), _leg(line))
-                    elif known[linkedid]:
-                        result, reason = line.outcome
-                        await recovery_store.correct(unit, linkedid, line.end, result, reason)
-                    else:
-                        continue
-                    recovered += 1
+        try:
+            recovered = await self._enter(lines)
+        except Unavailable:
+            raise
+        except Exception:
+            # One of them is in the way: all of the others are entered.
+            recovered = []
+            for linkedid, line in lines.items():
+                with apart("a call is not recovered from Asterisk's record", linkedid):
+                    recovered += await self._enter({linkedid: line})
         if recovered:
-            log.info("calls that the service did not see to their end are on record", calls=recovered)
+            log.info("calls that the service did not see to their end are on record", calls=len(recovered))
+            for line in recovered:
+                self._counted(line.desk, line.outcome[0])
         await asyncio.to_thread(self._turn, reached, time.time())
+        return len(recovered)
+
+    async def _enter(self, lines: Mapping[str, CallLine]) -> list[CallLine]:
+        """Enter them in one transaction; those that the database did not have, or not to their end."""
+        recovered: list[CallLine] = []
+        if not lines:
+            return recovered
+        async with self._store.unit() as unit:
+            await unit.alone("recovery of calls")
+            known = await recovery_store.known(unit, lines)
+            for linkedid, line in lines.items():
+                if linkedid not in known:
+                    await recovery_store.add(unit, row_of(line, self._identify), timeline_of(line), leg_of(line))
+                elif known[linkedid]:
+                    result, reason = line.outcome
+                    await recovery_store.correct(unit, linkedid, line.end, result, reason)
+                else:
+                    continue
+                recovered.append(line)
         return recovered
 
     def _read(self) -> tuple[str, Reached]:
@@ -207,25 +228,27 @@ class Recovery:
         elif reached != Reached.read(self._reached):
             reached.write(self._reached)
 
-    def _row(self, line: CallLine) -> dict[str, object]:
-        ani, identity = self._identify(line.number, line.endpoint)
-        result, reason = line.outcome
-        return {
-            "id": uuid.uuid4().hex,
-            "linkedid": line.linkedid,
-            "channel": line.channel,
-            "desk": line.desk,
-            "dialled": "",
-            "ani": ani,
-            "endpoint": line.endpoint,
-            "customer_id": identity.customer.id if identity.customer is not None else None,
-            "identity": identity.facts(),
-            "department": line.department,
-            "started_at": line.start,
-            "ended_at": line.end,
-            "result": result,
-            "reason": reason,
-        }
+
+def row_of(line: CallLine, identify: Identify) -> dict[str, object]:
+    """The call's row."""
+    ani, identity = identify(line.number, line.endpoint)
+    result, reason = line.outcome
+    return {
+        "id": uuid.uuid4().hex,
+        "linkedid": line.linkedid,
+        "channel": line.channel,
+        "desk": line.desk,
+        "dialled": "",
+        "ani": ani,
+        "endpoint": line.endpoint,
+        "customer_id": identity.customer.id if identity.customer is not None else None,
+        "identity": identity.facts(),
+        "department": line.department,
+        "started_at": line.start,
+        "ended_at": line.end,
+        "result": result,
+        "reason": reason,
+    }
 
 
 def _lines_after(file: Path, start: int) -> tuple[str, int]:
@@ -242,7 +265,8 @@ def _lines_after(file: Path, start: int) -> tuple[str, int]:
     return whole.decode(errors="replace"), base + len(whole)
 
 
-def _leg(line: CallLine) -> dict[str, object]:
+def leg_of(line: CallLine) -> dict[str, object]:
+    """The caller's own leg."""
     return {
         "uniqueid": line.uniqueid,
         "channel": line.channel,
@@ -253,7 +277,7 @@ def _leg(line: CallLine) -> dict[str, object]:
     }
 
 
-def _timeline(line: CallLine) -> list[dict[str, object]]:
+def timeline_of(line: CallLine) -> list[dict[str, object]]:
     """The little that is known of when."""
     result, reason = line.outcome
     started = {"kind": "started", "at": line.start, "facts": {"channel": line.channel}}

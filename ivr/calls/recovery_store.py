@@ -40,3 +40,9 @@ async def correct(unit: Unit, linkedid: str, ended_at: datetime, result: str, re
     await unit.execute(leg.values(ended_at=ended_at))
     values = {"ended_at": ended_at, "result": result, "reason": reason}
     await unit.execute(update(calls).where(calls.c.linkedid == linkedid, _END_LOST).values(values))
+
+
+async def lost_with_asterisk(unit: Unit, linkedid: str, ended_at: datetime, result: str, reason: str) -> None:
+    """Nothing else will be known of a call's end; when somebody saw that it was over, that moment stands."""
+    values = {"ended_at": func.coalesce(calls.c.ended_at, ended_at), "result": result, "reason": reason}
+    await unit.execute(update(calls).where(calls.c.linkedid == linkedid, _END_LOST).values(values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -103,6 +104,11 @@ class AwayReports:
                 await asyncio.to_thread(path.unlink)
             except (OSError, Unavailable) as error:
                 log.warning("call trace of the dialplan is entered later", file=path.name, error=str(error))
+                continue
+            except Exception:
+                log.exception("call trace of the dialplan cannot be entered and is set aside", file=path.name)
+                with contextlib.suppress(OSError):
+                    await asyncio.to_thread(path.rename, path.with_suffix(".refused"))
                 continue
             entered += 1
         return entered

@@ -13,6 +13,7 @@ import structlog
 
 from ivr.announcements.announcement import LONGEST_TEXT, Announcement
 from ivr.announcements.announcer import Announcer
+from ivr.apart import apart
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
 from ivr.directory.people import Identity
@@ -274,13 +275,12 @@ class Incidents:
                     await self._load()
                 for desk in self._desks.values():
                     async with self._changing:
-                        await self._tell(desk)
+                        with apart("incident not told to those who wait; trying again", desk.id):
+                            await self._tell(desk)
                 if self._mailing:
                     await self._mail()
             except Unavailable as error:
                 log.warning("incidents: the database is away", error=str(error))
-            except OmnivigilError:
-                log.exception("incident not told to those who wait; trying again")
             await rest(_TICK_S)
 
     async def _mail(self) -> None:

@@ -49,6 +49,7 @@ OTHERWISE: Mapping[str, str] = {
     "technicians": "the directory: while they work here",
     "technician_pins": "while they work here",
     "oncall_overrides": "staff: who was on call",
+    "queue_roll": "staff: while they are logged in",
     "accounts": "staff: while the account is there",
     "account_recovery_codes": "staff: while the account is there",
     "account_sessions": "staff: while the account is there",

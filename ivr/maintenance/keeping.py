@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from ivr.apart import apart
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
 from ivr.errors import Conflict, NotFound, OmnivigilError, Unavailable
@@ -182,7 +183,8 @@ class Maintenances:
         now = self._clock()
         for one in list(self._known.values()):
             if one.state(now) != one.told:
-                await self._tell(one, one.state(now), now)
+                with apart("a maintenance is not told", one.id):
+                    await self._tell(one, one.state(now), now)
         if self._mailing:
             self._mailing = False
             try:

@@ -129,6 +129,10 @@ class Counters:
             self.mos.labels("trunk" if leg.trunk else "phone").observe(heard)
         return heard
 
+    def recovered(self, desk: str, result: str) -> None:
+        """A call is over whose end nobody saw as it happened."""
+        self.calls.labels(desk, result).inc()
+
     def enter(self, event: Event) -> None:
         """Count one event; others than calls' ends are passed over."""
         if event.kind == "call.ended":

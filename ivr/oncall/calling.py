@@ -14,6 +14,7 @@ from datetime import timedelta
 
 import structlog
 
+from ivr.apart import apart
 from ivr.asterisk.ami import RECONNECTED, AmiRefused, Fields, ManagerInterface, State
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
@@ -35,6 +36,8 @@ RING_S = 40
 _MADE_S = 5.0
 #: A page that could not be dialled for so long is overtaken by the next one.
 _STALE = timedelta(minutes=15)
+#: One that was cut off is dialled again while it is no older than this: it would hardly have rung to its end.
+_AGAIN = timedelta(seconds=RING_S + 30)
 _UNIQUEID = re.compile(r"pg-(\d{1,10})-[0-9a-f]{6}")
 #: Why Asterisk ended it (Q.850), in a ticket's words.
 _CAUSES = {"17": "busy", "18": "no-answer", "19": "no-answer", "21": "refused"}
@@ -92,22 +95,24 @@ class PageCalls:
     async def run(self, every_s: float = 1.0, idle_s: float = 3.0) -> None:
         """Dial until cancelled, and look less often while nobody is to be rung.
 
-        What another service's life left dialling is over: its channel's end was not seen.
+        What another service's life left dialling and Asterisk does not know any more was cut off: it is dialled again.
         """
         while True:
+            # Before: what is told meanwhile is looked at next.
+            self._wake.clear()
             try:
                 await self.once()
             except (Unavailable, AmiRefused) as error:
                 log.error("page calls wait", error=str(error))
             except Exception:
                 log.exception("page calls not looked after; trying again")
-            self._wake.clear()
             await rest_unless(self._wake, every_s if self._busy else idle_s)
 
     async def once(self) -> None:
         """Dial what is due, end what is not needed any more, and note what is over. Raises Unavailable, AmiRefused."""
         for gone, cause in list(self._gone.items()):
-            await self._gone_away(gone, cause)
+            with apart("a page call's end is not noted", gone):
+                await self._gone_away(gone, cause)
             self._gone.pop(gone, None)
         async with self._store.reading() as unit:
             found = await store.open_page_calls(unit)
@@ -125,11 +130,12 @@ class PageCalls:
         late = overtaken([one.due for one in due.values()])
         for each in in_order([one.due for one in due.values()]):
             call, taken = due[each.id].call, due[each.id].taken
-            if taken or now - call.due_at > _STALE or call.id in late:
-                await self.ended(call.id, "not-needed" if taken else "too-late")
-            elif call.number not in rung:
-                rung.add(call.number)
-                await self._dial(call)
+            with apart("a page call is not dialled; trying again", call.id):
+                if taken or now - call.due_at > _STALE or call.id in late:
+                    await self.ended(call.id, "not-needed" if taken else "too-late")
+                elif call.number not in rung:
+                    rung.add(call.number)
+                    await self._dial(call)
 
     async def _dial(self, call: PageCall) -> None:
         way = way_to(call.number, self._book(), trunk=self._trunk)
@@ -210,8 +216,17 @@ class PageCalls:
         answered = row is not None and row.answered_at is not None
         await self.ended(call, "no-key" if answered else _CAUSES.get(cause, "failed"))
 
+    async def _again(self, call: PageCall) -> None:
+        """A crash of ours cut it off while it rang: nobody waits for the next page because of that."""
+        async with self._store.unit() as unit:
+            await store.page_again(unit, call.id)
+        log.warning("a page call that was cut off is dialled again", emergency=call.emergency_id)
+        self._wake.set()
+
     async def _compare(self, dialling: list[PageCall]) -> None:
-        """End the rows whose channels nobody knows: at first all of them, then those that should be there by now.
+        """End the rows whose channels nobody knows, or dial them again.
+
+        At first all of them, since a crash may have cut them off; then those that should be there by now.
 
         A phone that is not registered has no channel, and nothing tells of its end.
         """
@@ -223,6 +238,10 @@ class PageCalls:
             made = self._clock() - timedelta(seconds=_MADE_S)
             for call in dialling:
                 late = call.dialled_at is None or call.dialled_at <= made
-                if call.id not in live and (late or not self._compared):
+                if call.id in live or (self._compared and not late):
+                    continue
+                if not self._compared and call.answered_at is None and self._clock() - call.due_at <= _AGAIN:
+                    await self._again(call)
+                else:
                     await self.ended(call.id, "failed" if self._compared else "lost")
         self._compared, self._compare_at = True, now + _MADE_S

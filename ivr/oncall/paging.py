@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from ivr.apart import apart
 from ivr.clock import Clock
 from ivr.desk.oncall import OnCall
 from ivr.desk.schema import Desk
@@ -106,8 +107,10 @@ class Paging:
             desk = self._desks.get(message["desk"])
             if desk is None or desk.oncall is None:
                 continue
-            async with self._store.unit() as unit:
-                made = await _begin(unit, message, desk.oncall.strangers_an_hour)
+            made = None
+            with apart("an urgent message is no emergency yet", message["id"]):
+                async with self._store.unit() as unit:
+                    made = await _begin(unit, message, desk.oncall.strangers_an_hour)
             if made is None:
                 continue
             if made[0].merged_into is None:

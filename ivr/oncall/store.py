@@ -255,6 +255,13 @@ async def begin_page_call(unit: Unit, call: int, *, channel: str, at: datetime) 
     return (await unit.execute(update(t.page_calls).where(due).values(values))).rowcount == 1
 
 
+async def page_again(unit: Unit, call: int) -> None:
+    """A call that was being dialled is due again."""
+    dialling = (t.page_calls.c.id == call) & (t.page_calls.c.state == "dialling")
+    values = {"state": "due", "channel": None, "dialled_at": None}
+    await unit.execute(update(t.page_calls).where(dialling).values(values))
+
+
 async def change_page_call(unit: Unit, call: int, values: Mapping[str, Any]) -> None:
     """Set columns of a page call."""
     await unit.execute(update(t.page_calls).where(t.page_calls.c.id == call).values(values))

@@ -25,6 +25,8 @@ log = structlog.get_logger()
 _HELD = re.compile(r"Local/([0-9a-f]{16})@callback-queue-[0-9a-f]+;2")
 #: Whoever left the queue is remembered for so long, in seconds: they may come back to their place.
 _REMEMBERED_S = 3600.0
+#: Between two who came at the same time by the clock.
+_MOMENT = timedelta(microseconds=1)
 #: Technicians in these states can be given a call now, and these can be given one at all.
 _FREE = ("idle", "unknown")
 _AWAY = ("invalid", "unavailable")
@@ -51,6 +53,8 @@ class QueueWatch:
         self._arrivals: dict[str, tuple[datetime, datetime]] = {}
         #: When those arrived whom held places stand for, by callback; it counts, whenever the place was made.
         self.callback_arrivals: dict[str, datetime] = {}
+        #: The latest arrival so far: a clock that is set back lets nobody who comes now pass those who wait.
+        self._latest: datetime | None = None
         #: Counts changes, so that others need not compare.
         self.version = 0
 
@@ -146,13 +150,21 @@ class QueueWatch:
     def _joined(self, queue: str, uniqueid: str, channel: str, position: int, waited_s: float = 0.0) -> None:
         now = self._clock()
         callback = held_callback(channel)
-        arrived, _ = self._arrivals.get(uniqueid) or (now - timedelta(seconds=waited_s), now)
+        known = self._arrivals.get(uniqueid)
+        arrived = known[0] if known is not None else self._first_seen(now, waited_s)
         arrived = self.callback_arrivals.get(callback or "", arrived)
         self._arrivals[uniqueid] = (arrived, now)
         if not len(self._places[queue]):
             self._waiting_since[queue] = now
         place = Place(uniqueid=uniqueid, channel=channel, arrived_at=arrived, callback=callback)
         self._places[queue].join(place, position)
+
+    def _first_seen(self, now: datetime, waited_s: float) -> datetime:
+        at = now - timedelta(seconds=waited_s)
+        if self._latest is not None and at <= self._latest and not waited_s:
+            at = self._latest + _MOMENT
+        self._latest = max(at, self._latest or at)
+        return at
 
     def _left(self, queue: str, uniqueid: str) -> None:
         place = self._places[queue].leave(uniqueid)

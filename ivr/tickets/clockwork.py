@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import structlog
 
+from ivr.apart import apart
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
@@ -128,7 +129,8 @@ class Clockwork:
         await self._look_again(coming, {number: one for number, one in decisions.items() if one.alarm is None})
         for number, decision in decisions.items():
             if decision.alarm is not None:
-                await self._deal_with(number, now)
+                with apart("a ticket's clock is not looked after", number):
+                    await self._deal_with(number, now)
         return len(coming)
 
     async def recheck(self) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 
+from ivr.apart import apart
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
@@ -59,8 +60,9 @@ class Overdue:
             desk, calendar = self._desks.get(ticket.desk), self._calendars.get(ticket.desk, {}).get(ticket.department)
             if desk is None or calendar is None or not calendar.is_open(now):
                 continue
-            async with self._store.unit() as unit:
-                told += await self._tell(unit, desk, ticket.number, now)
+            with apart("a broken promise is not told", ticket.number):
+                async with self._store.unit() as unit:
+                    told += await self._tell(unit, desk, ticket.number, now)
         return told
 
     async def _tell(self, unit: Unit, desk: Desk, number: int, now: datetime) -> bool:

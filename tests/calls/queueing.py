@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -144,6 +145,16 @@ class Busy:
         except AssertionError as error:
             raise AssertionError(f"{error}; it is {self.callback(number)}") from None
 
+    def until_interrupted(self, number: str, attempts: int, within_s: float = 45.0) -> dict[str, Any]:
+        """Wait until so many attempts were interrupted; the next one may have begun at once."""
+
+        def look() -> dict[str, Any] | None:
+            one = self.callback(number)
+            over = one["attempts"] == attempts + 1 or (one["state"], one["attempts"]) == ("pending", attempts)
+            return one if over else None
+
+        return wait_for(look, f"{attempts} interrupted attempts at {number}", within_s)
+
     def technician(self, name: str = "7001", how: Answering | None = None) -> Phone:
         """A technician at work."""
         phone = self.phones.phone(name, password=f"demo-{name}", answering=how or Answering()).register()
@@ -153,6 +164,13 @@ class Busy:
     def paused(self, name: str, paused: bool) -> None:
         """Pause a technician, or let them go on."""
         self.line.api("PUT", f"/v1/queues/support/members/{name}/pause", json={"paused": paused})
+
+    def break_is_kept(self, name: str) -> bool:
+        """Whether Asterisk has on disk that a technician is paused: it writes once a second."""
+        with sqlite3.connect(f"file:{self.line.state}/asterisk/lib/astdb.sqlite3?mode=ro", uri=True) as database:
+            rows = database.execute("select value from astdb where key = '/Queue/PersistentMembers/support'").fetchall()
+        # interface;penalty;paused;…
+        return any(f"PJSIP/{name};0;1;" in str(value) for (value,) in rows)
 
     def reachable(self, name: str) -> bool:
         """Whether the queue knows that a technician's phone is there."""

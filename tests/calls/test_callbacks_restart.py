@@ -113,7 +113,7 @@ async def test_the_service_is_killed_as_they_are_asked_and_as_they_talk(line: Bu
 
 @pytest.mark.timeout(300)
 async def test_asterisk_then_both_are_killed_while_the_customer_is_dialled(line: Busy) -> None:
-    """Each attempt is made once, and the next after its pause, at the place that was kept."""
+    """Each attempt is made once, and the next at once, at the place that was kept."""
     technician = line.technician()
     line.paused("7001", True)
     number = new_number()
@@ -125,7 +125,7 @@ async def test_asterisk_then_both_are_killed_while_the_customer_is_dialled(line:
         assert line.callback(number)["attempts"] == attempt
         await asyncio.to_thread(kill, line.line, *what)
         await asyncio.to_thread(technician.register)
-        one = await asyncio.to_thread(line.until_attempted, number, attempt)
+        one = await asyncio.to_thread(line.until_interrupted, number, attempt)
         assert one["reason"] == "interrupted"
     customer.answering(Answering())
     rings = await asyncio.to_thread(customer.wait_ringing, 60)

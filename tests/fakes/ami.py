@@ -27,6 +27,9 @@ class QueueModel:
         self.members: dict[str, dict[str, dict[str, str]]] = {queue: {} for queue in queues}
         #: What there is beside the queues: rows of CoreShowChannels.
         self.channels: list[Fields] = []
+        #: When Asterisk was started, and whose phones it was told to ask.
+        self.started = "10:00:00"
+        self.asked: list[str] = []
 
     def answer(self, name: str, fields: Mapping[str, str]) -> Answer:
         """Carry one action out."""
@@ -37,12 +40,22 @@ class QueueModel:
             "queuepause": self._pause,
             "queuestatus": self._status,
             "coreshowchannels": self._channels,
+            "corestatus": self._core,
+            "pjsipqualify": self._qualify,
         }
         if name.lower() == "ping":
             return Answer(response={"response": "Success", "ping": "Pong"})
         if name.lower() not in actions:
             return _error("Invalid/unknown command")
         return actions[name.lower()](given)
+
+    def _core(self, given: Mapping[str, str]) -> Answer:
+        started = {"corestartupdate": "2026-11-25", "corestartuptime": self.started}
+        return Answer(response={"response": "Success"} | started)
+
+    def _qualify(self, given: Mapping[str, str]) -> Answer:
+        self.asked.append(given["endpoint"])
+        return Answer(response={"response": "Success", "message": "Endpoint found, will qualify"})
 
     def _add(self, given: Mapping[str, str]) -> Answer:
         queue, interface = given["queue"], given["interface"]

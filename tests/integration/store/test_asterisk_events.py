@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ivr.calls.asterisk_events import enter
-from ivr.calls.call import Call
+from ivr.calls.call import CALLBACK, Call
 from ivr.calls.log import CallLog
 from ivr.events import EventBus
 from ivr.store.engine import Store
@@ -26,7 +26,8 @@ async def calls(store: Store) -> AsyncIterator[CallLog]:
 
 
 def begin(calls: CallLog, *, channel: str, dials: bool) -> Call:
-    begin_call(calls, "1", channel=channel, endpoint="6001", dials=dials, at=NOW)
+    dialled = CALLBACK if dials else "611"
+    begin_call(calls, "1", channel=channel, endpoint="6001", dials=dials, dialled=dialled, at=NOW)
     return calls.live()[0]
 
 
@@ -69,6 +70,20 @@ async def test_a_callback_has_its_caller_once_they_are_dialled(calls: CallLog) -
     assert legs(call)[1] == ("caller", "6001", True)
     assert call.answered_by == "7001"
     assert [one.facts["endpoint"] for one in call.events if one.kind == "answered"] == ["7001", "6001"]
+
+
+async def test_a_callback_that_the_technician_left_while_the_phone_only_rang(calls: CallLog) -> None:
+    """Nobody talked: it is not told as answered, nor counted so."""
+    call = begin(calls, channel="Local/1f@callback-queue-1;2", dials=True)
+    tell(calls, "AgentConnect", "PJSIP/7001-4", **QUEUE)
+    tell(calls, "DialBegin", "PJSIP/6001-5")
+    # The technician's card is there from the first moment on.
+    assert call.state == "talking"
+    tell(calls, "DialEnd", "PJSIP/6001-5", dialstatus="CANCEL")
+    enter(calls, {"event": "Hangup", "linkedid": "170.1", "uniqueid": "170.1", "cause": "16"}, NOW)
+    assert (call.result, call.reason) == ("abandoned", "the customer did not answer")
+    assert call.answered_at is None
+    assert call.answered_by is None
 
 
 async def test_the_end_of_the_caller_s_leg_ends_the_call(calls: CallLog) -> None:

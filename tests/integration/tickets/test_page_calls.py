@@ -210,7 +210,10 @@ async def test_nobody_is_rung_for_what_is_taken(calls: Calls) -> None:
     assert await calls.told(number) == ["not-needed"]
 
 
-async def test_what_was_dialling_when_the_service_died_is_not_dialled_again(calls: Calls) -> None:
+async def test_what_rings_when_the_service_dies_is_not_dialled_twice_and_what_was_cut_off_is_dialled_again(
+    calls: Calls,
+) -> None:
+    """Nobody waits for the next page because of a crash of ours; but not for ever, nor where somebody answered."""
     number = await calls.night.message("2026-11-25T22:00")
     await calls.night.look("2026-11-25T22:00:02")
     await calls.service().once()
@@ -221,10 +224,18 @@ async def test_what_was_dialling_when_the_service_died_is_not_dialled_again(call
     calls.ami.live = []
     await after.once()
     assert await calls.told(number) == []
+    # Asterisk was killed as well: its new one knows nothing of it.
+    after.enter(RECONNECTED)
+    await after.once()
+    await after.once()
+    assert len(calls.ami.dialled) == 2
+    assert await calls.told(number) == []
+    calls.ami.live = []
+    calls.now = "2026-11-25T22:02:00"
     after.enter(RECONNECTED)
     await after.once()
     assert await calls.told(number) == ["lost"]
-    assert len(calls.ami.dialled) == 1
+    assert len(calls.ami.dialled) == 2
 
 
 async def test_without_a_way_out_it_is_told_and_the_next_page_comes(calls: Calls) -> None:

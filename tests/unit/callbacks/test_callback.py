@@ -158,6 +158,16 @@ def test_our_own_failure_does_not_use_up_the_attempts() -> None:
     assert after_attempt(start_attempt(one, NOW), "failed", RULES, NOW).state == "expired"
 
 
+def test_an_attempt_that_we_interrupted_is_not_one_of_the_customer_s() -> None:
+    """Nor does it wait for a pause when it was a crash of ours: who was first in line stays first."""
+    one = after_attempt(start_attempt(callback(), NOW), "interrupted", RULES, NOW, crashed=True)
+    assert (one.state, one.not_before, one.attempts, one.interrupted) == ("pending", NOW, 1, 1)
+    for _ in range(2):
+        one = after_attempt(start_attempt(one, NOW), "no-answer", RULES, NOW)
+        assert one.state == "pending"
+    assert after_attempt(start_attempt(one, NOW), "no-answer", RULES, NOW).state == "expired"
+
+
 def test_a_customer_who_was_cut_off_in_the_queue_is_called_again() -> None:
     """Called first, they pressed 1 and no technician had answered yet: back at the same place. Who talked is done."""
     one = connect(start_attempt(callback(mode="customer_first"), NOW), NOW)

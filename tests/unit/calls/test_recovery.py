@@ -13,7 +13,7 @@ import pytest
 from ivr.calls import store as statements
 from ivr.calls.log import CallLog
 from ivr.calls.recovery import Recovery, parse
-from ivr.directory.people import NOBODY
+from ivr.directory.people import NOBODY, Identity
 from ivr.events import EventBus
 from ivr.store.engine import open_store
 from tests.beginning import begin_call
@@ -164,4 +164,33 @@ async def test_the_file_begins_anew_once_it_is_read(tmp_path: Path) -> None:
     assert not before.exists()
     file.write_text(another("ov-5.1"))
     assert await recovery.once() == 1
+    await store.close()
+
+
+async def test_one_call_that_cannot_be_entered_is_in_nobody_s_way(tmp_path: Path) -> None:
+    store = open_store(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
+    await store.migrate()
+    calls = CallLog(store, EventBus())
+    file = tmp_path / "calls.csv"
+    counted: list[tuple[str, str]] = []
+
+    def identify(number: str, endpoint: str | None) -> tuple[str | None, Identity]:
+        if number == "5145550666":
+            raise KeyError("a row that nobody foresaw")
+        return number, NOBODY
+
+    recovery = Recovery(
+        file,
+        store,
+        calls,
+        shift=timedelta(),
+        identify=identify,
+        desks=["omnivigil"],
+        counted=lambda desk, result: counted.append((desk, result)),
+    )
+    poison = row().replace("ov-1.1", "ov-1.2").replace("5145550001", "5145550666")
+    file.write_text(row() + poison + row().replace("ov-1.1", "ov-1.3"))
+    assert await recovery.once() == 2
+    assert await recovery.once() == 0
+    assert counted == [("omnivigil", "abandoned")] * 2
     await store.close()
