@@ -9,6 +9,7 @@ import os
 import signal
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -34,7 +35,7 @@ from ivr.announcements.on_air import OnAirFiles
 from ivr.announcements.pins import Pins
 from ivr.announcements.sounds import AnnouncementSounds
 from ivr.asterisk import keeper as asterisk_keeper
-from ivr.asterisk import runtime
+from ivr.asterisk import process, runtime
 from ivr.asterisk.ami import RECONNECTED, Ami, AmiRefused, Fields, State
 from ivr.asterisk.config import Folders
 from ivr.asterisk.fastagi import AgiSession, FastAgiServer
@@ -51,6 +52,7 @@ from ivr.calls.log import CallLog
 from ivr.calls.newcomers import Identify, Newcomers
 from ivr.calls.recovery import Recovery
 from ivr.calltrace.away import AwayReports
+from ivr.calltrace.last_calls import keep_forgetting
 from ivr.calltrace.recordings import Recordings
 from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
@@ -143,7 +145,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     clock = settings.clock
     desks, calendars = load(settings)
     notices = notice_config.read(os.environ, demo=settings.demo)
-    sounds = sounds_of(settings, runtime.find(runtime.folders(settings.state)), desks)
+    found_runtime = runtime.find(runtime.folders(settings.state))
+    sounds = sounds_of(settings, found_runtime, desks)
     await asyncio.to_thread(sounds.open)
     bus = EventBus()
     counters = Counters()
@@ -263,6 +266,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         step=counters.step,
         secret=line_secrets(settings.state)["agi"],
     )
+    turned_over = _logs(settings, ami, context.main_desk)
     metrics = LineMetrics(
         counters=counters,
         store=store,
@@ -272,6 +276,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         clock=clock,
         ami_connected=lambda: ami.state is State.CONNECTED,
         probes=probes,
+        log_bytes=lambda: turned_over.sizes,
     )
     api = _api(
         settings,
@@ -348,7 +353,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     parts.add("call traces taken without us", AwayReports(Folders.below(settings).traces, traces, shift).run)
     parts.add("recordings", recordings.run)
     parts.add("erasing", Eraser(store, desks, clock, messages=context.messages, mails=settings.mails).run)
-    parts.add("logs", _logs(settings, ami, context.main_desk).run)
+    parts.add("logs", turned_over.run)
+    parts.add("last calls", lambda: keep_forgetting(partial(process.cli, found_runtime, settings)))
     parts.add("directory", lambda: _renew(directory))
     parts.add("claims", _claims(settings, context).run)
     parts.add("recovery", _recovery(settings, context, counters).run)

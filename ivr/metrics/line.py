@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import get_args
 
 from prometheus_client import generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from ivr import logs
 from ivr.callbacks.callback import State as CallbackState
 from ivr.calls.log import CallLog
 from ivr.clock import Clock
@@ -27,6 +28,7 @@ from ivr.tickets.ticket import Status
 #: The database is asked no more often than this, in seconds, however many scrape; and it has so long to answer.
 _FRESH_S = 5.0
 _PATIENCE_S = 2.0
+_LOGS = ("service.log", "messages", "security")
 _CHANNELS = ("email", "sms", "webhook", "statuspage")
 _CALL_STATES = ("menu", "queue", "ringing", "talking")
 
@@ -45,10 +47,12 @@ class LineMetrics:
         clock: Clock,
         ami_connected: Callable[[], bool],
         probes: Probes,
+        log_bytes: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self.counters = counters
         self._store, self._bus, self._watch, self._calls = store, bus, watch, calls
         self._clock, self._ami_connected, self._probes = clock, ami_connected, probes
+        self._log_bytes = log_bytes
         self._asking = asyncio.Lock()
         self._standing: Standing | None = None
         self._asked_at: float | None = None
@@ -80,6 +84,10 @@ class LineMetrics:
     def collect(self) -> Iterator[Metric]:
         """Everything that is not counted but looked at."""
         yield _one("omnivigil_ami_connected", "Whether Asterisk's manager is there.", self._ami_connected())
+        sizes = _filled(self._log_bytes(), _LOGS)
+        yield _by("omnivigil_log_bytes", "Bytes of each log on disk, with its old ones.", "log", sizes)
+        dropped = "Lines of the service's log that could not be written since it began."
+        yield CounterMetricFamily("omnivigil_log_lines_dropped", dropped, value=float(logs.dropped()))
         clients = self._bus.listeners - self.counters.following
         yield _one("omnivigil_event_listeners", "Clients that follow events.", clients)
         yield from self._queues()
