@@ -106,7 +106,7 @@ def test_the_guard_is_at_work(hostile: Hostile) -> None:
 
 def test_an_odd_next_hop_is_as_if_it_were_not_there(hostile: Hostile) -> None:
     """Whoever says it, by whatever method and transport, is answered as without it, and no call is lost."""
-    for hop, name, method in itertools.product(ODD_HOPS, ("6001", "7001", "6999"), ("INVITE", "OPTIONS")):
+    for hop, name, method in itertools.product(ODD_HOPS, ("6001", "7001", "6999", "trunk"), ("INVITE", "OPTIONS")):
         message = hostile.stranger.request(method, name, token(), f"Record-Route: {hop}")
         answer = hostile.stranger.ask(message)
         assert status(answer) == "401", (hop, name, method)
@@ -242,7 +242,7 @@ def test_a_name_that_exists_is_challenged_as_one_that_does_not(hostile: Hostile)
     for method in METHODS:
         answers = {
             name: _without_what_is_new_each_time(hostile.stranger.ask(hostile.stranger.request(method, name, token())))
-            for name in ("6001", "6002", "7001", "6998", "6999", "admin", "refused", "phone")
+            for name in ("6001", "6002", "7001", "6998", "6999", "admin", "trunk", "outbound", "phone")
         }
         assert answers["6001"].startswith("SIP/2.0 401"), method
         assert len(set(answers.values())) == 1, (method, answers)
