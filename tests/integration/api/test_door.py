@@ -151,6 +151,15 @@ async def test_what_is_no_http_after_a_request_is_no_error_of_ours(caplog: pytes
     assert "Fatal error" not in caplog.text
 
 
+async def test_what_is_no_http_is_told_safely() -> None:
+    async with serving() as (_, port):
+        reader, writer = await _connected(port, b"\x16\x03\x01\x02\x00\r\n\r\n")
+        answer = (await _ended(reader)).lower()
+        writer.close()
+    assert answer.startswith(b"http/1.1 400")
+    assert b"x-content-type-options: nosniff" in answer
+
+
 @pytest.fixture
 def files() -> Iterator[None]:
     """Room for the test's own ends of the connections."""
