@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ from ivr.accounts.sealing import KeyLost, Seal
 from ivr.accounts.turns import LineFull, Turns
 from ivr.clock import Clock
 from ivr.errors import BadInput, NotFound, TooMany, Unavailable
+from ivr.limits import Seldom
 from ivr.store.engine import Store, Unit
 
 log = structlog.get_logger()
@@ -125,6 +127,7 @@ class Accounts:
         self._seal = seal
         self._clock = clock
         self._matches = matches
+        self._seldom = Seldom()
         self._turns = Turns(at_once=_CHECKS_AT_ONCE, waiting=_CHECKS_WAITING)
 
     async def sign_in(
@@ -170,11 +173,20 @@ class Accounts:
                 async with self._store.unit() as unit:
                     # The widest first, always: two at once do not wait for one another.
                     tries = [await store.tried(unit, store.subject(one.kind, one.name), now) for one in counted]
-                if any(count > one.most for count, one in zip(tries, counted, strict=True)):
-                    raise TooManySignIns
+                for count, one in zip(tries, counted, strict=True):
+                    if count > one.most:
+                        self._tell(f"too many tries for one {one.kind}", counted)
+                        raise TooManySignIns
                 return await asyncio.to_thread(self._matches, good_hash, password)
         except LineFull:
+            self._tell("too many wait for a check already", counted)
             raise TooManySignIns from None
+
+    def _tell(self, reason: str, counted: Sequence[Counted]) -> None:
+        """One line a minute for each reason, with the last one's source; names that were typed may be passwords."""
+        if count := self._seldom.due(reason, time.monotonic()):
+            source = next((one.name for one in counted if one.kind == "source"), "a known browser")
+            log.warning("sign-ins refused", reason=reason, count=count, source=source)
 
     async def _second(self, unit: Unit, account_id: int, row: object, code: str, now: datetime) -> bool:
         kept, last = getattr(row, "totp_secret", ""), getattr(row, "totp_step", None)

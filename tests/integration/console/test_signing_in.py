@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pyotp
 import pytest
+import structlog
 
 from ivr.accounts import store, upkeep
 from ivr.accounts.account import IDLE, LONGEST
@@ -63,7 +64,10 @@ async def test_tries_for_one_account_from_one_source_are_few(browser: Browsers, 
         nobody = await browser(source="192.0.2.1")
         assert (await nobody.sign_in("ops", "wrong")).status_code == 422
     late = await browser(source="192.0.2.1")
-    refused = await late.sign_in("ops")
+    with structlog.testing.capture_logs() as logs:
+        refused = await late.sign_in("ops")
+    told = [one for one in logs if one["event"] == "sign-ins refused"]
+    assert [(one["reason"], one["source"]) for one in told] == [("too many tries for one account", "192.0.2.1")]
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
     assert (await late.sign_in("admin")).status_code == 303
     line.now += WINDOW + timedelta(seconds=1)
