@@ -314,7 +314,12 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await announcer.load()
     await gaps.tell_at_start(store, desks, clock())
     collector.start(settings.hep_collector, settings.homer)
-    await ami.connect()
+    serving = asyncio.create_task(api.serve(), name="api")
+    if not await _until_connected(ami, stop, serving):
+        api.end()
+        await asyncio.wait({serving}, timeout=2)
+        collector.close()
+        return
     newcomers = Newcomers(
         calls=calls,
         desks=desks,
@@ -335,7 +340,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     # Nothing else can be done once we are to end, Asterisk tells nothing any more, or nobody can ask us anything.
     parts.vital("stop signal", stop.wait)
     parts.vital("events", lambda: _follow(ami, context, counters, newcomers, probes, roll))
-    parts.vital("api", api.serve)
+    parts.vital("api", lambda: _joined(serving))
     parts.add("call-in probe", probes.call_in)
     parts.add("write probe", probes.writing)
     parts.add("call writer", calls.run)
@@ -390,6 +395,28 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await ami.close()
         collector.close()
     log.info("service stopped")
+
+
+async def _until_connected(ami: Ami, stop: asyncio.Event, serving: asyncio.Task[None]) -> bool:
+    """Wait for Asterisk, which may be tried again and again, with the API there; whether it came before the end."""
+    told = False
+    while not stop.is_set() and not serving.done():
+        try:
+            await ami.connect()
+        except Unavailable as error:
+            if not told:
+                log.warning("Asterisk does not answer yet; calls are taken once it does", error=str(error))
+            told = True
+            await rest(0.5)
+        else:
+            return True
+    if serving.done():
+        serving.result()
+    return False
+
+
+async def _joined(task: asyncio.Task[None]) -> None:
+    await task
 
 
 def _settle() -> None:

@@ -58,7 +58,7 @@ class Probes:
         self, store: Store, sip: Address, folder: Path, clock: Clock, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._store, self._sip, self._folder, self._clock, self._now = store, sip, folder, clock, monotonic
-        self._call_in, self._write = _Trying(), _Trying()
+        self._call_in, self._write = _Trying(), _Trying(problem="")
         self._wanted = asyncio.Event()
 
     async def call_in(self) -> None:
@@ -123,9 +123,6 @@ class Probes:
         since = self._write.since
         if since is not None and self._now() - since > SLOW_S:
             return f"cannot write: not done after {self._now() - since:.0f} s"
-        # The first try is under way.
-        if self._write.well_at is None and since is not None:
-            return ""
         return f"cannot write: {self._write.problem}" if self._write.problem else ""
 
     @property

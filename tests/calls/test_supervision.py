@@ -42,6 +42,14 @@ def components(line: Line) -> dict[str, str]:
     return found
 
 
+def alive(line: Line) -> bool:
+    """Whether the service answers."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{line.http}/livez", timeout=5, verify=NO_TLS).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 async def goes_on(*calls: RawCall) -> None:
     """Each call still is heard, and nobody has hung up."""
     for call in calls:
@@ -145,8 +153,12 @@ async def test_an_asterisk_that_is_frozen_or_cannot_start_comes_back(own: list[L
 
     await asyncio.to_thread(wait_for, tried, "three tries", 60)
     assert "cannot start" in components(line)["asterisk"]
+    assert line.service_pid() == service
+    # One that begins meanwhile answers too, and waits.
+    os.kill(service, signal.SIGKILL)
+    await asyncio.to_thread(wait_for, lambda: line.service_pid() != service and alive(line), "a service", 60)
+    assert "cannot start" in components(line)["asterisk"]
     etc.with_name("away").rename(etc)
     await asyncio.to_thread(wait_for, line.healthy, "the line", 60)
-    assert line.service_pid() == service
     async with RawCall(line.server, NUMBER, new_number()):
         pass
