@@ -58,8 +58,16 @@ class Runtime:
 
     def command_with(self, library: Path, program: Path, *arguments: str) -> list[str]:
         """The same, with a library of ours before the program's own; its children do without."""
-        loader, *options = self.loader or debian.loader(Path("/"))[:1]
+        loader, *options = self.loader or _own_loader() or ("",)
+        if not loader:
+            return self.command(program, *arguments)
         return [loader, "--preload", str(library), *options, str(program), *arguments]
+
+
+def _own_loader() -> tuple[str, ...]:
+    """The machine's own loader, as Debian or its ABI places it; () where it is nowhere."""
+    places = (debian.loader(Path("/"))[0], "/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
+    return tuple(place for place in places if Path(place).exists())[:1]
 
 
 def folders(state: Path) -> list[Path]:

@@ -9,6 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr.asterisk import guard
+from ivr.asterisk import runtime as runtimes
+from ivr.asterisk.runtime import Runtime
 
 
 def test_it_is_a_library(tmp_path: Path) -> None:
@@ -47,3 +49,36 @@ def test_a_process_without_it_is_told_with_the_mend() -> None:
         assert not guard.look_at(os.getpid())
     assert said[0]["log_level"] == "error"
     assert "compiler" in said[0]["mend"]
+
+
+def runtime(*loader: str) -> Runtime:
+    """One that is nowhere."""
+    at = Path("/nowhere")
+    return Runtime(
+        root=at,
+        loader=loader,
+        asterisk=at,
+        version=(22, 10, 1),
+        modules=at,
+        data=at,
+        sipp=at,
+        pico_library=at,
+        pico_languages=at,
+        core_sounds=at,
+    )
+
+
+def test_it_is_loaded_by_the_loader_and_not_by_what_asterisk_starts() -> None:
+    """By the embedded set's own, with its libraries, or the machine's; never by a variable that children inherit."""
+    library, program = Path("/g.so"), Path("/asterisk")
+    embedded = runtime("/ld.so", "--library-path", "/lib").command_with(library, program, "-f")
+    assert embedded == ["/ld.so", "--preload", "/g.so", "--library-path", "/lib", "/asterisk", "-f"]
+    own = runtime().command_with(library, program, "-f")
+    assert own[1:] == ["--preload", "/g.so", "/asterisk", "-f"]
+    assert Path(own[0]).exists()
+
+
+def test_where_no_loader_is_found_asterisk_starts_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And `look_at` tells."""
+    monkeypatch.setattr(runtimes, "_own_loader", lambda: ())
+    assert runtime().command_with(Path("/g.so"), Path("/asterisk"), "-f") == ["/asterisk", "-f"]
