@@ -10,7 +10,7 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,8 @@ class Busy:
 
     def break_is_kept(self, name: str) -> bool:
         """Whether Asterisk has on disk that a technician is paused: it writes once a second."""
-        with sqlite3.connect(f"file:{self.line.state}/asterisk/lib/astdb.sqlite3?mode=ro", uri=True) as database:
+        path = f"file:{self.line.state}/asterisk/lib/astdb.sqlite3?mode=ro"
+        with closing(sqlite3.connect(path, uri=True)) as database:
             rows = database.execute("select value from astdb where key = '/Queue/PersistentMembers/support'").fetchall()
         # interface;penalty;paused;…
         return any(f"PJSIP/{name};0;1;" in str(value) for (value,) in rows)
