@@ -93,8 +93,8 @@ class Sender:
         #: Audio's port of the call that is up, and what a message in it needs.
         self._port: int | None = None
         self._dialog: dict[bytes, bytes] = {}
-        #: The INVITE that rings our phone.
-        self._ringing = ""
+        #: The Call-ID of the call that rings our phone.
+        self._call = ""
         self.slowest_s = 0.0
 
     @property
@@ -110,7 +110,7 @@ class Sender:
     @property
     def rung(self) -> bool:
         """Whether our phone was rung meanwhile."""
-        return self._ringing != ""
+        return self._phone.rung_by != ""
 
     def close(self) -> None:
         """Say no more."""
@@ -138,9 +138,8 @@ class Sender:
         """Ask for OPTIONS. Raises Stopped."""
         self._count += 1
         for client in (self._stranger, self._trunk, self._phone, self._asker):
-            for datagram in client.drain():
-                if client is self._phone and datagram.startswith(b"INVITE"):
-                    self._ringing = datagram.decode(errors="replace")
+            for _ in client.drain():
+                pass
         began = time.monotonic()
         while time.monotonic() - began < _PATIENCE_S:
             took = self._asker.options(f"alive{id(self)}-{self._count}-{time.monotonic_ns()}", 1.0)
@@ -168,12 +167,13 @@ class Sender:
 
     def _begin(self, sent: list[Message]) -> None:
         """A phone that is registered and rung, and another that is in a call. What fails is done without."""
-        self._port, self._dialog, self._ringing = None, {}, ""
+        self._port, self._dialog, self._phone.rung_by = None, {}, ""
         try:
-            self._phone.ask(self._proven("REGISTER", "6002", self._token(), "6002", "Expires: 120"), 2.0)
-            token = self._token()
-            answer = self._phone.ask(self._proven("INVITE", "6001", token, "611", body=self._sdp()), 2.0)
-            self._phone.send(self._proven("INVITE", "7001", self._token(), "6002", body=self._sdp()))
+            self._phone.ask(self._proven("REGISTER", "6002", self._token(), "6002", "Expires: 120"))
+            token, self._call = self._token(), self._token()
+            answer = self._phone.ask(self._proven("INVITE", "6001", token, "611", body=self._sdp()))
+            self._phone.send(self._proven("INVITE", "7001", self._call, "6002", body=self._sdp()))
+            self._phone.ringing(5.0)
         except AssertionError:
             # No challenge came: let the check say whether it is well.
             self.check(sent)
@@ -188,6 +188,9 @@ class Sender:
         if self._dialog:
             token, tag = self._dialog[CALL].decode(), f";tag={self._dialog[TO_TAG].decode()}"
             self._phone.send(self._phone.request("BYE", "6001", token, tag=tag, sequence=70000))
+        if self._call:
+            cancel = self._phone.request("CANCEL", "7001", self._call, to="6002")
+            self._phone.send(cancel.replace(b"1CANCEL;", b"1INVITE;"))
 
     def _sdp(self) -> bytes:
         port = self._media.getsockname()[1]
@@ -205,9 +208,9 @@ class Sender:
                 return filled(message, {PROOF: proof.partition(": ")[2].encode()})
         if message.kind is Kind.IN_DIALOG:
             return filled(message, self._dialog)
-        if message.kind is Kind.ANSWER and self._ringing:
-            kept = re.findall(r"^((?:Via|From|Call-ID|CSeq): .*?)\r$", self._ringing, re.M)
-            to = re.search(r"^To: (.*?)\r$", self._ringing, re.M)
+        if message.kind is Kind.ANSWER and (invite := self._phone.rung_by):
+            kept = re.findall(r"^((?:Via|From|Call-ID|CSeq): .*?)\r$", invite, re.M)
+            to = re.search(r"^To: (.*?)\r$", invite, re.M)
             first, _, rest = message.data.partition(b"\r\n")
             lines = [*kept, f"To: {to[1] if to else ''};tag=ours"]
             return Message(kind=message.kind, data=b"\r\n".join([first, "\r\n".join(lines).encode(), rest]))

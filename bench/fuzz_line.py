@@ -80,6 +80,7 @@ class Client:
     server: tuple[str, int]
     host: str = STRANGER
     nonces: dict[str, tuple[float, str]] = field(default_factory=dict)
+    rung_by: str = ""
 
     def __post_init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -101,25 +102,42 @@ class Client:
         self.socket.setblocking(False)
         with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
             while True:
-                yield self.socket.recv(65535)
+                came = self.socket.recv(65535)
+                if came.startswith(b"INVITE"):
+                    self.rung_by = came.decode(errors="replace")
+                yield came
 
-    def ask(self, message: bytes, within_s: float = 5.0) -> str:
-        """The final or first answer with the message's Call-ID; "" when none comes."""
+    def ask(self, message: bytes, within_s: float = 10.0) -> str:
+        """The final answer to a message, which is sent again as RFC 3261 (section 17.1) has it; "" when none comes."""
         found = re.search(rb"^Call-ID: *(\S+)", message, re.M | re.I)
         assert found is not None
-        self.send(message)
-        deadline = time.monotonic() + within_s
-        while (left := deadline - time.monotonic()) > 0:
-            self.socket.settimeout(left)
+        deadline, again, pause = time.monotonic() + within_s, 0.0, 0.5
+        while (now := time.monotonic()) < deadline:
+            if now >= again:
+                self.send(message)
+                again, pause = now + pause, 2 * pause
+            self.socket.settimeout(max(0.001, min(again, deadline) - now))
             try:
                 answer = self.socket.recv(65535)
             except OSError:
-                return ""
-            if answer.startswith(b"SIP/2.0 1"):
                 continue
-            if answer.startswith(b"SIP/2.0") and found[1] in answer:
+            if answer.startswith(b"SIP/2.0 1"):
+                again = deadline
+            elif answer.startswith(b"SIP/2.0") and found[1] in answer:
                 return answer.decode(errors="replace")
+            elif answer.startswith(b"INVITE"):
+                self.rung_by = answer.decode(errors="replace")
         return ""
+
+    def ringing(self, within_s: float) -> str:
+        """The INVITE that rings whoever is registered here, the last that came; "" when none comes."""
+        deadline = time.monotonic() + within_s
+        while not self.rung_by and (left := deadline - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            with contextlib.suppress(OSError):
+                if (came := self.socket.recv(65535)).startswith(b"INVITE"):
+                    self.rung_by = came.decode(errors="replace")
+        return self.rung_by
 
     def request(
         self,
