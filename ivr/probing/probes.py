@@ -20,7 +20,7 @@ from ivr.store.engine import Store
 #: A call that came in is believed in for so long, in seconds; while none can, it is tried more often.
 _CALL_IN_S, _SOON_S = 2.0, 0.3
 #: One unanswered packet proves nothing: for so long, in seconds, SIP may be silent.
-STALE_S = 4.0
+STALE_S = 6.0
 #: A row is written this often, in seconds.
 _WRITE_S = 5.0
 #: A write that takes longer, in seconds, is as good as none.

@@ -95,7 +95,7 @@ async def test_a_call_can_come_in_as_long_as_sip_answers(tmp_path: Path, monkeyp
     moment[0] += 3
     await probes._try(probes._call_in, silent())
     assert probes.calls_problem == ""
-    moment[0] += 2
+    moment[0] += 4
     assert probes.calls_problem == "SIP: not answered"
     # Nobody listens at port 1.
     assert await probes._ask() == "nobody listens"
