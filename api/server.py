@@ -35,12 +35,17 @@ class ApiServer(uvicorn.Server):
         self.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, behind the door."""
+        """Listen, behind the door. Raises OSError when the address cannot be had: uvicorn would end the process."""
         uvicorns = logging.getLogger("uvicorn.error")
         if not any(isinstance(one, SeldomFilter) for one in uvicorns.filters):
             uvicorns.addFilter(SeldomFilter())
         self.config.http_protocol_class = functools.partial(GuardedProtocol, self.door)  # type: ignore[assignment]
-        await super().startup(sockets)
+        await super().startup(sockets if sockets is not None else [self._listening()])
+
+    def _listening(self) -> socket.socket:
+        host, port = self.config.host, self.config.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=self.config.backlog)
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):

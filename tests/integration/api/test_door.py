@@ -151,6 +151,27 @@ async def test_what_is_no_http_after_a_request_is_no_error_of_ours(caplog: pytes
     assert "Fatal error" not in caplog.text
 
 
+async def test_an_address_that_is_taken_is_an_error_and_no_end_of_the_process() -> None:
+    async with serving() as (_, port):
+        config = uvicorn.Config(_app, port=port, log_config=None, lifespan="off")
+        with pytest.raises(OSError, match="in use"):
+            await ApiServer(config).serve()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+async def test_it_listens_where_it_is_told(host: str) -> None:
+    server = ApiServer(uvicorn.Config(_app, host=host, port=0, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server.serve())
+    await _until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(WHOLE)
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
+    server.end()
+    await task
+
+
 async def test_what_is_no_http_is_told_safely() -> None:
     async with serving() as (_, port):
         reader, writer = await _connected(port, b"\x16\x03\x01\x02\x00\r\n\r\n")
