@@ -29,6 +29,7 @@ from api.routers import (
     metrics,
     notices,
     oncall,
+    persons,
     queues,
     quotes,
     reports,
@@ -94,6 +95,7 @@ def routes() -> FastAPI:
         notices,
         status_subscribers,
         mails,
+        persons,
         twilio,
     ):
         v1.include_router(resource.router)

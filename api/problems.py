@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.headers import HEADERS
-from ivr.errors import AllBadInput, BadInput, Conflict, NotFound, OmnivigilError, TooMany, Unavailable
+from ivr.errors import AllBadInput, BadInput, Conflict, NotAllowed, NotFound, OmnivigilError, TooMany, Unavailable
 
 log = structlog.get_logger()
 
@@ -95,6 +95,8 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
 
 
 def _of_error(request: Request, error: OmnivigilError) -> ProblemResponse:
+    if isinstance(error, NotAllowed):
+        return problem(403, "forbidden", "Not allowed", error.problem, field=error.field, mend=error.mend)
     if isinstance(error, BadInput):
         every = error.errors[:_MOST_ERRORS] if isinstance(error, AllBadInput) else (error,)
         errors = [{"field": one.field, "problem": one.problem, "mend": one.mend} for one in every]

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from ivr.clock import require_aware, system_clock
 from ivr.errors import BadInput, OmnivigilError
-from ivr.persons.commands import app as persons
+from ivr.persons.commands import app as person_commands
 from ivr.settings import Address, Settings, database_url_of
 
 REPOSITORY = Path(__file__).parents[1]
@@ -301,18 +301,23 @@ def token(
     name: Annotated[str, typer.Argument(help="Who will use it; shown in tickets' histories.")],
     state: StateOption = Path("var"),
     read_only: Annotated[bool, typer.Option("--read-only", help="May look, but change nothing.")] = False,
+    persons: Annotated[bool, typer.Option("--persons", help="May export and erase what is known of a person.")] = False,
     database: DatabaseOption = None,
 ) -> None:
     """Make a token for the API and print it, once: only its digest is kept."""
     from ivr.directory.tokens import create_token
     from ivr.store.engine import open_store
 
+    if read_only and persons:
+        raise BadInput(field="--persons", problem="who may only look erases nobody", mend="leave --read-only out")
+    scopes = ("read",) if read_only else ("read", "write", *(["persons"] if persons else []))
+
     async def make() -> str:
         store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
         try:
             await store.migrate()
             async with store.unit() as unit:
-                return await create_token(unit, name, ("read",) if read_only else ("read", "write"), system_clock())
+                return await create_token(unit, name, scopes, system_clock())
         finally:
             await store.close()
 
@@ -448,7 +453,7 @@ def reset_second_factor(
     asyncio.run(reset())
 
 
-app.add_typer(persons, name="person")
+app.add_typer(person_commands, name="person")
 
 
 @app.command("test")

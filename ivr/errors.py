@@ -40,6 +40,10 @@ class AllBadInput(BadInput):
         super().__init__(field=first.field, problem=problem, mend=first.mend)
 
 
+class NotAllowed(BadInput):
+    """Whoever asks may not have this."""
+
+
 class NotFound(OmnivigilError):
     """There is no such thing."""
 

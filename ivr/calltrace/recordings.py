@@ -39,6 +39,11 @@ class Recordings:
         self._folder, self._store, self._rules = folder, store, rules
         self._clock, self._shift = clock, shift
 
+    @property
+    def folder(self) -> Path:
+        """Where the recordings are."""
+        return self._folder
+
     def of(self, linkedid: str) -> Path | None:
         """The call's recording, when there is one."""
         path = self._folder / f"{linkedid}.wav"

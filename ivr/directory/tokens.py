@@ -13,7 +13,8 @@ from datetime import datetime
 from ivr.directory import store
 from ivr.store.engine import Store, Unit
 
-SCOPES = ("read", "write")
+#: `persons` is for what is known about one person; it goes with `write`.
+SCOPES = ("read", "write", "persons")
 
 #: A token that was good is taken for good this long, in seconds, before it is looked up again.
 _TRUSTED_S = 5.0

@@ -138,6 +138,7 @@ def filling() -> Filling:
         async with store.unit() as unit:
             await load_demo(unit)
             await keep_token(unit, "writer", "console", ["read", "write"], NOW)
+            await keep_token(unit, "officer", "privacy", ["read", "write", "persons"], NOW)
             await keep_token(unit, "reader", "wallboard", ["read"], NOW)
 
     return Filling(name="demo", fill=fill)
