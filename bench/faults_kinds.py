@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -164,22 +164,24 @@ async def _lock_database_kill_service(scene: Scene) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _full_disk(scene: Scene):  # type: ignore[no-untyped-def]
+async def _full_disk(scene: Scene) -> AsyncIterator[None]:
     """Only where the state folder has a disk of its own."""
     ballast = scene.line.state / "ballast"
     try:
-        with ballast.open("wb") as file:
-            piece = b"\0" * 65536
-            with contextlib.suppress(OSError):
-                while True:
-                    file.write(piece)
-                    file.flush()
-    except OSError:
-        pass
-    try:
+        await asyncio.to_thread(_fill, ballast)
         yield
     finally:
         ballast.unlink(missing_ok=True)
+
+
+def _fill(ballast: Path) -> None:
+    disk = os.statvfs(ballast.parent)
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        # Nearly all of it in one go, then whatever there is.
+        os.posix_fallocate(file.fileno(), 0, max(1, disk.f_bavail * disk.f_frsize - 2_000_000))
+        file.seek(0, os.SEEK_END)
+        while True:
+            file.write(bytes(4096))
 
 
 async def _fill_disk(scene: Scene) -> None:
