@@ -214,7 +214,7 @@ class Technicians:
 
     line: HurtLine
     folder: Path
-    talk_s: float = 5.0
+    talk_s: float = 10.0
     #: Whom they had on the telephone, as their phones showed it.
     talked: list[str] = field(default_factory=list)
     _farm: PhoneFarm | None = None
