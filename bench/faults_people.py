@@ -56,7 +56,8 @@ def plans(seed: int, rate: float) -> Iterator[Plan]:
     chance = random.Random(f"callers {seed}")
     for n in itertools.count():
         wish = chance.choices(_WISHES, (5, 3, 1, 1))[0]
-        stay_s = chance.uniform(0.3, 3) if wish == "brief" else chance.uniform(12, 25)
+        # Whoever wants to be called back stays until it is offered.
+        stay_s = chance.uniform(*{"brief": (0.3, 3), "callback": (30, 45)}.get(wish, (12, 25)))
         yield Plan(
             after_s=chance.expovariate(rate),
             number=f"1{_AREAS[n // 10_000 % len(_AREAS)]}555{n % 10_000:04}",
