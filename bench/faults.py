@@ -126,10 +126,12 @@ async def run_campaign(
     database: str = "sqlite",
     rate: float = 0.3,
     silence_s: float = LIMIT_S,
+    callbacks: bool = True,
 ) -> Outcome:
     """Hurt a line for so many minutes; every process, disk and folder of it is gone afterwards.
 
-    Who hears nothing for longer than `silence_s` is told as a violation.
+    Who hears nothing for longer than `silence_s` is told as a violation. Without `callbacks` nobody asks for one, and
+    technicians are quick.
     """
     if (mine := asyncio.current_task()) is not None:
         # As Ctrl-C does: what was started and mounted goes with us.
@@ -165,6 +167,7 @@ async def run_campaign(
             seed=seed,
             rate=rate,
             silence_s=silence_s,
+            callbacks=callbacks,
         )
 
 
@@ -240,13 +243,15 @@ async def _campaign(
     seed: int,
     rate: float,
     silence_s: float,
+    callbacks: bool,
 ) -> Outcome:
     url = server.url("postgres") if server is not None else None
     async with outside(folder, url) as (line, carrier, mail, twilio):
         known = await asyncio.to_thread(Recogniser.load, line.state / "sounds")
         scene = Scene(line=line, mail=mail, twilio=twilio, image=image, cluster=server)
-        crowd = Crowd(line=line, known=known, seed=seed, rate=rate)
-        technicians, systems = Technicians(line=line, folder=folder / "phones"), Systems(line=line)
+        crowd = Crowd(line=line, known=known, seed=seed, rate=rate, callbacks=callbacks)
+        technicians = Technicians(line=line, folder=folder / "phones", talk_s=10 if callbacks else 5)
+        systems = Systems(line=line)
         await technicians.begin()
         load = [asyncio.create_task(crowd.run()), asyncio.create_task(systems.run())]
         try:

@@ -11,7 +11,7 @@ import itertools
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -163,14 +163,19 @@ class Crowd:
     seed: int
     rate: float
     most: int = 20
+    #: Whether some ask to be called back; without, they wait as the others do.
+    callbacks: bool = True
     visits: list[Visit] = field(default_factory=list)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self) -> None:
         """Until cancelled."""
-        for plan in plans(self.seed, self.rate):
+        for coming in plans(self.seed, self.rate):
+            plan = coming
             await asyncio.sleep(plan.after_s)
             if len(self._under_way) < self.most:
+                if plan.wish == "callback" and not self.callbacks:
+                    plan = replace(plan, wish="wait", stay_s=plan.stay_s / 2)
                 task = asyncio.create_task(self._one(plan), name=f"caller {plan.number}")
                 self._under_way.add(task)
                 task.add_done_callback(self._under_way.discard)
