@@ -303,7 +303,7 @@ class Supervisor:
     # ---- The end ----------------------------------------------------------------------------------------------------
 
     async def _end(self) -> None:
-        if self._again:
+        if self._again or self.asterisk is None:
             _print("\nThe service ends; Asterisk goes on.")
         else:
             _print("\nStopping: no new calls; the service, then Asterisk.")

@@ -101,6 +101,9 @@ async def cli(runtime: Runtime, settings: Settings, command: str) -> str:
 async def start(runtime: Runtime, settings: Settings) -> AsteriskProcess:
     """Start Asterisk and wait until it takes calls. Raises AsteriskFailed with its log's last lines, and OSError."""
     folders = Folders.below(settings)
+    if not _configuration(settings).is_file():
+        # It would begin with what it has built in, and with the machine's own folders.
+        raise AsteriskFailed(problem="its configuration is not there")
     output = folders.log / "console"
     options = ("-C", str(_configuration(settings)), "-f", "-n")
     if (library := await asyncio.to_thread(guard.build, folders.run)) is None:

@@ -6,16 +6,27 @@ import asyncio
 import os
 import re
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from sipsim.raw import CallFailed, RawCall
+from sipsim.raw import RawCall
 
 from ivr import control
 from ivr.asterisk.silence import DEAF_S, FROZEN_S
-from tests.calls.line import OPEN, Line, free_ports, is_running, start_again, start_line, stop_line, wait_for
+from tests.calls.line import (
+    OPEN,
+    REPOSITORY,
+    Line,
+    free_ports,
+    is_running,
+    start_again,
+    start_line,
+    stop_line,
+    wait_for,
+)
 from tests.calls.queueing import NUMBER, Busy, asterisk_pid, new_number, people
 from tests.plain_http import NO_TLS
 
@@ -63,24 +74,9 @@ async def restart(line: Line, *words: str) -> list[str]:
     return [told async for told in control.ask(Path(line.state), "restart", *words)]
 
 
-async def refused(line: Line) -> int:
-    """The status by which the first newcomer is refused."""
-    while True:
-        try:
-            async with RawCall(line.server, NUMBER, new_number()):
-                pass
-        except CallFailed as error:
-            return error.status
-
-
 def is_there(pid: int) -> bool:
     """Whether there is such a process."""
     return Path(f"/proc/{pid}").exists()
-
-
-async def drained(line: Line) -> list[str]:
-    """What `./omnivigil drain` tells, once the line has ended."""
-    return [told async for told in control.ask(Path(line.state), "drain", "120", ends=True)]
 
 
 #: Four services are loaded one after the other, on whatever machine this is.
@@ -105,16 +101,19 @@ async def test_calls_outlive_a_restart_and_the_supervisor(own: list[Line], aroun
     await goes_on(talking, waiting)
     await asyncio.to_thread(wait_for, lambda: len(around.places()) == 1, "the place of who waits")
 
+    service = line.service_pid()
     os.kill(line.pid, signal.SIGKILL)
     await asyncio.to_thread(wait_for, lambda: not is_running(line.pid), "the supervisor's end")
     own.append(await asyncio.to_thread(start_again, line))
     around.line = line = own[-1]
+    # The old one answers for a moment after its supervisor's end.
+    await asyncio.to_thread(wait_for, lambda: not is_there(service) and line.healthy(), "a service", 60)
     await goes_on(talking, waiting)
-    assert len(around.places()) == 1
+    await asyncio.to_thread(wait_for, lambda: len(around.places()) == 1, "the place of who waits")
 
     service = line.service_pid()
     await restart(line, "all")
-    await asyncio.to_thread(wait_for, lambda: line.service_pid() != service and line.healthy(), "a new one", 60)
+    await asyncio.to_thread(wait_for, lambda: not is_there(service) and line.healthy(), "a new one", 60)
     assert is_running(line.pid)
     await goes_on(talking, waiting)
     assert asterisk_pid(line) == asterisk
@@ -122,15 +121,6 @@ async def test_calls_outlive_a_restart_and_the_supervisor(own: list[Line], aroun
     one, other = await asyncio.gather(restart(line), restart(line), return_exceptions=True)
     assert isinstance(one, control.Refused) != isinstance(other, control.Refused)
     await goes_on(talking, waiting)
-
-    # Before it ends, newcomers go elsewhere, and the two finish.
-    drain = asyncio.create_task(drained(line))
-    assert await asyncio.wait_for(refused(line), 60) == 503
-    await goes_on(talking, waiting)
-    assert not drain.done()
-    await around.gone(talking, waiting)
-    assert (await drain)[-1] == "No call goes on."
-    assert not is_there(asterisk)
 
 
 async def test_an_asterisk_that_is_frozen_or_cannot_start_comes_back(own: list[Line], around: Busy) -> None:
@@ -162,3 +152,34 @@ async def test_an_asterisk_that_is_frozen_or_cannot_start_comes_back(own: list[L
     await asyncio.to_thread(wait_for, line.healthy, "the line", 60)
     async with RawCall(line.server, NUMBER, new_number()):
         pass
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[list[Line]]:
+    """A line whose Asterisk is watched by a process of its own, as by a unit of its own."""
+    state = tmp_path / "line"
+    state.mkdir()
+    words = [str(REPOSITORY / "omnivigil"), "asterisk", "--state", str(state)]
+    with (
+        (tmp_path / "asterisk.log").open("wb") as output,
+        subprocess.Popen(words, stdout=output, stderr=output) as other,
+    ):
+        try:
+            lines = [start_line(state, now=OPEN, options=("--no-with-asterisk",))]
+            yield lines
+            stop_line(lines[-1])
+        finally:
+            other.terminate()
+
+
+async def test_the_line_ends_and_begins_anew_beside_its_asterisk(apart: list[Line]) -> None:
+    """A caller who hears the menu is led to a person meanwhile."""
+    asterisk = asterisk_pid(apart[0])
+    async with RawCall(apart[0].server, NUMBER, new_number()) as call:
+        os.kill(apart[0].pid, signal.SIGTERM)
+        await asyncio.to_thread(wait_for, lambda: not is_running(apart[0].pid), "its end", 60)
+        await goes_on(call)
+    apart.append(await asyncio.to_thread(start_again, apart[0]))
+    assert asterisk_pid(apart[-1]) == asterisk
+    async with RawCall(apart[-1].server, NUMBER, new_number()) as call:
+        await goes_on(call)
