@@ -36,6 +36,8 @@ from ivr.store.engine import open_store
 _ENDLESS = {("GET", "/v1/events")}
 #: Cases of one operation at a time; the others have their turn in between.
 _ROUND = 25
+#: After so many requests without an answer nobody is there.
+_ENOUGH_SILENCE = 100
 #: An answer that takes longer, in seconds, is told.
 _SLOW_S = 5.0
 _PARTS = frozenset({"method", "url", "headers", "params", "cookies", "data", "json", "files"})
@@ -107,7 +109,7 @@ def _ask_all(http_at: Address, hands: Mapping[str, str | None], cases: int, seed
     began = told = time.monotonic()
     for round_ in itertools.count():
         for operation in operations:
-            if outcome.cases >= cases:
+            if outcome.cases >= cases or outcome.answered[0] >= _ENOUGH_SILENCE:
                 outcome.seconds = time.monotonic() - began
                 return outcome
 
@@ -119,7 +121,10 @@ def _ask_all(http_at: Address, hands: Mapping[str, str | None], cases: int, seed
             _made_up(operation, seed * 1_000_003 + round_, ask)
             if time.monotonic() - told > 60:
                 told = time.monotonic()
-                console.print(f"{outcome.cases} cases, {outcome.answered[5]} of 5xx", style="dim")
+                console.print(
+                    f"{outcome.cases} cases, {outcome.answered[5]} of 5xx, {outcome.answered[0]} without an answer",
+                    style="dim",
+                )
     raise AssertionError
 
 
