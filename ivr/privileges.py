@@ -27,7 +27,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 def settle(settings: Settings, user: str | None, environment: Mapping[str, str]) -> None:
     """Become `user` where root is asked to. Raises BadInput where the line would run as root and others could reach it.
 
-    On loopback root is only warned: newcomers in containers, and tests, are root.
+    On loopback root may (`tell_of_root`): newcomers in containers, and tests, are root.
     """
     if os.geteuid() != 0:
         if user is not None and pwd.getpwuid(os.geteuid()).pw_name != user:
@@ -46,7 +46,12 @@ def settle(settings: Settings, user: str | None, environment: Mapping[str, str])
             problem=f"the line would run as root, and others can reach {' and '.join(reachable)}",
             mend=f"give it an unprivileged user (--user NAME), start it as one, or set {ALLOW_ROOT}=1",
         )
-    log.warning("the line runs as root; --user NAME gives it a user without rights", reachable=bool(reachable))
+
+
+def tell_of_root() -> None:
+    """Warn of a line that runs as root all the same."""
+    if os.geteuid() == 0:
+        log.warning("the line runs as root; --user NAME gives it a user without rights")
 
 
 def become(name: str, state: Path) -> None:

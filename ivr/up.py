@@ -125,6 +125,7 @@ def run(
     before = prepared_before(settings)
     preflight.check_state(settings.state, before=before)
     make_private(settings.state)
+    privileges.tell_of_root()
     held = [control.hold(settings.state, what) for what in ("service", *(["asterisk"] if asterisk else []))]
     prepared, is_new = asyncio.run(_make_ready(settings, console, before=before, asterisk=asterisk))
     settings_file = _hand_over(settings)

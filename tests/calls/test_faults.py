@@ -230,7 +230,7 @@ def test_logs_are_turned_over(line: Line) -> None:
     for path in logs.values():
         os.truncate(path, LARGEST + 1)
     for path in logs.values():
-        wait_for(partial(_compressed, path), f"the old {path.name}", 30)
+        wait_for(partial(_compressed, path), f"the old {path.name}", 60)
         wait_for(path.exists, f"the new {path.name}")
         assert path.stat().st_size < LARGEST
     pids = (line.service_pid(), int((Path(line.state) / "run" / "asterisk.pid").read_text()))
