@@ -38,8 +38,8 @@ _LINE = re.compile(r"([\w.-]{1,150})\|([^|\n]{1,150})\|(\d{9,11})\|([a-z0-9-]{1,
 #: The file is set aside at this age, in seconds; by then whoever is writing to it has finished.
 _ASIDE_S = 60.0
 #: A call is not missed before this age, in seconds; one that is missed, for so long, has no other record to come.
-_YOUNG_S = 10.0
-_MISSED_S = 12.0
+_YOUNG_S = 5.0
+_MISSED_S = 8.0
 #: Calls in one look at the database.
 _BATCH = 500
 
@@ -109,7 +109,7 @@ class Begun:
                 await self.once()
             except (Unavailable, AmiRefused, OSError) as error:
                 log.warning("calls that Asterisk was killed with are looked for later", error=str(error))
-            await rest(every_s)
+            await rest(2.0 if self._missed else every_s)
 
     async def once(self) -> int:
         """Enter the calls whose end nobody will tell; how many. Raises Unavailable, AmiRefused, OSError."""

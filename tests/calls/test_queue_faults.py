@@ -7,13 +7,14 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sipsim.phones import PhoneFarm
 from sipsim.raw import RawCall
 from sipsim.records import Answering
 
-from tests.calls.line import Line
+from tests.calls.line import Line, wait_for
 from tests.calls.queueing import NUMBER, Busy, busy, busy_line, kill, kill_only, new_number, returned
 
 
@@ -158,13 +159,26 @@ async def test_callers_come_while_the_service_is_away(line: Busy) -> None:
 
 
 async def test_asterisk_is_killed_while_callers_wait(line: Busy) -> None:
-    """Its calls are over, and nobody goes on waiting on the board."""
+    """Its calls are over, and nobody goes on waiting on the board. Who comes then is not sent to the message box while
+    the technicians' phones are not known to be there yet; nobody is logged out, nor is a break over."""
     line.technician()
-    line.paused("7001", True)
     number = new_number()
+    line.technician("7002")
+    line.paused("7002", True)
+    line.paused("7001", True)
     await line.caller(number)
     await asyncio.to_thread(kill, line.line, "asterisk")
     await asyncio.to_thread(line.until_places, within_s=30)
+
+    def breaks() -> bool:
+        members = line.line.api("GET", "/v1/queues/support/members")
+        return {one["endpoint"]: one["paused"] for one in members} == {"7001": True, "7002": True}
+
+    await asyncio.to_thread(wait_for, breaks, "both technicians' breaks", 30)
+    next_number = new_number()
+    call = await line.caller(next_number)
+    await asyncio.to_thread(line.until_places, next_number, within_s=30)
+    await line.gone(call)
     after = await asyncio.to_thread(line.line.ended_call_from, number)
     assert (after["result"], after["reason"]) == ("abandoned", "asterisk-restarted")
 
@@ -186,3 +200,18 @@ async def test_the_service_is_killed_as_a_callback_is_confirmed(line: Busy) -> N
     await asyncio.to_thread(line.until_places, f"held {number}", within_s=30)
     records = line.line.api("GET", "/v1/calls", params={"ani": number})["items"]
     assert [one["result"] for one in records] == ["callback"]
+
+
+async def test_both_are_killed_in_a_call_s_first_second(line: Busy) -> None:
+    """The call has a record all the same."""
+    number = new_number()
+    call = await RawCall(line.line.server, NUMBER, number).__aenter__()
+    line.callers.append(call)
+    await asyncio.to_thread(kill, line.line, "service", "asterisk")
+
+    def record() -> dict[str, Any] | None:
+        items = line.line.api("GET", "/v1/calls", params={"ani": number, "limit": 1})["items"]
+        return items[0] if items and items[0]["reason"] == "asterisk-killed" else None
+
+    after = await asyncio.to_thread(wait_for, record, "the call's record", 90)
+    assert after["result"] == "failed"
