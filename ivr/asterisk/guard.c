@@ -4,6 +4,9 @@
  * A Record-Route that names no SIP address (RFC 3261, section 20.30, with 19.1) leads nowhere, and is taken out:
  * whoever sent it is answered as if it had not been there, phones, trunks and strangers alike.
  *
+ * A REGISTER (section 10.2) binds one address, the first: it is the one that Asterisk replaces by where the request came
+ * from. What else is named in it could be anybody's.
+ *
  * Only the beginnings of PJSIP's structures are written down here; they are part of its programming interface
  * (pjsip/sip_msg.h, pjsip/sip_uri.h) and the same in all of its 2.x versions. No header of the system's is included,
  * so that any C compiler will do.
@@ -35,6 +38,15 @@ struct route {
     struct uri *uri;
 };
 
+struct message {
+    /* 0 for a request. */
+    int kind;
+    struct {
+        int number;
+        struct text name;
+    } method;
+};
+
 typedef void *parser(char *packet, unsigned long length, void *received);
 
 extern void *dlsym(void *library, const char *name);
@@ -55,10 +67,42 @@ static int is_sip(const struct uri *uri)
         && scheme->at[0] == 's' && scheme->at[1] == 'i' && scheme->at[2] == 'p';
 }
 
+static int is_register(const struct message *message)
+{
+    static const char name[] = "REGISTER";
+    int n;
+
+    if (message->kind != 0 || message->method.name.length != 8) {
+        return 0;
+    }
+    for (n = 0; n < 8; n++) {
+        if (message->method.name.at[n] != name[n]) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void take_out(struct header *header)
+{
+    header->before->after = header->after;
+    header->after->before = header->before;
+}
+
+static void keep_first(const void *message, const struct text *name)
+{
+    struct header *first, *other;
+
+    first = pjsip_msg_find_hdr_by_name(message, name, (void *)0);
+    while (first && (other = pjsip_msg_find_hdr_by_name(message, name, first->after))) {
+        take_out(other);
+    }
+}
+
 void *pjsip_parse_rdata(char *packet, unsigned long length, void *received)
 {
     static parser *parse;
-    struct text name = {"Record-Route", 12};
+    struct text name = {"Record-Route", 12}, contact = {"Contact", 7};
     struct route *found, *after;
     void *message;
 
@@ -72,10 +116,12 @@ void *pjsip_parse_rdata(char *packet, unsigned long length, void *received)
     for (found = pjsip_msg_find_hdr_by_name(message, &name, (void *)0); found; found = after) {
         after = (struct route *)found->header.after;
         if (!is_sip(found->uri)) {
-            found->header.before->after = found->header.after;
-            found->header.after->before = found->header.before;
+            take_out(&found->header);
         }
         after = pjsip_msg_find_hdr_by_name(message, &name, after);
+    }
+    if (is_register(message)) {
+        keep_first(message, &contact);
     }
     return message;
 }

@@ -53,6 +53,8 @@ class Thief(asyncio.DatagramProtocol):
         self._uses = 0
         #: How many calls came.
         self.asked = 0
+        #: What the line says to be registered for the account now.
+        self.bound: list[str] = []
 
     async def __aenter__(self) -> Thief:
         loop = asyncio.get_running_loop()
@@ -88,6 +90,7 @@ class Thief(asyncio.DatagramProtocol):
             self._proof = dict(re.findall(r'(\w+)="?([^",\r]+)"?', reply.partition("WWW-Auth")[2]))
             self._uses = 0
             reply = await self._ask(values, expires_s, via, more)
+        self.bound = re.findall(r"^Contact: *(.*?)\r?$", reply, re.M | re.I)
         return int(reply.split(" ")[1]) if reply else 0
 
     async def _ask(self, contacts: Sequence[str], expires_s: int, via: str | None, more: Sequence[str]) -> str:

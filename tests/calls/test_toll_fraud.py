@@ -108,11 +108,22 @@ async def test_a_phone_with_one_contact_of_its_own_is_rung(line: Line, carrier: 
     assert carrier.invited == []
 
 
+async def test_a_register_binds_the_address_that_it_came_from(line: Line, outside: int) -> None:
+    """However many it names, in whichever way; a phone still takes all of its own back."""
+    evil = f"<sip:{ABROAD}@127.0.0.1:{outside}>"
+    async with Thief(line.server, "6001") as thief:
+        for contacts in (["<sip:6001@{}>", evil], ["<sip:6001@{}>, " + evil], [evil, "<sip:6001@{}>", evil, evil]):
+            assert await thief.register(contacts) == 200
+            assert thief.bound
+            assert all(thief.own in one for one in thief.bound), contacts
+            assert await thief.register(["*"], expires_s=0) == 200
+            assert thief.bound == []
+
+
 async def test_a_queue_rings_no_contact_that_leads_elsewhere(line: Line, carrier: Carrier, outside: int) -> None:
     """A technician's account; and when its contact is its own, it is rung."""
     async with Thief(line.server, "7001") as thief:
-        await thief.register([f"<sip:7001@{{}}>, <sip:{ABROAD}@127.0.0.1:{outside}>"])
-        await thief.register(["<sip:7001@{}>;expires=0"])
+        await thief.register([f"<sip:{ABROAD}@127.0.0.1:{outside}>"])
         await asyncio.to_thread(line.api, "PUT", "/v1/queues/support/members/7001")
         before = await asyncio.to_thread(refusals, line)
         try:
