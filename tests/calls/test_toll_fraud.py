@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -185,4 +186,50 @@ async def test_no_header_names_a_route(line: Line, carrier: Carrier) -> None:
                 async with asyncio.timeout(1.5), call:
                     pass
         assert phone.asked > 0
+    assert carrier.invited == []
+
+
+async def test_what_chance_invents_goes_nowhere_either(line: Line, carrier: Carrier, outside: int) -> None:
+    """Contacts, names and numbers put together from what means something to somebody; always the same ones."""
+    chance = random.Random(17)
+    there = f"127.0.0.1:{outside}"
+    users = ["6001", "taxi", ABROAD, f"x&PJSIP/{ABROAD}", f"%2B1900&Local/{ABROAD}", "a,40,", "", "6001-0x1f", "6001:x"]
+    hosts = ["{}", there, "outbound", "localhost", f"127.1:{outside}", f"[::1]:{outside}", f"127.0.0.1:{line.sip}"]
+    ends = [
+        "",
+        ";ob",
+        ";maddr=127.0.0.1",
+        f";x=&PJSIP/{ABROAD}@outbound",
+        ";transport=tcp",
+        ";lr",
+        f"?Route=<sip:{there}>",
+    ]
+    more = ["", ";expires=0", ";q=0.1", ';+sip.instance="<urn:uuid:1>"', f", <sip:{ABROAD}@{there}>"]
+    numbers = [
+        "14185550101",
+        "+14185550101",
+        f"14185550101,{ABROAD}",
+        f"+{ABROAD}",
+        "6001",
+        f"{ABROAD}%40outbound",
+        "*57",
+    ]
+
+    def contact() -> str:
+        host, user = chance.choice(hosts), chance.choice(users)
+        return (
+            f"<{chance.choice(['sip', 'sip', 'sips', 'tel'])}:{user}@{host}{chance.choice(ends)}>{chance.choice(more)}"
+        )
+
+    for _ in range(12):
+        async with Thief(line.server, "6001") as thief:
+            first = [f"<sip:6001@{{}}{chance.choice(ends)}>"] if chance.random() < 0.5 else []
+            await thief.register(
+                first + [contact() for _ in range(chance.randint(1, 3))], via=chance.choice([None, there])
+            )
+            with suppress(CallFailed, TimeoutError):
+                who = f'"&PJSIP/{ABROAD}@outbound" <sip:{chance.choice(users) or "x"}@{chance.choice(["a", there])}>'
+                call = RawCall(line.server, chance.choice(numbers), from_header=who.encode())
+                async with asyncio.timeout(0.5), call:
+                    pass
     assert carrier.invited == []
