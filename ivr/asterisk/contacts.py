@@ -15,10 +15,10 @@ from ivr.settings import Address
 _OCTET = "(0|[1-9][0-9]?[0-9]?)"
 _SAID = "[]A-Za-z0-9._~+:[-]"
 
-#: What follows the user in a contact: an address in digits as Asterisk writes it, a port, and harmless parameters.
+#: What follows the user, if any, in a contact: an address in digits as Asterisk writes it, a port, and harmless parameters.
 #: Not a name, which can lead anywhere tomorrow; nothing that Dial or a carrier reads as more than an address.
 CONTACT_REST = (
-    rf"@({_OCTET}[.]{_OCTET}[.]{_OCTET}[.]{_OCTET}|\[[0-9a-fA-F:]+])(:[1-9][0-9]*)?"
+    rf"({_OCTET}[.]{_OCTET}[.]{_OCTET}[.]{_OCTET}|\[[0-9a-fA-F:]+])(:[1-9][0-9]*)?"
     rf"(;[A-Za-z0-9._~+-]+(={_SAID}*)?)*$"
 )
 #: RFC 3261 section 19.1.1: « maddr » is where a request goes, whatever the host is.
@@ -42,7 +42,7 @@ def elsewhere(*, sip: Address, outbound: Address | None, trunk_hosts: Iterable[s
         ]
     for host in trunk_hosts:
         places += [_place(network, None) for network in _networks(host) if not network.is_loopback]
-    return rf"@({'|'.join(dict.fromkeys(places))})(;|$)|{_MADDR}" if places else _MADDR
+    return rf"(@|^sip:)({'|'.join(dict.fromkeys(places))})(;|$)|{_MADDR}" if places else _MADDR
 
 
 def _networks(host: str) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:

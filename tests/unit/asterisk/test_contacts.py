@@ -20,7 +20,7 @@ PUBLIC = elsewhere(
 
 def rung(contact: str, barred: str = LOOPBACK, account: str = "6001") -> bool:
     """As [own-contact] decides."""
-    user = f"^sip:([A-Za-z][-A-Za-z0-9._~]*|{account}(-0x[0-9a-f]+)?)"
+    user = f"^sip:(([A-Za-z][-A-Za-z0-9._~]*|{account}(-0x[0-9a-f]+)?)@)?"
     return re.search(user + CONTACT_REST, contact) is not None and re.search(barred, contact) is None
 
 
@@ -34,6 +34,7 @@ def rung(contact: str, barred: str = LOOPBACK, account: str = "6001") -> bool:
         "sip:6001-0x55ce12@192.0.2.9:5062",
         "sip:kf3q2m1p@192.0.2.9:5062;transport=ws",
         "sip:6001@[2001:db8::9]:5060",
+        "sip:192.0.2.9:5061",
     ],
 )
 def test_phones_are_rung(contact: str) -> None:
@@ -53,7 +54,7 @@ def test_phones_are_rung(contact: str) -> None:
         "sip:%31900@192.0.2.9",
         "sip:60011@192.0.2.9",
         "sip:6001:secret@192.0.2.9",
-        "sip:192.0.2.9:5060",
+        "sip:@192.0.2.9:5060",
         "sips:6001@192.0.2.9",
         "tel:+19005551234",
         "sip:6001@carrier.example",
@@ -80,6 +81,7 @@ def test_anything_else_is_not(contact: str) -> None:
 def test_neither_we_nor_the_way_out_are_phones_on_loopback(place: str) -> None:
     assert not rung(f"sip:6001@{place}")
     assert not rung(f"sip:6001@{place};ob")
+    assert not rung(f"sip:{place}")
     assert not rung(f"sip:6001@{place};transport=TCP")
 
 
