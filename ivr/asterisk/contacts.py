@@ -15,7 +15,7 @@ from ivr.settings import Address
 _OCTET = "(0|[1-9][0-9]?[0-9]?)"
 _SAID = "[]A-Za-z0-9._~+:[-]"
 
-#: What follows the user, if any, in a contact: an address in digits as Asterisk writes it, a port, and harmless parameters.
+#: What follows a contact's user: an address in digits as Asterisk writes it, a port, and harmless parameters.
 #: Not a name, which can lead anywhere tomorrow; nothing that Dial or a carrier reads as more than an address.
 CONTACT_REST = (
     rf"({_OCTET}[.]{_OCTET}[.]{_OCTET}[.]{_OCTET}|\[[0-9a-fA-F:]+])(:[1-9][0-9]*)?"
