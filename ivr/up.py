@@ -43,6 +43,7 @@ async def ensure_runtime(settings: Settings, console: Console) -> Runtime:
     try:
         return runtime.find(runtime.folders(settings.state))
     except runtime.RuntimeMissing:
+        settings.state.mkdir(parents=True, exist_ok=True)
         if (free := shutil.disk_usage(settings.state).free) < preflight.FIRST_USE_BYTES:
             problem = f"{free // 1_000_000} MB are free on the disk of {settings.state}"
             needed = f"Asterisk and the voices need {preflight.FIRST_USE_BYTES // 1_000_000} MB at the first start"
