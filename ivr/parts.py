@@ -69,6 +69,7 @@ class Parts:
         self._vital: set[str] = set()
         self._parts: dict[str, _Part] = {}
         self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._ending = False
 
     def vital(self, name: str, start: Start) -> None:
         """A part whose end ends the service."""
@@ -105,6 +106,10 @@ class Parts:
             raise PartEnded(f"{ended.get_name()} ended") from error
         return ended.get_name()
 
+    def end(self) -> None:
+        """What the parts live on is taken away now: one that comes to its end has not failed, and stays ended."""
+        self._ending = True
+
     async def stop(self, deadline_s: float) -> None:
         """Cancel what still runs, and wait for it so long."""
         for task in self._tasks.values():
@@ -131,6 +136,8 @@ class Parts:
                 error = cancelled
             except Exception as raised:
                 error = raised
+            if self._ending:
+                return
             self._failed(name, part, error)
             await self._sleep(pause_after(part.failures))
             self._restarted(name)

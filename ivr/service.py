@@ -385,6 +385,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         ready.agi = False
         await agi.stop(_DRAIN_S)
         await context.finish(2)
+        parts.end()
         bus.close()
         api.end()
         await asyncio.sleep(0.1)

@@ -33,11 +33,19 @@ Known = Mapping[str, FileState]
 async def keep_synced(folder: Path, every_s: float = 0.5) -> None:
     """Sync what is new in a folder's files (fsync), and the folder, until cancelled."""
     known: Known = {}
+    told = ""
     while True:
         try:
             known = await asyncio.to_thread(sync_new, folder, known, time.time())
         except OSError as error:
-            log.error("files of the dialplan are not synced now", folder=folder.name, error=str(error))
+            # Twice a second for as long as the disk fails: the same is told once.
+            if str(error) != told:
+                told = str(error)
+                log.error("files of the dialplan are not synced now", folder=folder.name, error=told)
+        else:
+            if told:
+                told = ""
+                log.info("files of the dialplan are synced again", folder=folder.name)
         await asyncio.sleep(every_s)
 
 

@@ -100,9 +100,11 @@ async def _again(unit: Unit, intake: TraceIntake, known: dict[str, Any]) -> Ente
 
 
 async def known_as(unit: Unit, intake: TraceIntake) -> bool:
-    """Whether the trace's figures are these already."""
+    """Whether the trace has these figures and packets already."""
     known = await store.by_key(unit, intake.key)
-    return known is not None and known["legs"] == from_json(to_json(intake.legs()))
+    if known is None or known["legs"] != from_json(to_json(intake.legs())):
+        return False
+    return await store.of_report(unit, known["id"]) == intake.packets
 
 
 async def refresh(unit: Unit, intake: TraceIntake, *, public_url: str = "") -> bool:

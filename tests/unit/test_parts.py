@@ -155,3 +155,24 @@ async def test_what_is_stopped_is_not_started_again() -> None:
 def test_the_pause_is_bounded_however_often_a_part_fails() -> None:
     assert pause_after(1) == 0.5
     assert pause_after(1_000_000) == 30.0
+
+
+async def test_at_the_end_a_part_that_runs_out_of_work_has_not_failed() -> None:
+    """The bus is closed before the parts are stopped: who follows it comes to its end."""
+    world = World()
+    closed, over = asyncio.Event(), asyncio.Event()
+
+    async def follower() -> None:
+        world.end.set()
+        await closed.wait()
+        over.set()
+
+    world.parts.add("follower", follower)
+    with capture_logs() as said:
+        await world.parts.run()
+        world.parts.end()
+        closed.set()
+        await over.wait()
+        await world.parts.stop(1)
+    assert said == []
+    assert world.restarted == []

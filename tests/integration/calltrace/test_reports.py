@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, select
 
+from ivr.asterisk.hep import SIP
 from ivr.calltrace import deciding, evidence
 from ivr.calltrace import store as statements
 from ivr.calltrace.away import AwayReports
@@ -168,6 +169,19 @@ class TestTicket:
         (ticket,), (trace,) = await rows(world, tickets), await rows(world, call_traces)
         assert (trace["cause"], trace["report_ids"], ticket["priority"]) == ("uplink", ["r1"], "haute")
         assert (await rows(world, ticket_events))[-1]["kind"] == "evidence"
+
+    async def test_what_came_late_is_kept_also_where_it_changes_no_figure(self, world: World) -> None:
+        """The answer to a BYE, say."""
+        call = world.call()
+        await world.traces.take_in(world.traces.intake(call, Device(phone="6001"), report_id="r1"))
+        before = evidence.unpack((await rows(world, call_trace_evidence))[0]["packets"])
+        near = next(iter(call.legs.values()))
+        late = b"SIP/2.0 200 OK\r\nCall-ID: " + near.call_id.encode() + b"\r\nCSeq: 2 BYE\r\n\r\n"
+        world.ring.add(world.ring.packets(near)[0]._replace(kind=SIP, payload=late))
+        await world.traces.settle(call, Device(phone="6001"), "r1", after_s=0)
+        kept = evidence.unpack((await rows(world, call_trace_evidence))[0]["packets"])
+        assert len(kept) == len(before) + 1
+        assert late in [packet.payload for packet in kept]
 
     async def test_who_was_told_another_finding_is_told_the_new_one(self, world: World) -> None:
         """In the first second only one leg has ended: the phone looks guilty of what both sides have (OV-24)."""
