@@ -63,7 +63,8 @@ async def listen(state: Path, obey: Obey) -> asyncio.Server:
         def say(text: str) -> None:
             writer.write(text.replace("\n", " ").encode() + b"\n")
 
-        with contextlib.suppress(OSError, ValueError):
+        # A drain is cancelled by the end that it brought about.
+        with contextlib.suppress(OSError, ValueError, asyncio.CancelledError):
             words = (await reader.readline()).decode(errors="replace").split()
             try:
                 await obey(words, say)

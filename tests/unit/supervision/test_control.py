@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -36,6 +37,27 @@ async def test_progress_comes_line_by_line_and_refusals_with_their_reason(tmp_pa
             assert [line async for line in control.ask(state, "explode")]
         with pytest.raises(control.Refused):
             assert [line async for line in control.ask(state, "x" * 5000)]
+
+
+async def test_a_drain_that_ends_with_the_line_is_no_error(tmp_path: Path) -> None:
+    """Whoever asked sees the end of the connection, and the supervisor's log no traceback."""
+    (tmp_path / "run").mkdir()
+    errors: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    before = asyncio.all_tasks()
+
+    async def obey(words: list[str], say: Say) -> None:
+        say("No call goes on.")
+        await asyncio.Event().wait()
+
+    async with await control.listen(tmp_path, obey):
+        told = []
+        async for line in control.ask(tmp_path, "drain", ends=True):
+            told.append(line)
+            for task in asyncio.all_tasks() - before:
+                task.cancel()
+    assert told == ["No call goes on."]
+    assert errors == []
 
 
 async def test_no_line_runs_there(tmp_path: Path) -> None:
