@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr.clock import require_aware, system_clock
+from ivr.directory.token_commands import app as token_commands
 from ivr.errors import BadInput, OmnivigilError
 from ivr.persons.commands import app as person_commands
 from ivr.settings import Address, Settings, database_url_of
@@ -296,32 +297,7 @@ def doctor(
     raise typer.Exit(0 if all(one.well for one in found) else 1)
 
 
-@app.command()
-def token(
-    name: Annotated[str, typer.Argument(help="Who will use it; shown in tickets' histories.")],
-    state: StateOption = Path("var"),
-    read_only: Annotated[bool, typer.Option("--read-only", help="May look, but change nothing.")] = False,
-    persons: Annotated[bool, typer.Option("--persons", help="May export and erase what is known of a person.")] = False,
-    database: DatabaseOption = None,
-) -> None:
-    """Make a token for the API and print it, once: only its digest is kept."""
-    from ivr.directory.tokens import create_token
-    from ivr.store.engine import open_store
-
-    if read_only and persons:
-        raise BadInput(field="--persons", problem="who may only look erases nobody", mend="leave --read-only out")
-    scopes = ("read",) if read_only else ("read", "write", *(["persons"] if persons else []))
-
-    async def make() -> str:
-        store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
-        try:
-            await store.migrate()
-            async with store.unit() as unit:
-                return await create_token(unit, name, scopes, system_clock())
-        finally:
-            await store.close()
-
-    print(asyncio.run(make()))  # noqa: T201 - what the command is for
+app.add_typer(token_commands, name="token")
 
 
 @app.command()

@@ -278,12 +278,13 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         probes=probes,
         log_bytes=lambda: turned_over.sizes,
     )
+    tokens = Tokens(store, clock=clock)
     api = _api(
         settings,
         Services(
             store=store,
             directory=directory,
-            tokens=Tokens(store),
+            tokens=tokens,
             calls=calls,
             bus=bus,
             members=context.members,
@@ -361,6 +362,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     parts.add("logs", turned_over.run)
     parts.add("last calls", lambda: keep_forgetting(partial(process.cli, found_runtime, settings)))
     parts.add("directory", lambda: _renew(directory))
+    parts.add("uses of tokens", tokens.run)
     parts.add("claims", _claims(settings, context).run)
     parts.add("recovery", _recovery(settings, context, counters).run)
     parts.add("calls begun", _begun(settings, context, counters, ami).run)

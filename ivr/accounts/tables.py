@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, false, text
 
 from ivr.store.metadata import Moment, json_type, metadata
 
@@ -25,6 +25,9 @@ accounts = Table(
     Column("totp_step", Integer),
     Column("created_at", Moment, nullable=False),
     Column("disabled_at", Moment),
+    #: The password was given by somebody else: nothing but another one can be chosen with it.
+    Column("must_change", Boolean, nullable=False, server_default=false()),
+    Column("last_sign_in_at", Moment),
 )
 
 account_recovery_codes = Table(
@@ -43,6 +46,8 @@ account_sessions = Table(
     Column("account_id", ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("created_at", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
+    #: The address that signed in.
+    Column("source", String(60)),
 )
 
 #: Sign-ins that were tried, whether there is such an account or not.

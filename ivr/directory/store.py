@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Row, Table, select, update
 
 from ivr.directory import tables as t
 from ivr.directory.book import Book
@@ -62,18 +62,41 @@ async def put_languages(unit: Unit, languages: Mapping[str, str]) -> None:
         await put(unit, t.caller_languages, {"number": number, "language": language}, key="number")
 
 
-async def put_token(unit: Unit, *, sha256: str, name: str, scopes: list[str], at: datetime) -> None:
-    """Keep a token's digest; one that is there already gets these scopes."""
-    values = {"sha256": sha256, "name": name, "scopes": scopes, "created_at": at, "revoked_at": None}
-    await put(unit, t.api_tokens, values, key="sha256")
+async def put_token(
+    unit: Unit, *, sha256: str, name: str, scopes: list[str], at: datetime, expires_at: datetime | None = None
+) -> None:
+    """Keep a token's digest; one that is there already gets these scopes and this end."""
+    values = {"sha256": sha256, "name": name, "scopes": scopes, "created_at": at}
+    await put(unit, t.api_tokens, values | {"revoked_at": None, "expires_at": expires_at}, key="sha256")
 
 
-async def find_token(unit: Unit, sha256: str) -> tuple[str, str, tuple[str, ...]] | None:
-    """Digest, name and scopes of a token that is not revoked."""
+async def find_token(unit: Unit, sha256: str) -> Row[Any] | None:
+    """The row of a token that is not revoked."""
     table = t.api_tokens
     query = select(table).where(table.c.sha256 == sha256, table.c.revoked_at.is_(None))
-    row = (await unit.execute(query)).one_or_none()
-    return (row.sha256, row.name, tuple(row.scopes)) if row is not None else None
+    return (await unit.execute(query)).one_or_none()
+
+
+async def every_token(unit: Unit) -> list[Row[Any]]:
+    """The rows of all that are not revoked, by name, the newest first."""
+    table = t.api_tokens
+    query = select(table).where(table.c.revoked_at.is_(None)).order_by(table.c.name, table.c.id.desc())
+    return list(await unit.execute(query))
+
+
+async def used_tokens(unit: Unit, used: Mapping[str, datetime]) -> None:
+    """Tokens were used, by digest and moment."""
+    table = t.api_tokens
+    for sha256, at in used.items():
+        await unit.execute(update(table).where(table.c.sha256 == sha256).values(last_used_at=at))
+
+
+async def revoke_token(unit: Unit, token_id: int, at: datetime) -> str | None:
+    """Make one token worthless; its name, or None when there is no such token any more."""
+    table = t.api_tokens
+    gone = update(table).where(table.c.id == token_id, table.c.revoked_at.is_(None)).values(revoked_at=at)
+    name: str | None = (await unit.execute(gone.returning(table.c.name))).scalar_one_or_none()
+    return name
 
 
 async def revoke_tokens(unit: Unit, name: str, at: datetime) -> int:

@@ -111,4 +111,8 @@ api_tokens = Table(
     Column("scopes", json_type(), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("revoked_at", Moment),
+    #: No good from this moment on; null for one without an end.
+    Column("expires_at", Moment),
+    #: To the minute.
+    Column("last_used_at", Moment),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -14,7 +14,16 @@ from ivr.directory.directory import Directory
 from ivr.directory.passwords import ha1
 from ivr.directory.store import revoke_tokens
 from ivr.directory.tables import customers
-from ivr.directory.tokens import Bearer, Tokens, create_token, keep_token
+from ivr.directory.tokens import (
+    Bearer,
+    TokenNotFound,
+    Tokens,
+    create_token,
+    end_of,
+    every,
+    keep_token,
+    revoke,
+)
 from ivr.store.engine import Store
 from tests.integration.databases import Database
 
@@ -112,6 +121,35 @@ class TestTokens:
         assert await tokens.bearer(token) is not None
         moment = 5.1
         assert await tokens.bearer(token) is None
+
+    async def test_a_token_is_good_until_its_end(self, store: Store) -> None:
+        moment, now = 0.0, NOW
+        tokens = Tokens(store, lambda: moment, lambda: now)
+        async with store.unit() as unit:
+            token = await create_token(unit, "console", ["read"], NOW, expires_at=end_of(1, NOW))
+        moment, now = 10.0, NOW + timedelta(days=1, seconds=-1)
+        assert await tokens.bearer(token) is not None
+        moment, now = 20.0, NOW + timedelta(days=1)
+        assert await tokens.bearer(token) is None
+
+    async def test_when_it_was_last_used_is_written_apart_and_kept_while_the_database_is_away(
+        self, store: Store, database_held: Away
+    ) -> None:
+        tokens = Tokens(store, clock=lambda: NOW)
+        async with store.unit() as unit:
+            token = await create_token(unit, "crm", ["read"], NOW - timedelta(days=3))
+            await create_token(unit, "idle", ["read"], NOW)
+        assert await tokens.bearer(token) is not None
+        with database_held():
+            assert await tokens.bearer(token) is not None
+        await tokens.note_uses()
+        async with store.reading() as unit:
+            found = {one.name: one for one in await every(unit)}
+        assert (found["crm"].last_used_at, found["idle"].last_used_at) == (NOW, None)
+        async with store.unit() as unit:
+            assert await revoke(unit, found["crm"].id, NOW) == "crm"
+            with pytest.raises(TokenNotFound):
+                await revoke(unit, found["crm"].id, NOW)
 
     @pytest.mark.parametrize("wrong", ["", "ovt_", "x" * 5000, "é", "\udce9", "ovt_\x00"])
     async def test_others_are_nobodys(self, store: Store, wrong: str) -> None:
