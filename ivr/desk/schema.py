@@ -345,6 +345,8 @@ class Desk(_Part):
 
     id: Identifier
     name: Name
+    #: The company whose customers it knows; several desks may be one company's.
+    provider: Identifier = "main"
     timezone: Annotated[str, Field(examples=["America/Toronto"])]
     #: Country (ISO 3166) whose habits apply to a caller's number without country code.
     region: Country = "CA"

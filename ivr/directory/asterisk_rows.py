@@ -10,8 +10,8 @@ from ivr.directory.book import Book
 from ivr.directory.passwords import RETIRED
 from ivr.directory.people import Endpoint
 
-#: Signs that end or change a value in Asterisk's configuration files.
-_MEANT = re.compile(r'[\x00-\x1f\x7f"<>\[\]\\;]')
+#: Signs that end or change a value in Asterisk's configuration files, and what would be replaced in its dialplan.
+_MEANT = re.compile(r'[\x00-\x1f\x7f\x85\u2028\u2029"<>\[\]\\;]|\$(?=[{\[])')
 
 #: What phones of our own people may dial.
 _STAFF: tuple[Right, ...] = ("local", "toll-free", "national")
@@ -45,7 +45,7 @@ def phone_rows(book: Book) -> list[PhoneRow]:
             language=phone.language,
             caller_id=phone.caller_id,
             rights=_rights(book, phone),
-            did=phone.caller_id if phone.caller_id in book.numbers else "",
+            did=phone.caller_id if book.number(phone.caller_id, phone.provider) is not None else "",
             display=_MEANT.sub(" ", phone.display).strip(),
         )
         for phone in sorted(book.endpoints.values(), key=lambda phone: phone.name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeVar
 
-from ivr.directory.people import NOBODY, Contact, Customer, Endpoint, Identity, Number, Partner, Technician
+from ivr.directory.people import MAIN, NOBODY, Contact, Customer, Endpoint, Identity, Number, Partner, Technician
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -24,24 +24,30 @@ class Book:
     partners: Mapping[int, Partner] = field(default_factory=_none)
     customers: Mapping[int, Customer] = field(default_factory=_none)
     contacts: Mapping[int, Contact] = field(default_factory=_none)
-    numbers: Mapping[str, Number] = field(default_factory=_none)
+    #: By provider, then by number: one number may be a customer of two.
+    numbers: Mapping[str, Mapping[str, Number]] = field(default_factory=_none)
     endpoints: Mapping[str, Endpoint] = field(default_factory=_none)
     technicians: Mapping[int, Technician] = field(default_factory=_none)
     #: The language that a caller from this number last chose.
     languages: Mapping[str, str] = field(default_factory=_none)
 
-    def identify(self, number: str | None, endpoint: str | None) -> Identity:
+    def identify(self, number: str | None, endpoint: str | None, provider: str | None = None) -> Identity:
         """Who calls: by the registered phone when there is one, else by the number (OV-2, OV-3).
 
         A registered phone's caller ID is not looked at: it can be set to anything. An unknown caller is
-        an Identity with nothing in it.
+        an Identity with nothing in it. `provider` is that of the desk that was called, which knows its own
+        customers only; None is a phone's own, and for a number the main one.
         """
         if endpoint is not None:
             phone = self.endpoints.get(endpoint)
-            return self._of_endpoint(phone) if phone is not None else NOBODY
+            if phone is None:
+                return NOBODY
+            if provider is not None and phone.provider != provider:
+                return Identity(by="endpoint", language=phone.language)
+            return self._of_endpoint(phone)
         if number is None:
             return NOBODY
-        entry = self.numbers.get(number)
+        entry = self.number(number, provider)
         known = self._of_account("number", entry.customer_id, entry.contact_id) if entry is not None else NOBODY
         return replace(known, language=self.languages.get(number, known.language))
 
@@ -61,8 +67,14 @@ class Book:
             customer=customer,
             contact=contact,
             partner=self.partners.get(partner_id) if partner_id is not None else None,
-            language=contact.language if contact is not None else None,
+            language=(contact.language if contact is not None else None)
+            or (customer.language if customer is not None else None),
         )
+
+    def number(self, e164: str, provider: str | None = None) -> Number | None:
+        """A provider's number, by its digits; the main provider's when none is named."""
+        own = self.numbers.get(provider or MAIN)
+        return own.get(e164) if own is not None else None
 
     def endpoint(self, name: str) -> Endpoint | None:
         """The phone with this account name."""

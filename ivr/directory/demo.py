@@ -11,6 +11,7 @@ from sqlalchemy import Table
 from ivr.directory import store
 from ivr.directory import tables as t
 from ivr.directory.passwords import ha1
+from ivr.directory.people import slug
 from ivr.store.engine import Unit
 
 
@@ -30,8 +31,20 @@ class _Client:
 _PARTNERS: Mapping[str, Mapping[str, Any]] = {
     partner["name"]: partner
     for partner in (
-        {"name": "Réseaux Boréal", "tier": "elite", "phone": "14185550151", "email": "soutien@boreal.example"},
-        {"name": "Télécom Estrie", "tier": "standard", "phone": "18195550152", "email": "soutien@estrie.example"},
+        {
+            "key": "boreal",
+            "name": "Réseaux Boréal",
+            "tier": "elite",
+            "phone": "14185550151",
+            "email": "soutien@boreal.example",
+        },
+        {
+            "key": "estrie",
+            "name": "Télécom Estrie",
+            "tier": "standard",
+            "phone": "18195550152",
+            "email": "soutien@estrie.example",
+        },
     )
 }
 _CLIENTS = (
@@ -118,7 +131,8 @@ async def load_demo(unit: Unit) -> None:
         await store.add(unit, t.endpoints, _phone(endpoint, "customer", name, "fr") | {"caller_id": number})
     for endpoint, name in _TECHNICIANS:
         if await store.find(unit, t.endpoints, "name", endpoint) is None:
-            technician = {"name": name, "queues": list(_QUEUES), "language": "fr"}
+            spoken = {"language": "fr", "languages": [{"language": "fr", "penalty": 0}]}
+            technician = {"name": name, "queues": list(_QUEUES)} | spoken
             technician_id = await store.add(unit, t.technicians, technician)
             phone = _phone(endpoint, "technician", name, "fr")
             await store.add(unit, t.endpoints, phone | {"technician_id": technician_id})
@@ -141,11 +155,13 @@ async def _add_client(unit: Unit, client: _Client) -> None:
     }
     customer_id = await _known_or_new(unit, t.customers, customer, key="account")
     contact = {
+        "key": slug(f"{client.account} {client.contact}"),
         "customer_id": customer_id,
         "name": client.contact,
         "kind": "administrateur",
         "email": client.email,
         "phone": client.number,
+        "phones": [client.number],
         "language": client.language,
     }
     contact_id = await store.add(unit, t.contacts, contact)
@@ -166,6 +182,5 @@ def _phone(name: str, kind: str, display: str, language: str) -> dict[str, Any]:
         "kind": kind,
         "language": language,
         "ha1": ha1(name, demo_password(name)),
-        "caller_id": name,
         "display": display,
     }

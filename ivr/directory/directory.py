@@ -32,9 +32,9 @@ class Directory:
         self.book = replace(book, languages=self._languages)
         return self.book
 
-    def identify(self, number: str | None, endpoint: str | None) -> Identity:
+    def identify(self, number: str | None, endpoint: str | None, provider: str | None = None) -> Identity:
         """As Book.identify."""
-        return self.book.identify(number, endpoint)
+        return self.book.identify(number, endpoint, provider)
 
     def endpoint(self, name: str) -> Endpoint | None:
         """As Book.endpoint."""

@@ -10,31 +10,64 @@ from sqlalchemy import Row, Table, select, update
 
 from ivr.directory import tables as t
 from ivr.directory.book import Book
-from ivr.directory.people import Contact, Customer, Endpoint, Number, Partner, Technician
+from ivr.directory.people import FALLBACK_LANGUAGE, Contact, Customer, Endpoint, Number, Partner, Technician
 from ivr.store.engine import Unit
 
-Entry = TypeVar("Entry", Partner, Customer, Contact, Number, Endpoint, Technician)
+Entry = TypeVar("Entry", Partner, Customer, Contact, Number, Technician)
 
 
 async def load_book(unit: Unit) -> Book:
     """The whole directory."""
+    numbers: dict[str, dict[str, Number]] = {}
+    for one in await _all(unit, t.numbers, Number):
+        numbers.setdefault(one.provider, {})[one.e164] = one
+    customers = {one.id: one for one in await _all(unit, t.customers, Customer)}
+    contacts = {one.id: one for one in await _all(unit, t.contacts, Contact)}
+    technicians = {one.id: one for one in await _all(unit, t.technicians, Technician)}
     return Book(
         partners={one.id: one for one in await _all(unit, t.partners, Partner)},
-        customers={one.id: one for one in await _all(unit, t.customers, Customer)},
-        contacts={one.id: one for one in await _all(unit, t.contacts, Contact)},
-        numbers={one.e164: one for one in await _all(unit, t.numbers, Number)},
-        endpoints={one.name: one for one in await _all(unit, t.endpoints, Endpoint)},
-        technicians={one.id: one for one in await _all(unit, t.technicians, Technician)},
+        customers=customers,
+        contacts=contacts,
+        numbers=numbers,
+        endpoints={
+            row["name"]: endpoint_of(row, customers, contacts, technicians)
+            for row in (await unit.execute(select(t.endpoints))).mappings()
+        },
+        technicians=technicians,
         languages={row.number: row.language for row in await unit.execute(select(t.caller_languages))},
     )
 
 
+def endpoint_of(
+    row: Mapping[Any, Any],
+    customers: Mapping[int, Customer],
+    contacts: Mapping[int, Contact],
+    technicians: Mapping[int, Technician],
+) -> Endpoint:
+    """A phone of its row; what was left open is its owner's: the person's, else the account's."""
+    owners: list[Contact | Customer | Technician | None] = [
+        technicians.get(row["technician_id"]),
+        contacts.get(row["contact_id"]),
+        customers.get(row["customer_id"]),
+    ]
+    spoken = (one.language for one in owners if one is not None and one.language is not None)
+    names = (one.name for one in owners if one is not None)
+    return Endpoint(
+        **_values(row)
+        | {
+            "language": row["language"] or next(spoken, FALLBACK_LANGUAGE),
+            "caller_id": row["caller_id"] or row["name"],
+            "display": row["display"] or next(names, row["name"]),
+        }
+    )
+
+
 async def _all(unit: Unit, table: Table, kind: type[Entry]) -> list[Entry]:
-    entries: list[Entry] = []
-    for row in (await unit.execute(select(table))).mappings():
-        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
-        entries.append(kind(**values))
-    return entries
+    return [kind(**_values(row)) for row in (await unit.execute(select(table))).mappings()]
+
+
+def _values(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
 
 
 async def find(unit: Unit, table: Table, key: str, value: str) -> Any:

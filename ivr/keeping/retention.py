@@ -47,6 +47,7 @@ OTHERWISE: Mapping[str, str] = {
     "numbers": "the directory: while they are customers",
     "endpoints": "the directory: while they are customers",
     "technicians": "the directory: while they work here",
+    "directory_changes": "the directory: the last some thousands",
     "technician_pins": "while they work here",
     "oncall_overrides": "staff: who was on call",
     "queue_roll": "staff: while they are logged in",

@@ -26,8 +26,10 @@ BOOK = Book(
     contacts={1: JULIE},
     technicians={1: ANNIE},
     numbers={
-        "14185550101": Number(e164="14185550101", customer_id=1, contact_id=1),
-        "14185550103": Number(e164="14185550103", customer_id=2),
+        "main": {
+            "14185550101": Number(e164="14185550101", customer_id=1, contact_id=1),
+            "14185550103": Number(e164="14185550103", customer_id=2),
+        }
     },
     endpoints={
         "6001": phone("6001", customer_id=1, contact_id=1),

@@ -1,0 +1,675 @@
+"""Writes the directory: one entry at a time, whoever asks for it, with what it refers to checked.
+
+Each change is one row of `directory_changes` and one line of the audit, in the transaction that makes it. Whoever keeps
+a copy in memory reads those rows; nothing else tells of changes that another process makes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import Table, func, select, update
+from sqlalchemy import delete as delete_from
+
+from ivr.accounts import store as audit
+from ivr.accounts.tables import accounts as console_accounts
+from ivr.directory import reading
+from ivr.directory import tables as t
+from ivr.directory.entries import (
+    ONE_OF,
+    AccountEntry,
+    AnyEntry,
+    ContactEntry,
+    Kind,
+    NumberEntry,
+    PartnerEntry,
+    PhoneEntry,
+    StaffEntry,
+    check_key,
+    read_entry,
+)
+from ivr.directory.known import Known
+from ivr.directory.passwords import ha1
+from ivr.directory.people import FALLBACK_LANGUAGE
+from ivr.directory.reading import Found, Row, etag_of
+from ivr.errors import AllBadInput, BadInput, Conflict, NotFound
+from ivr.logs import mask
+from ivr.store.engine import Unit
+
+#: So many of the last changes are kept; whoever is further behind reads everything.
+KEPT_CHANGES: Final = 10_000
+#: And how often older ones are deleted, in changes.
+_SWEEP_EVERY: Final = 500
+#: What still uses a thing is named up to here.
+_MOST_NAMED: Final = 20
+#: Without those that look alike on a label.
+_SECRET_SIGNS: Final = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # noqa: S105 - an alphabet
+_SECRET_LENGTH: Final = 20
+
+
+class EntryNotFound(NotFound):
+    """The directory has no such entry."""
+
+
+class Changed(Conflict):
+    """Somebody changed the entry in the meantime."""
+
+
+class InUse(Conflict):
+    """Something still uses the entry."""
+
+    def __init__(self, kind: Kind, key: str, uses: Iterable[str]) -> None:
+        #: As in `phone 6001`.
+        self.uses = tuple(uses)
+        named = ", ".join(self.uses[:_MOST_NAMED])
+        more = len(self.uses) - _MOST_NAMED
+        super().__init__(entry=f"{ONE_OF[kind]} {key}", used_by=named + (f" and {more} more" if more > 0 else ""))
+
+
+class LastAdministrator(InUse):
+    """The last administrator of an account stays (OV-20): make another contact of the account administrator first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Put:
+    """What became of a put."""
+
+    created: bool
+    #: False when the entry was already so; then nothing was written.
+    changed: bool
+    etag: str
+    entry: AnyEntry
+    #: Of a phone that is new: what it registers with, told this once.
+    secret: str | None = None
+
+
+def new_secret() -> str:
+    """What a phone registers with: 20 signs, 116 bits."""
+    return "".join(secrets.choice(_SECRET_SIGNS) for _ in range(_SECRET_LENGTH))
+
+
+async def put(
+    unit: Unit,
+    provider: str,
+    kind: Kind,
+    key: str,
+    entry: AnyEntry,
+    *,
+    by: str,
+    at: datetime,
+    source: str = "API",
+    expected_etag: str | None = None,
+    known: Known | None = None,
+) -> Put:
+    """Create or replace an entry. Repeating it changes nothing.
+
+    `key` is as `check_key` gives it. `expected_etag` is what the entry must be now; * says that it must be there.
+    `known` is what the provider's desk files allow; without it that is not looked at. Raises BadInput that names each
+    wrong field, Changed, LastAdministrator, StoreUnavailable.
+    """
+    await unit.alone("directory")
+    key = check_key(kind, key, known.region if known is not None else "CA")
+    before = await reading.get(unit, provider, kind, key)
+    _expect(before, expected_etag)
+    if before is not None and before.entry == entry:
+        return Put(created=False, changed=False, etag=before.etag, entry=entry)
+    problems = [*_beyond_desks(kind, key, entry, known, new=before is None)]
+    references = await _WRITERS[kind].check(_Edit(unit, provider, key, before, known), entry, problems)
+    if problems:
+        raise AllBadInput(problems)
+    secret = new_secret() if kind == "phones" and before is None else None
+    values = {"provider": provider, **references}
+    if secret is not None:
+        values["ha1"] = ha1(key, secret)
+    await _WRITERS[kind].write(_Edit(unit, provider, key, before, known), entry, values)
+    fields = _changed_fields(before.entry if before is not None else None, entry)
+    await _note(unit, provider, kind, key, "put", by=by, at=at, source=source, fields=fields, created=before is None)
+    etag = etag_of(kind, provider, key, entry)
+    return Put(created=before is None, changed=True, etag=etag, entry=entry, secret=secret)
+
+
+async def patch(
+    unit: Unit,
+    provider: str,
+    kind: Kind,
+    key: str,
+    changes: Mapping[str, Any],
+    *,
+    by: str,
+    at: datetime,
+    source: str = "API",
+    expected_etag: str | None = None,
+    known: Known | None = None,
+) -> Put:
+    """Change some fields of an entry, by a JSON merge patch (RFC 7396). As `put`; also raises EntryNotFound."""
+    await unit.alone("directory")
+    region = known.region if known is not None else "CA"
+    key = check_key(kind, key, region)
+    before = await reading.get(unit, provider, kind, key)
+    if before is None:
+        raise EntryNotFound(entry=f"{ONE_OF[kind]} {key}")
+    entry = read_entry(kind, merged(before.entry.model_dump(mode="json"), changes), region)
+    return await put(
+        unit, provider, kind, key, entry, by=by, at=at, source=source, expected_etag=expected_etag, known=known
+    )
+
+
+def merged(target: Any, changes: Any) -> Any:
+    """What a merge patch makes of a document (RFC 7396 section 2). A field that is taken away is left out."""
+    if not isinstance(changes, Mapping):
+        return changes
+    found = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in changes.items():
+        if value is None:
+            found.pop(name, None)
+        else:
+            found[name] = merged(found.get(name), value)
+    return found
+
+
+async def delete(
+    unit: Unit,
+    provider: str,
+    kind: Kind,
+    key: str,
+    *,
+    by: str,
+    at: datetime,
+    source: str = "API",
+    expected_etag: str | None = None,
+    known: Known | None = None,
+) -> None:
+    """Remove an entry. Raises EntryNotFound, Changed, InUse, LastAdministrator, StoreUnavailable.
+
+    An account's last administrator goes with the account.
+    """
+    await unit.alone("directory")
+    before = await reading.get(unit, provider, kind, key)
+    if before is None:
+        raise EntryNotFound(entry=f"{ONE_OF[kind]} {key}")
+    _expect(before, expected_etag)
+    edit = _Edit(unit, provider, key, before, known)
+    if uses := await _WRITERS[kind].uses(edit):
+        raise InUse(kind, key, uses)
+    also = await _WRITERS[kind].remove(edit)
+    for other in also:
+        await _note(unit, provider, other[0], other[1], "delete", by=by, at=at, source=source, fields=())
+    await _note(unit, provider, kind, key, "delete", by=by, at=at, source=source, fields=())
+
+
+async def renew_secret(
+    unit: Unit,
+    provider: str,
+    name: str,
+    *,
+    by: str,
+    at: datetime,
+    source: str = "API",
+    expected_etag: str | None = None,
+) -> str:
+    """A phone's new secret, told this once; the old one is worthless. Raises EntryNotFound, StoreUnavailable."""
+    await unit.alone("directory")
+    before = await reading.get(unit, provider, "phones", name)
+    if before is None:
+        raise EntryNotFound(entry=f"phone {name}")
+    _expect(before, expected_etag)
+    secret = new_secret()
+    table = t.endpoints
+    await unit.execute(update(table).where(table.c.name == name).values(ha1=ha1(name, secret)))
+    await _note(unit, provider, "phones", name, "put", by=by, at=at, source=source, fields=("secret",))
+    return secret
+
+
+def _expect(before: Found | None, expected_etag: str | None) -> None:
+    if expected_etag is None:
+        return
+    if before is None or (expected_etag != "*" and expected_etag != before.etag):
+        raise Changed()
+
+
+def _changed_fields(before: AnyEntry | None, after: AnyEntry) -> list[str]:
+    names = type(after).model_fields
+    if before is None:
+        return [name for name in names if name in after.model_fields_set]
+    return [name for name in names if getattr(before, name) != getattr(after, name)]
+
+
+# What is kept of a change ----------------------------------------------------------------------------
+
+
+async def _note(
+    unit: Unit,
+    provider: str,
+    kind: Kind,
+    key: str,
+    what: str,
+    *,
+    by: str,
+    at: datetime,
+    source: str,
+    fields: Iterable[str],
+    created: bool = False,
+) -> None:
+    subject = f"{ONE_OF[kind]} {mask(key) if kind == 'numbers' else key}"
+    if provider != "main":
+        subject = f"{subject} of {provider}"
+    action = f"directory.{what}"
+    line = await audit.note(unit, at=at, who=by, source=source, action=action, subject=subject, fields=fields)
+    await audit.noted(unit, line, 201 if created else 204 if what == "delete" else 200)
+    await note_changes(unit, [(kind, key, what)], provider=provider, by=by, at=at)
+
+
+async def note_changes(
+    unit: Unit, changes: Iterable[tuple[Kind, str, str]], *, provider: str, by: str, at: datetime
+) -> None:
+    """Enter what changed, as (kind, key, put or delete), for whoever keeps a copy. Call it under `alone("directory")`:
+    the numbers must grow in the order of the commits.
+    """
+    table = t.directory_changes
+    rows = [
+        {"at": at, "provider": provider, "kind": kind, "key": key, "by": by[:40], "what": what}
+        for kind, key, what in changes
+    ]
+    if not rows:
+        return
+    await unit.execute(unit.insert(table), rows)
+    last: int = (await unit.execute(select(func.max(table.c.seq)))).scalar_one()
+    if len(rows) >= _SWEEP_EVERY or last % _SWEEP_EVERY == 0:
+        await unit.execute(delete_from(table).where(table.c.seq <= last - KEPT_CHANGES))
+
+
+# What desk files allow -------------------------------------------------------------------------------
+
+
+def _beyond_desks(kind: Kind, key: str, entry: AnyEntry, known: Known | None, *, new: bool) -> Iterator[BadInput]:
+    if known is None:
+        return
+    if kind == "phones" and new and key in known.dialled:
+        yield BadInput(field="name", problem=f"{key} is dialled for something else here", mend="choose another name")
+    named: list[tuple[str, str, Iterable[str], str]] = []
+    match entry:
+        case AccountEntry():
+            named = [("desk", entry.desk or "", known.desks, "desk")]
+        case PhoneEntry():
+            named = [("department", entry.department or "", known.departments, "department")]
+        case StaffEntry():
+            named = [(f"queues.{n}", one.queue, known.queues, "queue") for n, one in enumerate(entry.queues)]
+    for field, value, there, called in named:
+        if value and value not in there:
+            mend = f"use one of {', '.join(there)}" if there else f"this provider's desk files have no {called}"
+            yield BadInput(field=field, problem=f"there is no {called} {value}", mend=mend)
+    language = getattr(entry, "language", None)
+    if language is not None and known.languages and language not in known.languages:
+        yield BadInput(
+            field="language", problem=f"no desk speaks {language}", mend=f"use one of {', '.join(known.languages)}"
+        )
+
+
+# How each kind is written ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Edit:
+    """One entry that is about to change."""
+
+    unit: Unit
+    provider: str
+    key: str
+    before: Found | None
+    known: Known | None
+
+    async def rows(self, table: Table, **values: Any) -> list[Row]:
+        """The provider's rows with these values."""
+        of_it = [table.c[name] == value for name, value in values.items()]
+        if "provider" in table.c:
+            of_it.append(table.c.provider == self.provider)
+        return list((await self.unit.execute(select(table).where(*of_it))).mappings())
+
+    async def row(self, table: Table, **values: Any) -> Row | None:
+        """One of them."""
+        found = await self.rows(table, **values)
+        return found[0] if found else None
+
+    async def own(self, table: Table, column: str) -> Row:
+        """The entry's own row."""
+        (found,) = await self.rows(table, **{column: self.key})
+        return found
+
+
+@dataclass(frozen=True)
+class _Writer:
+    #: What the entry refers to, as columns; what is wrong with it is added to the list.
+    check: Callable[[_Edit, Any, list[BadInput]], Awaitable[dict[str, Any]]]
+    write: Callable[[_Edit, Any, dict[str, Any]], Awaitable[None]]
+    #: What still uses it, as in `phone 6001`.
+    uses: Callable[[_Edit], Awaitable[list[str]]]
+    #: Removes it; and says what went with it.
+    remove: Callable[[_Edit], Awaitable[list[tuple[Kind, str]]]]
+
+
+def _digits(number: str | None) -> str | None:
+    return number.removeprefix("+") if number is not None else None
+
+
+def _absent(field: str, kind: Kind, key: str) -> BadInput:
+    return BadInput(
+        field=field, problem=f"there is no {ONE_OF[kind]} {key}", mend="correct it, or enter that one first"
+    )
+
+
+async def _upsert(edit: _Edit, table: Table, column: str, values: Mapping[str, Any]) -> None:
+    if edit.before is None:
+        await edit.unit.execute(edit.unit.insert(table).values({column: edit.key, **values}))
+        return
+    of_it = (table.c.provider == edit.provider, table.c[column] == edit.key)
+    await edit.unit.execute(update(table).where(*of_it).values(values))
+
+
+# Partners
+
+
+async def _check_partner(edit: _Edit, entry: PartnerEntry, problems: list[BadInput]) -> dict[str, Any]:
+    for other in await edit.rows(t.partners, name=entry.name):
+        if other["key"] != edit.key:
+            problem = f"is the name of partner {other['key']}"
+            problems.append(BadInput(field="name", problem=problem, mend="choose another, or change that one"))
+    table, mobiles = t.partner_contacts, [_digits(one.mobile) for one in entry.people if one.mobile is not None]
+    taken = select(table.c.mobile, t.partners.c.key).join(t.partners).where(table.c.mobile.in_(mobiles))
+    for other in (await edit.unit.execute(taken.where(t.partners.c.provider == edit.provider))).mappings():
+        if other["key"] != edit.key:
+            problem = f"holds a mobile that is on partner {other['key']}'s list"
+            problems.append(BadInput(field="people", problem=problem, mend="nobody gets a message twice: remove one"))
+    return {}
+
+
+async def _write_partner(edit: _Edit, entry: PartnerEntry, values: dict[str, Any]) -> None:
+    plain = entry.model_dump(include={"name", "tier", "email", "portal", "language"})
+    await _upsert(edit, t.partners, "key", {**values, **plain, "phone": _digits(entry.phone)})
+    own = await edit.own(t.partners, "key")
+    people: tuple[Any, ...] = edit.before.entry.people if edit.before is not None else ()  # type: ignore[attr-defined]
+    if people == entry.people:
+        return
+    table = t.partner_contacts
+    await edit.unit.execute(delete_from(table).where(table.c.partner_id == own["id"]))
+    for one in entry.people:
+        row = {**one.model_dump(), "mobile": _digits(one.mobile), "partner_id": own["id"]}
+        await edit.unit.execute(edit.unit.insert(table).values(row))
+
+
+async def _uses_of_partner(edit: _Edit) -> list[str]:
+    own = await edit.own(t.partners, "key")
+    uses = [f"account {row['account']}" for row in await edit.rows(t.customers, partner_id=own["id"])]
+    return uses + [f"console account {row['name']}" for row in await edit.rows(console_accounts, partner_id=own["id"])]
+
+
+async def _remove_partner(edit: _Edit) -> list[tuple[Kind, str]]:
+    own = await edit.own(t.partners, "key")
+    await edit.unit.execute(delete_from(t.partner_contacts).where(t.partner_contacts.c.partner_id == own["id"]))
+    await edit.unit.execute(delete_from(t.partners).where(t.partners.c.id == own["id"]))
+    return []
+
+
+# Accounts
+
+
+async def _check_account(edit: _Edit, entry: AccountEntry, problems: list[BadInput]) -> dict[str, Any]:
+    if entry.partner is None:
+        return {"partner_id": None}
+    partner = await edit.row(t.partners, key=entry.partner)
+    if partner is None:
+        problems.append(_absent("partner", "partners", entry.partner))
+        return {}
+    return {"partner_id": partner["id"]}
+
+
+async def _write_account(edit: _Edit, entry: AccountEntry, values: dict[str, Any]) -> None:
+    plain = entry.model_dump(include={"name", "address", "language", "desk"})
+    more = {"phone": _digits(entry.phone), "dial_rights": list(entry.dial_rights)}
+    await _upsert(edit, t.customers, "account", {**values, **plain, **more})
+
+
+async def _uses_of_account(edit: _Edit) -> list[str]:
+    own = await edit.own(t.customers, "account")
+    contacts = await edit.rows(t.contacts, customer_id=own["id"])
+    if len(contacts) == 1 and contacts[0]["kind"] == "administrateur":
+        contacts = []
+    return [
+        *(f"contact {row['key']}" for row in contacts),
+        *(f"number +{row['e164']}" for row in await edit.rows(t.numbers, customer_id=own["id"])),
+        *(f"phone {row['name']}" for row in await edit.rows(t.endpoints, customer_id=own["id"])),
+    ]
+
+
+async def _remove_account(edit: _Edit) -> list[tuple[Kind, str]]:
+    own = await edit.own(t.customers, "account")
+    gone: list[tuple[Kind, str]] = [
+        ("contacts", row["key"]) for row in await edit.rows(t.contacts, customer_id=own["id"])
+    ]
+    await edit.unit.execute(delete_from(t.contacts).where(t.contacts.c.customer_id == own["id"]))
+    await edit.unit.execute(delete_from(t.customers).where(t.customers.c.id == own["id"]))
+    return gone
+
+
+# Contacts
+
+
+async def _check_contact(edit: _Edit, entry: ContactEntry, problems: list[BadInput]) -> dict[str, Any]:
+    account = await edit.row(t.customers, account=entry.account)
+    if account is None:
+        problems.append(_absent("account", "accounts", entry.account))
+        return {}
+    before = cast(ContactEntry, edit.before.entry) if edit.before is not None else None
+    if before is not None and (before.account != entry.account or entry.kind != "administrateur"):
+        await _keep_an_administrator(edit)
+    if before is not None and before.account != entry.account and (uses := await _uses_of_contact(edit)):
+        problem = f"is another, and {', '.join(uses[:_MOST_NAMED])} are that account's"
+        problems.append(BadInput(field="account", problem=problem, mend="take the contact out of them first"))
+    return {"customer_id": account["id"]}
+
+
+async def _keep_an_administrator(edit: _Edit) -> None:
+    own = await edit.own(t.contacts, "key")
+    if own["kind"] != "administrateur":
+        return
+    others = await edit.rows(t.contacts, customer_id=own["customer_id"], kind="administrateur")
+    if len(others) < 2:
+        entry = cast(Found, edit.before).entry
+        raise LastAdministrator("contacts", edit.key, [f"account {cast(ContactEntry, entry).account}"])
+
+
+async def _write_contact(edit: _Edit, entry: ContactEntry, values: dict[str, Any]) -> None:
+    phones = [one.removeprefix("+") for one in entry.phones]
+    plain = entry.model_dump(include={"name", "kind", "email", "language"})
+    more = {"phones": phones, "phone": phones[0] if phones else None, "rights": list(entry.rights)}
+    await _upsert(edit, t.contacts, "key", {**values, **plain, **more})
+
+
+async def _uses_of_contact(edit: _Edit) -> list[str]:
+    own = await edit.own(t.contacts, "key")
+    return [
+        *(f"number +{row['e164']}" for row in await edit.rows(t.numbers, contact_id=own["id"])),
+        *(f"phone {row['name']}" for row in await edit.rows(t.endpoints, contact_id=own["id"])),
+    ]
+
+
+async def _remove_contact(edit: _Edit) -> list[tuple[Kind, str]]:
+    await _keep_an_administrator(edit)
+    of_it = (t.contacts.c.provider == edit.provider, t.contacts.c.key == edit.key)
+    await edit.unit.execute(delete_from(t.contacts).where(*of_it))
+    return []
+
+
+# Numbers
+
+
+async def _owner(edit: _Edit, account: str, contact: str | None, problems: list[BadInput]) -> dict[str, Any]:
+    """Columns of an account, and of a contact of that account."""
+    found = await edit.row(t.customers, account=account)
+    if found is None:
+        problems.append(_absent("account", "accounts", account))
+        return {}
+    if contact is None:
+        return {"customer_id": found["id"], "contact_id": None}
+    person = await edit.row(t.contacts, key=contact)
+    if person is None:
+        problems.append(_absent("contact", "contacts", contact))
+        return {}
+    if person["customer_id"] != found["id"]:
+        problem = f"{contact} is not a contact of account {account}"
+        problems.append(BadInput(field="contact", problem=problem, mend="give one of that account's, or none"))
+        return {}
+    return {"customer_id": found["id"], "contact_id": person["id"]}
+
+
+async def _check_number(edit: _Edit, entry: NumberEntry, problems: list[BadInput]) -> dict[str, Any]:
+    if edit.known is not None and edit.key.removeprefix("+") in edit.known.dialled:
+        problem = f"{edit.key} is a desk's own number"
+        problems.append(BadInput(field="e164", problem=problem, mend="give a customer's"))
+    owner = await _owner(edit, entry.account, entry.contact, problems)
+    if owner:
+        for phone in await edit.rows(t.endpoints, caller_id=edit.key.removeprefix("+")):
+            if phone["customer_id"] not in (None, owner["customer_id"]):
+                problem = f"is shown by phone {phone['name']}, which stays another account's"
+                problems.append(BadInput(field="account", problem=problem, mend="change that phone's caller_id first"))
+    return owner
+
+
+async def _write_number(edit: _Edit, entry: NumberEntry, values: dict[str, Any]) -> None:
+    digits = edit.key.removeprefix("+")
+    if edit.before is None:
+        await edit.unit.execute(edit.unit.insert(t.numbers).values({"e164": digits, **values}))
+        return
+    of_it = (t.numbers.c.provider == edit.provider, t.numbers.c.e164 == digits)
+    await edit.unit.execute(update(t.numbers).where(*of_it).values(values))
+
+
+async def _uses_of_number(edit: _Edit) -> list[str]:
+    shown = await edit.rows(t.endpoints, caller_id=edit.key.removeprefix("+"))
+    return [f"phone {row['name']}" for row in shown]
+
+
+async def _remove_number(edit: _Edit) -> list[tuple[Kind, str]]:
+    of_it = (t.numbers.c.provider == edit.provider, t.numbers.c.e164 == edit.key.removeprefix("+"))
+    await edit.unit.execute(delete_from(t.numbers).where(*of_it))
+    return []
+
+
+# Phones
+
+
+async def _check_phone(edit: _Edit, entry: PhoneEntry, problems: list[BadInput]) -> dict[str, Any]:
+    if edit.before is None:
+        of_it = select(t.endpoints.c.provider).where(t.endpoints.c.name == edit.key)
+        if (await edit.unit.execute(of_it)).first() is not None:
+            problem = f"{edit.key} is a phone of another provider's; names are one space on a line"
+            problems.append(BadInput(field="name", problem=problem, mend="choose another name"))
+    owner: dict[str, Any] = {"customer_id": None, "contact_id": None}
+    if entry.account is not None:
+        owner = await _owner(edit, entry.account, entry.contact, problems)
+    number = await edit.row(t.numbers, e164=_digits(entry.caller_id)) if entry.caller_id is not None else None
+    if number is not None and owner and number["customer_id"] != owner["customer_id"]:
+        problem = f"{entry.caller_id} is another account's number"
+        problems.append(BadInput(field="caller_id", problem=problem, mend="give one of its own account's, or none"))
+    if edit.before is not None and entry.kind != "technician":
+        for user in await _staff_of(edit):
+            problem = f"is {entry.kind}, and {user} answers on it"
+            problems.append(BadInput(field="kind", problem=problem, mend="give them another phone first"))
+    return owner
+
+
+async def _staff_of(edit: _Edit) -> list[str]:
+    rows = select(t.technicians.c.key).join(t.endpoints, t.endpoints.c.technician_id == t.technicians.c.id)
+    found = await edit.unit.execute(rows.where(t.endpoints.c.name == edit.key))
+    return [f"member of staff {key}" for (key,) in found]
+
+
+async def _write_phone(edit: _Edit, entry: PhoneEntry, values: dict[str, Any]) -> None:
+    plain = entry.model_dump(
+        include={"kind", "department", "language", "display", "transport", "call_limit", "devices"}
+    )
+    more = {"caller_id": _digits(entry.caller_id), "codecs": list(entry.codecs)}
+    await _upsert(edit, t.endpoints, "name", {**values, **plain, **more})
+
+
+async def _uses_of_phone(edit: _Edit) -> list[str]:
+    uses = await _staff_of(edit)
+    uses += [f"console account {row['name']}" for row in await edit.rows(console_accounts, endpoint=edit.key)]
+    if edit.known is not None:
+        uses += [f"department {name}" for name, phones in edit.known.departments.items() if edit.key in phones]
+    return uses
+
+
+async def _remove_phone(edit: _Edit) -> list[tuple[Kind, str]]:
+    await edit.unit.execute(delete_from(t.endpoints).where(t.endpoints.c.name == edit.key))
+    return []
+
+
+# Staff
+
+
+async def _check_staff(edit: _Edit, entry: StaffEntry, problems: list[BadInput]) -> dict[str, Any]:
+    if entry.phone is not None:
+        phone = await edit.row(t.endpoints, name=entry.phone)
+        if phone is None:
+            problems.append(_absent("phone", "phones", entry.phone))
+        elif phone["kind"] != "technician":
+            problem = f"{entry.phone} is a phone of kind {phone['kind']}"
+            problems.append(BadInput(field="phone", problem=problem, mend="give one of kind technician"))
+        elif phone["technician_id"] is not None:
+            user = await edit.row(t.technicians, id=phone["technician_id"])
+            if user is not None and user["key"] != edit.key:
+                problem = f"{entry.phone} is {user['key']}'s"
+                problems.append(
+                    BadInput(field="phone", problem=problem, mend="give another, or take it from them first")
+                )
+    if entry.account is not None and await edit.row(console_accounts, name=entry.account) is None:
+        problem = f"there is no account {entry.account} of the console"
+        problems.append(BadInput(field="account", problem=problem, mend="make it with ./omnivigil account add"))
+    return {}
+
+
+async def _write_staff(edit: _Edit, entry: StaffEntry, values: dict[str, Any]) -> None:
+    spoken = [one.model_dump() for one in entry.languages]
+    more = {
+        "name": entry.name,
+        "external_number": _digits(entry.external_number),
+        "queues": [one.queue for one in entry.queues],
+        "penalties": {one.queue: one.penalty for one in entry.queues if one.penalty},
+        "languages": spoken,
+        "language": spoken[0]["language"] if spoken else FALLBACK_LANGUAGE,
+        "skills": list(entry.skills),
+        "account": entry.account,
+    }
+    await _upsert(edit, t.technicians, "key", {**values, **more})
+    own = await edit.own(t.technicians, "key")
+    table = t.endpoints
+    of_others = (table.c.technician_id == own["id"], table.c.name != (entry.phone or ""))
+    await edit.unit.execute(update(table).where(*of_others).values(technician_id=None))
+    if entry.phone is not None:
+        await edit.unit.execute(update(table).where(table.c.name == entry.phone).values(technician_id=own["id"]))
+
+
+async def _uses_of_staff(_: _Edit) -> list[str]:
+    return []
+
+
+async def _remove_staff(edit: _Edit) -> list[tuple[Kind, str]]:
+    own = await edit.own(t.technicians, "key")
+    theirs = t.endpoints.c.technician_id == own["id"]
+    await edit.unit.execute(update(t.endpoints).where(theirs).values(technician_id=None))
+    await edit.unit.execute(delete_from(t.technicians).where(t.technicians.c.id == own["id"]))
+    return []
+
+
+_WRITERS: Final[Mapping[Kind, _Writer]] = {
+    "partners": _Writer(_check_partner, _write_partner, _uses_of_partner, _remove_partner),
+    "accounts": _Writer(_check_account, _write_account, _uses_of_account, _remove_account),
+    "contacts": _Writer(_check_contact, _write_contact, _uses_of_contact, _remove_contact),
+    "numbers": _Writer(_check_number, _write_number, _uses_of_number, _remove_number),
+    "phones": _Writer(_check_phone, _write_phone, _uses_of_phone, _remove_phone),
+    "staff": _Writer(_check_staff, _write_staff, _uses_of_staff, _remove_staff),
+}
