@@ -8,8 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ivr.directory.people import slug
 
-revision = "0033"
-down_revision = "0032"
+revision = "0034"
+down_revision = "0033"
 
 JSONS = sa.JSON().with_variant(JSONB(), "postgresql")
 
