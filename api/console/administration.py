@@ -1,4 +1,4 @@
-"""For administrators: accounts, what was done with them, and who listened to whom."""
+"""For administrators: whom to warn at the partners', what was done, and who listened to whom."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import Field
 
 from api.common import Line, Short
 from api.console import pages
-from api.console.route import ConsoleRoute, accounts_of, done, may, session_of
+from api.console.route import ConsoleRoute, done, may
 from api.console.signing import Posted
 from api.services import Services
 from ivr.accounts import store
-from ivr.accounts.account import ROLES, check_role
 from ivr.accounts.adding import partner_of
 from ivr.directory import warned
 from ivr.directory.people import WARNED_ROLES
@@ -24,59 +22,6 @@ from ivr.listenings import store as listenings
 router = APIRouter(prefix="/console", route_class=ConsoleRoute, include_in_schema=False)
 
 _SHOWN = 100
-
-
-class NewAccount(Posted):
-    """The form for one more account."""
-
-    name: Short
-    role: Short
-    password: Annotated[str, Field(max_length=300)]
-    partner: Line | None = None
-    endpoint: Short | None = None
-
-
-@router.get("/accounts")
-@may("administrator")
-async def account_list(request: Request) -> Response:
-    """Who may sign in."""
-    book = request.app.state.services.directory.book
-    return pages.page(
-        request,
-        "accounts.html.j2",
-        accounts=await accounts_of(request).every(),
-        roles=ROLES,
-        partners={one.id: one.name for one in book.partners.values()},
-        phones=sorted(name for name, one in book.endpoints.items() if one.kind == "technician"),
-    )
-
-
-@router.post("/accounts")
-@may("administrator")
-async def add_account(form: Annotated[NewAccount, Form()], request: Request) -> Response:
-    """Let somebody sign in."""
-    has: Services = request.app.state.services
-    if form.endpoint is not None and has.directory.technician(form.endpoint) is None:
-        mend = "give the phone of a technician of the directory"
-        raise BadInput(field="endpoint", problem="this is not a technician's phone", mend=mend)
-    await accounts_of(request).create(
-        name=form.name,
-        role=check_role(form.role),
-        password=form.password,
-        partner_id=partner_of(has.directory.book, form.partner) if form.partner is not None else None,
-        endpoint=form.endpoint,
-    )
-    return done(request, "/console/accounts")
-
-
-@router.post("/accounts/{name}/disable")
-@may("administrator")
-async def disable_account(name: Annotated[str, Path(max_length=40)], request: Request) -> Response:
-    """Let somebody sign in no more; whoever is signed in is out at once."""
-    if name == session_of(request).account.name:
-        raise BadInput(field="name", problem="this is your own account", mend="have another administrator do it")
-    await accounts_of(request).disable(name)
-    return done(request, "/console/accounts")
 
 
 class NewPerson(Posted):

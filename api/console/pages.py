@@ -79,7 +79,7 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
         return words.WORDS[language].get(f"language_{spoken}", spoken or "—")
 
     def action(done: str) -> str:
-        return words.fr.ACTIONS.get(done, done) if language == "fr" else done
+        return words.ACTIONS.get(done, done) if language == "fr" else done
 
     def place(field: str) -> str:
         return words.place(language, field)

@@ -38,6 +38,9 @@ LANGUAGE_COOKIE = "omnivigil_language"
 #: One for each account that signed in with this browser, by the account's id.
 MARK_COOKIE = "omnivigil_browser_"
 SIGN_IN = "/console/sign-in"
+ACCOUNT = "/console/account"
+#: Whoever has a password that an administrator gave opens these pages, by the names of their functions, and no others.
+_TO_CHANGE = frozenset({"account_page", "change_password", "sign_out"})
 
 STAFF: tuple[Role, ...] = ("technician", "ops", "manager", "administrator")
 #: For pages that need no account.
@@ -125,6 +128,8 @@ async def _admit(request: Request, endpoint: Callable[..., Any], name: str, hand
     if ANYBODY not in roles:
         if session is None:
             return _to_sign_in(request)
+        if session.account.must_change and name not in _TO_CHANGE:
+            return _elsewhere(request, ACCOUNT)
         if session.account.role not in roles:
             # Partners are not told which pages there are.
             raise PageNotFound if session.account.role == "partner" else NotYours
@@ -176,9 +181,15 @@ async def _noted(accounts: Accounts, line: int, outcome: int, tried_as: str | No
         log.warning("audit: the outcome is not noted", line=line, outcome=outcome, error=str(error))
 
 
+def _elsewhere(request: Request, to: str) -> Response:
+    if request.headers.get("hx-request"):
+        return Response(status_code=401, headers={"HX-Redirect": to})
+    return RedirectResponse(to, status_code=303)
+
+
 def _to_sign_in(request: Request) -> Response:
     if request.headers.get("hx-request"):
-        return Response(status_code=401, headers={"HX-Redirect": SIGN_IN})
+        return _elsewhere(request, SIGN_IN)
     here = request.url.path if request.method == "GET" and not request.url.path.endswith("/stream") else "/console"
     return RedirectResponse(f"{SIGN_IN}?next={quote(here)}", status_code=303)
 
@@ -228,13 +239,14 @@ def refuse(request: Request, error: Exception) -> Response:
         title=word["error"],
         said=said,
         field=words.place(language, field) if field is not None else None,
+        name=field,
         mend=mend,
         every=every,
         code=status,
     )
     if part:
         # The form stays as it was typed.
-        response.headers.update({"HX-Retarget": "#problem", "HX-Reswap": "innerHTML"})
+        response.headers.update({"HX-Retarget": "#problem", "HX-Reswap": "innerHTML", "HX-Reselect": ".refusal"})
     return response
 
 

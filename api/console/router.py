@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from api.console import (
+    accounts,
     administration,
     announcements,
     board,
@@ -22,6 +23,7 @@ from api.console import (
     reports,
     signing,
     tickets,
+    tokens,
     traces,
 )
 from api.console.live import Boards
@@ -44,6 +46,8 @@ SECTIONS = (
     menu,
     reports,
     portal,
+    accounts,
+    tokens,
     administration,
 )
 

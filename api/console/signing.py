@@ -22,6 +22,7 @@ from api.console.route import (
     VISITOR_COOKIE,
     ConsoleRoute,
     accounts_of,
+    done,
     home_of,
     may,
     new_visitor,
@@ -29,10 +30,12 @@ from api.console.route import (
     session_of,
     source_of,
 )
+from api.services import Services
+from ivr.accounts import administering
 from ivr.accounts.account import ROLES
 from ivr.accounts.guessing import KNOWN
 from ivr.accounts.second_factor import enrolment_uri, new_secret
-from ivr.accounts.signing import NotSignedIn, TooManySignIns, csrf_of
+from ivr.accounts.signing import NotSignedIn, TooManySignIns, csrf_of, digest
 
 router = APIRouter(prefix="/console", route_class=ConsoleRoute, include_in_schema=False)
 
@@ -161,16 +164,20 @@ async def sign_out(request: Request) -> Response:
 @may(*ROLES)
 async def account_page(request: Request) -> Response:
     """One's own account."""
-    return _account_page(request)
+    return await _account_page(request)
 
 
-def _account_page(request: Request, **values: Any) -> Response:
+async def _account_page(request: Request, **values: Any) -> Response:
+    has: Services = request.app.state.services
+    async with has.store.reading() as unit:
+        sessions = await administering.sessions(unit, session_of(request).account.id, has.clock())
     secret = new_secret()
     uri = enrolment_uri(secret, session_of(request).account.name)
     drawn = segno.make(uri, error="m").svg_inline(scale=5, svgclass="qr", light="#fff")
     shown: dict[str, Any] = {"codes": None, "done": None} | values
+    own = digest(session_of(request).token)
     picture = Markup(drawn)  # noqa: S704 - drawn here, of squares and without text
-    return pages.page(request, "account.html.j2", secret=secret, qr=picture, **shown)
+    return pages.page(request, "account.html.j2", secret=secret, qr=picture, sessions=sessions, own=own, **shown)
 
 
 @router.post("/account/password")
@@ -178,7 +185,29 @@ def _account_page(request: Request, **values: Any) -> Response:
 async def change_password(form: Annotated[PasswordChange, Form()], request: Request) -> Response:
     """Another password; other sessions of the account end."""
     await accounts_of(request).change_password(session_of(request), old=form.old, new=form.new)
-    return _account_page(request, done="password_changed")
+    # As it is now: it may have been one that had to be changed.
+    request.state.session = await accounts_of(request).session(session_of(request).token)
+    return await _account_page(request, done="password_changed")
+
+
+class EndedSession(Posted):
+    """The button that ends another session of one's own, or all others."""
+
+    session: Annotated[str, Field(max_length=64)] = ""
+
+
+@router.post("/account/sessions/end")
+@may(*ROLES)
+async def end_own_sessions(form: Annotated[EndedSession, Form()], request: Request) -> Response:
+    """Sign out elsewhere; this session goes on."""
+    has: Services = request.app.state.services
+    me, own = session_of(request).account.id, digest(session_of(request).token)
+    async with has.store.unit() as unit:
+        if form.session and form.session != own:
+            await administering.end_session(unit, me, form.session)
+        elif not form.session:
+            await administering.end_sessions(unit, me, but=own)
+    return done(request, "/console/account")
 
 
 @router.post("/account/second-factor")
@@ -188,7 +217,7 @@ async def enrol(form: Annotated[Enrolment, Form()], request: Request) -> Respons
     codes = await accounts_of(request).enrol(
         session_of(request), secret=form.secret, code=form.code, password=form.password
     )
-    return _account_page(request, codes=codes)
+    return await _account_page(request, codes=codes)
 
 
 @router.post("/account/second-factor/remove")

@@ -38,6 +38,9 @@ class Account:
     totp: bool = False
     created_at: datetime
     disabled_at: datetime | None = None
+    #: Nothing can be done but choose another password.
+    must_change: bool = False
+    last_sign_in_at: datetime | None = None
 
 
 def check_name(name: str) -> str:

@@ -95,6 +95,7 @@ async def create_account(
     at: datetime,
     partner_id: int | None = None,
     endpoint: str | None = None,
+    must_change: bool = False,
 ) -> int:
     """A new account's id. Raises BadInput."""
     known = check_role(role)
@@ -106,6 +107,7 @@ async def create_account(
         "endpoint": endpoint,
         "password_hash": password_hash,
         "created_at": at,
+        "must_change": must_change,
     }
     made = await store.add(unit, values)
     if made is None:
@@ -158,7 +160,8 @@ class Accounts:
                 raise NotSignedIn
             await store.forget_tries(unit, store.subject(counted[-1].kind, counted[-1].name))
             await store.forget_sessions(unit, begun_before=now - LONGEST, seen_before=now - IDLE)
-            await store.add_session(unit, digest(token), row.id, now)
+            await store.add_session(unit, digest(token), row.id, now, source)
+            await store.change(unit, row.id, {"last_sign_in_at": now})
         mark = guessing.mark(account_id=row.id, password_hash=row.password_hash, now=now)
         return Session(token=token, account=store.account_of(row._mapping), mark=mark)
 
@@ -226,11 +229,13 @@ class Accounts:
     async def change_password(self, session: Session, *, old: str, new: str) -> None:
         """Give the account another password; its other sessions end. Raises NotSignedIn, BadInput."""
         check_password(new, session.account.name)
+        if new == old:
+            raise BadInput(field="new", problem="is the one you have", mend="choose another")
         await self._prove(session, old)
         new_hash = await asyncio.to_thread(passwords.hashed, new)
         async with self._store.unit() as unit:
             await unit.alone("account", session.account.id)
-            await store.change(unit, session.account.id, {"password_hash": new_hash})
+            await store.change(unit, session.account.id, {"password_hash": new_hash, "must_change": False})
             await store.end_sessions(unit, session.account.id, but=digest(session.token))
 
     async def _prove(self, session: Session, password: str) -> None:
@@ -278,7 +283,14 @@ class Accounts:
             return await store.every(unit)
 
     async def create(
-        self, *, name: str, role: Role, password: str, partner_id: int | None, endpoint: str | None
+        self,
+        *,
+        name: str,
+        role: Role,
+        password: str,
+        partner_id: int | None,
+        endpoint: str | None,
+        must_change: bool = False,
     ) -> None:
         """A new account. Raises BadInput."""
         password_hash = await asyncio.to_thread(passwords.hashed, check_password(password, name))
@@ -291,16 +303,8 @@ class Accounts:
                 at=self._clock(),
                 partner_id=partner_id,
                 endpoint=endpoint,
+                must_change=must_change,
             )
-
-    async def disable(self, name: str) -> None:
-        """Let nobody sign in with this account any more; who is signed in is out. Raises AccountNotFound."""
-        async with self._store.unit() as unit:
-            row = await store.row_of(unit, name)
-            if row is None:
-                raise AccountNotFound(account=name)
-            await store.change(unit, row.id, {"disabled_at": self._clock()})
-            await store.end_sessions(unit, row.id)
 
     # What was done -------------------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ from ivr.store.engine import Unit
 
 def account_of(row: RowMapping) -> Account:
     """An account of its row."""
-    names = ("id", "name", "role", "partner_id", "endpoint", "created_at", "disabled_at")
+    last = ("created_at", "disabled_at", "must_change", "last_sign_in_at")
+    names = ("id", "name", "role", "partner_id", "endpoint", *last)
     return Account(**{name: row[name] for name in names}, totp=row["totp_secret"] is not None)
 
 
@@ -42,6 +43,13 @@ async def every(unit: Unit) -> list[Account]:
 async def change(unit: Unit, account_id: int, values: Mapping[str, Any]) -> None:
     """Set columns of an account."""
     await unit.execute(update(t.accounts).where(t.accounts.c.id == account_id).values(values))
+
+
+async def others_administer(unit: Unit, account_id: int) -> bool:
+    """Whether any other account that is open is an administrator's."""
+    c = t.accounts.c
+    query = select(c.id).where(c.role == "administrator", c.disabled_at.is_(None), c.id != account_id).limit(1)
+    return (await unit.execute(query)).first() is not None
 
 
 async def secrets(unit: Unit) -> list[tuple[int, str, str]]:
@@ -69,10 +77,17 @@ async def use_recovery_code(unit: Unit, account_id: int, digest: str) -> bool:
 # Sessions --------------------------------------------------------------------------------------------
 
 
-async def add_session(unit: Unit, sha256: str, account_id: int, at: datetime) -> None:
+async def add_session(unit: Unit, sha256: str, account_id: int, at: datetime, source: str) -> None:
     """A session begins."""
-    values = {"sha256": sha256, "account_id": account_id, "created_at": at, "seen_at": at}
+    values = {"sha256": sha256, "account_id": account_id, "created_at": at, "seen_at": at, "source": source[:60]}
     await unit.execute(unit.insert(t.account_sessions).values(values))
+
+
+async def sessions(unit: Unit, account_id: int, *, begun_after: datetime) -> list[Row[Any]]:
+    """An account's sessions, the latest used first."""
+    table = t.account_sessions
+    query = select(table).where(table.c.account_id == account_id, table.c.created_at > begun_after)
+    return list(await unit.execute(query.order_by(table.c.seen_at.desc(), table.c.sha256)))
 
 
 async def session(unit: Unit, sha256: str) -> Row[Any] | None:
@@ -91,6 +106,12 @@ async def seen(unit: Unit, sha256: str, at: datetime) -> None:
 async def end_session(unit: Unit, sha256: str) -> None:
     """Sign out."""
     await unit.execute(delete(t.account_sessions).where(t.account_sessions.c.sha256 == sha256))
+
+
+async def end_session_of(unit: Unit, account_id: int, sha256: str) -> None:
+    """End one session, should it be this account's."""
+    table = t.account_sessions
+    await unit.execute(delete(table).where(table.c.account_id == account_id, table.c.sha256 == sha256))
 
 
 async def end_sessions(unit: Unit, account_id: int, *, but: str | None = None) -> None:

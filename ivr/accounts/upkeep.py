@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from ivr.accounts import store
+from ivr.accounts import administering, store
 from ivr.accounts.sealing import KeyLost, Seal, is_plain
 from ivr.errors import NotFound
 from ivr.store.engine import Store
@@ -44,7 +44,5 @@ async def reset(database: Store, name: str, *, who: str, at: datetime) -> None:
         line = await store.note(
             unit, at=at, who=who, source="command line", action="account.reset-second-factor", subject=name, fields=()
         )
-        await store.change(unit, row.id, {"totp_secret": None, "totp_step": None})
-        await store.put_recovery_codes(unit, row.id, ())
-        await store.end_sessions(unit, row.id, but="")
+        await administering.reset_second_factor(unit, row.name)
         await store.noted(unit, line, 200)

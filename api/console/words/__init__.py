@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from api.console.words import en, fr
+from api.console.words import en, en_directory, fr, fr_directory
 from ivr.accounts.account import Role
 from ivr.written import typeset, typeset_all
 
 #: What each language calls itself.
 LANGUAGES: Mapping[str, str] = {"fr": "Français", "en": "English"}
 WORDS: Mapping[str, Mapping[str, str]] = {
-    "fr": typeset_all(fr.WORDS),
-    "en": en.WORDS,
+    "fr": typeset_all({**fr.WORDS, **fr_directory.WORDS}),
+    "en": {**en.WORDS, **en_directory.WORDS},
 }
 NOTED: Mapping[str, Mapping[str, str | None]] = {"fr": fr.NOTED, "en": en.NOTED}
 VALUES: Mapping[str, Mapping[str, str]] = {"fr": fr.VALUES, "en": en.VALUES}
+#: Of what is said in English everywhere else: what is wrong with a form, and what was done.
+SAID: Mapping[str, str] = {**fr.SAID, **fr_directory.SAID}
+BEGINS: Mapping[str, str] = {**fr.BEGINS, **fr_directory.BEGINS}
+ACTIONS: Mapping[str, str] = {**fr.ACTIONS, **fr_directory.ACTIONS}
 
 #: What each role finds in its menu, by the word of its page.
 _PAGES: Mapping[Role, tuple[str, ...]] = {
@@ -32,6 +36,7 @@ _PAGES: Mapping[Role, tuple[str, ...]] = {
         "menu_picture",
         "reports",
         "accounts",
+        "tokens",
         "warned",
         "audit",
     ),
@@ -50,12 +55,12 @@ def said(language: str, text: str) -> str:
     """What is wrong with a form, or what to do about it, as far as there are words for it."""
     if language != "fr":
         return text
-    for begins, french in fr.BEGINS.items():
+    for begins, french in BEGINS.items():
         if text.startswith(begins):
             rest = text.removeprefix(begins)
             # What somebody wrote is between quotation marks.
             return typeset(french + (f"« {rest[1:-1]} »" if rest[:1] == rest[-1:] == "'" else rest))
-    return typeset(fr.SAID.get(text, text))
+    return typeset(SAID.get(text, text))
 
 
 def invalid(language: str, kind: str, message: str, facts: Mapping[str, object]) -> str:

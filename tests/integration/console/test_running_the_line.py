@@ -387,7 +387,7 @@ async def test_an_administrator_says_who_at_the_partners_is_warned(browser: Brow
         "language": "en",
     }
     for field, value, told in (
-        ("partner", "Personne", "there is no such partner"),
+        ("partner", "Personne", "ce partenaire n’existe pas"),
         ("role", "facturation", "is not a role"),
         ("mobile", "332211", "n’est pas un numéro de téléphone"),
         ("mobile", "beaucoup", "dix chiffres, ou un plus et l’indicatif du pays"),

@@ -1,0 +1,70 @@
+"""For administrators: the API's tokens, what each may do, when it was last used, and until when it is good."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Path, Request
+from fastapi.responses import Response
+from pydantic import Field
+
+from api.common import Line
+from api.console import pages
+from api.console.route import ConsoleRoute, done, may
+from api.console.signing import Posted
+from api.services import Services
+from ivr.directory import tokens
+from ivr.errors import BadInput
+
+router = APIRouter(prefix="/console/tokens", route_class=ConsoleRoute, include_in_schema=False)
+
+
+class NewToken(Posted):
+    """The form for one more."""
+
+    name: Line
+    scopes: list[Annotated[str, Field(max_length=40)]] = Field(default_factory=list, max_length=20)
+    days: Annotated[str, Field(max_length=10)] = ""
+
+
+@router.get("")
+@may("administrator")
+async def token_list(request: Request) -> Response:
+    """Those that are not revoked."""
+    return await _page(request)
+
+
+async def _page(request: Request, **shown: Any) -> Response:
+    has: Services = request.app.state.services
+    async with has.store.reading() as unit:
+        found = await tokens.every(unit)
+    return pages.page(
+        request, "tokens.html.j2", found=found, scopes=tokens.SCOPES, **{"given": None, "given_to": None} | shown
+    )
+
+
+@router.post("")
+@may("administrator")
+async def make_token(form: Annotated[NewToken, Form()], request: Request) -> Response:
+    """Make one, and show it once."""
+    has: Services = request.app.state.services
+    name, now = tokens.check_token_name(form.name), has.clock()
+    unknown = [one for one in form.scopes if one not in tokens.SCOPES]
+    if unknown or not form.scopes:
+        raise BadInput(field="scopes", problem="is missing", mend="say what the token may do")
+    if form.days and not form.days.isdecimal():
+        raise BadInput(field="days", problem="is not a number of days", mend="give digits, or nothing")
+    ends = tokens.end_of(int(form.days) if form.days else None, now)
+    async with has.store.unit() as unit:
+        made = await tokens.create_token(unit, name, form.scopes, now, expires_at=ends)
+    return await _page(request, given=made, given_to=name)
+
+
+@router.post("/{token_id}/revoke")
+@may("administrator")
+async def revoke_token(token_id: Annotated[int, Path(ge=1, le=2**31 - 1)], request: Request) -> Response:
+    """Make one worthless; a running line takes it no more within 5 seconds."""
+    has: Services = request.app.state.services
+    async with has.store.unit() as unit:
+        await tokens.revoke(unit, token_id, has.clock())
+    return done(request, "/console/tokens")
