@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ivr import VERSION
 from ivr.clock import require_aware, system_clock
 from ivr.directory.token_commands import app as token_commands
 from ivr.errors import BadInput, OmnivigilError
@@ -44,12 +45,26 @@ DatabaseOption = Annotated[
 ]
 
 
+#: What a shell sets when it wants a command completed.
+_COMPLETE = "_OMNIVIGIL_COMPLETE"
+
 #: They make nothing of a line's own, and what they unpack other users may need.
 _OPEN_TO_ALL = frozenset({"test", "sim", "bench"})
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"omnivigil {VERSION}")  # noqa: T201 - what the option is for
+        raise typer.Exit
+
+
 @app.callback()
-def _private(context: typer.Context) -> None:
+def _private(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
     """What a command writes into a state folder is its owner's only."""
     if context.invoked_subcommand not in _OPEN_TO_ALL:
         os.umask(0o077)
@@ -237,6 +252,61 @@ def drain(
     _ask(state, "drain", str(round(_seconds(within, "--within") or 0)), ends=True)
 
 
+@app.command()
+def stop(
+    state: StateOption = Path("var"),
+    drained: Annotated[bool, typer.Option("--drain", help="Refuse new calls, and wait until the others are over.")] = (
+        False
+    ),
+    within: Annotated[str, typer.Option(metavar="10m", help="With --drain: end calls that last longer.")] = "10m",
+) -> None:
+    """End a running line, and wait until it has ended."""
+    from ivr import tending
+
+    drain_s = _seconds(within, "--within") if drained else None
+    asyncio.run(tending.stop(console, state.resolve(), drain_s=drain_s))
+
+
+@app.command()
+def status(
+    state: StateOption = Path("var"),
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say how the line is: since when, its calls, who is logged in, what is wrong. Ends with 0 when on the air."""
+    from ivr import tending
+
+    found = asyncio.run(tending.look(state.resolve()))
+    tending.tell_status(console, found, as_json=as_json)
+    raise typer.Exit(0 if found.on_the_air else 1)
+
+
+@app.command()
+def logs(
+    state: StateOption = Path("var"),
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with the lines that come.")] = False,
+    of_asterisk: Annotated[bool, typer.Option("--asterisk", help="Asterisk's log instead of the service's.")] = False,
+    since: Annotated[str | None, typer.Option(metavar="10m", help="From so long ago; else the last lines.")] = None,
+) -> None:
+    """Show what the line wrote; readable at a terminal, JSON lines for programs."""
+    from ivr import tending
+
+    tending.logs(state.resolve(), of_asterisk=of_asterisk, since_s=_seconds(since, "--since"), follow=follow)
+
+
+@app.command()
+def completion(
+    shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash or zsh.")] = "bash",
+) -> None:
+    """Print what completes this command in a shell: eval "$(./omnivigil completion bash)"."""
+    from typer._completion_shared import get_completion_script
+
+    if shell not in ("bash", "zsh"):
+        raise BadInput(field="SHELL", problem=f"{shell!r} is not known", mend="give bash or zsh")
+    script = get_completion_script(prog_name="omnivigil", complete_var=_COMPLETE, shell=shell)
+    # The program need not be on the path.
+    print(script.replace("complete_zsh omnivigil", "complete_zsh ${words[1]}"))  # noqa: T201 - what the command is for
+
+
 def _ask(state: Path, *words: str, ends: bool = False) -> None:
     from ivr import control
 
@@ -282,14 +352,17 @@ def doctor(
     rtp: RtpOption = "10000-12000",
     database: DatabaseOption = None,
 ) -> None:
-    """Say what is missing, and how to mend it."""
+    """Say what is missing, and how to mend it; of a line that runs, with what it runs with."""
     from dataclasses import replace
 
+    from ivr import control
     from ivr.asterisk import runtime
     from ivr.preflight import findings
 
     settings = replace(settings_of(state, sip, http, agi, ami, rtp, None, True), database=_database(database))
-    found = findings(settings, runtime.folders(settings.state))
+    running = asyncio.run(control.running_settings(settings.state))
+    pid, settings = running if running is not None else (None, settings)
+    found = findings(settings, runtime.folders(settings.state), running=pid)
     table = Table("", "what", "state", "mend")
     for one in found:
         table.add_row("[green]✓[/]" if one.well else "[red]✗[/]", one.what, one.state, "" if one.well else one.mend)
@@ -492,8 +565,13 @@ def bench(context: typer.Context) -> None:
 
 def main() -> None:
     """Run a command; what went wrong is one sentence, not a traceback."""
+    if _COMPLETE in os.environ:
+        # Typer knows the shells only once it is asked for options that we do without.
+        from typer.completion import get_completion_inspect_parameters
+
+        get_completion_inspect_parameters()
     try:
-        app(prog_name="./omnivigil")
+        app(prog_name="./omnivigil", complete_var=_COMPLETE)
     except BadInput as error:
         print(f"omnivigil: {error.field}: {error.problem}. {error.mend[:1].upper()}{error.mend[1:]}.", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

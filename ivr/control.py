@@ -1,4 +1,4 @@
-"""How a running line is told to restart or to drain: a socket in its state folder, one line of words each way.
+"""How a running line is asked and told what to do: a socket in its state folder, one line of words each way.
 
 Only who may enter the state folder can reach it. The supervisor answers each request with lines of progress and, as the
 last one, `ok` or `failed: REASON`.
@@ -9,18 +9,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ivr.errors import BadInput, OmnivigilError
+from ivr.settings import Settings
 
 Say = Callable[[str], None]
 #: Carries a request out: its words, and whom to tell how it goes. Raises OmnivigilError.
 Obey = Callable[[list[str], Say], Awaitable[None]]
 
 _LONGEST = 1000
+#: A supervisor says how it is within this, in seconds.
+_ANSWERS_S = 5.0
+
+
+def settings_file(state: Path) -> Path:
+    """Where a line's settings are, for its other processes."""
+    return state / "run" / "settings.json"
 
 
 class NotRunning(OmnivigilError):
@@ -106,16 +116,70 @@ async def ask(state: Path, *words: str, ends: bool = False) -> AsyncIterator[str
 def hold(state: Path, what: str) -> int:
     """Be the only one on a state folder, as long as this process lives, whatever program it becomes.
 
-    A copy of the process that is to live on without it closes the descriptor. Raises BadInput when another one is.
+    A copy of the process that is to live on without it closes the descriptor. Raises BadInput when another one is, with
+    its pid, and where the folder cannot be written.
     """
-    folder = state / "run"
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / f"{what}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    path = _lock(state, what)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        mend = "name a folder that this user can write"
+        problem = f"{state} cannot be written: {error.strerror}"
+        raise BadInput(field="--state", problem=problem, mend=mend) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(handle)
-        mend = "use ./omnivigil restart or drain, or name another folder"
-        raise BadInput(field="--state", problem=f"a line runs on {state} already", mend=mend) from None
+        pid = holder(state, what)
+        problem = f"a line runs on {state} already" + (f" (process {pid})" if pid is not None else "")
+        mend = "see ./omnivigil status; end it with ./omnivigil stop, or name another folder and other ports"
+        raise BadInput(field="--state", problem=problem, mend=mend) from None
+    # Only who asks reads it: a full disk keeps nobody from taking calls.
+    with contextlib.suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     os.set_inheritable(handle, True)
     return handle
+
+
+def _lock(state: Path, what: str) -> Path:
+    return state / "run" / f"{what}.lock"
+
+
+def holder(state: Path, what: str = "service") -> int | None:
+    """The process that noted itself as the only one on a folder, if there still is such a process."""
+    try:
+        pid = int(_lock(state, what).read_text())
+        os.kill(pid, 0)
+    except (OSError, ValueError, OverflowError):
+        return None
+    return pid
+
+
+def held_since(state: Path, what: str = "service") -> float | None:
+    """When that was, in seconds since 1970."""
+    try:
+        return _lock(state, what).stat().st_mtime
+    except OSError:
+        return None
+
+
+async def running_settings(state: Path) -> tuple[int, Settings] | None:
+    """The process of the supervisor on a state folder, and what it runs with; None when none runs there."""
+    known = await facts(state)
+    try:
+        return (int(known["pid"]), Settings.read(settings_file(state))) if known is not None else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+async def facts(state: Path) -> dict[str, Any] | None:
+    """What the supervisor on a state folder says of itself; None when none runs there."""
+    try:
+        async with asyncio.timeout(_ANSWERS_S):
+            told = [line async for line in ask(state, "status")]
+        known: dict[str, Any] = json.loads(told[0])
+    except (NotRunning, Refused, TimeoutError, ValueError, IndexError):
+        return None
+    return known

@@ -117,24 +117,36 @@ async def _ping(url: str) -> None:
         await store.close()
 
 
-def check_notices(settings: Settings) -> None:
-    """What the environment says of e-mail, SMS and webhooks can be used. Raises BadInput."""
+def check_notices(settings: Settings, *, running: bool = False) -> None:
+    """What the environment says of e-mail, SMS and webhooks can be used. Raises BadInput.
+
+    A line that is `running` has its own address for mail.
+    """
     config = notice_config.read(os.environ, demo=settings.demo)
-    if config.mail is not None and (problem := taken(config.mail, socket.SOCK_STREAM)) is not None:
+    if not running and config.mail is not None and (problem := taken(config.mail, socket.SOCK_STREAM)) is not None:
         mend = "stop what uses it, or choose another"
         raise BadInput(field="OMNIVIGIL_MAIL_LISTEN", problem=f"{config.mail} {problem}", mend=mend)
 
 
-def findings(settings: Settings, runtimes: list[Path]) -> list[Finding]:
-    """Everything `./omnivigil doctor` looks at, in the order a newcomer would mend it."""
+def findings(settings: Settings, runtimes: list[Path], *, running: int | None = None) -> list[Finding]:
+    """Everything `./omnivigil doctor` looks at, in the order a newcomer would mend it.
+
+    `running` is the process of the line that runs with these settings: it has its ports, and that is well.
+    """
     found = [_python(), _state(settings), _packages(), _asterisk(runtimes)]
+    if running is not None:
+        found.append(Finding(what="line", well=True, state=f"runs (process {running}); see ./omnivigil status"))
     for check, what in ((check_demo_is_private, "demo secrets"), (check_ports, "ports"), (check_database, "database")):
+        if running is not None and check is check_ports:
+            state = f"this line's: SIP {settings.sip}, console and API {settings.http}"
+            found.append(Finding(what=what, well=True, state=state))
+            continue
         try:
             check(settings)
             found.append(Finding(what=what, well=True, state="well"))
         except BadInput as error:
             found.append(Finding(what=what, well=False, state=f"{error.field}: {error.problem}", mend=error.mend))
-    found += [_notices(settings), _simulator()]
+    found += [_notices(settings, running=running is not None), _simulator()]
     return found
 
 
@@ -171,10 +183,10 @@ def _asterisk(runtimes: list[Path]) -> Finding:
     return Finding(what="Asterisk, voices", well=True, state=f"Asterisk {version} in {found.root}")
 
 
-def _notices(settings: Settings) -> Finding:
+def _notices(settings: Settings, *, running: bool) -> Finding:
     """Without any configuration notices wait, and that is well."""
     try:
-        check_notices(settings)
+        check_notices(settings, running=running)
     except BadInput as error:
         state = f"{error.field}: {error.problem}"
         return Finding(what="notices", well=False, state=state, mend=error.mend)

@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 
-from ivr import backoff, control, logs, systemd
+from ivr import VERSION, backoff, control, logs, systemd
 from ivr.asterisk import process, rescue, runtime
 from ivr.asterisk.config import Folders
 from ivr.asterisk.keeper import AsteriskKeeper
@@ -162,8 +162,14 @@ class Supervisor:
     # ---- What it is told to do ------------------------------------------------------------------------------------
 
     async def _obey(self, words: list[str], say: Say) -> None:
-        """Carry out `restart`, `restart all`, `drain` or `drain SECONDS`."""
+        """Carry out `status`, `stop`, `restart`, `restart all`, `drain` or `drain SECONDS`."""
         match words:
+            case ["status"]:
+                say(json.dumps(self._facts()))
+            case ["stop"]:
+                say("The line ends now.")
+                self._stop.set()
+                await asyncio.Event().wait()
             case ["restart"]:
                 async with self._one_at_a_time():
                     await self._restart(say)
@@ -179,7 +185,9 @@ class Supervisor:
                     # Whoever asked sees the end by the end of the connection.
                     await asyncio.Event().wait()
             case _:
-                raise BadInput(field="request", problem=" ".join(words)[:80], mend="ask for restart or drain")
+                raise BadInput(
+                    field="request", problem=" ".join(words)[:80], mend="ask for status, stop, restart or drain"
+                )
 
     @contextlib.asynccontextmanager
     async def _one_at_a_time(self) -> AsyncIterator[None]:
@@ -263,6 +271,19 @@ class Supervisor:
         if self.service is not None:
             told.append(f"service started again {self.service.restarts} times")
         return "; ".join(told).replace("\n", " ")
+
+    def _facts(self) -> dict[str, Any]:
+        """What `control.facts` gives to who asks; `since` in seconds since 1970."""
+        return {
+            "pid": os.getpid(),
+            "since": control.held_since(self.settings.state),
+            "version": VERSION,
+            "service": self.service.pid if self.service is not None else None,
+            "restarts": self.service.restarts if self.service is not None else 0,
+            "asterisk": self.asterisk.state if self.asterisk is not None else None,
+            "prepared": self._prepared,
+            "started_again_by": "systemd" if os.environ.get("NOTIFY_SOCKET") else None,
+        }
 
     async def _tell_healthy(self, teller: int, pid: int) -> None:
         """Have the process that prepared the line tell about it, once calls are taken."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,11 +24,14 @@ from ivr.accounts.demo import DEMO_ACCOUNTS, demo_account_password
 from ivr.announcements.demo import demo_pin
 from ivr.asterisk import process, runtime
 from ivr.asterisk.runtime import Runtime
+from ivr.desk.hours import calendars_of
+from ivr.desk.load import BUILT_IN
+from ivr.desk.schema import Desk
 from ivr.directory.demo import demo_password
 from ivr.errors import BadInput, OmnivigilError
 from ivr.ports import check_ports
 from ivr.prepare import Prepared, as_before, note_prepared, prepare, prepared_before
-from ivr.private import make_private
+from ivr.private import make_private, refuse_shared
 from ivr.selfcall import Report, call_ourselves
 from ivr.settings import Settings
 from ivr.store import cluster
@@ -34,6 +39,8 @@ from ivr.store.engine import StoreUnavailable
 
 #: What dies may keep its ports for so long, in seconds.
 _DYING_S = 5.0
+#: So long after it opens a line is surely open.
+_WELL_INTO = timedelta(hours=1)
 
 log = structlog.get_logger()
 
@@ -121,13 +128,16 @@ def run(
     descriptors.raise_limit()
     preflight.check_demo_is_private(settings)
     preflight.check_internal_addresses(settings)
+    # Before anything of a line that runs there is touched.
+    if settings.state.exists():
+        refuse_shared(settings.state)
+    held = [control.hold(settings.state, what) for what in ("service", *(["asterisk"] if asterisk else []))]
     preflight.check_notices(settings)
     privileges.settle(settings, user, os.environ)
     before = prepared_before(settings)
     preflight.check_state(settings.state, before=before)
     make_private(settings.state)
     privileges.tell_of_root()
-    held = [control.hold(settings.state, what) for what in ("service", *(["asterisk"] if asterisk else []))]
     prepared, is_new = asyncio.run(_make_ready(settings, console, before=before, asterisk=asterisk))
     settings_file = _hand_over(settings)
     sys.stdout.flush()
@@ -184,17 +194,35 @@ async def _take_over(found: Runtime, settings: Settings, *, before: bool, asteri
     while True:
         try:
             check_ports(settings, asterisk=asterisk)
-        except BadInput:
+        except BadInput as error:
             # Whoever dies gives up its sockets last.
             if time.monotonic() > deadline:
+                if (other := await _other_line(settings)) is not None:
+                    pid, state = other
+                    mend = f"a line runs there (process {pid}): ./omnivigil stop --state {state}, or choose other ports"
+                    raise BadInput(field=error.field, problem=error.problem, mend=mend) from None
                 raise
             await asyncio.sleep(0.1)
         else:
             return
 
 
+def _usual_folders() -> list[Path]:
+    return [Path("var").resolve(), Path("var/demo").resolve()]
+
+
+async def _other_line(settings: Settings) -> tuple[int, Path] | None:
+    """A line on one of the usual folders that has one of these addresses: the demo beside `up`, say."""
+    ours = {settings.sip, settings.http, settings.agi, settings.ami}
+    for state in _usual_folders():
+        found = await control.running_settings(state) if state != settings.state else None
+        if found is not None and ours & {found[1].sip, found[1].http, found[1].agi, found[1].ami}:
+            return found[0], state
+    return None
+
+
 def _settings_file(settings: Settings) -> Path:
-    return settings.state / "run" / "settings.json"
+    return control.settings_file(settings.state)
 
 
 def _hand_over(settings: Settings) -> Path:
@@ -299,6 +327,7 @@ def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:
         console.print(shut)
     urls = Table("URL", "what", title="API", title_justify="left")
     urls.add_row(f"http://{settings.http}/console", "the console, for staff and partners")
+    urls.add_row(f"http://{settings.http}/status", "the public status page")
     urls.add_row(f"http://{settings.http}/docs", "the API, to try")
     urls.add_row(f"http://{settings.http}/healthz", "the state of each component")
     urls.add_row(f"http://{settings.http}/v1/events", "what happens, as server-sent events")
@@ -318,4 +347,47 @@ def _tell_heard(console: Console, settings: Settings, prepared: Prepared, report
     console.print(f"The line called itself at {prepared.main_desk.numbers[0]} through its trunk, and heard:")
     for line in report.lines():
         console.print(f"  {line}", style=None if report.heard else "red", markup=False)
+    console.print("Next, in another terminal:")
+    for what, how in next_steps(settings, prepared.main_desk, sys.argv[1:]):
+        # Whole, so that it can be copied.
+        console.print(f"  {what}:\n    {how}", markup=False, soft_wrap=True)
     console.print(f"Logs: {settings.state / 'log'}. Ctrl-C ends it.")
+
+
+def next_steps(settings: Settings, main: Desk, words: Sequence[str]) -> list[tuple[str, str]]:
+    """What a newcomer may want to do now, and the command or page for it, as it stands; `words` started the line."""
+    state = () if settings.state == Path("var").resolve() else ("--state", str(settings.state))
+    server = () if settings.sip == Settings(state=settings.state).sip else ("--server", str(settings.sip))
+    page = f"http://{settings.http}"
+    steps = []
+    if settings.demo and list(words[:1]) != ["demo"]:
+        calendar = calendars_of(main, settings.desks or BUILT_IN)[main.menu.operator]
+        now = settings.clock()
+        if not calendar.is_open(now) and (opening := calendar.next_opening(now)) is not None:
+            at = (opening + _WELL_INTO).astimezone(main.zone).isoformat(timespec="seconds")
+            again = shlex.join(["./omnivigil", *_without(words, "--now"), "--now", at])
+            steps.append(("the line is closed now: end it, and start it on a working day", again))
+        code = next((code for code, to in main.service_codes.items() if to == main.menu.operator), None)
+        called = (
+            ("--dial", code) if code is not None else ("--dial", main.numbers[0], "--press", main.menu.operator_key)
+        )
+        call = ("./omnivigil", "sim", "call", *called, "--as", "6001", "--technician", "7001", *server, *state)
+        steps.append(("hear a technician answer", shlex.join(call)))
+    if settings.demo:
+        steps.append(("the board", f"{page}/console, as ops with {demo_account_password('ops')}"))
+    else:
+        account = ("./omnivigil", "account", "add", "NAME", "--role", "administrator", *state)
+        steps.append(("the console's first account", shlex.join(account)))
+        steps.append(("customers, phones and staff", "docs/production.md"))
+    steps.append(("the public status page", f"{page}/status"))
+    steps.append(("how the line is", shlex.join(("./omnivigil", "status", *state))))
+    return steps
+
+
+def _without(words: Sequence[str], option: str) -> list[str]:
+    """A command's words without an option and its value."""
+    kept = [word for word in words if not word.startswith(f"{option}=")]
+    while option in kept:
+        at = kept.index(option)
+        del kept[at : at + 2]
+    return kept

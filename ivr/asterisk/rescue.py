@@ -27,28 +27,30 @@ async def _rescue(ami: Address, secret: str) -> int:
     reader, writer = await asyncio.open_connection(ami.host, ami.port)
     try:
         await reader.readline()
-        await _send(writer, Action="Login", Username="supervisor", Secret=secret, Events="off")
-        if (answer := await _block(reader)).get("Response") != "Success":
+        await send(writer, Action="Login", Username="supervisor", Secret=secret, Events="off")
+        if (answer := await block(reader)).get("Response") != "Success":
             raise Unavailable(component="Asterisk's manager", answer=answer.get("Message"))
-        await _send(writer, Action="CoreShowChannels")
+        await send(writer, Action="CoreShowChannels")
         stuck = []
-        while (block := await _block(reader)).get("Event") != "CoreShowChannelsComplete":
-            if block.get("Application") == "AGI":
-                stuck.append(block["Channel"])
+        while (row := await block(reader)).get("Event") != "CoreShowChannelsComplete":
+            if row.get("Application") == "AGI":
+                stuck.append(row["Channel"])
         for channel in stuck:
-            await _send(writer, Action="Redirect", Channel=channel, Context="rescue", Exten="s", Priority="1")
-            await _block(reader)
+            await send(writer, Action="Redirect", Channel=channel, Context="rescue", Exten="s", Priority="1")
+            await block(reader)
         return len(stuck)
     finally:
         writer.close()
 
 
-async def _send(writer: asyncio.StreamWriter, **fields: str) -> None:
+async def send(writer: asyncio.StreamWriter, **fields: str) -> None:
+    """One action; its values have no line breaks."""
     writer.write("".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode() + b"\r\n")
     await writer.drain()
 
 
-async def _block(reader: asyncio.StreamReader) -> dict[str, str]:
+async def block(reader: asyncio.StreamReader) -> dict[str, str]:
+    """One answer or event."""
     text = (await reader.readuntil(b"\r\n\r\n")).decode(errors="replace")
     pairs = (line.partition(": ") for line in text.splitlines() if line)
     return {name: value for name, _, value in pairs}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +20,8 @@ from sipsim.phones import PhoneCall, PhoneFarm
 from sipsim.recognise import Heard, Recogniser
 from sipsim.records import Answering, Caller, Codec
 from sipsim.survey import between
+from sipsim.technician import log_in, log_out
+from sipsim.voices import person
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False)
@@ -48,6 +52,9 @@ def call(
     seconds: Annotated[float, typer.Option(help="Hang up after this long, if the line does not.")] = 30.0,
     codec: Annotated[str, typer.Option(help="PCMU, PCMA or G722.")] = "PCMU",
     password: Annotated[str | None, typer.Option(help="Of the phone; else the demo's.")] = None,
+    technician: Annotated[
+        str | None, typer.Option(help="A technician's phone of the demo, such as 7001, that logs in and answers.")
+    ] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep the recording and SIP log in this folder.")] = None,
     server: ServerOption = "127.0.0.1:5060",
     state: StateOption = Path("var"),
@@ -60,6 +67,7 @@ def call(
         with (
             tempfile.TemporaryDirectory(prefix="sipsim-") as folder,
             PhoneFarm((keep or Path(folder)).resolve(), server=server, recogniser=recogniser) as farm,
+            _at_work(farm, technician, Path(folder)),
         ):
             if as_ is not None:
                 phone = farm.phone(as_, password=password or f"demo-{as_}", codec=chosen).register()
@@ -74,25 +82,47 @@ def call(
         raise typer.Exit(1) from None
 
 
+@contextlib.contextmanager
+def _at_work(farm: PhoneFarm, name: str | None, folder: Path) -> Iterator[None]:
+    """A technician who is there for one call, and is logged in afterwards only who was before."""
+    if name is None:
+        yield
+        return
+    phone = farm.phone(name, password=f"demo-{name}", answering=_person(name, 2.0, folder)).register()
+    came = log_in(phone)
+    console.print(f"{name} is logged in, and answers when it rings")
+    try:
+        yield
+    finally:
+        if came:
+            log_out(phone)
+
+
+def _person(name: str, after_s: float, folder: Path) -> Answering:
+    """Somebody who speaks."""
+    _, wav = person(name, folder, seed=int(name) if name.isdigit() else 1)
+    return Answering(after_s=after_s, play=wav)
+
+
 @app.command()
 def answer(
     as_: Annotated[str, typer.Option("--as", help="A technician's phone of the demo, such as 7001.")] = "7001",
     after: Annotated[float, typer.Option(help="Ring for this many seconds first.")] = 2.0,
     seconds: Annotated[float, typer.Option(help="Be there for this long.")] = 600.0,
-    log_in: Annotated[bool, typer.Option(help="Dial *22 first, to join the queues.")] = True,
+    login: Annotated[
+        bool, typer.Option("--log-in/--no-log-in", help="Dial *22 first, to join the queues, unless logged in already.")
+    ] = True,
     server: ServerOption = "127.0.0.1:5060",
+    state: StateOption = Path("var"),
 ) -> None:
     """Be a technician: log in, and answer every call with speech that is nobody's."""
-    from sipsim.voices import person
-
     with tempfile.TemporaryDirectory(prefix="sipsim-") as folder:
-        _, wav = person(as_, Path(folder), seed=int(as_) if as_.isdigit() else 1)
+        how = _person(as_, after, Path(folder))
         try:
-            with PhoneFarm(Path(folder), server=server) as farm:
-                how = Answering(after_s=after, play=wav)
+            with PhoneFarm(Path(folder), server=server, recogniser=_recogniser(state)) as farm:
                 phone = farm.phone(as_, password=f"demo-{as_}", answering=how).register()
-                if log_in:
-                    phone.dial("*22").wait_ended(15)
+                if login:
+                    log_in(phone)
                 console.print(f"{as_} is there; Ctrl-C ends it")
                 deadline = time.monotonic() + seconds
                 while (left := deadline - time.monotonic()) > 0:

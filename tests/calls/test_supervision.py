@@ -12,9 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from rich.console import Console
 from sipsim.raw import RawCall
 
-from ivr import control
+from ivr import control, tending
 from ivr.asterisk.silence import DEAF_S, FROZEN_S
 from tests.calls.line import (
     OPEN,
@@ -121,6 +122,11 @@ async def test_calls_outlive_a_restart_and_the_supervisor(own: list[Line], aroun
     one, other = await asyncio.gather(restart(line), restart(line), return_exceptions=True)
     assert isinstance(one, control.Refused) != isinstance(other, control.Refused)
     await goes_on(talking, waiting)
+
+    # `./omnivigil stop` comes back once all is gone.
+    await tending.stop(Console(), Path(line.state), drain_s=None)
+    assert not is_running(line.pid)
+    assert not is_there(asterisk)
 
 
 async def test_an_asterisk_that_is_frozen_or_cannot_start_comes_back(own: list[Line], around: Busy) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -119,3 +120,35 @@ def test_doctor_says_which_notices_wait_and_names_what_is_wrong(
 def test_help_names_the_command_that_is_typed() -> None:
     assert "Usage: ./omnivigil [OPTIONS] COMMAND" in run("--help").stdout
     assert "Usage: ./omnivigil sim call" in run("sim", "call", "--help").stdout
+
+
+def test_commands_beside_a_line_say_so_where_none_runs(tmp_path: Path) -> None:
+    """0 is for a line on the air alone."""
+    state = ("--state", str(tmp_path))
+    assert run("--version").stdout.startswith("omnivigil ")
+    told = run("status", *state)
+    assert (told.returncode, "No line runs" in told.stdout) == (1, True)
+    as_json = json.loads(run("status", "--json", *state).stdout)
+    assert (as_json["on_the_air"], as_json["status"]) == (False, "stopped")
+    stop = run("stop", *state)
+    assert (stop.returncode, "./omnivigil up" in stop.stderr) == (1, True)
+    logs = run("logs", *state)
+    assert (logs.returncode, logs.stderr.startswith("omnivigil: --state: ")) == (2, True)
+
+
+def test_a_shell_completes_commands() -> None:
+    """As the script that `completion` prints does."""
+    script = run("completion", "bash").stdout
+    words = 'COMP_WORDS=(./omnivigil doc); COMP_CWORD=1; _omnivigil_completion "$P"; echo "${COMPREPLY[@]}"'
+    program = f'#!/bin/sh\nexec {sys.executable} -m ivr "$@"\n'
+    path = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "sip-sim")])
+    done = subprocess.run(
+        ["bash", "-c", f'P=$(mktemp); printf %s \'{program}\' > "$P"; chmod +x "$P"; {script}\n{words}; rm "$P"'],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split() == ["doctor"]
