@@ -59,12 +59,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Sheet:
-    """One list. `headings` are as they are written, by column; `ignored` are those that mean nothing to us."""
+    """One list. `headings` are as they are written, by column; `ignored` are those that mean nothing to us.
+
+    In a `sparse` one a row says nothing of what it does not name; in the others an empty cell says that there is none.
+    """
 
     file: str
     headings: dict[str, str]
     rows: list[Row]
     ignored: tuple[str, ...] = ()
+    sparse: bool = False
 
     def heading(self, column: str) -> str:
         """What the file calls a column."""
@@ -116,7 +120,8 @@ def _decoded(file: str, data: bytes, encoding: str) -> str:
 def read_sheet(file: str, data: bytes, columns: dict[str, str], *, required: Iterable[str] = ()) -> Sheet:
     """A list whose headings are looked up in `columns`: plain heading to column.
 
-    Raises AllBadInput with all that is wrong. Headings that nobody knows are left out, and are in `ignored`; one that looks like a slip of the pen is an error.
+    Headings that nobody knows are left out, and are in `ignored`; one that looks like a slip of the pen is an error.
+    Raises AllBadInput with all that is wrong.
     """
     text = decode(file, data)
     errors: list[BadInput] = []

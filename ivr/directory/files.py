@@ -1,0 +1,248 @@
+"""The directory as files: a folder of CSV, one of its lists alone, or all of it in YAML. Pure, but for `load`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ivr.directory import cells
+from ivr.directory.columns import BY_KIND, LISTS, Column, headings, kind_of
+from ivr.directory.sheets import MOST_BYTES, Row, Sheet, plain, read_sheet, write_sheet, wrong
+from ivr.errors import AllBadInput, BadInput
+
+#: What an import writes beside its files; never read.
+SECRETS = "phones-secrets.csv"
+_YAML = (".yaml", ".yml")
+_SHEETS = (".csv", ".txt", ".tsv")
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One row: what it says by column, before it is looked at as an entry. Columns that the file lacks are absent."""
+
+    values: dict[str, Any]
+    sheet: Sheet
+    row: int
+
+    def wrong(self, column: str | None, problem: str, mend: str) -> BadInput:
+        """What is wrong with one of its cells, or with the row."""
+        return wrong(self.sheet.file, self.row, self.sheet.heading(column) if column else None, problem, mend)
+
+
+@dataclass
+class Drafts:
+    """All that some files say, by kind of list, and what of it was left out or taken otherwise than it is written."""
+
+    lists: dict[str, list[Draft]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def load(path: Path) -> dict[str, bytes]:
+    """The files of a folder, or one file, by name. Raises BadInput."""
+    if path.suffix.lower() in (".xlsx", ".xls", ".ods", ".numbers"):
+        mend = "save each sheet as CSV UTF-8 into a folder, and give the folder"
+        raise wrong(path.name, None, None, "is a workbook", mend)
+    if not path.exists():
+        raise BadInput(field="PATH", problem=f"there is no {path}", mend="give a folder of CSV files, or one file")
+    endings = (*_SHEETS, *_YAML)
+    found = sorted(one for one in path.iterdir() if one.suffix.lower() in endings) if path.is_dir() else [path]
+    files: dict[str, bytes] = {}
+    for file in found:
+        if file.name == SECRETS:
+            continue
+        if file.stat().st_size > MOST_BYTES:
+            raise wrong(file.name, None, None, f"is larger than {MOST_BYTES >> 20} MB", "import it in parts")
+        try:
+            files[file.name] = file.read_bytes()
+        except OSError as error:
+            raise wrong(file.name, None, None, f"cannot be read: {error.strerror}", "check its rights") from error
+    if not files:
+        mend = "make one with ./omnivigil directory template PATH"
+        raise BadInput(field="PATH", problem=f"{path} holds no list", mend=mend)
+    return files
+
+
+def read(files: Mapping[str, bytes]) -> Drafts:
+    """What the files say, by name of the file. Raises AllBadInput with every cell that cannot be read."""
+    drafts = Drafts()
+    errors: list[BadInput] = []
+    for file, data in files.items():
+        try:
+            sheets = _yaml(file, data) if file.lower().endswith(_YAML) else _csv(file, data, drafts.notes)
+        except AllBadInput as error:
+            errors.extend(error.errors)
+            continue
+        except BadInput as error:
+            errors.append(error)
+            continue
+        for kind, sheet in sheets:
+            if kind in drafts.lists:
+                other = drafts.lists[kind][0].sheet.file if drafts.lists[kind] else "another file"
+                mend = "put both into one"
+                errors.append(wrong(file, None, None, f"is the list of {kind} again, as is {other}", mend))
+                continue
+            drafts.notes += [
+                f"{sheet.file}: column « {one} » is none of ours, and is left out" for one in sheet.ignored
+            ]
+            drafts.lists[kind] = [_draft(kind, sheet, row, errors, drafts.notes) for row in sheet.rows]
+    if errors:
+        raise AllBadInput(errors)
+    return drafts
+
+
+def _csv(file: str, data: bytes, notes: list[str]) -> list[tuple[str, Sheet]]:
+    kind = kind_of(file)
+    if kind is None:
+        notes.append(f"{file}: is none of {', '.join(one.file for one in LISTS)}, and is left out")
+        return []
+    required = [one.name for one in BY_KIND[kind].columns if one.required]
+    return [(kind, read_sheet(file, data, headings(kind), required=required))]
+
+
+def _yaml(file: str, data: bytes) -> list[tuple[str, Sheet]]:
+    """Lists of flat mappings, by kind; values are texts, or lists of texts. Raises BadInput, AllBadInput."""
+    try:
+        node = yaml.compose(data, Loader=_Loader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = f"is no YAML: {getattr(error, 'problem', None) or 'it cannot be read'}"
+        raise wrong(file, mark.line + 1 if mark else None, None, problem, "correct it there") from error
+    if node is None:
+        return []
+    errors: list[BadInput] = []
+    found: list[tuple[str, Sheet]] = []
+    for key, value in _pairs(file, node, errors):
+        kind = kind_of(key.value) if isinstance(key, yaml.ScalarNode) else None
+        if kind is None:
+            mend = f"write one of: {', '.join(one.kind for one in LISTS)}"
+            errors.append(wrong(file, key.start_mark.line + 1, None, "is no list of the directory", mend))
+            continue
+        names: dict[str, str] = {}
+        rows = [_yaml_row(file, kind, one, names, errors) for one in _elements(file, value, errors)]
+        found.append((kind, Sheet(file, names, rows, sparse=True)))
+    if errors:
+        raise AllBadInput(errors)
+    return found
+
+
+def _pairs(file: str, node: Any, errors: list[BadInput]) -> Iterable[tuple[Any, Any]]:
+    if isinstance(node, yaml.MappingNode):
+        return list(node.value)
+    errors.append(wrong(file, node.start_mark.line + 1, None, "is no mapping", "write it as « name: value »"))
+    return ()
+
+
+def _elements(file: str, node: Any, errors: list[BadInput]) -> Iterable[Any]:
+    if isinstance(node, yaml.SequenceNode):
+        return list(node.value)
+    if not isinstance(node, yaml.ScalarNode) or node.value:
+        errors.append(wrong(file, node.start_mark.line + 1, None, "is no list", "begin each entry with « - »"))
+    return ()
+
+
+def _yaml_row(file: str, kind: str, node: Any, names: dict[str, str], errors: list[BadInput]) -> Row:
+    row = Row(node.start_mark.line + 1, {})
+    for key, value in _pairs(file, node, errors):
+        line = key.start_mark.line + 1
+        column = headings(kind).get(plain(key.value)) if isinstance(key, yaml.ScalarNode) else None
+        if column is None:
+            mend = f"write one of: {', '.join(one.name for one in BY_KIND[kind].columns)}"
+            errors.append(wrong(file, line, str(key.value)[:40], f"is nothing that {kind} have", mend))
+        elif column in row.cells:
+            errors.append(wrong(file, line, key.value, "is there twice", "delete one of them"))
+        else:
+            names.setdefault(column, key.value)
+            row.cells[column] = _yaml_cell(file, key.value, value, errors)
+    return row
+
+
+def _yaml_cell(file: str, name: str, node: Any, errors: list[BadInput]) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return "" if node.tag.endswith(":null") else str(node.value).strip()
+    if isinstance(node, yaml.SequenceNode) and all(isinstance(one, yaml.ScalarNode) for one in node.value):
+        return "\n".join(one.value for one in node.value)
+    mend = 'write a text, or a list of texts as in [support, "sales:1"]'
+    errors.append(wrong(file, node.start_mark.line + 1, name, "is neither a text nor a list of texts", mend))
+    return ""
+
+
+def _draft(kind: str, sheet: Sheet, row: Row, errors: list[BadInput], notes: list[str]) -> Draft:
+    draft = Draft({}, sheet, row.number)
+    for column in BY_KIND[kind].columns:
+        cell = row.cells.get(column.name, "")
+        if not cell:
+            if column.name in (row.cells if sheet.sparse else sheet.headings):
+                draft.values[column.name] = None
+            if column.required:
+                errors.append(draft.wrong(column.name, "is empty", f"write something, as in « {column.example} »"))
+            continue
+        try:
+            draft.values[column.name] = _value(kind, column, cell, draft, notes)
+        except cells.Cell as error:
+            errors.append(draft.wrong(column.name, error.problem, error.mend))
+    return draft
+
+
+def _value(kind: str, column: Column, cell: str, draft: Draft, notes: list[str]) -> Any:
+    value = column.read(cell)
+    if column.read is cells.telephone:
+        value, extension = value
+        if extension is not None:
+            notes.append(_left_out(draft, column, extension))
+            # Whoever sits at an extension does not own the number in front of it.
+            if kind == "numbers":
+                draft.values["shared"] = True
+    elif column.read is cells.telephones:
+        notes += [_left_out(draft, column, extension) for _, extension in value if extension is not None]
+        value = [number for number, _ in value]
+    return value
+
+
+def _left_out(draft: Draft, column: Column, extension: str) -> str:
+    place = f"{draft.sheet.file}, row {draft.row}, column {draft.sheet.heading(column.name)}"
+    return f"{place}: extension {extension} is left out; callers are known by whole numbers"
+
+
+def tables(rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[tuple[str, list[Column], list[list[str]]]]:
+    """Each list's kind, its columns and its cells; `rows` are the entries' values by column."""
+    for one in LISTS:
+        columns = [column for column in one.columns if column.name != "secret"]
+        written = [[column.write(row.get(column.name)) for column in columns] for row in rows.get(one.kind, ())]
+        yield one.kind, columns, written
+
+
+def as_csv(rows: Mapping[str, Iterable[Mapping[str, Any]]], *, french: bool = False) -> dict[str, bytes]:
+    """The files of a folder, by name."""
+    return {
+        BY_KIND[kind].file: write_sheet([_heading(column, french) for column in columns], written)
+        for kind, columns, written in tables(rows)
+    }
+
+
+def _heading(column: Column, french: bool) -> str:
+    return column.called[0] if french and column.called else column.name
+
+
+def as_yaml(rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> bytes:
+    """The same in one file."""
+    whole = {
+        kind: [{column.name: cell for column, cell in zip(columns, row, strict=True) if cell} for row in written]
+        for kind, columns, written in tables(rows)
+    }
+    dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(whole, Dumper=dumper, allow_unicode=True, sort_keys=False, width=120).encode()
+
+
+def template(*, french: bool = False) -> dict[str, bytes]:
+    """The files of a folder with the headings and one example each."""
+    return {
+        one.file: write_sheet(
+            [_heading(column, french) for column in one.columns], [[column.example for column in one.columns]]
+        )
+        for one in LISTS
+    }
