@@ -17,6 +17,7 @@ from rich.table import Table
 
 from ivr import VERSION
 from ivr.clock import require_aware, system_clock
+from ivr.directory.commands import app as directory_commands
 from ivr.directory.token_commands import app as token_commands
 from ivr.errors import BadInput, OmnivigilError
 from ivr.persons.commands import app as person_commands
@@ -503,6 +504,7 @@ def reset_second_factor(
 
 
 app.add_typer(person_commands, name="person")
+app.add_typer(directory_commands, name="directory")
 
 
 @app.command("test")

@@ -57,6 +57,8 @@ class List:
     #: Names of its file without the ending, plain; the first is ours.
     files: tuple[str, ...]
     columns: tuple[Column, ...]
+    #: Rows of the template beside the columns' examples.
+    examples: tuple[Mapping[str, str], ...] = ()
 
     @property
     def file(self) -> str:
@@ -178,6 +180,7 @@ LISTS: tuple[List, ...] = (
             Column("devices", ("appareils",), read=cells.count, example="2"),
             Column("secret", ("mot de passe", "password", "passe")),
         ),
+        ({"name": "7001", "kind": "technician", "devices": "2"},),
     ),
     List(
         "staff",

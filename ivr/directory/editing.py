@@ -7,7 +7,8 @@ a copy in memory reads those rows; nothing else tells of changes that another pr
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
@@ -117,15 +118,15 @@ async def put(
     _expect(before, expected_etag)
     if before is not None and before.entry == entry:
         return Put(created=False, changed=False, etag=before.etag, entry=entry)
-    problems = [*_beyond_desks(kind, key, entry, known, new=before is None)]
-    references = await _WRITERS[kind].check(_Edit(unit, provider, key, before, known), entry, problems)
+    problems = [*beyond_desks(kind, key, entry, known, new=before is None)]
+    references = await WRITERS[kind].check(_Edit(provider, key, before, known, unit), entry, problems)
     if problems:
         raise AllBadInput(problems)
     secret = new_secret() if kind == "phones" and before is None else None
     values = {"provider": provider, **references}
     if secret is not None:
         values["ha1"] = ha1(key, secret)
-    await _WRITERS[kind].write(_Edit(unit, provider, key, before, known), entry, values)
+    await WRITERS[kind].write(_Edit(provider, key, before, known, unit), entry, values)
     fields = _changed_fields(before.entry if before is not None else None, entry)
     await _note(unit, provider, kind, key, "put", by=by, at=at, source=source, fields=fields, created=before is None)
     etag = etag_of(kind, provider, key, entry)
@@ -192,10 +193,10 @@ async def delete(
     if before is None:
         raise EntryNotFound(entry=f"{ONE_OF[kind]} {key}")
     _expect(before, expected_etag)
-    edit = _Edit(unit, provider, key, before, known)
-    if uses := await _WRITERS[kind].uses(edit):
+    edit = _Edit(provider, key, before, known, unit)
+    if uses := await WRITERS[kind].uses(edit):
         raise InUse(kind, key, uses)
-    also = await _WRITERS[kind].remove(edit)
+    also = await WRITERS[kind].remove(edit)
     for other in also:
         await _note(unit, provider, other[0], other[1], "delete", by=by, at=at, source=source, fields=())
     await _note(unit, provider, kind, key, "delete", by=by, at=at, source=source, fields=())
@@ -285,7 +286,8 @@ async def note_changes(
 # What desk files allow -------------------------------------------------------------------------------
 
 
-def _beyond_desks(kind: Kind, key: str, entry: AnyEntry, known: Known | None, *, new: bool) -> Iterator[BadInput]:
+def beyond_desks(kind: Kind, key: str, entry: AnyEntry, known: Known | None, *, new: bool) -> Iterator[BadInput]:
+    """What of an entry the provider's desk files do not allow."""
     if known is None:
         return
     if kind == "phones" and new and key in known.dialled:
@@ -313,40 +315,84 @@ def _beyond_desks(kind: Kind, key: str, entry: AnyEntry, known: Known | None, *,
 
 
 @dataclass(frozen=True)
-class _Edit:
-    """One entry that is about to change."""
+class Edit(ABC):
+    """One entry that is about to change, and what the rules ask about the rest of the directory."""
 
-    unit: Unit
     provider: str
     key: str
     before: Found | None
     known: Known | None
 
+    @abstractmethod
     async def rows(self, table: Table, **values: Any) -> list[Row]:
         """The provider's rows with these values."""
-        of_it = [table.c[name] == value for name, value in values.items()]
-        if "provider" in table.c:
-            of_it.append(table.c.provider == self.provider)
-        return list((await self.unit.execute(select(table).where(*of_it))).mappings())
+
+    @abstractmethod
+    async def own(self, table: Table, column: str) -> Row:
+        """The entry's own row."""
+
+    @abstractmethod
+    async def owner_of_mobile(self, mobiles: Sequence[str]) -> str | None:
+        """Key of another partner on whose list one of these mobiles is, as E.164 digits."""
+
+    @abstractmethod
+    async def name_is_taken(self) -> bool:
+        """Whether another phone of the line, whoever's, is called so."""
+
+    @abstractmethod
+    async def staff_on_it(self) -> list[str]:
+        """Keys of the staff who answer on this phone."""
 
     async def row(self, table: Table, **values: Any) -> Row | None:
         """One of them."""
         found = await self.rows(table, **values)
         return found[0] if found else None
 
+
+@dataclass(frozen=True)
+class _Edit(Edit):
+    """One entry alone, in the database."""
+
+    unit: Unit
+
+    async def rows(self, table: Table, **values: Any) -> list[Row]:
+        of_it = [table.c[name] == value for name, value in values.items()]
+        if "provider" in table.c:
+            of_it.append(table.c.provider == self.provider)
+        return list((await self.unit.execute(select(table).where(*of_it))).mappings())
+
     async def own(self, table: Table, column: str) -> Row:
-        """The entry's own row."""
         (found,) = await self.rows(table, **{column: self.key})
         return found
 
+    async def owner_of_mobile(self, mobiles: Sequence[str]) -> str | None:
+        table = t.partner_contacts
+        owners = select(t.partners.c.key).join(table, table.c.partner_id == t.partners.c.id)
+        of_others = (t.partners.c.provider == self.provider, t.partners.c.key != self.key)
+        found = await self.unit.execute(owners.where(table.c.mobile.in_(mobiles), *of_others).limit(1))
+        return found.scalar_one_or_none()
+
+    async def name_is_taken(self) -> bool:
+        found = await self.unit.execute(select(t.endpoints.c.provider).where(t.endpoints.c.name == self.key))
+        return self.before is None and found.first() is not None
+
+    async def staff_on_it(self) -> list[str]:
+        rows = select(t.technicians.c.key).join(t.endpoints, t.endpoints.c.technician_id == t.technicians.c.id)
+        found = await self.unit.execute(rows.where(t.endpoints.c.name == self.key))
+        return [key for (key,) in found]
+
 
 @dataclass(frozen=True)
-class _Writer:
+class Writer:
+    """How one kind is checked and written."""
+
     #: What the entry refers to, as columns; what is wrong with it is added to the list.
-    check: Callable[[_Edit, Any, list[BadInput]], Awaitable[dict[str, Any]]]
+    check: Callable[[Edit, Any, list[BadInput]], Awaitable[dict[str, Any]]]
     write: Callable[[_Edit, Any, dict[str, Any]], Awaitable[None]]
+    #: What it says of itself, as columns.
+    columns: Callable[[Any], dict[str, Any]]
     #: What still uses it, as in `phone 6001`.
-    uses: Callable[[_Edit], Awaitable[list[str]]]
+    uses: Callable[[Edit], Awaitable[list[str]]]
     #: Removes it; and says what went with it.
     remove: Callable[[_Edit], Awaitable[list[tuple[Kind, str]]]]
 
@@ -372,23 +418,25 @@ async def _upsert(edit: _Edit, table: Table, column: str, values: Mapping[str, A
 # Partners
 
 
-async def _check_partner(edit: _Edit, entry: PartnerEntry, problems: list[BadInput]) -> dict[str, Any]:
+async def _check_partner(edit: Edit, entry: PartnerEntry, problems: list[BadInput]) -> dict[str, Any]:
     for other in await edit.rows(t.partners, name=entry.name):
         if other["key"] != edit.key:
             problem = f"is the name of partner {other['key']}"
             problems.append(BadInput(field="name", problem=problem, mend="choose another, or change that one"))
-    table, mobiles = t.partner_contacts, [_digits(one.mobile) for one in entry.people if one.mobile is not None]
-    taken = select(table.c.mobile, t.partners.c.key).join(t.partners).where(table.c.mobile.in_(mobiles))
-    for other in (await edit.unit.execute(taken.where(t.partners.c.provider == edit.provider))).mappings():
-        if other["key"] != edit.key:
-            problem = f"holds a mobile that is on partner {other['key']}'s list"
-            problems.append(BadInput(field="people", problem=problem, mend="nobody gets a message twice: remove one"))
+    mobiles = [one.mobile.removeprefix("+") for one in entry.people if one.mobile is not None]
+    if mobiles and (other_key := await edit.owner_of_mobile(mobiles)) is not None:
+        problem = f"holds a mobile that is on partner {other_key}'s list"
+        problems.append(BadInput(field="people", problem=problem, mend="nobody gets a message twice: remove one"))
     return {}
 
 
-async def _write_partner(edit: _Edit, entry: PartnerEntry, values: dict[str, Any]) -> None:
+def _columns_of_partner(entry: PartnerEntry) -> dict[str, Any]:
     plain = entry.model_dump(include={"name", "tier", "email", "portal", "language"})
-    await _upsert(edit, t.partners, "key", {**values, **plain, "phone": _digits(entry.phone)})
+    return {**plain, "phone": _digits(entry.phone)}
+
+
+async def _write_partner(edit: _Edit, entry: PartnerEntry, values: dict[str, Any]) -> None:
+    await _upsert(edit, t.partners, "key", {**values, **_columns_of_partner(entry)})
     own = await edit.own(t.partners, "key")
     people: tuple[Any, ...] = edit.before.entry.people if edit.before is not None else ()  # type: ignore[attr-defined]
     if people == entry.people:
@@ -400,7 +448,7 @@ async def _write_partner(edit: _Edit, entry: PartnerEntry, values: dict[str, Any
         await edit.unit.execute(edit.unit.insert(table).values(row))
 
 
-async def _uses_of_partner(edit: _Edit) -> list[str]:
+async def _uses_of_partner(edit: Edit) -> list[str]:
     own = await edit.own(t.partners, "key")
     uses = [f"account {row['account']}" for row in await edit.rows(t.customers, partner_id=own["id"])]
     return uses + [f"console account {row['name']}" for row in await edit.rows(console_accounts, partner_id=own["id"])]
@@ -416,7 +464,7 @@ async def _remove_partner(edit: _Edit) -> list[tuple[Kind, str]]:
 # Accounts
 
 
-async def _check_account(edit: _Edit, entry: AccountEntry, problems: list[BadInput]) -> dict[str, Any]:
+async def _check_account(edit: Edit, entry: AccountEntry, problems: list[BadInput]) -> dict[str, Any]:
     if entry.partner is None:
         return {"partner_id": None}
     partner = await edit.row(t.partners, key=entry.partner)
@@ -426,13 +474,16 @@ async def _check_account(edit: _Edit, entry: AccountEntry, problems: list[BadInp
     return {"partner_id": partner["id"]}
 
 
-async def _write_account(edit: _Edit, entry: AccountEntry, values: dict[str, Any]) -> None:
+def _columns_of_account(entry: AccountEntry) -> dict[str, Any]:
     plain = entry.model_dump(include={"name", "address", "language", "desk"})
-    more = {"phone": _digits(entry.phone), "dial_rights": list(entry.dial_rights)}
-    await _upsert(edit, t.customers, "account", {**values, **plain, **more})
+    return {**plain, "phone": _digits(entry.phone), "dial_rights": list(entry.dial_rights)}
 
 
-async def _uses_of_account(edit: _Edit) -> list[str]:
+async def _write_account(edit: _Edit, entry: AccountEntry, values: dict[str, Any]) -> None:
+    await _upsert(edit, t.customers, "account", {**values, **_columns_of_account(entry)})
+
+
+async def _uses_of_account(edit: Edit) -> list[str]:
     own = await edit.own(t.customers, "account")
     contacts = await edit.rows(t.contacts, customer_id=own["id"])
     if len(contacts) == 1 and contacts[0]["kind"] == "administrateur":
@@ -457,7 +508,7 @@ async def _remove_account(edit: _Edit) -> list[tuple[Kind, str]]:
 # Contacts
 
 
-async def _check_contact(edit: _Edit, entry: ContactEntry, problems: list[BadInput]) -> dict[str, Any]:
+async def _check_contact(edit: Edit, entry: ContactEntry, problems: list[BadInput]) -> dict[str, Any]:
     account = await edit.row(t.customers, account=entry.account)
     if account is None:
         problems.append(_absent("account", "accounts", entry.account))
@@ -471,7 +522,7 @@ async def _check_contact(edit: _Edit, entry: ContactEntry, problems: list[BadInp
     return {"customer_id": account["id"]}
 
 
-async def _keep_an_administrator(edit: _Edit) -> None:
+async def _keep_an_administrator(edit: Edit) -> None:
     own = await edit.own(t.contacts, "key")
     if own["kind"] != "administrateur":
         return
@@ -481,14 +532,17 @@ async def _keep_an_administrator(edit: _Edit) -> None:
         raise LastAdministrator("contacts", edit.key, [f"account {cast(ContactEntry, entry).account}"])
 
 
-async def _write_contact(edit: _Edit, entry: ContactEntry, values: dict[str, Any]) -> None:
+def _columns_of_contact(entry: ContactEntry) -> dict[str, Any]:
     phones = [one.removeprefix("+") for one in entry.phones]
     plain = entry.model_dump(include={"name", "kind", "email", "language"})
-    more = {"phones": phones, "phone": phones[0] if phones else None, "rights": list(entry.rights)}
-    await _upsert(edit, t.contacts, "key", {**values, **plain, **more})
+    return {**plain, "phones": phones, "phone": phones[0] if phones else None, "rights": list(entry.rights)}
 
 
-async def _uses_of_contact(edit: _Edit) -> list[str]:
+async def _write_contact(edit: _Edit, entry: ContactEntry, values: dict[str, Any]) -> None:
+    await _upsert(edit, t.contacts, "key", {**values, **_columns_of_contact(entry)})
+
+
+async def _uses_of_contact(edit: Edit) -> list[str]:
     own = await edit.own(t.contacts, "key")
     return [
         *(f"number +{row['e164']}" for row in await edit.rows(t.numbers, contact_id=own["id"])),
@@ -506,7 +560,7 @@ async def _remove_contact(edit: _Edit) -> list[tuple[Kind, str]]:
 # Numbers
 
 
-async def _owner(edit: _Edit, account: str, contact: str | None, problems: list[BadInput]) -> dict[str, Any]:
+async def _owner(edit: Edit, account: str, contact: str | None, problems: list[BadInput]) -> dict[str, Any]:
     """Columns of an account, and of a contact of that account."""
     found = await edit.row(t.customers, account=account)
     if found is None:
@@ -525,7 +579,7 @@ async def _owner(edit: _Edit, account: str, contact: str | None, problems: list[
     return {"customer_id": found["id"], "contact_id": person["id"]}
 
 
-async def _check_number(edit: _Edit, entry: NumberEntry, problems: list[BadInput]) -> dict[str, Any]:
+async def _check_number(edit: Edit, entry: NumberEntry, problems: list[BadInput]) -> dict[str, Any]:
     if edit.known is not None and edit.key.removeprefix("+") in edit.known.dialled:
         problem = f"{edit.key} is a desk's own number"
         problems.append(BadInput(field="e164", problem=problem, mend="give a customer's"))
@@ -538,6 +592,10 @@ async def _check_number(edit: _Edit, entry: NumberEntry, problems: list[BadInput
     return owner
 
 
+def _columns_of_number(_: NumberEntry) -> dict[str, Any]:
+    return {}
+
+
 async def _write_number(edit: _Edit, entry: NumberEntry, values: dict[str, Any]) -> None:
     digits = edit.key.removeprefix("+")
     if edit.before is None:
@@ -547,7 +605,7 @@ async def _write_number(edit: _Edit, entry: NumberEntry, values: dict[str, Any])
     await edit.unit.execute(update(t.numbers).where(*of_it).values(values))
 
 
-async def _uses_of_number(edit: _Edit) -> list[str]:
+async def _uses_of_number(edit: Edit) -> list[str]:
     shown = await edit.rows(t.endpoints, caller_id=edit.key.removeprefix("+"))
     return [f"phone {row['name']}" for row in shown]
 
@@ -561,12 +619,10 @@ async def _remove_number(edit: _Edit) -> list[tuple[Kind, str]]:
 # Phones
 
 
-async def _check_phone(edit: _Edit, entry: PhoneEntry, problems: list[BadInput]) -> dict[str, Any]:
-    if edit.before is None:
-        of_it = select(t.endpoints.c.provider).where(t.endpoints.c.name == edit.key)
-        if (await edit.unit.execute(of_it)).first() is not None:
-            problem = f"{edit.key} is a phone of another provider's; names are one space on a line"
-            problems.append(BadInput(field="name", problem=problem, mend="choose another name"))
+async def _check_phone(edit: Edit, entry: PhoneEntry, problems: list[BadInput]) -> dict[str, Any]:
+    if await edit.name_is_taken():
+        problem = f"{edit.key} is a phone of another provider's; names are one space on a line"
+        problems.append(BadInput(field="name", problem=problem, mend="choose another name"))
     owner: dict[str, Any] = {"customer_id": None, "contact_id": None}
     if entry.account is not None:
         owner = await _owner(edit, entry.account, entry.contact, problems)
@@ -581,21 +637,22 @@ async def _check_phone(edit: _Edit, entry: PhoneEntry, problems: list[BadInput])
     return owner
 
 
-async def _staff_of(edit: _Edit) -> list[str]:
-    rows = select(t.technicians.c.key).join(t.endpoints, t.endpoints.c.technician_id == t.technicians.c.id)
-    found = await edit.unit.execute(rows.where(t.endpoints.c.name == edit.key))
-    return [f"member of staff {key}" for (key,) in found]
+async def _staff_of(edit: Edit) -> list[str]:
+    return [f"member of staff {key}" for key in await edit.staff_on_it()]
 
 
-async def _write_phone(edit: _Edit, entry: PhoneEntry, values: dict[str, Any]) -> None:
+def _columns_of_phone(entry: PhoneEntry) -> dict[str, Any]:
     plain = entry.model_dump(
         include={"kind", "department", "language", "display", "transport", "call_limit", "devices"}
     )
-    more = {"caller_id": _digits(entry.caller_id), "codecs": list(entry.codecs)}
-    await _upsert(edit, t.endpoints, "name", {**values, **plain, **more})
+    return {**plain, "caller_id": _digits(entry.caller_id), "codecs": list(entry.codecs)}
 
 
-async def _uses_of_phone(edit: _Edit) -> list[str]:
+async def _write_phone(edit: _Edit, entry: PhoneEntry, values: dict[str, Any]) -> None:
+    await _upsert(edit, t.endpoints, "name", {**values, **_columns_of_phone(entry)})
+
+
+async def _uses_of_phone(edit: Edit) -> list[str]:
     uses = await _staff_of(edit)
     uses += [f"console account {row['name']}" for row in await edit.rows(console_accounts, endpoint=edit.key)]
     if edit.known is not None:
@@ -611,7 +668,7 @@ async def _remove_phone(edit: _Edit) -> list[tuple[Kind, str]]:
 # Staff
 
 
-async def _check_staff(edit: _Edit, entry: StaffEntry, problems: list[BadInput]) -> dict[str, Any]:
+async def _check_staff(edit: Edit, entry: StaffEntry, problems: list[BadInput]) -> dict[str, Any]:
     if entry.phone is not None:
         phone = await edit.row(t.endpoints, name=entry.phone)
         if phone is None:
@@ -632,9 +689,9 @@ async def _check_staff(edit: _Edit, entry: StaffEntry, problems: list[BadInput])
     return {}
 
 
-async def _write_staff(edit: _Edit, entry: StaffEntry, values: dict[str, Any]) -> None:
+def _columns_of_staff(entry: StaffEntry) -> dict[str, Any]:
     spoken = [one.model_dump() for one in entry.languages]
-    more = {
+    return {
         "name": entry.name,
         "external_number": _digits(entry.external_number),
         "queues": [one.queue for one in entry.queues],
@@ -644,7 +701,10 @@ async def _write_staff(edit: _Edit, entry: StaffEntry, values: dict[str, Any]) -
         "skills": list(entry.skills),
         "account": entry.account,
     }
-    await _upsert(edit, t.technicians, "key", {**values, **more})
+
+
+async def _write_staff(edit: _Edit, entry: StaffEntry, values: dict[str, Any]) -> None:
+    await _upsert(edit, t.technicians, "key", {**values, **_columns_of_staff(entry)})
     own = await edit.own(t.technicians, "key")
     table = t.endpoints
     of_others = (table.c.technician_id == own["id"], table.c.name != (entry.phone or ""))
@@ -653,7 +713,7 @@ async def _write_staff(edit: _Edit, entry: StaffEntry, values: dict[str, Any]) -
         await edit.unit.execute(update(table).where(table.c.name == entry.phone).values(technician_id=own["id"]))
 
 
-async def _uses_of_staff(_: _Edit) -> list[str]:
+async def _uses_of_staff(_: Edit) -> list[str]:
     return []
 
 
@@ -665,11 +725,12 @@ async def _remove_staff(edit: _Edit) -> list[tuple[Kind, str]]:
     return []
 
 
-_WRITERS: Final[Mapping[Kind, _Writer]] = {
-    "partners": _Writer(_check_partner, _write_partner, _uses_of_partner, _remove_partner),
-    "accounts": _Writer(_check_account, _write_account, _uses_of_account, _remove_account),
-    "contacts": _Writer(_check_contact, _write_contact, _uses_of_contact, _remove_contact),
-    "numbers": _Writer(_check_number, _write_number, _uses_of_number, _remove_number),
-    "phones": _Writer(_check_phone, _write_phone, _uses_of_phone, _remove_phone),
-    "staff": _Writer(_check_staff, _write_staff, _uses_of_staff, _remove_staff),
+#: How each kind is checked and written.
+WRITERS: Final[Mapping[Kind, Writer]] = {
+    "partners": Writer(_check_partner, _write_partner, _columns_of_partner, _uses_of_partner, _remove_partner),
+    "accounts": Writer(_check_account, _write_account, _columns_of_account, _uses_of_account, _remove_account),
+    "contacts": Writer(_check_contact, _write_contact, _columns_of_contact, _uses_of_contact, _remove_contact),
+    "numbers": Writer(_check_number, _write_number, _columns_of_number, _uses_of_number, _remove_number),
+    "phones": Writer(_check_phone, _write_phone, _columns_of_phone, _uses_of_phone, _remove_phone),
+    "staff": Writer(_check_staff, _write_staff, _columns_of_staff, _uses_of_staff, _remove_staff),
 }

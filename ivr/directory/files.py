@@ -28,6 +28,8 @@ class Draft:
     values: dict[str, Any]
     sheet: Sheet
     row: int
+    #: Columns whose cells cannot be used.
+    bad: set[str] = field(default_factory=set)
 
     def wrong(self, column: str | None, problem: str, mend: str) -> BadInput:
         """What is wrong with one of its cells, or with the row."""
@@ -39,7 +41,12 @@ class Drafts:
     """All that some files say, by kind of list, and what of it was left out or taken otherwise than it is written."""
 
     lists: dict[str, list[Draft]] = field(default_factory=dict)
+    sheets: dict[str, Sheet] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    #: Every cell that cannot be read, and every file.
+    errors: list[BadInput] = field(default_factory=list)
+    #: Kinds of lists that could not be read at all.
+    unreadable: set[str] = field(default_factory=set)
 
 
 def load(path: Path) -> dict[str, bytes]:
@@ -68,30 +75,26 @@ def load(path: Path) -> dict[str, bytes]:
 
 
 def read(files: Mapping[str, bytes]) -> Drafts:
-    """What the files say, by name of the file. Raises AllBadInput with every cell that cannot be read."""
+    """What the files say, by name of the file; what of them cannot be read is among its `errors`."""
     drafts = Drafts()
-    errors: list[BadInput] = []
+    errors = drafts.errors
     for file, data in files.items():
         try:
             sheets = _yaml(file, data) if file.lower().endswith(_YAML) else _csv(file, data, drafts.notes)
-        except AllBadInput as error:
-            errors.extend(error.errors)
-            continue
         except BadInput as error:
-            errors.append(error)
+            errors.extend(error.errors if isinstance(error, AllBadInput) else [error])
+            drafts.unreadable |= {one.kind for one in LISTS if kind_of(file) in (None, one.kind)}
             continue
         for kind, sheet in sheets:
             if kind in drafts.lists:
-                other = drafts.lists[kind][0].sheet.file if drafts.lists[kind] else "another file"
-                mend = "put both into one"
-                errors.append(wrong(file, None, None, f"is the list of {kind} again, as is {other}", mend))
+                problem = f"is the list of {kind} again, as is {drafts.sheets[kind].file}"
+                errors.append(wrong(file, None, None, problem, "put both into one"))
                 continue
             drafts.notes += [
                 f"{sheet.file}: column « {one} » is none of ours, and is left out" for one in sheet.ignored
             ]
+            drafts.sheets[kind] = sheet
             drafts.lists[kind] = [_draft(kind, sheet, row, errors, drafts.notes) for row in sheet.rows]
-    if errors:
-        raise AllBadInput(errors)
     return drafts
 
 
@@ -179,11 +182,13 @@ def _draft(kind: str, sheet: Sheet, row: Row, errors: list[BadInput], notes: lis
             if column.name in (row.cells if sheet.sparse else sheet.headings):
                 draft.values[column.name] = None
             if column.required:
+                draft.bad.add(column.name)
                 errors.append(draft.wrong(column.name, "is empty", f"write something, as in « {column.example} »"))
             continue
         try:
             draft.values[column.name] = _value(kind, column, cell, draft, notes)
         except cells.Cell as error:
+            draft.bad.add(column.name)
             errors.append(draft.wrong(column.name, error.problem, error.mend))
     return draft
 
@@ -239,10 +244,10 @@ def as_yaml(rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> bytes:
 
 
 def template(*, french: bool = False) -> dict[str, bytes]:
-    """The files of a folder with the headings and one example each."""
-    return {
-        one.file: write_sheet(
-            [_heading(column, french) for column in one.columns], [[column.example for column in one.columns]]
-        )
-        for one in LISTS
-    }
+    """The files of a folder with the headings and an example."""
+    made = {}
+    for one in LISTS:
+        examples = ({column.name: column.example for column in one.columns}, *one.examples)
+        rows = [[example.get(column.name, "") for column in one.columns] for example in examples]
+        made[one.file] = write_sheet([_heading(column, french) for column in one.columns], rows)
+    return made

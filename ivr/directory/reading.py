@@ -256,6 +256,13 @@ def stored_key(kind: Kind, key: str) -> str:
     return key.removeprefix("+") if kind == "numbers" else key
 
 
+def entry_of(kind: Kind, row: Row) -> AnyEntry:
+    """The entry of a row, which has beside its columns the keys of what it refers to: `partner_key`, `contact_key`,
+    `account`, of staff `phone`, and of a partner `people`.
+    """
+    return _READINGS[kind].entry(row)
+
+
 async def get(unit: Unit, provider: str, kind: Kind, key: str) -> Found | None:
     """One entry, if there is one. Raises StoreUnavailable."""
     reading = _READINGS[kind]

@@ -1,0 +1,255 @@
+"""A whole set of entries at once: what would change, and the change, all or nothing.
+
+What is there is read, compared and checked first, by the rules of `ivr.directory.editing`, beside the calls; only the
+writing holds the database, in few statements. If somebody changed the directory meanwhile, nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal, TypeVar
+
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+
+from ivr.accounts import store as audit
+from ivr.accounts.tables import accounts as console_accounts
+from ivr.directory import editing, reading
+from ivr.directory import tables as t
+from ivr.directory.entries import Kind
+from ivr.store.engine import Unit
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+#: The table of each kind, and the column that holds its key.
+TABLES: Final[Mapping[Kind, tuple[Table, str]]] = {
+    "partners": (t.partners, "key"),
+    "accounts": (t.customers, "account"),
+    "contacts": (t.contacts, "key"),
+    "numbers": (t.numbers, "e164"),
+    "phones": (t.endpoints, "name"),
+    "staff": (t.technicians, "key"),
+}
+#: In which order they are written: phones refer to staff.
+_WRITTEN: Final[tuple[Kind, ...]] = ("partners", "accounts", "contacts", "numbers", "staff", "phones")
+#: Columns that refer to other rows, and to whose.
+REFERS: Final[Mapping[str, Kind]] = {"partner_id": "partners", "customer_id": "accounts", "contact_id": "contacts"}
+#: The list's column that holds the key.
+KEY_COLUMNS: Final[Mapping[Kind, str]] = {"numbers": "number", "phones": "name"}
+#: Rows of one statement.
+_CHUNK: Final = 5000
+
+
+class DirectoryChanged(editing.Changed):
+    """Somebody changed the directory while the files were compared with it; compare again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one entry."""
+
+    kind: Kind
+    key: str
+    what: Literal["added", "changed", "removed"]
+    #: What of it changes, by the names of its fields.
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(kw_only=True)
+class There:
+    """What a provider's directory holds, and how far its changes were counted when it was read."""
+
+    seq: int
+    rows: dict[Kind, dict[str, Row]]
+    #: People to warn, by their partner's id.
+    people: dict[int, list[Row]]
+    consoles: list[Row]
+    #: Names of other providers' phones.
+    others_phones: frozenset[str]
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """What an import does, told before it is done."""
+
+    provider: str
+    seq: int
+    changes: list[Change] = field(default_factory=list)
+    unchanged: dict[Kind, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    #: What new phones register with that bring no secret of their own; told once.
+    secrets: dict[str, str] = field(default_factory=dict)
+    added: dict[Kind, list[Row]] = field(default_factory=dict)
+    changed: dict[Kind, list[Row]] = field(default_factory=dict)
+    removed: dict[Kind, list[Row]] = field(default_factory=dict)
+    #: People to warn, by their partner's id, where they become others.
+    people: dict[int, list[Row]] = field(default_factory=dict)
+
+
+async def look(unit: Unit, provider: str) -> There:
+    """Read what a provider's directory holds. Raises StoreUnavailable."""
+    rows: dict[Kind, dict[str, Row]] = {}
+    for kind, (table, column) in TABLES.items():
+        found = (await unit.execute(select(table).where(table.c.provider == provider))).mappings()
+        rows[kind] = {reading.key_of(kind, row[column]): dict(row) for row in found}
+    people: dict[int, list[Row]] = {}
+    warned = t.partner_contacts
+    ids = {row["id"] for row in rows["partners"].values()}
+    for row in (await unit.execute(select(warned).order_by(warned.c.id))).mappings():
+        if row["partner_id"] in ids:
+            people.setdefault(row["partner_id"], []).append(dict(row))
+    others = select(t.endpoints.c.name).where(t.endpoints.c.provider != provider)
+    return There(
+        seq=await _seq(unit),
+        rows=rows,
+        people=people,
+        consoles=[dict(row) for row in (await unit.execute(select(console_accounts))).mappings()],
+        others_phones=frozenset((await unit.execute(others)).scalars()),
+    )
+
+
+def told(there: There) -> dict[str, list[dict[str, Any]]]:
+    """What there is, by list and column, as `ivr.directory.files` writes it."""
+    keys = {
+        kind: {row["id"]: key for key, row in there.rows[kind].items()} for kind in ("partners", "accounts", "contacts")
+    }
+    phones: dict[int, str] = {}
+    for name, row in sorted(there.rows["phones"].items()):
+        if row["technician_id"] is not None:
+            phones.setdefault(row["technician_id"], name)
+    lists: dict[str, list[dict[str, Any]]] = {"warned": []}
+    for kind, rows in there.rows.items():
+        lists[kind] = []
+        for key, row in sorted(rows.items()):
+            labels = {
+                "partner_key": keys["partners"].get(row.get("partner_id")),
+                "contact_key": keys["contacts"].get(row.get("contact_id")),
+                "people": there.people.get(row.get("id", 0), []),
+            }
+            if "customer_id" in row:
+                labels["account"] = keys["accounts"].get(row["customer_id"])
+            if kind == "staff":
+                labels["phone"] = phones.get(row["id"])
+            entry = reading.entry_of(kind, row | labels).model_dump(mode="json")
+            lists["warned"] += [{"partner": key, **one} for one in entry.pop("people", ())]
+            lists[kind].append({KEY_COLUMNS.get(kind, "key"): key, **entry})
+    return lists
+
+
+async def _seq(unit: Unit) -> int:
+    return (await unit.execute(select(func.max(t.directory_changes.c.seq)))).scalar_one() or 0
+
+
+# The change ------------------------------------------------------------------------------------------
+
+
+async def apply(
+    unit: Unit, plan: Plan, *, by: str, at: datetime, source: str, said: Callable[[int, int], None] | None = None
+) -> None:
+    """Write what a plan says. Nothing else may have changed the directory since it was looked at.
+
+    `said` is told how many rows of how many are written. Raises DirectoryChanged, StoreUnavailable.
+    """
+    await unit.alone("directory")
+    if await _seq(unit) != plan.seq:
+        raise DirectoryChanged()
+    rows = sum(len(rows) for part in (plan.added, plan.changed, plan.removed) for rows in part.values())
+    steps = _Writing(unit, rows, said or (lambda done, of: None))
+    await steps.write(plan)
+    changes: list[tuple[Kind, str, str]] = [
+        (one.kind, one.key, "delete" if one.what == "removed" else "put") for one in plan.changes
+    ]
+    if not changes:
+        return
+    await editing.note_changes(unit, changes, provider=plan.provider, by=by, at=at)
+    counts = {what: sum(one.what == what for one in plan.changes) for what in ("added", "changed", "removed")}
+    subject = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+    fields = {one.kind for one in plan.changes}
+    line = await audit.note(
+        unit, at=at, who=by, source=source, action="directory.import", subject=subject, fields=fields
+    )
+    await audit.noted(unit, line, 200)
+
+
+@dataclass
+class _Writing:
+    unit: Unit
+    of: int
+    said: Callable[[int, int], None]
+    done: int = 0
+    #: Ids that the database gave to new rows, by the temporary ones.
+    ids: dict[int, int] = field(default_factory=dict)
+
+    async def write(self, plan: Plan) -> None:
+        for kind in _WRITTEN:
+            table, column = TABLES[kind]
+            await self._add(table, column, plan.provider, plan.added.get(kind, []))
+            await self._change(table, column, plan.changed.get(kind, []))
+        for partner, people in plan.people.items():
+            number = self.ids.get(partner, partner)
+            warned = t.partner_contacts
+            await self.unit.execute(delete(warned).where(warned.c.partner_id == number))
+            if people:
+                await self.unit.execute(insert(warned), [{**one, "partner_id": number} for one in people])
+        for kind in reversed(_WRITTEN):
+            await self._remove(kind, plan.removed.get(kind, []))
+
+    async def _add(self, table: Table, column: str, provider: str, rows: Sequence[Row]) -> None:
+        for some in _chunks(rows):
+            await self.unit.execute(insert(table), [self._final(row) for row in some])
+            self._tell(len(some))
+        if rows and "id" in table.c:
+            mine = select(table.c[column], table.c.id).where(table.c.provider == provider)
+            given = {row[column]: row["id"] for row in (await self.unit.execute(mine)).mappings()}
+            self.ids |= {row["id"]: given[row[column]] for row in rows}
+
+    def _final(self, row: Row) -> Row:
+        """A row with the ids that the database gave."""
+        final = {name: value for name, value in row.items() if name != "id"}
+        for name in (*REFERS, "technician_id"):
+            if (number := final.get(name)) is not None and number < 0:
+                final[name] = self.ids[number]
+        return final
+
+    async def _change(self, table: Table, column: str, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        of_it = (table.c.provider == bindparam("of_provider"), table.c[column] == bindparam("of_key"))
+        names = [name for name in self._final(rows[0]) if name not in ("provider", column)]
+        change = (
+            update(table)
+            .where(*of_it)
+            .values({name: bindparam(f"to_{name}", type_=table.c[name].type) for name in names})
+        )
+        for some in _chunks(rows):
+            final = [self._final(row) for row in some]
+            values = [
+                {"of_provider": row["provider"], "of_key": row[column], **{f"to_{name}": row[name] for name in names}}
+                for row in final
+            ]
+            await self.unit.execute(change, values)
+            self._tell(len(some))
+
+    async def _remove(self, kind: Kind, rows: Sequence[Row]) -> None:
+        table, column = TABLES[kind]
+        for some in _chunks(rows):
+            if kind == "staff":
+                theirs = t.endpoints.c.technician_id.in_([row["id"] for row in some])
+                await self.unit.execute(update(t.endpoints).where(theirs).values(technician_id=None))
+            if kind == "partners":
+                warned = t.partner_contacts
+                await self.unit.execute(delete(warned).where(warned.c.partner_id.in_([row["id"] for row in some])))
+            of_it = (table.c.provider == some[0]["provider"], table.c[column].in_([row[column] for row in some]))
+            await self.unit.execute(delete(table).where(*of_it))
+            self._tell(len(some))
+
+    def _tell(self, rows: int) -> None:
+        self.done += rows
+        self.said(self.done, self.of)
+
+
+def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    for begin in range(0, len(rows), _CHUNK):
+        yield rows[begin : begin + _CHUNK]
