@@ -19,6 +19,7 @@ from api.routers import (
     calls,
     description,
     desks,
+    directory,
     events,
     health,
     incidents,
@@ -96,6 +97,7 @@ def routes() -> FastAPI:
         status_subscribers,
         mails,
         persons,
+        directory,
         twilio,
     ):
         v1.include_router(resource.router)

@@ -37,6 +37,8 @@ _FORM_UPLOADS = re.compile(r"/console/announcements/[^/]+/recordings")
 _SIGNED = (STATUS_PATH,)
 _TYPES = ((_TABLES, ("CSV", ("text/csv",))), (_FORMS, ("a form", ("application/x-www-form-urlencoded",))))
 _READING = ("GET", "HEAD", "OPTIONS")
+#: Who are the customers, and their phones' passwords: for tokens that say so.
+_DIRECTORY = "/v1/directory/"
 #: The figures are open to this machine, where Prometheus's own agent is; not to whom a proxy on it speaks for.
 _FIGURES = "/metrics"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
@@ -57,8 +59,8 @@ class TokenGuard:
         if isinstance(found, ProblemResponse):
             await found(scope, receive, send)
             return
-        needed = "read" if scope["method"] in _READING else "write"
-        if needed not in found.scopes:
+        needed = _needed(scope["path"], scope["method"])
+        if not found.may(needed):
             challenge = f'Bearer error="insufficient_scope", scope="{needed}"'
             refusal = problem(
                 403,
@@ -73,6 +75,11 @@ class TokenGuard:
             return
         scope.setdefault("state", {})["bearer"] = found
         await self._app(scope, receive, send)
+
+
+def _needed(path: str, method: str) -> str:
+    what = "read" if method in _READING else "write"
+    return f"directory:{what}" if f"{path}/".startswith(_DIRECTORY) else what
 
 
 async def _bearer(tokens: Tokens, headers: list[str]) -> Bearer | ProblemResponse:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.headers import HEADERS
+from ivr.directory.editing import Exists, InUse
 from ivr.errors import AllBadInput, BadInput, Conflict, NotAllowed, NotFound, OmnivigilError, TooMany, Unavailable
 
 log = structlog.get_logger()
@@ -105,6 +106,20 @@ def _of_error(request: Request, error: OmnivigilError) -> ProblemResponse:
         )
     if isinstance(error, NotFound):
         return problem(404, "not-found", "Not found", error.message(), mend="check the address")
+    if isinstance(error, InUse):
+        errors = [{"field": "used_by", "problem": one, "mend": "change or delete it first"} for one in error.uses]
+        return problem(
+            409,
+            "in-use",
+            "Still in use",
+            error.message(),
+            field="used_by",
+            mend=error.mend,
+            errors=errors[:_MOST_ERRORS],
+        )
+    if isinstance(error, Exists):
+        mend = "leave If-None-Match out to replace it"
+        return problem(412, "exists", "There already", error.message(), field="If-None-Match", mend=mend)
     if isinstance(error, Conflict):
         # RFC 9110 section 13.1.1: a condition that was sent as a header fails with 412.
         status, field = (412, "If-Match") if "if-match" in request.headers else (409, "version")

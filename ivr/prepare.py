@@ -194,7 +194,7 @@ async def _load_demo(settings: Settings, store: Store) -> None:
         await load_demo(unit)
         await demo_pins(unit)
         await demo_accounts(unit, settings.clock())
-        await keep_token(unit, token, DEMO_TOKEN, ("read", "write"), settings.clock())
+        await keep_token(unit, token, DEMO_TOKEN, ("read", "write", "directory:write"), settings.clock())
     _keep(path, token)
 
 

@@ -31,6 +31,7 @@ class CallView(BaseModel):
     dialled: str
     ani: str | None = Field(description="The caller's number as E.164 digits, when it is one.")
     endpoint: str | None = Field(description="The registered phone that called.")
+    account: str | None = Field(description="The caller's account number, if the caller is a customer.")
     identity: dict[str, Any] = Field(description="Customer, contact and partner, as they were known then.")
     department: str | None
     language: str | None

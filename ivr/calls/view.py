@@ -16,6 +16,7 @@ def summary(call: Call) -> dict[str, Any]:
         "dialled": call.dialled,
         "ani": call.ani,
         "endpoint": call.endpoint,
+        "account": (call.identity.get("customer") or {}).get("account"),
         "identity": call.identity,
         "department": call.department,
         "language": call.language,

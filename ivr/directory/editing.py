@@ -38,6 +38,7 @@ from ivr.directory.passwords import ha1
 from ivr.directory.people import FALLBACK_LANGUAGE
 from ivr.directory.reading import Found, Row, etag_of
 from ivr.errors import AllBadInput, BadInput, Conflict, NotFound
+from ivr.events import EventBus
 from ivr.logs import mask
 from ivr.store.engine import Unit
 
@@ -60,8 +61,14 @@ class Changed(Conflict):
     """Somebody changed the entry in the meantime."""
 
 
+class Exists(Conflict):
+    """There is such an entry already."""
+
+
 class InUse(Conflict):
     """Something still uses the entry."""
+
+    mend = "change or delete first what uses it"
 
     def __init__(self, kind: Kind, key: str, uses: Iterable[str]) -> None:
         #: As in `phone 6001`.
@@ -72,7 +79,9 @@ class InUse(Conflict):
 
 
 class LastAdministrator(InUse):
-    """The last administrator of an account stays (OV-20): make another contact of the account administrator first."""
+    """It is the account's last administrator (OV-20)."""
+
+    mend = "make another contact of the account administrator first"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,18 +113,23 @@ async def put(
     at: datetime,
     source: str = "API",
     expected_etag: str | None = None,
+    bus: EventBus | None = None,
+    must_be_new: bool = False,
     known: Known | None = None,
 ) -> Put:
     """Create or replace an entry. Repeating it changes nothing.
 
-    `key` is as `check_key` gives it. `expected_etag` is what the entry must be now; * says that it must be there.
+    `key` is as `check_key` gives it. `expected_etag` is what the entry must be now; * says that it must be there;
+    `must_be_new` that it must not.
     `known` is what the provider's desk files allow; without it that is not looked at. Raises BadInput that names each
-    wrong field, Changed, LastAdministrator, StoreUnavailable.
+    wrong field, Changed, LastAdministrator, StoreUnavailable. `bus` is told of it as `directory.changed`.
     """
     await unit.alone("directory")
     key = check_key(kind, key, known.region if known is not None else "CA")
     before = await reading.get(unit, provider, kind, key)
     _expect(before, expected_etag)
+    if must_be_new and before is not None:
+        raise Exists(entry=f"{ONE_OF[kind]} {key}")
     if before is not None and before.entry == entry:
         return Put(created=False, changed=False, etag=before.etag, entry=entry)
     problems = [*beyond_desks(kind, key, entry, known, new=before is None)]
@@ -128,7 +142,9 @@ async def put(
         values["ha1"] = ha1(key, secret)
     await WRITERS[kind].write(_Edit(provider, key, before, known, unit), entry, values)
     fields = _changed_fields(before.entry if before is not None else None, entry)
-    await _note(unit, provider, kind, key, "put", by=by, at=at, source=source, fields=fields, created=before is None)
+    await _note(
+        unit, provider, kind, key, "put", by=by, at=at, source=source, bus=bus, fields=fields, created=before is None
+    )
     etag = etag_of(kind, provider, key, entry)
     return Put(created=before is None, changed=True, etag=etag, entry=entry, secret=secret)
 
@@ -144,6 +160,7 @@ async def patch(
     at: datetime,
     source: str = "API",
     expected_etag: str | None = None,
+    bus: EventBus | None = None,
     known: Known | None = None,
 ) -> Put:
     """Change some fields of an entry, by a JSON merge patch (RFC 7396). As `put`; also raises EntryNotFound."""
@@ -155,7 +172,7 @@ async def patch(
         raise EntryNotFound(entry=f"{ONE_OF[kind]} {key}")
     entry = read_entry(kind, merged(before.entry.model_dump(mode="json"), changes), region)
     return await put(
-        unit, provider, kind, key, entry, by=by, at=at, source=source, expected_etag=expected_etag, known=known
+        unit, provider, kind, key, entry, by=by, at=at, source=source, expected_etag=expected_etag, bus=bus, known=known
     )
 
 
@@ -182,6 +199,7 @@ async def delete(
     at: datetime,
     source: str = "API",
     expected_etag: str | None = None,
+    bus: EventBus | None = None,
     known: Known | None = None,
 ) -> None:
     """Remove an entry. Raises EntryNotFound, Changed, InUse, LastAdministrator, StoreUnavailable.
@@ -198,8 +216,8 @@ async def delete(
         raise InUse(kind, key, uses)
     also = await WRITERS[kind].remove(edit)
     for other in also:
-        await _note(unit, provider, other[0], other[1], "delete", by=by, at=at, source=source, fields=())
-    await _note(unit, provider, kind, key, "delete", by=by, at=at, source=source, fields=())
+        await _note(unit, provider, other[0], other[1], "delete", by=by, at=at, source=source, bus=bus, fields=())
+    await _note(unit, provider, kind, key, "delete", by=by, at=at, source=source, bus=bus, fields=())
 
 
 async def renew_secret(
@@ -211,6 +229,7 @@ async def renew_secret(
     at: datetime,
     source: str = "API",
     expected_etag: str | None = None,
+    bus: EventBus | None = None,
 ) -> str:
     """A phone's new secret, told this once; the old one is worthless. Raises EntryNotFound, StoreUnavailable."""
     await unit.alone("directory")
@@ -221,7 +240,7 @@ async def renew_secret(
     secret = new_secret()
     table = t.endpoints
     await unit.execute(update(table).where(table.c.name == name).values(ha1=ha1(name, secret)))
-    await _note(unit, provider, "phones", name, "put", by=by, at=at, source=source, fields=("secret",))
+    await _note(unit, provider, "phones", name, "put", by=by, at=at, source=source, bus=bus, fields=("secret",))
     return secret
 
 
@@ -252,6 +271,7 @@ async def _note(
     by: str,
     at: datetime,
     source: str,
+    bus: EventBus | None,
     fields: Iterable[str],
     created: bool = False,
 ) -> None:
@@ -262,6 +282,9 @@ async def _note(
     line = await audit.note(unit, at=at, who=by, source=source, action=action, subject=subject, fields=fields)
     await audit.noted(unit, line, 201 if created else 204 if what == "delete" else 200)
     await note_changes(unit, [(kind, key, what)], provider=provider, by=by, at=at)
+    if bus is not None:
+        told = {"provider": provider, "kind": kind, "key": key, "what": what, "by": by}
+        unit.afterwards(lambda: bus.publish("directory.changed", at, told))
 
 
 async def note_changes(

@@ -96,10 +96,17 @@ async def put_languages(unit: Unit, languages: Mapping[str, str]) -> None:
 
 
 async def put_token(
-    unit: Unit, *, sha256: str, name: str, scopes: list[str], at: datetime, expires_at: datetime | None = None
+    unit: Unit,
+    *,
+    sha256: str,
+    name: str,
+    scopes: list[str],
+    at: datetime,
+    expires_at: datetime | None = None,
+    provider: str | None = None,
 ) -> None:
-    """Keep a token's digest; one that is there already gets these scopes and this end."""
-    values = {"sha256": sha256, "name": name, "scopes": scopes, "created_at": at}
+    """Keep a token's digest; one that is there already gets these scopes, this end and this provider."""
+    values = {"sha256": sha256, "name": name, "scopes": scopes, "created_at": at, "provider": provider}
     await put(unit, t.api_tokens, values | {"revoked_at": None, "expires_at": expires_at}, key="sha256")
 
 

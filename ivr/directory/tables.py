@@ -200,4 +200,6 @@ api_tokens = Table(
     Column("expires_at", Moment),
     #: To the minute.
     Column("last_used_at", Moment),
+    #: Whose directory it is good for; null for every provider's.
+    Column("provider", String(40)),
 )

@@ -45,30 +45,37 @@ Database = Annotated[str | None, typer.Option("--database-url", envvar="OMNIVIGI
 def make(
     name: Annotated[str, typer.Argument(help="Who will use it; shown in tickets' histories.")],
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help=f"What it may do; several if need be: {', '.join(SCOPES)}.")
+        list[str] | None,
+        typer.Option(
+            "--scope", help=f"What it may do; several if need be: {', '.join(SCOPES)}. directory:write may read."
+        ),
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="May look, but change nothing.")] = False,
     persons: Annotated[bool, typer.Option("--persons", help="May export and erase what is known of a person.")] = False,
+    provider: Annotated[
+        str | None, typer.Option("--provider", help="Good for this provider's directory only, as a desk file names it.")
+    ] = None,
     days: Annotated[int | None, typer.Option("--days", help="Good for so many days; without, until revoked.")] = None,
     state: State = Path("var"),
     database: Database = None,
 ) -> None:
     """Make a token for the API and print it, once: only its digest is kept."""
-    from ivr.directory.tokens import check_token_name, create_token, end_of
+    from ivr.directory.tokens import check_provider, check_token_name, create_token, end_of
     from ivr.store.engine import Store
 
-    scopes = _scopes(scope or [], read_only=read_only, persons=persons)
+    scopes = _scopes(scope or [], read_only=read_only, persons=persons, provider=provider)
+    check_provider(scopes, provider)
     called, now = check_token_name(name), system_clock()
     ends = end_of(days, now)
 
     async def create(store: Store) -> str:
         async with store.unit() as unit:
-            return await create_token(unit, called, scopes, now, expires_at=ends)
+            return await create_token(unit, called, scopes, now, expires_at=ends, provider=provider)
 
     print(_with_store(state, database, create))  # noqa: T201 - what the command is for
 
 
-def _scopes(asked: list[str], *, read_only: bool, persons: bool) -> list[str]:
+def _scopes(asked: list[str], *, read_only: bool, persons: bool, provider: str | None) -> list[str]:
     """What a token may do. Raises BadInput."""
     if read_only and persons:
         raise BadInput(field="--persons", problem="who may only look erases nobody", mend="leave --read-only out")
@@ -78,6 +85,9 @@ def _scopes(asked: list[str], *, read_only: bool, persons: bool) -> list[str]:
         if one not in SCOPES:
             mend = f"give one of {', '.join(SCOPES)}"
             raise BadInput(field="--scope", problem=f"there is no scope {one!r}", mend=mend)
+    if "directory:write" in asked and provider is None:
+        # Who enters customers and phones looks at their calls as well.
+        asked = ["read", *asked]
     if asked:
         return list(dict.fromkeys(asked))
     return ["read"] if read_only else ["read", "write", *(["persons"] if persons else [])]
@@ -93,12 +103,14 @@ def list_(state: State = Path("var"), database: Database = None) -> None:
         async with store.reading() as unit:
             return await every(unit)
 
-    table = Table("name", "scopes", "made", "last used", "good until")
+    table = Table("name", "scopes", "provider", "made", "last used", "good until")
     for one in _with_store(state, database, look):
         ends = f"{one.expires_at:%Y-%m-%d %H:%M}" if one.expires_at is not None else "revoked"
         over = " (over)" if one.expires_at is not None and one.expires_at <= system_clock() else ""
         used = f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at is not None else "never"
-        table.add_row(one.name, " ".join(one.scopes), f"{one.created_at:%Y-%m-%d}", used, ends + over)
+        table.add_row(
+            one.name, " ".join(one.scopes), one.provider or "every", f"{one.created_at:%Y-%m-%d}", used, ends + over
+        )
     _console.print(table)
 
 

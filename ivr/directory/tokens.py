@@ -21,8 +21,11 @@ from ivr.store.engine import Store, Unit
 
 log = structlog.get_logger()
 
-#: `persons` is for what is known about one person; it goes with `write`.
-SCOPES = ("read", "write", "persons")
+#: `persons` is for what is known about one person; it goes with `write`. Neither `read` nor `write` is for the
+#: directory, which has scopes of its own: who writes there gives phones their passwords. `directory:write` reads too.
+SCOPES = ("read", "write", "persons", "directory:read", "directory:write")
+#: Those that a token of one provider's may have: everything else tells of all of them.
+OF_ONE_PROVIDER = ("directory:read", "directory:write")
 
 #: A token that was good is taken for good this long, in seconds, before it is looked up again.
 _TRUSTED_S = 5.0
@@ -30,6 +33,7 @@ _TRUSTED_S = 5.0
 _NOTED_S = 60.0
 #: Whoever wants a token for longer makes one without an end.
 _LONGEST_DAYS = 3650
+_PROVIDER = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _NAME = re.compile(r"[^\x00-\x1f\x7f\u0085\u2028\u2029\u202a-\u202e\u2066-\u2069]{1,100}")
 
 
@@ -43,6 +47,12 @@ class Bearer:
 
     name: str
     scopes: tuple[str, ...]
+    #: Whose directory only; None for every provider's.
+    provider: str | None = None
+
+    def may(self, scope: str) -> bool:
+        """Whether it has this scope, or one that includes it."""
+        return scope in self.scopes or (scope == "directory:read" and "directory:write" in self.scopes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +65,8 @@ class Token:
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    #: Whose directory only; None for every provider's.
+    provider: str | None = None
 
 
 def _digest(token: str) -> str:
@@ -80,22 +92,59 @@ def end_of(days: int | None, at: datetime) -> datetime | None:
 
 
 async def create_token(
-    unit: Unit, name: str, scopes: Sequence[str], at: datetime, *, expires_at: datetime | None = None
+    unit: Unit,
+    name: str,
+    scopes: Sequence[str],
+    at: datetime,
+    *,
+    expires_at: datetime | None = None,
+    provider: str | None = None,
 ) -> str:
-    """A new token, to be shown once: only its digest is kept. It is no good from `expires_at` on."""
+    """A new token, to be shown once: only its digest is kept. It is no good from `expires_at` on.
+
+    With a `provider` it is good for that one's directory only. Raises BadInput for a scope that tells of others.
+    """
     token = f"ovt_{secrets.token_urlsafe(32)}"
-    await keep_token(unit, token, name, scopes, at, expires_at=expires_at)
+    await keep_token(unit, token, name, scopes, at, expires_at=expires_at, provider=provider)
     return token
 
 
+def check_provider(scopes: Sequence[str], provider: str | None) -> None:
+    """A token of one provider's tells nothing of others. Raises BadInput."""
+    if provider is None:
+        return
+    if not _PROVIDER.fullmatch(provider):
+        mend = "write it as a desk file does, as in main"
+        raise BadInput(field="provider", problem="is not the name of a provider", mend=mend)
+    if beyond := set(scopes) - set(OF_ONE_PROVIDER):
+        problem = f"{', '.join(sorted(beyond))} tells of every provider's"
+        raise BadInput(field="provider", problem=problem, mend=f"give it only {' or '.join(OF_ONE_PROVIDER)}")
+
+
 async def keep_token(
-    unit: Unit, token: str, name: str, scopes: Sequence[str], at: datetime, *, expires_at: datetime | None = None
+    unit: Unit,
+    token: str,
+    name: str,
+    scopes: Sequence[str],
+    at: datetime,
+    *,
+    expires_at: datetime | None = None,
+    provider: str | None = None,
 ) -> None:
     """Make a token that somebody has already good; again and again if need be."""
     unknown = set(scopes) - set(SCOPES)
     if unknown or not scopes:
         raise ValueError(f"scopes are some of {', '.join(SCOPES)}, not {', '.join(sorted(unknown)) or 'none'}")
-    await store.put_token(unit, sha256=_digest(token), name=name, scopes=list(scopes), at=at, expires_at=expires_at)
+    check_provider(scopes, provider)
+    await store.put_token(
+        unit,
+        sha256=_digest(token),
+        name=name,
+        scopes=list(scopes),
+        at=at,
+        expires_at=expires_at,
+        provider=provider,
+    )
 
 
 async def every(unit: Unit) -> list[Token]:
@@ -108,6 +157,7 @@ async def every(unit: Unit) -> list[Token]:
             created_at=row.created_at,
             expires_at=row.expires_at,
             last_used_at=row.last_used_at,
+            provider=row.provider,
         )
         for row in await store.every_token(unit)
     ]
@@ -156,7 +206,7 @@ class Tokens:
         if found is None or not good or (found.expires_at is not None and at >= found.expires_at):
             self._good.pop(digest, None)
             return None
-        bearer = Bearer(name=found.name, scopes=tuple(found.scopes))
+        bearer = Bearer(name=found.name, scopes=tuple(found.scopes), provider=found.provider)
         self._good[digest] = (now + _TRUSTED_S, bearer)
         self._used[digest] = at
         return bearer
