@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from ivr.desk.hours import Calendar, calendars_of
 from ivr.desk.load import BUILT_IN, Desks, load_desks
 from ivr.desk.schema import CALLBACK_KEY, FOLLOW_KEY, CallbackRules, Desk, Queue
 from ivr.directory.asterisk_rows import phone_rows
+from ivr.directory.book import Book
 from ivr.directory.demo import load_demo
 from ivr.directory.directory import Directory
 from ivr.directory.tokens import keep_token
@@ -99,8 +100,14 @@ async def prepare(
     finally:
         await store.close()
     progress("Asterisk's configuration")
-    known = line_secrets(settings.state)
-    phones = tuple(
+    phones = phone_accounts(directory.book)
+    configure(settings, runtime, desks, sounds, phones)
+    return Prepared(desks=desks, phones=phones, secrets=line_secrets(settings.state), retired=retired)
+
+
+def phone_accounts(book: Book) -> tuple[PhoneAccount, ...]:
+    """The phones of the directory as Asterisk's configuration has them."""
+    return tuple(
         PhoneAccount(
             name=row.name,
             ha1=row.ha1,
@@ -111,12 +118,22 @@ async def prepare(
             rights=row.rights,
             did=row.did,
         )
-        for row in phone_rows(directory.book)
+        for row in phone_rows(book)
     )
-    render(
+
+
+def configure(
+    settings: Settings, runtime: Runtime, desks: Desks, sounds: Sounds, phones: Sequence[PhoneAccount]
+) -> frozenset[str]:
+    """Render Asterisk's configuration; the names of the files that are other than before.
+
+    Also while the line runs; then `ivr.asterisk.reloading` comes next. Takes a second with thousands of phones. Raises
+    PromptMissing, and what `render` raises.
+    """
+    return render(
         settings=settings,
         runtime=runtime,
-        secrets=known,
+        secrets=line_secrets(settings.state),
         desks=[_routing(desk) for desk in desks.values()],
         queues=[
             QueueConfig(
@@ -142,7 +159,6 @@ async def prepare(
         record_calls=next(iter(desks.values())).call_trace.audio is not None,
         strict_rtp=settings.strict_rtp,
     )
-    return Prepared(desks=desks, phones=phones, secrets=known, retired=retired)
 
 
 def note_prepared(settings: Settings) -> None:

@@ -6,10 +6,10 @@ strict patterns first: a name with a bracket or a line break would otherwise bec
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,9 @@ SERVICE_EVENTS = (
 
 #: What a queue plays in turn to who waits; each caller may have files of their own by these names.
 WAITING = ("ov-wait", "ov-offer")
+
+#: Names the files that Asterisk has not read since they were written, so that a crash of ours loses none.
+_UNREAD = "unread"
 
 #: What may be written into a configuration file between delimiters.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:*@+&\[\]-]*")
@@ -296,8 +299,12 @@ def render(
     record_calls: bool = False,
     streams: Sequence[HeldStream] = (),
     strict_rtp: bool = True,
-) -> None:
-    """Write every configuration file; raises UnsafeConfiguration before writing any."""
+) -> frozenset[str]:
+    """Write the configuration's files that differ from what is there; their names.
+
+    A running Asterisk is told to read them again by `ivr.asterisk.reloading`; until then they are `unread`. Raises
+    UnsafeConfiguration, and OSError of a full disk, with every file as it was before.
+    """
     _check(desks=desks, queues=queues, phones=phones, trunk_hosts=trunk_hosts, streams=streams)
     folders = Folders.below(settings)
     folders.make(runtime)
@@ -366,11 +373,49 @@ def render(
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - these are Asterisk's files, and every value was checked above
     )
-    for name, text in DEFAULTED.items():
-        _write_private(folders.etc / name, text)
-    for template in sorted(TEMPLATES.glob("*.conf.j2")):
-        target = folders.etc / template.name.removesuffix(".j2")
-        _write_private(target, environment.get_template(template.name).render(values))
+    texts = {
+        template.name.removesuffix(".j2"): environment.get_template(template.name).render(values)
+        for template in sorted(TEMPLATES.glob("*.conf.j2"))
+    }
+    return _write_all(folders.etc, {**DEFAULTED, **texts})
+
+
+def _write_all(folder: Path, texts: Mapping[str, str]) -> frozenset[str]:
+    """Write the files whose text is another than before, all of them or none; their names. Raises OSError."""
+    written: dict[str, Path] = {}
+    try:
+        for name, text in texts.items():
+            if _kept(folder / name) != text:
+                written[name] = _write_beside(folder / name, text)
+        if written:
+            note_unread(folder, unread(folder) | written.keys())
+    except OSError:
+        for partial in written.values():
+            partial.unlink(missing_ok=True)
+        raise
+    for name, partial in written.items():
+        partial.replace(folder / name)
+    return frozenset(written)
+
+
+def unread(folder: Path) -> frozenset[str]:
+    """The files of a configuration's folder that were written since Asterisk read them."""
+    return frozenset((_kept(folder / _UNREAD) or "").split())
+
+
+def note_unread(folder: Path, names: Iterable[str]) -> None:
+    """Note what Asterisk has not read yet. Raises OSError."""
+    if names := sorted(names):
+        _write_private(folder / _UNREAD, "\n".join(names) + "\n")
+    else:
+        (folder / _UNREAD).unlink(missing_ok=True)
+
+
+def _kept(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
 
 
 def _dids(phones: Sequence[PhoneAccount]) -> dict[str, list[str]]:
@@ -468,8 +513,17 @@ def _write_program(path: Path, command: Sequence[str]) -> None:
 
 def _write_private(path: Path, text: str) -> None:
     """Replace a file that may hold secrets, readable by its owner only, never half-written."""
-    partial = path.with_name(path.name + ".partial")
-    partial.touch(mode=0o600, exist_ok=True)
-    partial.chmod(0o600)
-    partial.write_text(text)
-    shutil.move(partial, path)
+    _write_beside(path, text).replace(path)
+
+
+def _write_beside(path: Path, text: str) -> Path:
+    """A new file beside `path`, of its owner only, and of this process: the line may be prepared while it runs."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.touch(mode=0o600, exist_ok=True)
+        partial.chmod(0o600)
+        partial.write_text(text, encoding="utf-8")
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    return partial

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ivr.asterisk import guard
-from ivr.asterisk.config import Folders
+from ivr.asterisk.config import Folders, note_unread
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
 from ivr.settings import Settings
@@ -68,8 +68,11 @@ class AsteriskProcess:
             await ending
 
     async def reload(self) -> None:
-        """Read the configuration again; calls go on."""
+        """Read the configuration again; calls go on. A drain whose supervisor is gone is over with it."""
+        with contextlib.suppress(OSError):
+            note_unread(Folders.below(self.settings).etc, ())
         await self.cli("core reload")
+        await self.cli("dialplan set global OV_DRAINING 0")
 
     async def calls(self) -> int:
         """How many legs there are of phones and trunks; places held for callbacks are none."""
@@ -80,8 +83,8 @@ def _configuration(settings: Settings) -> Path:
     return Folders.below(settings).etc / "asterisk.conf"
 
 
-async def cli(runtime: Runtime, settings: Settings, command: str) -> str:
-    """What the command line of the Asterisk on this state folder answers; "" when none runs."""
+async def cli(runtime: Runtime, settings: Settings, command: str, *, timeout_s: float = 10.0) -> str:
+    """What the command line of the Asterisk on this state folder answers; "" when none runs, or not in time."""
     words = runtime.command(runtime.asterisk, "-C", str(_configuration(settings)), "-rx", command)
     try:
         process = await asyncio.create_subprocess_exec(
@@ -90,7 +93,7 @@ async def cli(runtime: Runtime, settings: Settings, command: str) -> str:
     except OSError:
         return ""
     try:
-        out, _ = await asyncio.wait_for(process.communicate(), 10)
+        out, _ = await asyncio.wait_for(process.communicate(), timeout_s)
     except TimeoutError:
         process.kill()
         await process.wait()
@@ -122,6 +125,7 @@ async def start(runtime: Runtime, settings: Settings) -> AsteriskProcess:
         )
     asterisk = AsteriskProcess(runtime=runtime, settings=settings, pid=process.pid, ours=process)
     with contextlib.suppress(OSError):
+        note_unread(folders.etc, ())
         _started(settings).write_text(_read_at_start(runtime, settings))
     deadline = time.monotonic() + _START_S
     try:
