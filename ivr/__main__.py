@@ -135,6 +135,9 @@ def up(
     ] = None,
     outbound: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Trunk for calls to the outside.")] = None,
     homer: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Homer server that gets copies too.")] = None,
+    calls: Annotated[int | None, typer.Option(help="Calls from trunks at once; without it no limit.")] = None,
+    calls_per_source: Annotated[int | None, typer.Option(help="Of these from one address; else 3/4.")] = None,
+    calls_per_phone: Annotated[int, typer.Option(help="Calls at once of one phone's account.")] = 8,
     database: DatabaseOption = None,
     with_asterisk: Annotated[
         bool, typer.Option(help="Watch Asterisk too; without, `./omnivigil asterisk` does, in a process of its own.")
@@ -154,6 +157,9 @@ def up(
         piper_models=tuple(_model(text) for text in piper or ()),
         transcribe=_folder(transcribe, "--transcribe") if transcribe else None,
         outbound=Address.parse(outbound, field="--outbound") if outbound else None,
+        calls=calls,
+        calls_per_source=calls_per_source,
+        calls_per_phone=calls_per_phone,
         homer=Address.parse(homer, field="--homer") if homer else None,
         database=_database(database),
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from sipsim.errors import FarmFailed
 from sqlalchemy import make_url
 
 from ivr import proxies
-from ivr.asterisk import runtime
+from ivr.asterisk import guard, runtime
 from ivr.errors import BadInput
 from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
@@ -133,7 +135,7 @@ def findings(settings: Settings, runtimes: list[Path], *, running: int | None = 
 
     `running` is the process of the line that runs with these settings: it has its ports, and that is well.
     """
-    found = [_python(), _state(settings), _packages(), _asterisk(runtimes)]
+    found = [_python(), _state(settings), _packages(), _asterisk(runtimes), _guard(settings, runtimes)]
     if running is not None:
         found.append(Finding(what="line", well=True, state=f"runs (process {running}); see ./omnivigil status"))
     for check, what in ((check_demo_is_private, "demo secrets"), (check_ports, "ports"), (check_database, "database")):
@@ -181,6 +183,18 @@ def _asterisk(runtimes: list[Path]) -> Finding:
         return Finding(what="Asterisk, voices", well=False, state=f"missing: {error.facts['missing']}", mend=mend)
     version = ".".join(map(str, found.version))
     return Finding(what="Asterisk, voices", well=True, state=f"Asterisk {version} in {found.root}")
+
+
+def _guard(settings: Settings, runtimes: list[Path]) -> Finding:
+    """What keeps away messages that Asterisk would stumble over can be built and loaded."""
+    loaded = True
+    with contextlib.suppress(runtime.RuntimeMissing):
+        loaded = runtime.find(runtimes).preloads
+    with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=settings.state) as folder:
+        if loaded and guard.build(Path(folder)) is not None:
+            return Finding(what="Asterisk's guard", well=True, state="can be built and loaded")
+    mend = "install a C compiler (apt install gcc); keep the state folder on a disk without noexec"
+    return Finding(what="Asterisk's guard", well=False, state="missing: phones behind NAT are not served", mend=mend)
 
 
 def _notices(settings: Settings, *, running: bool) -> Finding:

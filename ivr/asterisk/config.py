@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ivr.asterisk import guard
+from ivr.asterisk.admission import limits_of
 from ivr.asterisk.contacts import CONTACT_REST, elsewhere
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
@@ -80,6 +82,7 @@ MODULES = (
     "func_cut",
     "func_db",
     "func_env",
+    "func_groupcount",
     "func_logic",
     "func_pjsip_aor",
     "func_pjsip_contact",
@@ -303,7 +306,7 @@ def render(
     """Write the configuration's files that differ from what is there; their names.
 
     A running Asterisk is told to read them again by `ivr.asterisk.reloading`; until then they are `unread`. Raises
-    UnsafeConfiguration, and OSError of a full disk, with every file as it was before.
+    UnsafeConfiguration, BadInput for limits of calls, and OSError of a full disk, with every file as it was before.
     """
     _check(desks=desks, queues=queues, phones=phones, trunk_hosts=trunk_hosts, streams=streams)
     folders = Folders.below(settings)
@@ -326,6 +329,13 @@ def render(
         "rtp_first": settings.rtp[0],
         "rtp_last": settings.rtp[1],
         "strict_rtp": strict_rtp,
+        # What the guard keeps away would end an Asterisk that rewrites contacts.
+        "guarded": runtime.preloads and guard.build(folders.run) is not None,
+        "limits": limits_of(
+            settings.rtp, calls=settings.calls, source=settings.calls_per_source, phone=settings.calls_per_phone
+        )
+        if settings.calls is not None
+        else None,
         "ami": settings.ami,
         "agi": settings.agi,
         "agi_secret": secrets["agi"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +17,10 @@ _BUILD_S = 30.0
 
 
 def build(folder: Path) -> Path | None:
-    """The library, made anew in `folder` in milliseconds; None where nothing here can build it."""
+    """The library, made anew in `folder` in milliseconds; None where it cannot be built or loaded."""
+    if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        log.warning("Asterisk's guard was not built", problem=f"nothing in {folder} may be executed (noexec)")
+        return None
     target = folder / "guard.so"
     for compiler in _compilers():
         # Beside and then renamed: an Asterisk that still runs keeps the one that it has mapped.
@@ -54,7 +58,7 @@ def look_at(pid: int) -> bool:
         at_work = False
     if not at_work:
         log.error(
-            "Asterisk runs without its guard: strangers can stop it",
+            "Asterisk runs without its guard: phones behind NAT are not served",
             mend="install a C compiler (apt install gcc); keep the state folder on a disk without noexec",
         )
     return at_work

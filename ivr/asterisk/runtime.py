@@ -56,11 +56,16 @@ class Runtime:
         """The argument list that runs one of this runtime's programs."""
         return [*self.loader, str(program), *arguments]
 
+    @property
+    def preloads(self) -> bool:
+        """Whether a library of ours can be loaded before a program's own: its loader is known."""
+        return bool(self.loader or _own_loader())
+
     def command_with(self, library: Path, program: Path, *arguments: str) -> list[str]:
         """The same, with a library of ours before the program's own; its children do without."""
-        loader, *options = self.loader or _own_loader() or ("",)
-        if not loader:
+        if not self.preloads:
             return self.command(program, *arguments)
+        loader, *options = self.loader or _own_loader()
         return [loader, "--preload", str(library), *options, str(program), *arguments]
 
 

@@ -124,7 +124,8 @@ class _Samplesling(asyncio.DatagramProtocol):
 class RawCall:
     """One call, from INVITE to BYE. Use as an asynchronous context manager: entering dials and waits for the answer.
 
-    `from_header` is sent as it is; `extra` headers too. Bytes that no header may hold can be in them.
+    `from_header` is sent as it is; `extra` headers too. Bytes that no header may hold can be in them. `source` is the
+    address of this machine that it calls from.
     """
 
     def __init__(
@@ -135,7 +136,9 @@ class RawCall:
         *,
         from_header: bytes | None = None,
         extra: Mapping[str, bytes] | None = None,
+        source: str | None = None,
     ) -> None:
+        self._source = source
         self._server = server
         self._number = number
         self._token = f"{random.getrandbits(64):x}"
@@ -154,7 +157,8 @@ class RawCall:
     async def __aenter__(self) -> RawCall:
         loop = asyncio.get_running_loop()
         host = self._server[0]
-        await loop.create_datagram_endpoint(lambda: self._sip, remote_addr=self._server)
+        local = (self._source, 0) if self._source is not None else None
+        await loop.create_datagram_endpoint(lambda: self._sip, local_addr=local, remote_addr=self._server)
         self._rtp, _ = await loop.create_datagram_endpoint(lambda: self.media, local_addr=(host, 0))
         port = self._rtp.get_extra_info("sockname")[1]
         sdp = (

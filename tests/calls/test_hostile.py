@@ -104,6 +104,27 @@ def test_the_guard_is_at_work(hostile: Hostile) -> None:
     assert guard.look_at(hostile.asterisk.pid)
 
 
+async def test_where_nothing_builds_the_guard_asterisk_does_without_what_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No phone behind NAT is served then, and nobody stops it either."""
+    monkeypatch.setattr(guard, "_compilers", list)
+    sip, http, agi, ami, hep = free_ports(5)
+    first = 20000 + (sip * 7) % 400 * 100
+    settings = settings_on(tmp_path, ports=(sip, http, agi, ami), rtp=(first, first + 98), hep=hep)
+    asterisk = await start(settings, Console(quiet=True))
+    stranger = Client(server=(TRUNK, sip), host=STRANGER)
+    try:
+        assert not guard.look_at(asterisk.pid)
+        for hop, method in itertools.product(ODD_HOPS, ("INVITE", "OPTIONS")):
+            message = stranger.request(method, "6001", token(), f"Record-Route: {hop}")
+            assert status(await asyncio.to_thread(stranger.ask, message)) == "401", (hop, method)
+        assert alive(asterisk)
+    finally:
+        stranger.close()
+        await asterisk.stop()
+
+
 def test_an_odd_next_hop_is_as_if_it_were_not_there(hostile: Hostile) -> None:
     """Whoever says it, by whatever method and transport, is answered as without it, and no call is lost."""
     for hop, name, method in itertools.product(ODD_HOPS, ("6001", "7001", "6999", "trunk"), ("INVITE", "OPTIONS")):

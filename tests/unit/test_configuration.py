@@ -119,3 +119,25 @@ def test_nobody_is_a_trunk_by_saying_so() -> None:
     trunks = [one for one in sections if one.startswith(("trunk]\ntype = endpoint", "outbound]\ntype = endpoint"))]
     assert len(trunks) == 2
     assert all("\nidentify_by = ip\n" in one for one in trunks)
+
+
+def test_whoever_is_gone_leaves_the_queue_within_a_minute() -> None:
+    """Trunks' callers and phones: nothing is heard of them, not even comfort noise. On hold they may be silent."""
+    text = (TEMPLATES / "pjsip.conf.j2").read_text()
+    limits = [int(found) for found in re.findall(r"^rtp_timeout = (\d+)$", text, re.M)]
+    assert len(limits) == 3
+    assert all(0 < limit < 60 for limit in limits)
+    assert text.count("rtp_timeout_hold = 300") == 3
+
+
+def test_every_way_to_an_answer_is_limited() -> None:
+    """Before a call is answered, or rings somebody, it is counted; emergencies are counted and never refused."""
+    dialplan = (TEMPLATES / "extensions.conf.j2").read_text()
+    emergency = re.search(r"^exten => emergency,1,(.*?)^exten", dialplan, re.M | re.S)
+    assert emergency is not None
+    assert "Hangup" not in emergency[1]
+    assert "Goto" not in emergency[1]
+    answered = re.findall(r"(.*)\n same => n,Answer\(\)", dialplan)
+    assert sum("{{ admit(" in line for line in answered) >= 5
+    # No way out is told after the limits of [outside]; *57 names itself first; a call to our line is known first.
+    assert not re.search(r"^exten => [^,]+,1,Answer\(\)", dialplan.replace("no-way,1,Answer()", ""), re.M)
