@@ -135,9 +135,16 @@ def up(
     ] = None,
     outbound: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Trunk for calls to the outside.")] = None,
     homer: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Homer server that gets copies too.")] = None,
-    calls: Annotated[int | None, typer.Option(help="Calls from trunks at once; without it no limit.")] = None,
-    calls_per_source: Annotated[int | None, typer.Option(help="Of these from one address; else 3/4.")] = None,
+    calls: Annotated[
+        int | None, typer.Option(help="Calls from trunks at once; else what this machine carries.")
+    ] = None,
+    calls_per_source: Annotated[
+        int | None, typer.Option(help="Of these from one address; else 3/4, or all where one address is the trunk.")
+    ] = None,
     calls_per_phone: Annotated[int, typer.Option(help="Calls at once of one phone's account.")] = 8,
+    rtp_timeout: Annotated[
+        int, typer.Option(min=0, help="Calls of which nothing is heard for so many seconds end; 0 for never.")
+    ] = 50,
     database: DatabaseOption = None,
     with_asterisk: Annotated[
         bool, typer.Option(help="Watch Asterisk too; without, `./omnivigil asterisk` does, in a process of its own.")
@@ -160,6 +167,7 @@ def up(
         calls=calls,
         calls_per_source=calls_per_source,
         calls_per_phone=calls_per_phone,
+        rtp_timeout_s=rtp_timeout,
         homer=Address.parse(homer, field="--homer") if homer else None,
         database=_database(database),
     )

@@ -76,11 +76,13 @@ class Settings:
     transcribe: Path | None = None
     #: The database's URL as `database_url_of` gives it, maybe with a password; SQLite in the state folder when None.
     database: str | None = None
-    #: Calls at once from trunks, in all and from one address, and from one phone's account (`ivr.asterisk.admission`).
-    #: Without the first, calls are not limited.
+    #: Calls at once from trunks, in all and from one address, and from one phone's account. When None, the first two
+    #: are what this machine carries (`ivr.asterisk.admission`).
     calls: int | None = None
     calls_per_source: int | None = None
     calls_per_phone: int = 8
+    #: A call of which nothing was heard for so many seconds, neither RTP nor RTCP, ends; 0 for never.
+    rtp_timeout_s: int = 50
     #: Only the load generator, whose sequence numbers skip, needs this off.
     strict_rtp: bool = True
 

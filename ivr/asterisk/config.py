@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ivr import descriptors
 from ivr.asterisk import guard
-from ivr.asterisk.admission import limits_of
+from ivr.asterisk.admission import carried, is_one_address, limits_of
 from ivr.asterisk.contacts import CONTACT_REST, elsewhere
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
@@ -332,10 +333,14 @@ def render(
         # What the guard keeps away would end an Asterisk that rewrites contacts.
         "guarded": runtime.preloads and guard.build(folders.run) is not None,
         "limits": limits_of(
-            settings.rtp, calls=settings.calls, source=settings.calls_per_source, phone=settings.calls_per_phone
-        )
-        if settings.calls is not None
-        else None,
+            settings.rtp,
+            carried=carried(descriptors=descriptors.limit(), processors=len(os.sched_getaffinity(0))),
+            calls=settings.calls,
+            source=settings.calls_per_source,
+            phone=settings.calls_per_phone,
+            one_trunk=is_one_address(settings.trunk_hosts),
+        ),
+        "rtp_timeout_s": settings.rtp_timeout_s,
         "ami": settings.ami,
         "agi": settings.agi,
         "agi_secret": secrets["agi"],

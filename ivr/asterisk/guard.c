@@ -7,6 +7,9 @@
  * A REGISTER (section 10.2) binds one address, the first: it is the one that Asterisk replaces by where the request came
  * from. What else is named in it could be anybody's.
  *
+ * And at what goes out: a 503 whose cause (RFC 3326) is congestion of the exchange, 42, says how long (RFC 3261, section
+ * 20.33). The dialplan says it to carriers when there are too many calls, and cannot add a header to an answer.
+ *
  * Only the beginnings of PJSIP's structures are written down here; they are part of its programming interface
  * (pjsip/sip_msg.h, pjsip/sip_uri.h) and the same in all of its 2.x versions. No header of the system's is included,
  * so that any C compiler will do.
@@ -48,6 +51,7 @@ struct message {
 };
 
 typedef void *parser(char *packet, unsigned long length, void *received);
+typedef long printer(const void *message, char *buffer, unsigned long size);
 
 extern void *dlsym(void *library, const char *name);
 extern void *pjsip_msg_find_hdr_by_name(const void *message, const struct text *name, const void *from);
@@ -124,4 +128,48 @@ void *pjsip_parse_rdata(char *packet, unsigned long length, void *received)
         keep_first(message, &contact);
     }
     return message;
+}
+
+/* Where a text begins in another; -1 where it does not. */
+static long find(const char *in, long length, const char *text, long its_length)
+{
+    long at, n;
+
+    for (at = 0; at + its_length <= length; at++) {
+        for (n = 0; n < its_length && in[at + n] == text[n]; n++) {
+        }
+        if (n == its_length) {
+            return at;
+        }
+    }
+    return -1;
+}
+
+long pjsip_msg_print(const void *message, char *buffer, unsigned long size)
+{
+    static printer *print;
+    static const char status[] = "SIP/2.0 503 ", cause[] = ";cause=42", added[] = "Retry-After: 10\r\n";
+    const long more = sizeof(added) - 1;
+    long length, line, n;
+
+    if (!print) {
+        print = (printer *)dlsym(NEXT_LIBRARY, "pjsip_msg_print");
+    }
+    length = print(message, buffer, size);
+    if (length < (long)sizeof(status) || find(buffer, sizeof(status) - 1, status, sizeof(status) - 1) != 0
+        || find(buffer, length, cause, sizeof(cause) - 1) < 0 || (unsigned long)(length + more) >= size) {
+        return length;
+    }
+    line = find(buffer, length, "\r\n", 2) + 2;
+    if (line < 2) {
+        return length;
+    }
+    /* With the zero at its end. */
+    for (n = length; n >= line; n--) {
+        buffer[n + more] = buffer[n];
+    }
+    for (n = 0; n < more; n++) {
+        buffer[line + n] = added[n];
+    }
+    return length + more;
 }

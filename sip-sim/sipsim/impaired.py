@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from sipsim.raw import CallFailed
+from sipsim.raw import CallFailed, refusal
 
 _FRAME = b"\xd5" * 160
 _SILENCE = b"\xff" * 320
@@ -318,8 +318,7 @@ class PhoneCall:
             self._to = _header(reply, "To")
             self._send("ACK", 2)
             if not reply.startswith("SIP/2.0 200"):
-                status = reply.split("\r\n")[0].split(" ", 2)
-                raise CallFailed(int(status[1]), status[2])
+                raise refusal(reply)
             self._media.start(_media_of(reply))
             self.answered = time.monotonic()
         except BaseException:

@@ -1,7 +1,8 @@
 """A caller that writes its own packets: for headers no phone would send, and for timing to the packet.
 
 SIP over UDP (RFC 3261), G.711 µ-law (RFC 3551), digits as RFC 4733 events. It does what a network's trunk
-does and no more: it calls, hears, presses, hangs up.
+does and no more: it calls, hears, presses, hangs up. While it says nothing it sends comfort noise (RFC 3389), as a
+gateway does, so that the line knows that it is there.
 """
 
 from __future__ import annotations
@@ -26,14 +27,23 @@ _LATE = RATE // 5
 #: Timestamps that jump further, in samples, began to count anew. A minute.
 _LONGEST_GAP = 60 * RATE
 _DIGITS = "0123456789*#"
+#: Comfort noise: its payload type (RFC 3551, section 6), -78 dBov of it (RFC 3389), and how often, in seconds.
+_NOISE_TYPE, _NOISE, _NOISE_S = 13, b"\x4e", 2.0
 
 
 class CallFailed(Exception):
-    """The call was not answered."""
+    """The call was not answered: by which status, and after how many seconds one may try again, where that is said."""
 
-    def __init__(self, status: int, reason: str) -> None:
-        self.status = status
+    def __init__(self, status: int, reason: str, retry_after_s: int | None = None) -> None:
+        self.status, self.retry_after_s = status, retry_after_s
         super().__init__(f"{status} {reason}")
+
+
+def refusal(reply: str) -> CallFailed:
+    """What a final response that is no 2xx says (RFC 3261, section 20.33)."""
+    _, status, reason = reply.split("\r\n")[0].split(" ", 2)
+    wait = re.search(r"^Retry-After: *(\d+)", reply, re.M | re.I)
+    return CallFailed(int(status), reason, int(wait[1]) if wait else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +135,7 @@ class RawCall:
     """One call, from INVITE to BYE. Use as an asynchronous context manager: entering dials and waits for the answer.
 
     `from_header` is sent as it is; `extra` headers too. Bytes that no header may hold can be in them. `source` is the
-    address of this machine that it calls from.
+    address of this machine that it calls from. A `muted` caller sends nothing at all, not even comfort noise.
     """
 
     def __init__(
@@ -137,8 +147,9 @@ class RawCall:
         from_header: bytes | None = None,
         extra: Mapping[str, bytes] | None = None,
         source: str | None = None,
+        muted: bool = False,
     ) -> None:
-        self._source = source
+        self._source, self._muted = source, muted
         self._server = server
         self._number = number
         self._token = f"{random.getrandbits(64):x}"
@@ -152,6 +163,8 @@ class RawCall:
         self._sequence = random.getrandbits(15)
         self._timestamp = random.getrandbits(30)
         self._ssrc = random.getrandbits(32)
+        self._last_sent = 0.0
+        self._being_there: asyncio.Task[None] | None = None
         self.answered_at = 0.0
 
     async def __aenter__(self) -> RawCall:
@@ -163,7 +176,7 @@ class RawCall:
         port = self._rtp.get_extra_info("sockname")[1]
         sdp = (
             f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
-            f"m=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+            f"m=audio {port} RTP/AVP 0 13 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
             "a=fmtp:101 0-15\r\na=sendrecv\r\n"
         ).encode()
         try:
@@ -179,6 +192,8 @@ class RawCall:
         self._remote, self._to = (host, int(remote[1])), to[1]
         self.answered_at = time.perf_counter()
         self._send(self._request("ACK", 1))
+        if not self._muted:
+            self._being_there = asyncio.create_task(self._be_there())
         return self
 
     async def _invite(self, sdp: bytes) -> str:
@@ -192,7 +207,7 @@ class RawCall:
                     patience_s = 30
                     if status >= 300:
                         self._send(self._request("ACK", 1))
-                        raise CallFailed(status, reply.split("\r\n")[0].split(" ", 2)[2])
+                        raise refusal(reply)
                     if status >= 200:
                         return reply
             except TimeoutError:
@@ -244,8 +259,18 @@ class RawCall:
         self._sequence = (self._sequence + 1) & 0xFFFF
         header = bytes([0x80, kind]) + self._sequence.to_bytes(2, "big")
         header += self._timestamp.to_bytes(4, "big") + self._ssrc.to_bytes(4, "big")
-        if self._rtp is not None and self._remote is not None:
+        if self._rtp is not None and self._remote is not None and not self._rtp.is_closing():
             self._rtp.sendto(header + payload, self._remote)
+            self._last_sent = time.perf_counter()
+
+    async def _be_there(self) -> None:
+        while True:
+            # Never within a digit: all of its packets have one timestamp (RFC 4733, section 2.2).
+            if (since := time.perf_counter() - self._last_sent) >= _NOISE_S:
+                self._timestamp = (self._timestamp + int(min(since, _NOISE_S) * RATE)) & 0xFFFFFFFF
+                self._send_rtp(_NOISE_TYPE, _NOISE)
+                since = 0.0
+            await asyncio.sleep(_NOISE_S - since)
 
     async def speak(self, ulaw: bytes) -> None:
         """Send G.711 µ-law audio in real time."""
@@ -271,6 +296,11 @@ class RawCall:
         """Write what was heard as a WAV file."""
         write_wav(path, self.heard())
 
+    @property
+    def ended(self) -> bool:
+        """Whether the line has hung up."""
+        return self._sip.bye.is_set()
+
     async def ended_by_line(self, within_s: float) -> bool:
         """Whether the line hangs up within so many seconds."""
         try:
@@ -286,6 +316,8 @@ class RawCall:
         self._close()
 
     def _close(self) -> None:
+        if self._being_there is not None:
+            self._being_there.cancel()
         for transport in (self._sip.transport, self._rtp):
             if transport is not None:
                 transport.close()
