@@ -25,7 +25,17 @@ from rich.table import Table
 from sqlalchemy import select
 
 from api.streams import OF_A_SESSION
-from bench.running import OPEN, Passed, cpu_s, markdown, open_line, passing_callers, running_service, until_up
+from bench.running import (
+    OPEN,
+    Passed,
+    cpu_s,
+    markdown,
+    open_line,
+    passing_callers,
+    running_service,
+    until_up,
+    without_limits,
+)
 from bench.watching import Client, callers_in_event, callers_on_board, clients
 from ivr.accounts.demo import demo_account_password
 from ivr.asterisk.process import AsteriskProcess
@@ -125,16 +135,18 @@ def _about(passed: Passed, rate: float, known: Mapping[str, _Call], *, on_disk: 
 
 
 def _settings(state: Path) -> Settings:
-    return Settings(
-        state=state,
-        sip=Address(host="127.0.0.1", port=5940),
-        http=Address(host="127.0.0.1", port=PORT),
-        agi=Address(host="127.0.0.1", port=4940),
-        ami=Address(host="127.0.0.1", port=5941),
-        rtp=(29_000, 32_000),
-        # SIPp's digits skip sequence numbers, which strict RTP takes for a stranger's packets.
-        strict_rtp=False,
-        clock_shift_s=(OPEN - system_clock()).total_seconds(),
+    return without_limits(
+        Settings(
+            state=state,
+            sip=Address(host="127.0.0.1", port=5940),
+            http=Address(host="127.0.0.1", port=PORT),
+            agi=Address(host="127.0.0.1", port=4940),
+            ami=Address(host="127.0.0.1", port=5941),
+            rtp=(29_000, 32_000),
+            # SIPp's digits skip sequence numbers, which strict RTP takes for a stranger's packets.
+            strict_rtp=False,
+            clock_shift_s=(OPEN - system_clock()).total_seconds(),
+        )
     )
 
 

@@ -200,8 +200,13 @@ def _stop(server: Cluster) -> None:
 
 
 @contextlib.asynccontextmanager
-async def outside(folder: Path, database: str | None) -> AsyncIterator[tuple[HurtLine, Carrier, Mail, Twilio]]:
-    """A line that runs, with a carrier, a mail server and Twilio of the campaign's own around it."""
+async def outside(
+    folder: Path, database: str | None, *, pairs: int = 49, calls: int = 27
+) -> AsyncIterator[tuple[HurtLine, Carrier, Mail, Twilio]]:
+    """A line that runs, with a carrier, a mail server and Twilio of the campaign's own around it.
+
+    It has so many pairs of media ports, and takes so many calls at once.
+    """
     carrier, mail, twilio = Carrier(free_ports(1)[0]), Mail(), Twilio()
     await carrier.open()
     await mail.open()
@@ -210,6 +215,8 @@ async def outside(folder: Path, database: str | None) -> AsyncIterator[tuple[Hur
         folder=folder,
         carrier=carrier.port,
         database=database,
+        pairs=pairs,
+        calls=calls,
         environment={
             "OMNIVIGIL_SMTP_HOST": "127.0.0.1",
             "OMNIVIGIL_SMTP_PORT": str(mail.port),

@@ -66,6 +66,9 @@ class HurtLine:
     carrier: int
     database: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    #: Pairs of media ports, and calls from trunks that they carry; all callers come from one address.
+    pairs: int = 49
+    calls: int = 27
     state: Path = Path()
     sip: int = 0
     http: int = 0
@@ -95,7 +98,8 @@ class HurtLine:
             *("--state", str(self.state), "--now", OPEN, "--desks", str(self.desks)),
             *("--sip", f"127.0.0.1:{self.sip}", "--http", f"127.0.0.1:{self.http}"),
             *("--agi", f"127.0.0.1:{self.agi}", "--ami", f"127.0.0.1:{self.ami}"),
-            *("--rtp", f"{first}-{first + 98}", "--outbound", f"127.0.0.1:{self.carrier}"),
+            *("--rtp", f"{first}-{first + 2 * self.pairs}", "--outbound", f"127.0.0.1:{self.carrier}"),
+            *("--calls", str(self.calls), "--calls-per-source", str(self.calls)),
             *(("--database-url", self.database) if self.database else ()),
         ]
         environment = {**os.environ, **self.environment}

@@ -8,14 +8,16 @@ import csv
 import os
 import signal
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
 from bench.ear import Ear
+from ivr import descriptors
 from ivr.asterisk import process
+from ivr.asterisk.admission import carried, limits_of
 from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
 from ivr.prepare import prepare
@@ -28,6 +30,16 @@ HERE = Path(__file__).parent
 OPEN = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 #: Callers who pass are all of this area code.
 PASSING_AREA = "418"
+
+
+def without_limits(settings: Settings) -> Settings:
+    """Settings that take all that ports and descriptors carry (RLIMIT_NOFILE is raised).
+
+    A benchmark's callers come from one address, share accounts, and may send nothing for as long as they wait.
+    """
+    machine = carried(descriptors=descriptors.raise_limit(), processors=1000)
+    most = limits_of(settings.rtp, carried=machine, phone=1000).trunks
+    return replace(settings, calls=most, calls_per_source=most, calls_per_phone=1000, rtp_timeout_s=0)
 
 
 async def open_line(settings: Settings, console: Console, dialplan: str = "") -> AsteriskProcess:

@@ -98,7 +98,7 @@ async def run_soak(console: Console, *, seconds: float, rate: float) -> Soak:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(16))
     folder = Path(tempfile.mkdtemp(prefix="ov-soak-"))
     try:
-        async with outside(folder, None) as (line, *_):
+        async with outside(folder, None, pairs=1000, calls=600) as (line, *_):
             systems = asyncio.create_task(Systems(line=line, news_every_s=600).run())
             try:
                 return await _soak(console, line, seconds, rate)

@@ -135,9 +135,7 @@ def up(
     ] = None,
     outbound: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Trunk for calls to the outside.")] = None,
     homer: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Homer server that gets copies too.")] = None,
-    calls: Annotated[
-        int | None, typer.Option(help="Calls from trunks at once; else what this machine carries.")
-    ] = None,
+    calls: Annotated[int | None, typer.Option(help="Calls from trunks at once; else what is carried.")] = None,
     calls_per_source: Annotated[
         int | None, typer.Option(help="Of these from one address; else 3/4, or all where one address is the trunk.")
     ] = None,

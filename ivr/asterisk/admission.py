@@ -1,8 +1,8 @@
 """How many calls the line takes at once: fewer than this machine carries, with a reserve for who must get through.
 
-Every leg, a caller's or a rung phone's, holds a pair of media ports, some descriptors and a share of a processor. Asterisk
-answers 488 when no ports are left, to everybody and to emergencies too; long before, what can go elsewhere gets 503
-(RFC 3261 section 21.5.4) and a carrier tries elsewhere.
+Every leg, a caller's or a rung phone's, holds a pair of media ports, some descriptors and a share of a processor.
+Asterisk answers 488 when no ports are left, to everybody and to emergencies too. Long before, what can go elsewhere
+gets 503 (RFC 3261 section 21.5.4), and a carrier tries elsewhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ivr.errors import BadInput
 #: A call of a phone to a trunk takes 4.2 ms of processor time a second, one in the queue 2.6 (docs/benchmarks.md): so
 #: many legs fill about half of a processor, and leave the rest for what begins, ends and is written down.
 LEGS_BY_PROCESSOR = 250
-#: What Asterisk keeps open by itself, and for each leg: media, timer, pipes, a file that is played and one that is written.
+#: What Asterisk keeps open by itself, and for each leg: media, timer, pipes, a file played, one written.
 DESCRIPTORS_ITSELF = 250
 DESCRIPTORS_BY_LEG = 8
 
