@@ -16,7 +16,8 @@ from ivr.errors import BadInput
 #: A call of a phone to a trunk takes 4.2 ms of processor time a second, one in the queue 2.6 (docs/benchmarks.md): so
 #: many legs fill about half of a processor, and leave the rest for what begins, ends and is written down.
 LEGS_BY_PROCESSOR = 250
-#: What Asterisk keeps open by itself, and for each leg: media, timer, pipes, a file played, one written.
+#: What Asterisk keeps open for itself and for phones that came by TCP; and for each leg: 6 in the queue or in the menu
+#: (media, timer, pipes, the file that is played, FastAGI), and one or two that are recorded to.
 DESCRIPTORS_ITSELF = 250
 DESCRIPTORS_BY_LEG = 8
 
