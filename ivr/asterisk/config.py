@@ -331,7 +331,7 @@ def render(
         "rtp_last": settings.rtp[1],
         "strict_rtp": strict_rtp,
         # What the guard keeps away would end an Asterisk that rewrites contacts.
-        "guarded": runtime.preloads and guard.build(folders.run) is not None,
+        "guarded": runtime.preloads and guard.is_available(folders.run),
         "limits": limits_of(
             settings.rtp,
             carried=carried(descriptors=descriptors.limit(), processors=len(os.sched_getaffinity(0))),
