@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from ivr.metrics.line import LineMetrics
 from ivr.notify.config import NoticeConfig
 from ivr.queueing.places import Places
 from ivr.reports.keeping import Reports
+from ivr.settings import Address, Settings
 from ivr.store.engine import Store
 from ivr.subscribers.keeping import Subscribers
 
@@ -107,6 +108,10 @@ class Health:
     components: Mapping[str, str] = field(default_factory=dict)
 
 
+async def _none_known(_: Iterable[str]) -> Mapping[str, bool]:
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything the routers need."""
@@ -137,6 +142,10 @@ class Services:
     recordings: Recordings
     #: Rings the first phone and then, for whoever answers it, the second. Raises Unavailable.
     connect_phones: Callable[[str, str], Awaitable[None]]
+    #: Which of these phones are registered now; those that Asterisk does not tell of are left out.
+    registered: Callable[[Iterable[str]], Awaitable[Mapping[str, bool]]] = _none_known
+    #: Where phones register.
+    sip: Address = Settings.sip
     #: Encrypts the secrets of second factors.
     seal: Seal = field(default_factory=Seal.passing)
     notices: NoticeConfig = field(default_factory=NoticeConfig)

@@ -40,6 +40,7 @@ from ivr.asterisk.ami import RECONNECTED, Ami, AmiRefused, Fields, State
 from ivr.asterisk.config import Folders
 from ivr.asterisk.fastagi import AgiSession, FastAgiServer
 from ivr.asterisk.queue_members import AmiQueueMembers, member_of
+from ivr.asterisk.registered import registered
 from ivr.callbacks import store as callback_statements
 from ivr.callbacks.channels import Channels, Prompts
 from ivr.callbacks.keeper import Keeper
@@ -307,6 +308,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             recordings=recordings,
             seal=Seal(line_secrets(settings.state)["totp"]),
             connect_phones=lambda first, second: _connect_phones(ami, first, second),
+            registered=lambda names: registered(ami, names),
+            sip=settings.sip,
         ),
     )
     with contextlib.suppress(Unavailable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from ivr.desk.schema import Desk
 from ivr.incidents.incident import STAGE_NAMES
 from ivr.written import time_of_day, window
 
+_E164 = re.compile(r"\+[0-9]{4,15}")
 _HERE = Path(__file__).parent
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(_HERE / "templates"),
@@ -48,6 +50,21 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
         if e164 and len(e164) == 11 and e164.startswith("1"):
             return f"{e164[1:4]} {e164[4:7]}-{e164[7:]}"
         return e164 or "—"
+
+    def plain(e164: str | None) -> str:
+        """A number of the directory, as people write it."""
+        return number(e164.removeprefix("+")) if e164 and _E164.fullmatch(e164) else e164 or ""
+
+    def dialled(title: str, kind: str) -> str:
+        return plain(title) if kind == "numbers" else title
+
+    def choice(value: str, field: str) -> str:
+        if field in ("language", "languages"):
+            return tongue(value)
+        return words.WORDS[language].get(f"{field}_{value.replace('-', '_')}") or named(value)
+
+    def user(named_: str) -> str:
+        return words.use(language, named_)
 
     def duration(seconds: float | None) -> str:
         if seconds is None:
@@ -100,6 +117,10 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
         "moment": moment,
         "hour": hour,
         "number": number,
+        "plain": plain,
+        "dialled": dialled,
+        "choice": choice,
+        "user": user,
         "duration": duration,
         "decimal": decimal,
     }

@@ -26,6 +26,7 @@ from api.console import pages, words
 from ivr.accounts.account import Role
 from ivr.accounts.guessing import source_of as counted_source
 from ivr.accounts.signing import Accounts, Session, csrf_of
+from ivr.directory.editing import InUse, LastAdministrator
 from ivr.directory.tokens import Bearer
 from ivr.errors import AllBadInput, BadInput, Conflict, NotFound, OmnivigilError, TooMany, Unavailable
 
@@ -199,13 +200,19 @@ def refuse(request: Request, error: Exception) -> Response:
     language = request.state.language
     word = words.WORDS[language]
     field, mend = None, None
-    every: list[tuple[str, str]] = []
+    every: list[tuple[str, str, str]] = []
+    labels: Mapping[str, str] = getattr(request.state, "labels", {})
     if isinstance(error, BadInput):
         status, said, field = 422, words.said(language, error.problem), error.field
         mend = words.said(language, error.mend)
         if isinstance(error, AllBadInput) and len(error.errors) > 1:
-            every = [(words.place(language, one.field), words.said(language, one.problem)) for one in error.errors]
+            every = [
+                (one.field, words.place(language, one.field, labels), words.said(language, one.problem))
+                for one in error.errors
+            ]
             said, field, mend = word["error_several"].format(count=len(every)), None, None
+        elif isinstance(error, AllBadInput):
+            said, mend = words.said(language, error.errors[0].problem), words.said(language, error.errors[0].mend)
     elif isinstance(error, RequestValidationError):
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
@@ -214,6 +221,10 @@ def refuse(request: Request, error: Exception) -> Response:
         status, said = 404, word["error_not_found"]
     elif isinstance(error, HTTPException):
         status, said = error.status_code, word["error_not_found"] if error.status_code == 404 else str(error.detail)
+    elif isinstance(error, InUse):
+        status = 409
+        said = word["error_last_administrator" if isinstance(error, LastAdministrator) else "error_in_use"]
+        said += words.uses(language, error.uses)
     elif isinstance(error, Conflict):
         status, said = 409, word["error_changed"]
         facts = error.facts
@@ -238,7 +249,7 @@ def refuse(request: Request, error: Exception) -> Response:
         status=status,
         title=word["error"],
         said=said,
-        field=words.place(language, field) if field is not None else None,
+        field=words.place(language, field, labels) if field is not None else None,
         name=field,
         mend=mend,
         every=every,

@@ -10,10 +10,12 @@ from pydantic import Field
 
 from api.common import Line
 from api.console import pages
+from api.console.directory import provider_of
 from api.console.route import ConsoleRoute, done, may
 from api.console.signing import Posted
 from api.services import Services
 from ivr.directory import tokens
+from ivr.directory.known import providers_of
 from ivr.errors import BadInput
 
 router = APIRouter(prefix="/console/tokens", route_class=ConsoleRoute, include_in_schema=False)
@@ -24,6 +26,7 @@ class NewToken(Posted):
 
     name: Line
     scopes: list[Annotated[str, Field(max_length=40)]] = Field(default_factory=list, max_length=20)
+    provider: Annotated[str, Field(max_length=60)] = ""
     days: Annotated[str, Field(max_length=10)] = ""
 
 
@@ -39,7 +42,12 @@ async def _page(request: Request, **shown: Any) -> Response:
     async with has.store.reading() as unit:
         found = await tokens.every(unit)
     return pages.page(
-        request, "tokens.html.j2", found=found, scopes=tokens.SCOPES, **{"given": None, "given_to": None} | shown
+        request,
+        "tokens.html.j2",
+        found=found,
+        scopes=tokens.SCOPES,
+        providers=providers_of(has.desks.values()),
+        **{"given": None, "given_to": None} | shown,
     )
 
 
@@ -54,9 +62,11 @@ async def make_token(form: Annotated[NewToken, Form()], request: Request) -> Res
         raise BadInput(field="scopes", problem="is missing", mend="say what the token may do")
     if form.days and not form.days.isdecimal():
         raise BadInput(field="days", problem="is not a number of days", mend="give digits, or nothing")
+    if form.provider:
+        tokens.check_provider(form.scopes, provider_of(has, form.provider))
     ends = tokens.end_of(int(form.days) if form.days else None, now)
     async with has.store.unit() as unit:
-        made = await tokens.create_token(unit, name, form.scopes, now, expires_at=ends)
+        made = await tokens.create_token(unit, name, form.scopes, now, expires_at=ends, provider=form.provider or None)
     return await _page(request, given=made, given_to=name)
 
 

@@ -212,12 +212,20 @@ async def delete(
         raise EntryNotFound(entry=f"{ONE_OF[kind]} {key}")
     _expect(before, expected_etag)
     edit = _Edit(provider, key, before, known, unit)
-    if uses := await WRITERS[kind].uses(edit):
-        raise InUse(kind, key, uses)
+    if still := await WRITERS[kind].uses(edit):
+        raise InUse(kind, key, still)
     also = await WRITERS[kind].remove(edit)
     for other in also:
         await _note(unit, provider, other[0], other[1], "delete", by=by, at=at, source=source, bus=bus, fields=())
     await _note(unit, provider, kind, key, "delete", by=by, at=at, source=source, bus=bus, fields=())
+
+
+async def uses(unit: Unit, provider: str, kind: Kind, key: str, *, known: Known | None = None) -> tuple[str, ...]:
+    """What uses an entry, so that it cannot be removed, as in `phone 6001`. Raises EntryNotFound, StoreUnavailable."""
+    before = await reading.get(unit, provider, kind, key)
+    if before is None:
+        raise EntryNotFound(entry=f"{ONE_OF[kind]} {key}")
+    return tuple(await WRITERS[kind].uses(_Edit(provider, key, before, known, unit)))
 
 
 async def renew_secret(

@@ -24,6 +24,42 @@
     if (event.target.matches("[data-into]")) event.target.value = "";
   });
 
+  // What is wrong is told beside the field as well, and the first such field is where one goes on.
+  let sent = null;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    sent = event.detail.elt.closest("form");
+    for (const one of document.querySelectorAll(".field-problem")) one.remove();
+    for (const one of document.querySelectorAll("[aria-invalid]")) {
+      one.removeAttribute("aria-invalid");
+      one.removeAttribute("aria-errormessage");
+    }
+  });
+  const fieldOf = (form, name) => {
+    // As in phones.1: what is wrong with one line of several is told at the field that holds them.
+    for (let left = name; left; left = left.slice(0, Math.max(0, left.lastIndexOf(".")))) {
+      const found = form.elements.namedItem(left);
+      if (found) return found instanceof RadioNodeList ? found[0] : found;
+    }
+    return null;
+  };
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.id !== "problem" || !sent) return;
+    let first = null;
+    for (const said of event.detail.target.querySelectorAll("[data-field]")) {
+      const field = fieldOf(sent, said.dataset.field);
+      if (!field || field.type === "hidden" || field.getAttribute("aria-errormessage")) continue;
+      const told = document.createElement("p");
+      told.className = "field-problem";
+      told.id = `problem-of-${said.dataset.field}`;
+      told.textContent = said.textContent;
+      (field.closest("fieldset, label") || field).after(told);
+      field.setAttribute("aria-invalid", "true");
+      field.setAttribute("aria-errormessage", told.id);
+      first = first || field;
+    }
+    if (first) first.focus();
+  });
+
   const spoken = (seconds) => {
     const whole = Math.max(0, Math.floor(seconds));
     const two = (n) => String(n).padStart(2, "0");

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from api.console.words import en, en_directory, fr, fr_directory
 from ivr.accounts.account import Role
@@ -35,6 +36,7 @@ _PAGES: Mapping[Role, tuple[str, ...]] = {
         "traces",
         "menu_picture",
         "reports",
+        "directory",
         "accounts",
         "tokens",
         "warned",
@@ -91,8 +93,41 @@ _AS_IN_FORMS = {
 }
 
 
-def place(language: str, field: str) -> str:
-    """Where in a form or in a file something is wrong, in words as far as there are any."""
+#: What the directory calls what still uses an entry, as in `phone 6001`, by the word for it.
+_USERS = {
+    "member of staff": "one_of_staff",
+    "console account": "console_account",
+    "partner": "partner",
+    "account": "account_number_short",
+    "contact": "contact",
+    "number": "number",
+    "phone": "phone",
+    "department": "department",
+}
+
+
+def uses(language: str, named: Iterable[str]) -> str:
+    """What still uses an entry of the directory."""
+    return ", ".join(use(language, one) for one in named)
+
+
+def use(language: str, named: str) -> str:
+    """One of what still uses an entry, as in `phone 6001`."""
+    for begins, word in _USERS.items():
+        if named.startswith(f"{begins} "):
+            return f"{WORDS[language][word].lower()} {named.removeprefix(begins).strip()}"
+    return named
+
+
+def place(language: str, field: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Where in a form or in a file something is wrong, in words as far as there are any.
+
+    `labels` are what a form calls its own fields.
+    """
+    own, _, rest = field.partition(".")
+    if own in labels:
+        number = rest.partition(".")[0]
+        return f"{labels[own]} {int(number) + 1}" if number.isdecimal() else labels[own]
     if field.startswith("line "):
         if language != "fr":
             return field

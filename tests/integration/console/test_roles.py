@@ -15,6 +15,7 @@ from tests.integration.console.conftest import Browsers
 #: An account of each role.
 ACCOUNTS = {"technician": "annie", "ops": "ops", "manager": "gestion", "partner": "boreal", "administrator": "admin"}
 _PARAMETERS = {
+    "{kind}": "accounts",
     "{token_id}": "999999",
     "{number}": "999999",
     "{incident_id}": "999999",

@@ -1,0 +1,124 @@
+"""« Put a technician on duty »: account, phone, queues and languages, all in one form or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from starlette.datastructures import FormData
+
+from api.console import directory_forms as forms
+from api.console import handing_over, pages
+from api.console.directory import common, known, labelled, new_key, provider_of
+from api.console.route import ConsoleRoute, may, who
+from api.services import Services
+from ivr.accounts import administering
+from ivr.accounts.account import check_name
+from ivr.accounts.passwords import hashed
+from ivr.accounts.signing import create_account
+from ivr.directory import editing, reading
+from ivr.directory.entries import PhoneEntry, read_entry
+from ivr.directory.known import Known
+from ivr.errors import BadInput
+from ivr.store.engine import Unit
+
+router = APIRouter(prefix="/console/duty", route_class=ConsoleRoute, include_in_schema=False)
+
+_FIRST_PHONE = 7000
+
+
+def _inputs(there: Known) -> tuple[forms.Input, ...]:
+    every = {one.name: one for one in forms.inputs_of("staff", there)}
+    return tuple(every[name] for name in ("name", "queues", "languages", "skills"))
+
+
+@router.get("")
+@may("administrator")
+async def duty(request: Request, provider: Annotated[str, Query(max_length=60)] = "") -> Response:
+    """The form, with a phone's name that is free and every language chosen."""
+    has: Services = request.app.state.services
+    mine = provider_of(has, provider)
+    there = known(has, mine)
+    async with has.store.reading() as unit:
+        free = await _free_phone(unit, mine, there)
+    queues = [{"queue": one, "penalty": 0} for one in there.queues[:1]]
+    spoken = [{"language": one, "penalty": 0} for one in there.languages]
+    values = {"phone": free, "queues": queues, "languages": spoken}
+    return pages.page(request, "duty.html.j2", inputs=_inputs(there), values=values, people=[], **common(request, mine))
+
+
+async def _free_phone(unit: Unit, provider: str, there: Known) -> str:
+    """The next number after those of the technicians' phones."""
+    part = await reading.find(
+        unit, provider, "phones", filters={"kind": "technician"}, sort="-key", limit=editing.KEPT_CHANGES
+    )
+    numbers = [int(one.key) for one in part.entries if one.key.isdecimal() and len(one.key) <= len(str(_FIRST_PHONE))]
+    number = max(numbers, default=_FIRST_PHONE) + 1
+    while str(number) in there.dialled:
+        number += 1
+    return str(number)
+
+
+@router.post("")
+@may("administrator")
+async def put_on_duty(request: Request) -> Response:
+    """Make the account, the phone and the person in one transaction; password and secret are shown once."""
+    has: Services = request.app.state.services
+    form = await request.form()
+    mine = provider_of(has, _text(form, "provider"))
+    there = known(has, mine)
+    inputs = _inputs(there)
+    labelled(request, "staff", inputs)
+    account = _text(form, "login").lower()
+    phone = _text(form, "phone")
+    if account:
+        _at("login", check_name, account)
+    if not phone:
+        raise BadInput(field="phone", problem="is missing", mend="give the name of a phone, as 7003")
+    values = forms.given(form, inputs) | {"phone": phone} | ({"account": account} if account else {})
+    person = read_entry("staff", values, there.region)
+    password = administering.new_password(account) if account else None
+    password_hash = await asyncio.to_thread(hashed, password) if password is not None else ""
+    told: dict[str, Any] = {"by": who(request), "at": has.clock(), "source": "console", "bus": has.bus, "known": there}
+    async with has.store.unit() as unit:
+        key = await new_key(unit, mine, "staff", "", person, there)
+        if await reading.get(unit, mine, "phones", phone) is not None:
+            mend = "give one that is not, or enter the person alone and choose this phone"
+            raise BadInput(field="phone", problem="is there already", mend=mend)
+        if account:
+            await create_account(
+                unit,
+                name=account,
+                role="technician",
+                password_hash=password_hash,
+                at=has.clock(),
+                endpoint=phone,
+                must_change=True,
+            )
+        made = await editing.put(unit, mine, "phones", phone, PhoneEntry(kind="technician"), **told)
+        await editing.put(unit, mine, "staff", key, person, **told)
+    return pages.page(
+        request,
+        "duty_done.html.j2",
+        key=key,
+        name=getattr(person, "name", key),
+        handed=handing_over.of(request, phone, made.secret or ""),
+        given=password,
+        given_to=account,
+        **common(request, mine),
+    )
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name, "")
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _at(field: str, check: Any, value: str) -> None:
+    """Check a value and tell what is wrong at a field of this form."""
+    try:
+        check(value)
+    except BadInput as error:
+        raise BadInput(field=field, problem=error.problem, mend=error.mend) from None

@@ -1,0 +1,78 @@
+"""What a phone is given to register with: to read, as a picture that softphones take, and as a file for Linphone."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from urllib.parse import quote
+from xml.sax.saxutils import escape, quoteattr
+
+import segno
+from fastapi import Request
+from markupsafe import Markup
+
+from api.services import Services
+from ivr.settings import Address
+
+#: Addresses that listen on every network: phones are told the name under which the console is reached.
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandedOver:
+    """A phone's way in. `picture` is SVG, `file` an address that holds the whole file (RFC 2397)."""
+
+    name: str
+    secret: str
+    server: str
+    uri: str
+    picture: Markup
+    file: str
+    file_name: str
+
+
+def of(request: Request, name: str, secret: str) -> HandedOver:
+    """What a phone of this name is given."""
+    has: Services = request.app.state.services
+    server = server_of(has.sip, request.url.hostname or "localhost")
+    # RFC 3261 section 19.1.1 has room for a password; it is on paper and on a screen for a moment, never on the wire.
+    uri = f"sip:{name}:{quote(secret, safe='')}@{server}"
+    drawn = segno.make(uri, error="m").svg_inline(scale=5, svgclass="qr", light="#fff")
+    text = linphone(name, secret, server)
+    return HandedOver(
+        name=name,
+        secret=secret,
+        server=server,
+        uri=uri,
+        picture=Markup(drawn),  # noqa: S704 - drawn here, of squares and without text
+        file=f"data:application/xml;base64,{base64.b64encode(text.encode()).decode()}",
+        file_name=f"linphone-{name}.xml",
+    )
+
+
+def server_of(sip: Address, reached_as: str) -> str:
+    """Where phones register, as HOST:PORT."""
+    host = reached_as if sip.host in _EVERYWHERE else sip.host
+    return str(Address(host=host, port=sip.port))
+
+
+def linphone(name: str, secret: str, server: str) -> str:
+    """A configuration that Linphone takes from a file or an address."""
+    values = {
+        "auth_info_0": {"username": name, "passwd": secret, "realm": "omnivigil"},
+        "proxy_0": {"reg_proxy": f"<sip:{server}>", "reg_identity": f"sip:{name}@{server}", "reg_sendregister": "1"},
+        "sip": {"default_proxy": "0"},
+    }
+    sections = "".join(
+        f"  <section name={quoteattr(section)}>\n"
+        + "".join(
+            f'    <entry name={quoteattr(key)} overwrite="true">{escape(value)}</entry>\n'
+            for key, value in entries.items()
+        )
+        + "  </section>\n"
+        for section, entries in values.items()
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<config xmlns="http://www.linphone.org/xsds/lpconfig.xsd">\n'
+        f"{sections}</config>\n"
+    )
