@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import JSON, ColumnElement, Insert, Table, bindparam, delete, func, insert, select, true, update
+from sqlalchemy import column as sql_column
 
 from ivr.accounts import store as audit
 from ivr.accounts.tables import accounts as console_accounts
@@ -184,9 +185,7 @@ class _Writing:
 
     async def write(self, plan: Plan) -> None:
         for kind in _WRITTEN:
-            table, column = TABLES[kind]
-            await self._add(table, column, plan.provider, plan.added.get(kind, []))
-            await self._change(table, column, plan.changed.get(kind, []))
+            await self._put(*TABLES[kind], plan.provider, [*plan.added.get(kind, []), *plan.changed.get(kind, [])])
         for partner, people in plan.people.items():
             number = self.ids.get(partner, partner)
             warned = t.partner_contacts
@@ -196,11 +195,15 @@ class _Writing:
         for kind in reversed(_WRITTEN):
             await self._remove(kind, plan.removed.get(kind, []))
 
-    async def _add(self, table: Table, column: str, provider: str, rows: Sequence[Row]) -> None:
+    async def _put(self, table: Table, column: str, provider: str, rows: Sequence[Row]) -> None:
+        """Write rows, new or changed."""
+        if not rows:
+            return
+        put = _put(self.unit, table, column, [name for name in rows[0] if name != "id"])
         for some in _chunks(rows):
-            await self.unit.execute(insert(table), [self._final(row) for row in some])
+            await self.unit.execute(put, {"rows": [self._final(row) for row in some]})
             self._tell(len(some))
-        if rows and "id" in table.c:
+        if "id" in table.c:
             mine = select(table.c[column], table.c.id).where(table.c.provider == provider)
             given = {row[column]: row["id"] for row in (await self.unit.execute(mine)).mappings()}
             self.ids |= {row["id"]: given[row[column]] for row in rows}
@@ -212,25 +215,6 @@ class _Writing:
             if (number := final.get(name)) is not None and number < 0:
                 final[name] = self.ids[number]
         return final
-
-    async def _change(self, table: Table, column: str, rows: Sequence[Row]) -> None:
-        if not rows:
-            return
-        of_it = (table.c.provider == bindparam("of_provider"), table.c[column] == bindparam("of_key"))
-        names = [name for name in self._final(rows[0]) if name not in ("provider", column)]
-        change = (
-            update(table)
-            .where(*of_it)
-            .values({name: bindparam(f"to_{name}", type_=table.c[name].type) for name in names})
-        )
-        for some in _chunks(rows):
-            final = [self._final(row) for row in some]
-            values = [
-                {"of_provider": row["provider"], "of_key": row[column], **{f"to_{name}": row[name] for name in names}}
-                for row in final
-            ]
-            await self.unit.execute(change, values)
-            self._tell(len(some))
 
     async def _remove(self, kind: Kind, rows: Sequence[Row]) -> None:
         table, column = TABLES[kind]
@@ -248,6 +232,27 @@ class _Writing:
     def _tell(self, rows: int) -> None:
         self.done += rows
         self.said(self.done, self.of)
+
+
+def _put(unit: Unit, table: Table, column: str, names: Sequence[str]) -> Insert:
+    """Writes the JSON list `rows` in one statement, which takes a third of the time of one for each row.
+
+    SQLite has one writer: calls wait for as long as this takes.
+    """
+    given = bindparam("rows", type_=JSON)
+    values: list[ColumnElement[Any]]
+    if unit.dialect == "postgresql":
+        types = [sql_column(name, table.c[name].type) for name in names]
+        each = func.json_to_recordset(given).table_valued(*types).render_derived(with_types=True)
+        values = [each.c[name] for name in names]
+    else:
+        each = func.json_each(given).table_valued("value")
+        values = [func.json_extract(each.c.value, f"$.{name}") for name in names]
+    # SQLite would take ON for the beginning of a join's condition.
+    put = unit.insert(table).from_select(names, select(*values).where(true()))
+    keys = list(table.primary_key.columns) if "id" not in table.c else [table.c.provider, table.c[column]]
+    changed = {name: put.excluded[name] for name in names if name not in ("provider", column)}
+    return put.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
 def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

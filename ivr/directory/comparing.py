@@ -17,7 +17,17 @@ from ivr.accounts.tables import accounts as console_accounts
 from ivr.directory import editing, reading
 from ivr.directory import tables as t
 from ivr.directory.bulk import KEY_COLUMNS, REFERS, TABLES, Change, Plan, Row, There
-from ivr.directory.entries import ENTRIES, KINDS, ONE_OF, AnyEntry, Kind, check_key, read_entry
+from ivr.directory.entries import (
+    ENTRIES,
+    KINDS,
+    ONE_OF,
+    AnyEntry,
+    Kind,
+    PartnerEntry,
+    StaffEntry,
+    check_key,
+    read_entry,
+)
 from ivr.directory.files import Draft, Drafts
 from ivr.directory.known import Known
 from ivr.directory.passwords import ha1
@@ -123,6 +133,8 @@ class _Planner:
         #: Rows as they would be, of what the files have.
         self._rows: dict[Kind, dict[str, Row]] = {kind: {} for kind in KINDS}
         self._gone: dict[Kind, dict[str, Row]] = {kind: {} for kind in KINDS}
+        #: Contacts that go with their account.
+        self._along: set[str] = set()
         #: Phones that no file has, on which somebody else is to answer.
         self._moved: dict[str, Row] = {}
         self._temporary = count(-1, -1)
@@ -155,15 +167,18 @@ class _Planner:
         column = KEY_COLUMNS.get(kind, "key")
         for draft in self._drafts.lists.get(kind, ()):
             given = draft.values.get(column)
+            key: str | None = None
             try:
-                if given is None:
-                    if column in draft.bad or (key := self._key_by_name(kind, draft)) is None:
-                        continue
-                else:
+                if given is not None:
                     key = check_key(kind, given, self._known.region)
+                elif column not in draft.bad:
+                    key = self._key_by_name(kind, draft)
             except BadInput as error:
                 self._errors.append(draft.wrong(column, error.problem, error.mend))
-                continue
+            if key is None:
+                # The rest of the row is looked at all the same.
+                draft.bad.add(column)
+                key = f"\0{draft.row}"
             before = self._wanted[kind].setdefault(key, draft)
             if before is draft:
                 continue
@@ -218,7 +233,8 @@ class _Planner:
                 self._wanted["partners"].setdefault(key, Draft({}, draft.sheet, draft.row))
         if self._prune and "warned" in self._drafts.lists:
             for key, row in self._there.rows["partners"].items():
-                if row["id"] in self._there.people and key not in self._people:
+                stays = key in self._wanted["partners"] or "partners" not in self._drafts.lists
+                if stays and row["id"] in self._there.people and key not in self._people:
                     self._people[key] = []
                     sheet = self._drafts.sheets["warned"]
                     self._wanted["partners"].setdefault(key, Draft({}, sheet, 1))
@@ -269,6 +285,7 @@ class _Planner:
             people = left.get(row["id"], [])
             if len(people) == 1 and people[0][1]["kind"] == "administrateur":
                 self._gone["contacts"][people[0][0]] = people[0][1]
+                self._along.add(people[0][0])
 
     # Entries
 
@@ -296,12 +313,16 @@ class _Planner:
         owned = any(data.get(name) for name in ("kind", "account", "department"))
         if kind == "phones" and not owned and key in self._staff_phones:
             data["kind"] = "technician"
-        if draft.bad:
-            return
+        # What cannot be used was told; the rest of the row is looked at all the same.
+        data |= dict.fromkeys(draft.bad & {"name", "account", "contact", "partner"}, "x")
         try:
             entry = read_entry(kind, data, self._known.region)
         except AllBadInput as error:
-            self._errors.extend(self._of_cell(kind, key, draft, one) for one in error.errors)
+            self._errors.extend(
+                self._of_cell(kind, key, draft, one) for one in error.errors if one.field.split(".")[0] not in draft.bad
+            )
+            return
+        if draft.bad:
             return
         self._entries[kind][key] = entry
         self._rows[kind][key] = self._row(kind, key, entry, there, secret, draft)
@@ -376,27 +397,21 @@ class _Planner:
 
     def _put_staff_on_phones(self) -> None:
         """Say on which phones staff answer, where that is kept: with the phones."""
-        phones = self._rows["phones"]
-        answered = {
-            entry.phone: self._rows["staff"][key]["id"]  # type: ignore[attr-defined]
-            for key, entry in self._entries["staff"].items()
-            if entry.phone is not None  # type: ignore[attr-defined]
-        }
-        known = {row["id"] for row in self._rows["staff"].values()} | {
-            row["id"] for row in self._gone["staff"].values()
-        }
-        for name, there in self._there.rows["phones"].items():
-            if name in self._gone["phones"]:
-                continue
-            before = there["technician_id"]
-            after = answered.get(name, None if before in known else before)
-            if name in phones:
-                phones[name]["technician_id"] = after
-            elif after != before:
+        answered: dict[str, int] = {}
+        for key, entry in self._entries["staff"].items():
+            phone = cast(StaffEntry, entry).phone
+            if phone is not None:
+                # Of two who claim one, the other is told whose it is.
+                answered.setdefault(phone, self._rows["staff"][key]["id"])
+        of_files = {row["id"] for part in (self._rows, self._gone) for row in part["staff"].values()}
+        for name in {*answered, *self._there.rows["phones"]} - self._gone["phones"].keys():
+            there = self._there.rows["phones"].get(name)
+            before = there["technician_id"] if there is not None else None
+            after = before if before is not None and before not in of_files else answered.get(name)
+            if name in self._rows["phones"]:
+                self._rows["phones"][name]["technician_id"] = after
+            elif there is not None and after != before:
                 self._moved[name] = {**there, "technician_id": after}
-        for name, number in answered.items():
-            if name in phones:
-                phones[name]["technician_id"] = number
 
     # The difference
 
@@ -416,7 +431,7 @@ class _Planner:
                 if kind == "contacts" and "phones" in fields:
                     fields.discard("phone")
                 if kind == "staff":
-                    if self._entries[kind][key].phone != self._phone_of(there["id"]):  # type: ignore[attr-defined]
+                    if cast(StaffEntry, self._entries[kind][key]).phone != self._phone_of(there["id"]):
                         fields.add("phone")
                     if "languages" in fields:
                         fields.discard("language")
@@ -442,7 +457,7 @@ class _Planner:
         names = ("name", "role", "mobile", "language")
         people = [
             {**one.model_dump(), "mobile": one.mobile.removeprefix("+") if one.mobile else None}
-            for one in self._entries[kind][key].people  # type: ignore[attr-defined]
+            for one in cast(PartnerEntry, self._entries[kind][key]).people
         ]
         if [{name: one[name] for name in names} for one in before] == people:
             return False
@@ -464,8 +479,11 @@ class _Planner:
                 new = key not in self._there.rows[kind]
                 problems = list(editing.beyond_desks(kind, key, entry, self._known, new=new))
                 _at_once(rules.check(self._edit(key, world), entry, problems))  # type: ignore[arg-type]
-                self._errors.extend(self._of_cell(kind, key, draft, one) for one in problems)
+                told = self._leaning_on_wrong(kind, entry)
+                self._errors.extend(self._of_cell(kind, key, draft, one) for one in problems if one.field not in told)
             for key in self._gone[kind]:
+                if kind == "contacts" and key in self._along:
+                    continue
                 uses: list[str] = _at_once(rules.uses(self._edit(key, world)))  # type: ignore[arg-type]
                 if uses:
                     named = ", ".join(uses[:10]) + (f" and {len(uses) - 10} more" if len(uses) > 10 else "")
@@ -473,6 +491,18 @@ class _Planner:
                     self._errors.append(BadInput(field=f"{ONE_OF[kind]} {key}", problem=problem, mend=mend))
         self._check_untouched(world, touched, moved)
         self._check_administrators()
+
+    def _leaning_on_wrong(self, kind: Kind, entry: AnyEntry) -> set[str]:
+        """Its fields that refer to rows that are wrong themselves."""
+        others: list[tuple[str, Kind]] = [("partner", "partners"), ("contact", "contacts"), ("phone", "phones")]
+        if kind != "staff":
+            others.append(("account", "accounts"))
+        found = set()
+        for name, of in others:
+            key = getattr(entry, name, None)
+            if key in self._wanted[of] and key not in self._rows[of]:
+                found.add(name)
+        return found | ({"contact"} if "account" in found else set())
 
     def _edit(self, key: str, world: _World) -> _OfSet:
         return _OfSet(self._provider, key, None, self._known, world)

@@ -10,10 +10,10 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, func, select, text, update
 from sqlalchemy import delete as delete_from
 
 from ivr.accounts import store as audit
@@ -308,10 +308,27 @@ async def note_changes(
     ]
     if not rows:
         return
+    if len(rows) > KEPT_CHANGES:
+        # Those before would be swept at once; the gap tells whoever reads on that they are behind.
+        await _skip(unit, len(rows) - KEPT_CHANGES)
+        rows = rows[-KEPT_CHANGES:]
     await unit.execute(unit.insert(table), rows)
     last: int = (await unit.execute(select(func.max(table.c.seq)))).scalar_one()
     if len(rows) >= _SWEEP_EVERY or last % _SWEEP_EVERY == 0:
         await unit.execute(delete_from(table).where(table.c.seq <= last - KEPT_CHANGES))
+
+
+async def _skip(unit: Unit, numbers: int) -> None:
+    """Have the next change's number be so many later."""
+    table = t.directory_changes
+    if unit.dialect == "postgresql":
+        sequence = func.pg_get_serial_sequence(table.name, "seq")
+        await unit.execute(select(func.setval(sequence, func.nextval(sequence) + numbers - 1)))
+        return
+    last = (await unit.execute(text("SELECT seq FROM sqlite_sequence WHERE name = 'directory_changes'"))).scalar()
+    skipped = {"seq": (last or 0) + numbers, "at": datetime.now(UTC), "kind": "", "key": "", "by": "", "what": ""}
+    await unit.execute(unit.insert(table).values(skipped))
+    await unit.execute(delete_from(table).where(table.c.seq == skipped["seq"]))
 
 
 # What desk files allow -------------------------------------------------------------------------------

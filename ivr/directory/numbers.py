@@ -10,6 +10,7 @@ from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat
 
 #: What people and switches put into a number: ASCII digits, one leading plus, and signs that mean nothing.
 _WRITTEN = re.compile(r"\+?[0-9(][0-9 ().-]{0,30}", re.ASCII)
+_SIGNS = re.compile(r"[ ().-]")
 
 
 @lru_cache(maxsize=4096)
@@ -22,7 +23,7 @@ def normalise(number: str | None, region: str) -> str | None:
     """
     if number is None or not _WRITTEN.fullmatch(number):
         return None
-    if (usual := _usual(number, region)) is not None:
+    if (usual := _usual(_SIGNS.sub("", number), region)) is not None:
         return usual
     # As dialled in that country; failing that, as trunks send foreign numbers: international, without the plus.
     return _read(number, region) or (None if number.startswith("+") else _read(f"+{number}", region))

@@ -39,11 +39,12 @@ _RUNS = re.compile(r"'*[=+\-@\t\r]")
 #: A telephone number as we write it: a plus sign, and a space that keeps Excel from adding it up.
 _NUMBER = re.compile(r"\+[0-9]{1,3} [0-9 ().,+-]+", re.ASCII)
 #: What Excel would take for a number, a date or a truth, and write differently.
+_MONTH = r"(?:jan|f[eé]v|feb|mar|avr|apr|mai|may|jui|jun|jul|ao[uû]|aug|sep|oct|nov|d[eé]c)[^\W\d_]*\.?"
 _TAKEN = re.compile(
     r"0[0-9]+|[0-9]{11,}"
     r"|(?=.*[0-9])(?![0-9]+\Z)[0-9 .,/:$€%()\-]+"
     r"|[0-9.,]+e[0-9]+"
-    r"|[^\W\d_]{3,9}\.?[ -]?[0-9]{1,4}|[0-9]{1,2}[ -][^\W\d_]{3,9}\.?([ -][0-9]{2,4})?"
+    rf"|{_MONTH}[ -]?[0-9]{{1,4}}|[0-9]{{1,2}}[ -]?{_MONTH}([ -]?[0-9]{{2,4}})?"
     r"|true|false|vrai|faux",
     re.IGNORECASE,
 )
