@@ -6,13 +6,18 @@ import structlog
 
 from agi_scripts.context import LineContext, endpoint_of
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
+from ivr.directory.people import Technician
 
 log = structlog.get_logger()
 
 
 async def technician(session: AgiSession, context: LineContext) -> None:
-    """Carry out `login` or `pause` for the technician whose registered phone this is."""
+    """Carry out `login` or `pause` for the technician whose registered phone this is.
+
+    With `login` comes whether calls would make the phone ring: `yes`, `unregistered` or `unreachable`.
+    """
     wish = session.args[0]
+    reached = session.args[1] if len(session.args) > 1 else "yes"
     endpoint = endpoint_of(session)
     known = context.directory.technician(endpoint) if endpoint is not None else None
     try:
@@ -20,7 +25,7 @@ async def technician(session: AgiSession, context: LineContext) -> None:
             spoken, language = "technician-unknown", context.main_desk.languages[0]
         else:
             language = known.language
-            spoken = await _toggle(context, wish, endpoint, known.name, known.queues)
+            spoken = await _toggle(context, wish, endpoint, known, reached)
         desk = context.main_desk
         if language not in desk.languages:
             language = desk.languages[0]
@@ -33,7 +38,7 @@ async def technician(session: AgiSession, context: LineContext) -> None:
         log.exception("technician's request failed", wish=wish, endpoint=endpoint)
 
 
-async def _toggle(context: LineContext, wish: str, endpoint: str, name: str, queues: tuple[str, ...]) -> str:
+async def _toggle(context: LineContext, wish: str, endpoint: str, known: Technician, reached: str) -> str:
     """Change the membership and tell which prompt confirms it."""
     mine = [member for member in await context.members.list(None) if member.endpoint == endpoint]
     if wish == "login":
@@ -41,8 +46,11 @@ async def _toggle(context: LineContext, wish: str, endpoint: str, name: str, que
             for member in mine:
                 await context.members.remove(member.queue, endpoint)
             return "technician-logout"
-        for queue in queues:
-            await context.members.add(queue, endpoint, name)
+        if reached in ("unregistered", "unreachable"):
+            log.info("a technician is not logged in: the phone cannot be rung", endpoint=endpoint, reason=reached)
+            return f"technician-{reached}"
+        for queue in known.queues:
+            await context.members.add(queue, endpoint, known.name)
         return "technician-login"
     if not mine:
         return "technician-not-logged-in"

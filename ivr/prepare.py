@@ -280,6 +280,8 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
                 "trace-in-call",
                 "call-recorded",
                 "page-away",
+                "technician-unregistered",
+                "technician-unreachable",
             )
             for language in main.languages
         },

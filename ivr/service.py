@@ -35,7 +35,7 @@ from ivr.announcements.on_air import OnAirFiles
 from ivr.announcements.pins import Pins
 from ivr.announcements.sounds import AnnouncementSounds
 from ivr.asterisk import keeper as asterisk_keeper
-from ivr.asterisk import process, runtime
+from ivr.asterisk import process, runtime, unregistering
 from ivr.asterisk.ami import RECONNECTED, Ami, AmiRefused, Fields, State
 from ivr.asterisk.config import Folders
 from ivr.asterisk.fastagi import AgiSession, FastAgiServer
@@ -57,11 +57,14 @@ from ivr.calltrace.last_calls import keep_forgetting
 from ivr.calltrace.recordings import Recordings
 from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
+from ivr.desk.load import Desks
 from ivr.desk.schema import Desk
 from ivr.dialling import ringing
+from ivr.directory.book import Book
 from ivr.directory.directory import Directory
 from ivr.directory.numbers import normalise
 from ivr.directory.people import Identity
+from ivr.directory.taking_up import TakingUp
 from ivr.directory.tokens import Tokens
 from ivr.errors import Unavailable
 from ivr.events import EventBus
@@ -85,7 +88,8 @@ from ivr.oncall import gaps
 from ivr.oncall.calling import PageCalls
 from ivr.oncall.paging import Paging
 from ivr.parts import PartEnded, Parts
-from ivr.prepare import line_secrets, load
+from ivr.prepare import configure as configure_asterisk
+from ivr.prepare import line_secrets, load, phone_accounts
 from ivr.probing.probes import Probes
 from ivr.prompts.build import Sounds
 from ivr.proxies import read as read_proxies
@@ -114,8 +118,6 @@ log = structlog.get_logger()
 
 #: Conversations in progress may go on this long, in seconds, after the service is told to stop.
 _DRAIN_S = 4.0
-#: The directory is read again this often, in seconds, so that what an administrator changed is known to calls.
-_DIRECTORY_S = 30.0
 #: Objects made and not freed that are worth a look for cycles; a call makes some hundreds and few cycles.
 _GC_ALLOCATIONS = 50_000
 
@@ -228,12 +230,13 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         clock,
         timedelta(seconds=settings.clock_shift_s),
     )
+    members = AmiQueueMembers(ami, penalty=lambda queue, endpoint: _penalty(directory, queue, endpoint))
     context = LineContext(
         desks=desks,
         calendars=calendars,
         directory=directory,
         calls=calls,
-        members=AmiQueueMembers(ami),
+        members=members,
         watch=watch,
         keeper=keeper,
         offers=offers,
@@ -260,6 +263,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     )
     probes = Probes(store, settings.sip, settings.state, clock)
     roll = Roll(store, ami, context.members)
+    taking_up = _taking_up(settings, found_runtime, directory, desks, sounds, members)
     agi = FastAgiServer(
         settings.agi.host,
         settings.agi.port,
@@ -293,7 +297,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             watch=watch,
             desks=desks,
             calendars=calendars,
-            health=lambda: _health(settings, store, ami, ready, parts, probes, notices, clock),
+            health=lambda: _health(settings, store, ami, ready, parts, probes, notices, clock, taking_up),
             clock=clock,
             announcer=announcer,
             incidents=incidents,
@@ -364,7 +368,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     parts.add("erasing", Eraser(store, desks, clock, messages=context.messages, mails=settings.mails).run)
     parts.add("logs", turned_over.run)
     parts.add("last calls", lambda: keep_forgetting(partial(process.cli, found_runtime, settings)))
-    parts.add("directory", lambda: _renew(directory))
+    parts.add("directory", taking_up.follow)
+    parts.add("directory at Asterisk", taking_up.to_asterisk)
     parts.add("uses of tokens", tokens.run)
     parts.add("claims", _claims(settings, context).run)
     parts.add("recovery", _recovery(settings, context, counters).run)
@@ -502,6 +507,7 @@ async def _health(
     probes: Probes,
     notices: NoticeConfig,
     clock: Clock,
+    taking_up: TakingUp,
 ) -> Health:
     told = notice_health.configured(notices)
     try:
@@ -518,6 +524,7 @@ async def _health(
         "calls": probes.calls_problem or "ok",
         "conversations": conversations,
         "database": database,
+        "directory": f"degraded: {taking_up.problem}" if taking_up.problem else "ok",
         "disk": await asyncio.to_thread(probes.disk),
         "parts": "; ".join(f"degraded: {name}: {why}" for name, why in sorted(failing.items())) or "ok",
     }
@@ -627,6 +634,11 @@ def _member(event: Fields) -> dict[str, Any]:
     }
 
 
+def _penalty(directory: Directory, queue: str, endpoint: str) -> int:
+    known = directory.technician(endpoint)
+    return known.penalties.get(queue, 0) if known is not None else 0
+
+
 async def _connect_phones(ami: Ami, first: str, second: str) -> None:
     fields = {
         "Context": "trace-call-back",
@@ -638,13 +650,29 @@ async def _connect_phones(ami: Ami, first: str, second: str) -> None:
     await ami.action("Originate", fields | ringing(first, 30))
 
 
-async def _renew(directory: Directory) -> None:
-    while True:
-        await rest(_DIRECTORY_S)
-        try:
-            await directory.reload()
-        except Unavailable as error:
-            log.warning("directory not renewed; calls use the one in memory", error=str(error))
+def _taking_up(
+    settings: Settings,
+    found: runtime.Runtime,
+    directory: Directory,
+    desks: Desks,
+    sounds: Sounds,
+    members: AmiQueueMembers,
+) -> TakingUp:
+    """What changes in the directory, for calls and for Asterisk."""
+
+    def configure(book: Book) -> dict[str, str]:
+        phones = phone_accounts(book)
+        configure_asterisk(settings, found, desks, sounds, phones)
+        return {phone.name: phone.ha1 for phone in phones}
+
+    return TakingUp(
+        directory,
+        configure=configure,
+        etc=Folders.below(settings).etc,
+        cli=partial(process.cli, found, settings),
+        unregister=partial(unregistering.unregister, settings.sip),
+        members=members,
+    )
 
 
 def _claims(settings: Settings, context: LineContext) -> Claims:

@@ -136,6 +136,9 @@ WAITING = ("ov-wait", "ov-offer")
 #: Names the files that Asterisk has not read since they were written, so that a crash of ours loses none.
 _UNREAD = "unread"
 
+#: As `dialplan/pjsip.conf.j2` writes a phone's account.
+_CREDENTIALS = re.compile(r"^username = (\S+)\nrealm = omnivigil\nmd5_cred = (\S+)$", re.MULTILINE)
+
 #: What may be written into a configuration file between delimiters.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:*@+&\[\]-]*")
 #: A phone's account: what tells channels, trunks and routes apart in a dial string is no part of it.
@@ -279,7 +282,7 @@ class FixedPrompts:
     #: By language, what a queue announces without the service.
     waiting: Mapping[str, str]
     not_allowed: str
-    #: By name and language: what phones hear from the dialplan alone, of *57, of recording and of a page call.
+    #: By name and language: what phones hear from the dialplan alone, of *57, recording, a page call and *22.
     tracing: Mapping[tuple[str, str], str]
     no_way_out: str
     #: (desk id, `queue` | `message` | `received`, language) -> sound file.
@@ -424,6 +427,11 @@ def note_unread(folder: Path, names: Iterable[str]) -> None:
         _write_private(folder / _UNREAD, "\n".join(names) + "\n")
     else:
         (folder / _UNREAD).unlink(missing_ok=True)
+
+
+def secrets_of(folder: Path) -> dict[str, str]:
+    """The digest of each phone's secret in the configuration that is there now (`PhoneAccount.ha1`)."""
+    return dict(_CREDENTIALS.findall(_kept(folder / "pjsip.conf") or ""))
 
 
 def _kept(path: Path) -> str | None:

@@ -24,6 +24,8 @@ class Member:
     calls_taken: int
     #: When their last call ended, by Asterisk's clock.
     last_call: datetime | None
+    #: Those with a lower one are rung first.
+    penalty: int = 0
 
 
 #: AST_DEVICE_*, as QueueStatus and QueueMemberStatus give them.
@@ -46,16 +48,24 @@ class AmiQueueMembers:
     Every method raises Unavailable when Asterisk does not answer and AmiRefused for an unknown queue.
     """
 
-    def __init__(self, ami: ManagerInterface, interface: Callable[[str], str] = lambda endpoint: f"PJSIP/{endpoint}"):
+    def __init__(
+        self,
+        ami: ManagerInterface,
+        interface: Callable[[str], str] = lambda endpoint: f"PJSIP/{endpoint}",
+        *,
+        penalty: Callable[[str, str], int] = lambda queue, endpoint: 0,
+    ) -> None:
+        """`penalty` tells who answers a queue after others, by queue and phone."""
         self._ami = ami
-        self._interface = interface
+        self._interface, self._penalty = interface, penalty
 
-    async def add(self, queue: str, endpoint: str, name: str) -> None:
-        """Log a technician in to a queue."""
+    async def add(self, queue: str, endpoint: str, name: str, penalty: int | None = None) -> None:
+        """Log a technician in to a queue; without a penalty, with theirs."""
         interface = self._interface(endpoint)
+        fields = {"Queue": queue, "Interface": interface, "StateInterface": interface, "MemberName": name}
+        given = self._penalty(queue, endpoint) if penalty is None else penalty
         try:
-            fields = {"Queue": queue, "Interface": interface, "StateInterface": interface, "MemberName": name}
-            await self._ami.action("QueueAdd", fields)
+            await self._ami.action("QueueAdd", fields | ({"Penalty": str(given)} if given else {}))
         except AmiRefused as error:
             if "already there" not in str(error.facts.get("said")).lower():
                 raise
@@ -74,6 +84,11 @@ class AmiQueueMembers:
         if queue is not None:
             fields["Queue"] = queue
         await self._ami.action("QueuePause", fields)
+
+    async def penalise(self, queue: str, endpoint: str, penalty: int) -> None:
+        """Have a technician answer a queue after those with a lower penalty."""
+        fields = {"Queue": queue, "Interface": self._interface(endpoint), "Penalty": str(penalty)}
+        await self._ami.action("QueuePenalty", fields)
 
     async def list(self, queue: str | None) -> tuple[Member, ...]:
         """Every member of one queue or of all."""
@@ -95,4 +110,5 @@ def member_of(row: Fields) -> Member:
         status=STATUS.get(row.get("status", ""), ""),
         calls_taken=int(row.get("callstaken") or 0),
         last_call=datetime.fromtimestamp(last, UTC) if (last := int(row.get("lastcall") or 0)) else None,
+        penalty=int(row.get("penalty") or 0),
     )

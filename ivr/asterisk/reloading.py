@@ -48,12 +48,18 @@ async def reload(cli: Cli, files: Iterable[str]) -> None:
             raise ReloadFailed(command=command, said=answer.strip()[:200] or "nothing")
 
 
-async def forget(cli: Cli, phone: str) -> int:
-    """Forget where a phone was registered that Asterisk does not have any more; how many places there were.
+async def registered(cli: Cli) -> dict[str, list[str]]:
+    """What Asterisk keeps of where phones are registered: the keys of its database, by account."""
+    found: dict[str, list[str]] = {}
+    for key in _CONTACT.findall(await cli("database show registrar", timeout_s=RELOAD_S)):
+        found.setdefault(key.partition(";@")[0], []).append(key)
+    return found
+
+
+async def forget(cli: Cli, keys: Iterable[str]) -> None:
+    """Forget where a phone was registered that Asterisk does not have any more; `keys` are as `registered` gives them.
 
     Else whoever gets a phone of that name next would have their calls ring there, too.
     """
-    found = [key for key in _CONTACT.findall(await cli("database show registrar")) if key.startswith(f"{phone};@")]
-    for key in found:
+    for key in keys:
         await cli(f'database del registrar/contact "{key}"')
-    return len(found)

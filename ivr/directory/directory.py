@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from ivr.directory import store
+from ivr.directory import changes, store
 from ivr.directory.book import Book
 from ivr.directory.people import Endpoint, Identity, Technician
 from ivr.errors import Unavailable
@@ -23,14 +23,38 @@ class Directory:
         self._languages: dict[str, str] = {}
         self._unsaved: dict[str, str] = {}
         self.book = Book()
+        #: The latest change that the book has; None before it was read.
+        self.seq: int | None = None
 
     async def reload(self) -> Book:
-        """Take up what was changed in the database. Raises StoreUnavailable; the book in use then stays."""
+        """Read all of it from the database. Raises StoreUnavailable; the book in use then stays."""
         async with self._store.reading() as unit:
+            # First: what changes while the rest is read is taken up by the next `renew`.
+            seq = await changes.last(unit)
             book = await store.load_book(unit)
         self._languages = {**book.languages, **self._unsaved}
-        self.book = replace(book, languages=self._languages)
+        self.book, self.seq = replace(book, languages=self._languages), seq
         return self.book
+
+    async def renew(self) -> bool:
+        """Take up what was changed in the database by whatever process; whether anything was.
+
+        Raises StoreUnavailable; the book in use then stays.
+        """
+        if self.seq is None:
+            await self.reload()
+            return True
+        async with self._store.reading() as unit:
+            found = await changes.since(unit, self.seq)
+            if found == []:
+                return False
+            book = await changes.after(unit, self.book, found) if found is not None else None
+        if book is None or found is None:
+            await self.reload()
+            return True
+        # Callers' languages are ours meanwhile.
+        self.book, self.seq = replace(book, languages=self._languages), found[-1].seq
+        return True
 
     def identify(self, number: str | None, endpoint: str | None, provider: str | None = None) -> Identity:
         """As Book.identify."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -14,6 +15,9 @@ from ivr.directory.people import FALLBACK_LANGUAGE, Contact, Customer, Endpoint,
 from ivr.store.engine import Unit
 
 Entry = TypeVar("Entry", Partner, Customer, Contact, Number, Technician)
+
+#: So many rows are read in one go, in some milliseconds.
+_AT_ONCE = 1000
 
 
 async def load_book(unit: Unit) -> Book:
@@ -30,8 +34,7 @@ async def load_book(unit: Unit) -> Book:
         contacts=contacts,
         numbers=numbers,
         endpoints={
-            row["name"]: endpoint_of(row, customers, contacts, technicians)
-            for row in (await unit.execute(select(t.endpoints))).mappings()
+            row["name"]: endpoint_of(row, customers, contacts, technicians) async for row in _rows(unit, t.endpoints)
         },
         technicians=technicians,
         languages={row.number: row.language for row in await unit.execute(select(t.caller_languages))},
@@ -63,7 +66,20 @@ def endpoint_of(
 
 
 async def _all(unit: Unit, table: Table, kind: type[Entry]) -> list[Entry]:
-    return [kind(**_values(row)) for row in (await unit.execute(select(table))).mappings()]
+    return [entry_of(kind, row) async for row in _rows(unit, table)]
+
+
+async def _rows(unit: Unit, table: Table) -> AsyncIterator[Mapping[Any, Any]]:
+    """Every row, with calls served between: there may be a hundred thousand."""
+    for at, row in enumerate((await unit.execute(select(table))).mappings()):
+        if at % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+        yield row
+
+
+def entry_of(kind: type[Entry], row: Mapping[Any, Any]) -> Entry:
+    """An entry of its table's row."""
+    return kind(**_values(row))
 
 
 def _values(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -45,6 +45,8 @@ REQUIRED = (
     "technician-unpause",
     "technician-not-logged-in",
     "technician-unknown",
+    "technician-unregistered",
+    "technician-unreachable",
     "pin-enter",
     "pin-wrong",
     "pin-locked",
