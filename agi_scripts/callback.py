@@ -123,7 +123,7 @@ def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str
         dialled=CALLBACK,
         ani=one.number,
         endpoint=one.endpoint,
-        identity=context.directory.identify(one.number, one.endpoint),
+        identity=context.directory.identify(one.number, one.endpoint, context.desks[one.desk].provider),
         at=context.clock(),
         dials=dials,
     )

@@ -123,7 +123,7 @@ class LineContext:
         briefly = one.brief_sounds is not None and self.announcer.hearings.heard(one.id, caller)
         told = [menu.ANNOUNCEMENT_BRIEF if briefly else menu.ANNOUNCEMENT]
         if call is not None:
-            who = self.directory.identify(call.ani, call.endpoint)
+            who = self.directory.identify(call.ani, call.endpoint, desk.provider)
             touched = self.incidents.tells(desk.id, who, call.ani)
             told += {"yours": [menu.YOURS], "others": [menu.OTHERS], None: []}[touched]
         return menu.Announced(prompts=tuple(told), follow=self.may_follow(desk.id, call_id))
@@ -157,7 +157,7 @@ class LineContext:
         call = self.calls.current(call_id)
         if call is None:
             return
-        identity = self.directory.identify(call.ani, call.endpoint)
+        identity = self.directory.identify(call.ani, call.endpoint, desk.provider)
         # Incidents are told before queues: what comes to another department is about something else.
         queued = desk.departments[department].queue is not None
         work = ticket_messages.open_for_call(
@@ -180,7 +180,7 @@ class LineContext:
         call = self.calls.current(call_id)
         if call is None or call.ani is None or call.endpoint is not None:
             return
-        known = self.directory.identify(call.ani, None).language
+        known = self.directory.identify(call.ani, None, self.desks[call.desk].provider).language
         if known != language and not (known is None and language == self.desks[call.desk].languages[0]):
             self.aside(self.directory.remember_language(call.ani, language), f"language of call {call_id}")
 
@@ -205,7 +205,7 @@ class LineContext:
         recording: Recording,
     ) -> Receipt:
         """Return once the message's ticket is committed, or its request is on disk. Raises OSError for neither."""
-        identity = self.directory.identify(number, endpoint)
+        identity = self.directory.identify(number, endpoint, desk.provider)
         queued = desk.departments[department].queue is not None
         return await ticket_messages.leave_message(
             self.store,

@@ -29,7 +29,7 @@ async def line(session: AgiSession, context: LineContext) -> None:
     desk = context.desks[session.args[0]]
     dialled = session.args[1]
     number, endpoint = caller_number(session, desk), endpoint_of(session)
-    identity = context.directory.identify(number, endpoint)
+    identity = context.directory.identify(number, endpoint, desk.provider)
     call_id = uuid.uuid4().hex
     structlog.contextvars.bind_contextvars(call=call_id)
     context.calls.begin(

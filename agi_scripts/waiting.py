@@ -249,7 +249,8 @@ class _Asking:
         caller, context = self.caller, self.caller.context
         now = context.clock()
         call = context.calls.current(caller.call_id)
-        identity = context.directory.identify(caller_number(caller.session, caller.desk), endpoint_of(caller.session))
+        number, endpoint = caller_number(caller.session, caller.desk), endpoint_of(caller.session)
+        identity = context.directory.identify(number, endpoint, caller.desk.provider)
         one = Callback(
             id=self.callback,
             desk=caller.desk.id,

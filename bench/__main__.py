@@ -58,6 +58,17 @@ def queue(
 
 
 @app.command()
+def directory(
+    numbers: Annotated[int, typer.Option(min=1, max=1_000_000, help="Numbers, ten to an account.")] = 100_000,
+    phones: Annotated[int, typer.Option(min=1, max=100_000, help="Phones.")] = 10_000,
+) -> None:
+    """How long a large directory takes to be read, its memory, and how soon it is known who calls."""
+    from bench.directory import run
+
+    asyncio.run(run(Console(highlight=False, width=140), numbers=numbers, phones=phones))
+
+
+@app.command()
 def verdict(
     calls: Annotated[int, typer.Option(min=1, max=9999, help="How many calls; every fault has its turn.")] = 200,
     seconds: Annotated[float, typer.Option(help="How long each call lasts.")] = 20.0,

@@ -53,7 +53,7 @@ def hear_call(
         return catalog.utterance(desk_id, prompt.id, language, dict(prompt.variables)).text
 
     local = moment.astimezone(desk.zone)
-    known = book.identify(who.number, who.registered_phone)
+    known = book.identify(who.number, who.registered_phone, desk.provider)
     name = f" ({known.customer.name})" if known.customer is not None else ""
     console.print(escape(f"{desk.name}, {dial}, from {caller}{name}, {local:%A %Y-%m-%d %H:%M:%S %Z}"), style="bold")
     announced = menu.Announced(prompts=(menu.ANNOUNCEMENT,)) if announcement is not None else None
@@ -129,5 +129,5 @@ async def _known(settings: Settings, desk: Desk, moment: datetime) -> tuple[Book
 def _caller(desk: Desk, book: Book, caller: str) -> menu.Caller:
     phone = caller if book.endpoint(caller) is not None or not caller.isdigit() or len(caller) < 7 else None
     number = None if phone else normalise(caller, desk.region)
-    known = book.identify(number, phone)
+    known = book.identify(number, phone, desk.provider)
     return menu.Caller(number=number, language=known.language, registered_phone=phone, known=known.customer is not None)

@@ -703,7 +703,7 @@ def _claims(settings: Settings, context: LineContext) -> Claims:
             department=found.department,
             language=found.language,
             call_id=call.id if call is not None else None,
-            identity=context.directory.identify(number, None),
+            identity=context.directory.identify(number, None, desk.provider),
             message=VoiceMessage(
                 file=found.path.name, seconds=recording.seconds, urgent=urgent, number=number, endpoint=None
             ),
@@ -717,9 +717,10 @@ def _claims(settings: Settings, context: LineContext) -> Claims:
 
 
 def _identify(context: LineContext) -> Identify:
-    def identify(number: str, endpoint: str | None) -> tuple[str | None, Identity]:
-        known = normalise(number, context.main_desk.region)
-        return known, context.directory.identify(known, endpoint)
+    def identify(number: str, endpoint: str | None, desk: str) -> tuple[str | None, Identity]:
+        called = context.desks.get(desk) or context.main_desk
+        known = normalise(number, called.region)
+        return known, context.directory.identify(known, endpoint, called.provider)
 
     return identify
 

@@ -95,7 +95,7 @@ def _of_csv(has: Services, desk: Desk, form: NewIncident | AffectedForm, named: 
     """Those who are named, and those of the CSV. Raises AllBadInput for all that is wrong with it."""
     if not form.csv.strip():
         return named
-    more = affected_of_csv(form.csv, has.directory.book, desk.region)
+    more = affected_of_csv(form.csv, has.directory.book, desk.region, desk.provider)
     return Affected(**{name: tuple(dict.fromkeys([*ids, *vars(more)[name]])) for name, ids in vars(named).items()})
 
 
@@ -155,7 +155,7 @@ async def open_incident(form: Annotated[NewIncident, Form()], request: Request) 
         "sms_partners": form.sms_partners,
     }
     given = checked(api.NewIncident, values)
-    named = _of_csv(has, desk, form, api.named(has, given.affected, desk.region, "affected."))
+    named = _of_csv(has, desk, form, api.named(has, given.affected, desk, "affected."))
     made = await api.open_as(given, named, has, bearer_of(request))
     return done(request, f"/console/incidents/{made.id}")
 
@@ -209,6 +209,6 @@ async def change_affected(incident_id: IncidentId, form: Annotated[AffectedForm,
     has: Services = request.app.state.services
     desk = has.desks[(await has.incidents.get(incident_id)).desk]
     given = checked(api.AffectedChange, _affected(form) | {"version": form.version})
-    named = _of_csv(has, desk, form, api.named(has, given, desk.region, ""))
+    named = _of_csv(has, desk, form, api.named(has, given, desk, ""))
     await has.incidents.touches(incident_id, named, version=given.version)
     return done(request, f"/console/incidents/{incident_id}")

@@ -106,7 +106,7 @@ def _heard(has: Services, desk: Desk, at: datetime, caller: str, press: str, lan
 
     phone = caller if has.directory.endpoint(caller) is not None else None
     number = None if phone else normalise(caller, desk.region)
-    known = has.directory.identify(number, phone)
+    known = has.directory.identify(number, phone, desk.provider)
     who = menu.Caller(number=number, language=known.language, registered_phone=phone, known=known.customer is not None)
     keys = [key for key in press.replace(" ", "") if key]
     return hear(desk, has.calendars[desk.id], who, desk.numbers[0], at, keys, render, identity=known, told_in=language)

@@ -11,6 +11,7 @@ from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor
 from api.routers.desks import desk_of
 from api.services import Services
 from ivr.announcements.announcement import LONGEST_TEXT
+from ivr.desk.schema import Desk
 from ivr.directory.tokens import Bearer
 from ivr.errors import AllBadInput, BadInput
 from ivr.incidents import following, store
@@ -143,7 +144,7 @@ class Drafts(BaseModel):
 @router.post("/incidents", status_code=201)
 async def open_incident(given: NewIncident, has: Has, who: Who, response: Response) -> IncidentView:
     """Open an incident. When this is answered, it is committed and on the air."""
-    whom = named(has, given.affected, desk_of(has, given.desk).region, "affected.")
+    whom = named(has, given.affected, desk_of(has, given.desk), "affected.")
     made = await open_as(given, whom, has, who)
     response.headers["Location"] = f"/v1/incidents/{made.id}"
     return _view(has, made)
@@ -230,8 +231,8 @@ async def update_incident(incident_id: IncidentId, given: NewUpdate, has: Has, w
 @router.put("/incidents/{incident_id}/affected")
 async def change_affected(incident_id: IncidentId, given: AffectedChange, has: Has) -> IncidentView:
     """Say anew whom it affects."""
-    region = has.desks[(await has.incidents.get(incident_id)).desk].region
-    return _view(has, await has.incidents.touches(incident_id, named(has, given, region, ""), version=given.version))
+    desk = has.desks[(await has.incidents.get(incident_id)).desk]
+    return _view(has, await has.incidents.touches(incident_id, named(has, given, desk, ""), version=given.version))
 
 
 @router.put("/incidents/{incident_id}/affected.csv")
@@ -241,17 +242,22 @@ async def change_affected_by_csv(
     csv: Annotated[bytes, Body(media_type="text/csv", description="Columns partner, account, number; in UTF-8.")],
 ) -> IncidentView:
     """Say anew whom it affects, by a spreadsheet's CSV with a line of headings."""
-    region = has.desks[(await has.incidents.get(incident_id)).desk].region
+    desk = has.desks[(await has.incidents.get(incident_id)).desk]
     # That it is UTF-8 was looked at before.
-    found = affected_of_csv(csv.decode(), has.directory.book, region)
+    found = affected_of_csv(csv.decode(), has.directory.book, desk.region, desk.provider)
     return _view(has, await has.incidents.touches(incident_id, found, version=None))
 
 
-def named(has: Services, given: AffectedGiven, region: str, field: str) -> Affected:
+def named(has: Services, given: AffectedGiven, desk: Desk, field: str) -> Affected:
     """Whom they name. Raises AllBadInput, with fields below `field`."""
     try:
         return affected(
-            has.directory.book, region, partners=given.partners, accounts=given.accounts, numbers=given.numbers
+            has.directory.book,
+            desk.region,
+            desk.provider,
+            partners=given.partners,
+            accounts=given.accounts,
+            numbers=given.numbers,
         )
     except AllBadInput as error:
         wrong = [BadInput(field=f"{field}{one.field}", problem=one.problem, mend=one.mend) for one in error.errors]

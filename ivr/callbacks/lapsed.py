@@ -29,7 +29,7 @@ class Lapse:
     """What is written in the transaction that ends such a callback."""
 
     def __init__(
-        self, desks: Desks, identify: Callable[[str, str | None], Identity], clock: Callable[[], datetime]
+        self, desks: Desks, identify: Callable[[str, str | None, str], Identity], clock: Callable[[], datetime]
     ) -> None:
         self._desks, self._identify, self._clock = desks, identify, clock
 
@@ -50,7 +50,7 @@ class Lapse:
                 department=one.department,
                 language=one.language,
                 call_id=one.call_id,
-                requester=requester_of(self._identify(one.number, one.endpoint), one.number),
+                requester=requester_of(self._identify(one.number, one.endpoint, desk.provider), one.number),
             )
             ticket = await enter(unit, intake)
         facts = {"callback": one.id, "attempts": one.attempts, "reason": one.reason}

@@ -25,7 +25,8 @@ from ivr.directory.people import Identity
 log = structlog.get_logger()
 
 #: The caller's number as E.164 digits and who it is, from what the network says and the phone's account.
-Identify = Callable[[str, str | None], tuple[str | None, Identity]]
+#: By what the network says, the registered phone, and the id of the desk that was called.
+Identify = Callable[[str, str | None, str], tuple[str | None, Identity]]
 #: Call, desk, department, language.
 OpenTicket = Callable[[str, Desk, str, str], None]
 #: Has a channel play what is told to one call: channel, call, language.
@@ -87,7 +88,7 @@ class Newcomers:
     def _begin(self, channel: Fields, desk: Desk) -> str:
         name = channel.get("channel", "")
         endpoint = caller_endpoint(name)
-        number, identity = self.identify(channel.get("calleridnum", ""), endpoint)
+        number, identity = self.identify(channel.get("calleridnum", ""), endpoint, desk.id)
         call_id, at = uuid.uuid4().hex, self.clock()
         self.calls.begin(
             call_id,

@@ -231,7 +231,7 @@ class Recovery:
 
 def row_of(line: CallLine, identify: Identify) -> dict[str, object]:
     """The call's row."""
-    ani, identity = identify(line.number, line.endpoint)
+    ani, identity = identify(line.number, line.endpoint, line.desk)
     result, reason = line.outcome
     return {
         "id": uuid.uuid4().hex,

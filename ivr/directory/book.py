@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ivr.directory.people import MAIN, NOBODY, Contact, Customer, Endpoint, Identity, Number, Partner, Technician
 
@@ -47,28 +47,40 @@ class Book:
             return self._of_endpoint(phone)
         if number is None:
             return NOBODY
-        entry = self.number(number, provider)
-        known = self._of_account("number", entry.customer_id, entry.contact_id) if entry is not None else NOBODY
-        return replace(known, language=self.languages.get(number, known.language))
+        entry, chosen = self.number(number, provider), self.languages.get(number)
+        if entry is None:
+            return NOBODY if chosen is None else Identity(language=chosen)
+        return self._of_account("number", entry.customer_id, entry.contact_id, language=chosen)
 
     def _of_endpoint(self, phone: Endpoint) -> Identity:
-        known = Identity(by="endpoint")
-        if phone.customer_id is not None:
-            known = self._of_account("endpoint", phone.customer_id, phone.contact_id)
         technician = self.technicians.get(phone.technician_id) if phone.technician_id is not None else None
-        return replace(known, by="endpoint", technician=technician, language=phone.language)
+        if phone.customer_id is None:
+            return Identity(by="endpoint", technician=technician, language=phone.language)
+        return self._of_account(
+            "endpoint", phone.customer_id, phone.contact_id, language=phone.language, technician=technician
+        )
 
-    def _of_account(self, by: str, customer_id: int, contact_id: int | None) -> Identity:
+    def _of_account(
+        self,
+        by: Literal["endpoint", "number"],
+        customer_id: int,
+        contact_id: int | None,
+        *,
+        language: str | None,
+        technician: Technician | None = None,
+    ) -> Identity:
+        """`language` is what is known better than the person's, or the account's."""
         customer = self.customers.get(customer_id)
         contact = self.contacts.get(contact_id) if contact_id is not None else None
         partner_id = customer.partner_id if customer is not None else None
+        spoken = (language, contact and contact.language, customer and customer.language)
         return Identity(
-            by="endpoint" if by == "endpoint" else "number",
+            by=by,
             customer=customer,
             contact=contact,
             partner=self.partners.get(partner_id) if partner_id is not None else None,
-            language=(contact.language if contact is not None else None)
-            or (customer.language if customer is not None else None),
+            technician=technician,
+            language=next((one for one in spoken if one), None),
         )
 
     def number(self, e164: str, provider: str | None = None) -> Number | None:

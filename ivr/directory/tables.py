@@ -62,7 +62,7 @@ customers = Table(
     Column("id", Integer, primary_key=True),
     _provider(),
     #: The number printed on the customer's bill.
-    Column("account", String(40), nullable=False),
+    Column("account", String(40), nullable=False, index=True),
     Column("name", String(200), nullable=False),
     Column("address", String(500)),
     Column("phone", String(20)),

@@ -18,7 +18,7 @@ from sqlalchemy import func, select, update
 
 from ivr.desk.schema import Desk
 from ivr.directory.people import WARNED_ROLES
-from ivr.directory.tables import customers, numbers
+from ivr.directory.tables import customers, numbers, partners
 from ivr.directory.tables import partner_contacts as people
 from ivr.incidents.incident import STAGE_NAMES, Stage
 from ivr.incidents.tables import incident_followers as followers
@@ -140,9 +140,11 @@ async def _to_followers(unit: Unit, one: _Mailing, desk: Desk, most: int, now: d
 async def _to_partners(unit: Unit, one: _Mailing, desk: Desk, most: int, now: datetime) -> list[int]:
     """Those of the partners that are named, or whose customers or numbers are; of all when nobody is."""
     mine = people.c.id.between(one.after_id + 1, one.until_id) & people.c.mobile.is_not(None)
-    query = select(people).where(mine, people.c.role.in_(WARNED_ROLES)).order_by(people.c.id).limit(most)
+    of_desk = select(partners.c.id).where(partners.c.provider == desk.provider)
+    query = select(people).where(mine, people.c.role.in_(WARNED_ROLES), people.c.partner_id.in_(of_desk))
+    query = query.order_by(people.c.id).limit(most)
     if any(one.affected.values()):
-        query = query.where(people.c.partner_id.in_(await _partners(unit, one.affected)))
+        query = query.where(people.c.partner_id.in_(await _partners(unit, one.affected, desk.provider)))
     found = (await unit.execute(query)).all()
     for person in found:
         language = _language(one, desk, person.language)
@@ -156,11 +158,13 @@ def _language(one: _Mailing, desk: Desk, wanted: str | None) -> str:
     return next(each for each in (wanted, *desk.languages, *one.texts) if each is not None and each in one.texts)
 
 
-async def _partners(unit: Unit, affected: Mapping[str, Sequence[Any]]) -> set[int]:
+async def _partners(unit: Unit, affected: Mapping[str, Sequence[Any]], provider: str) -> set[int]:
     touched = {*affected.get("customers", ())}
     dialled = list(affected.get("numbers", ()))
     for n in range(0, len(dialled), _IN_ONE):
-        owners = select(numbers.c.customer_id).where(numbers.c.e164.in_(dialled[n : n + _IN_ONE]))
+        owners = select(numbers.c.customer_id).where(
+            numbers.c.provider == provider, numbers.c.e164.in_(dialled[n : n + _IN_ONE])
+        )
         touched |= set((await unit.execute(owners)).scalars())
     found, left = {*affected.get("partners", ())}, list(touched)
     for n in range(0, len(left), _IN_ONE):

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ivr.directory.book import Book
 from ivr.directory.numbers import normalise
+from ivr.directory.people import MAIN
 from ivr.errors import AllBadInput, BadInput
 from ivr.incidents.incident import Affected
 
@@ -21,14 +22,21 @@ _IN_FRENCH = {"partenaire": "partner", "compte": "account", "numéro": "number",
 
 
 def affected(
-    book: Book, region: str, *, partners: Iterable[str], accounts: Iterable[str], numbers: Iterable[str]
+    book: Book,
+    region: str,
+    provider: str = MAIN,
+    /,
+    *,
+    partners: Iterable[str],
+    accounts: Iterable[str],
+    numbers: Iterable[str],
 ) -> Affected:
-    """Partners by name, customers by account number, numbers as people write them.
+    """A provider's partners by name, its customers by account number, numbers as people write them.
 
     Raises AllBadInput that names every entry, as in `accounts.3`, that the directory does not know.
     """
-    by_name = {one.name.casefold(): one.id for one in book.partners.values()}
-    by_account = {one.account.casefold(): one.id for one in book.customers.values()}
+    by_name = {one.name.casefold(): one.id for one in book.partners.values() if one.provider == provider}
+    by_account = {one.account.casefold(): one.id for one in book.customers.values() if one.provider == provider}
     wrong: list[BadInput] = []
 
     def number_of(given: str, field: str) -> str:
@@ -66,7 +74,7 @@ def _known(known: Mapping[str, int], mend: str, given: str, field: str) -> int:
     return one
 
 
-def affected_of_csv(text: str, book: Book, region: str) -> Affected:
+def affected_of_csv(text: str, book: Book, region: str, provider: str = MAIN) -> Affected:
     """Of a CSV with a line of headings: `partner`, `account`, `number`, in English or French; a row may have any.
 
     Comma, semicolon or tab, as spreadsheets write it here. Raises BadInput for what is no such table, and AllBadInput
@@ -92,7 +100,14 @@ def affected_of_csv(text: str, book: Book, region: str) -> Affected:
         where = f"line {rows.line_num + 1}"
         raise BadInput(field=where, problem=f"cannot be read as CSV: {error}", mend="save it as CSV again") from None
     try:
-        return affected(book, region, partners=cells["partner"], accounts=cells["account"], numbers=cells["number"])
+        return affected(
+            book,
+            region,
+            provider,
+            partners=cells["partner"],
+            accounts=cells["account"],
+            numbers=cells["number"],
+        )
     except AllBadInput as error:
 
         def of_cell(one: BadInput) -> tuple[int, BadInput]:

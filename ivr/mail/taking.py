@@ -211,7 +211,7 @@ class MailRoom:
     async def _open(self, unit: Unit, mail: Mail, box: Mailbox) -> Ticket:
         """A new ticket (OV-11) with the e-mail as what was observed (OV-12)."""
         book = self._directory.book
-        contact = contact_of(book, mail.sender)
+        contact = contact_of(book, mail.sender, self._desks[box.desk].provider)
         customer = book.customers.get(contact.customer_id) if contact is not None else None
         observed = "\n\n".join(part for part in (mail.subject, mail.body) if part)[:_OBSERVED]
         fields = {
@@ -250,9 +250,10 @@ class MailRoom:
         return ticket
 
 
-def contact_of(book: Book, address: str) -> Contact | None:
-    """The contact with this address; None when it is of several customers' contacts, so that none is guessed."""
-    found = [one for one in book.contacts.values() if one.email is not None and one.email.lower() == address]
+def contact_of(book: Book, address: str, provider: str) -> Contact | None:
+    """A provider's contact with this address; None when several customers have one, so that none is guessed."""
+    own = (one for one in book.contacts.values() if one.provider == provider)
+    found = [one for one in own if one.email is not None and one.email.lower() == address]
     return found[0] if len({one.customer_id for one in found}) == 1 else None
 
 

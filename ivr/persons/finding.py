@@ -47,7 +47,7 @@ WHOSE: Mapping[str, tuple[str, ...]] = {
     "caller_languages": ("number",),
     "sms_opt_outs": ("number",),
     "call_traces": ("other",),
-    "contacts": ("name", "email", "phone"),
+    "contacts": ("name", "email", "phone", "phones"),
     "partner_contacts": ("name", "mobile"),
     "customers": ("name", "phone"),
     "numbers": ("e164",),

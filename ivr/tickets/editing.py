@@ -250,7 +250,10 @@ async def _check_right(unit: Unit, ticket: Ticket, policy: Ticketing) -> None:
         return
     known = await store.contacts_of(unit, ticket.customer_id)
     partner = await store.partner_of(unit, ticket.customer_id)
-    role: Role | None = next((contact.kind for contact in known if contact.id == ticket.contact_id), None)
+    asks = next((contact for contact in known if contact.id == ticket.contact_id), None)
+    role: Role | None = asks.kind if asks is not None else None
+    if asks is not None and asks.kind == "utilisateur" and ticket.kind in asks.rights:
+        return
     if partner is not None and partner.email is not None and partner.email == ticket.requester_email:
         role = "partenaire"
     if may_ask(policy, ticket.kind, role):

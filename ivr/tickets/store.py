@@ -52,8 +52,10 @@ def _insert(dialect: str, *, by_account: bool) -> Any:
 
 
 def customer_with_account(account: str | BindParameter[str] | None) -> Any:
-    """For a value: the customer whose account number this is."""
-    return select(customers.c.id).where(customers.c.account == account).scalar_subquery()
+    """For a value: the customer whose account number this is; none when two providers have one, so that none is
+    guessed."""
+    own = select(func.max(customers.c.id)).where(customers.c.account == account)
+    return own.having(func.count() == 1).scalar_subquery()
 
 
 def existing_customer(customer_id: int | None) -> Any:

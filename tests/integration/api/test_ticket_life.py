@@ -12,6 +12,8 @@ from sqlalchemy import select
 
 from ivr.callbacks import store as callback_statements
 from ivr.calls.tables import calls
+from ivr.directory import editing
+from ivr.directory.entries import read_entry
 from ivr.notify.tables import outbox
 from ivr.tickets import tables as t
 from tests.integration.api.asserting import refused
@@ -302,6 +304,18 @@ class TestRights:
         # Asking them back, and closing, are always possible.
         await change(client, number, status="waiting-requester")
         await change(client, number, contact_id=1, status="in-progress")
+
+    async def test_ov20_a_user_may_ask_for_what_the_directory_says(self, line: Line, client: httpx.AsyncClient) -> None:
+        values = {"account": ELITE, "name": "Omar", "kind": "utilisateur"}
+        for rights, status in ((["transfer"], 422), (["transfer", "contacts"], 200)):
+            async with line.services.store.unit() as unit:
+                entry = read_entry("contacts", values | {"rights": rights})
+                await editing.put(unit, "main", "contacts", "omar", entry, by="ana", at=line.now)
+            book = await line.services.directory.reload()
+            (omar,) = [one.id for one in book.contacts.values() if one.key == "omar"]
+            number = (await make(client, kind="contacts", account_number=ELITE, contact_id=omar))["number"]
+            answer = await client.patch(f"/v1/tickets/{number}", json={"status": "in-progress"})
+            assert answer.status_code == status, answer.text
 
     async def test_ov20_the_partner_may_ask_too(self, client: httpx.AsyncClient) -> None:
         number = (await make(client, kind="contacts", account_number=ELITE, requester_email="soutien@boreal.example"))[

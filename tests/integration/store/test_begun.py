@@ -45,7 +45,7 @@ class World:
             self.calls,
             self._live,
             shift=timedelta(),
-            identify=lambda number, _: (number or None, NOBODY),
+            identify=lambda number, *_: (number or None, NOBODY),
             desks=["omnivigil"],
             counted=lambda desk, result: self.counted.append((desk, result)),
             wall=lambda: self.now,

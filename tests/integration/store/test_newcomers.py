@@ -36,7 +36,7 @@ class Door:
         self.newcomers = Newcomers(
             calls=self.calls,
             desks=load_desks(),
-            identify=lambda number, endpoint: (number or None, KNOWN if number or endpoint else NOBODY),
+            identify=lambda number, endpoint, _: (number or None, KNOWN if number or endpoint else NOBODY),
             open_ticket=lambda call, desk, department, language: self.tickets.append(
                 (call, desk.id, department, language)
             ),

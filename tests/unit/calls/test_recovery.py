@@ -59,7 +59,7 @@ async def test_each_call_is_recovered_once(tmp_path: Path) -> None:
     calls = CallLog(store, EventBus())
     file = tmp_path / "calls.csv"
     recovery = Recovery(
-        file, store, calls, shift=timedelta(), identify=lambda number, _: ("15145550001", NOBODY), desks=["omnivigil"]
+        file, store, calls, shift=timedelta(), identify=lambda number, *_: ("15145550001", NOBODY), desks=["omnivigil"]
     )
     assert await recovery.once() == 0
     file.write_text(row())
@@ -99,7 +99,7 @@ async def test_a_call_the_service_lost_sight_of_gets_its_true_end(tmp_path: Path
     (tmp_path / "calls.csv").write_text(row(answered="PJSIP/7001-2"))
     after = CallLog(store, EventBus())
     recovery = Recovery(
-        tmp_path / "calls.csv", store, after, shift=timedelta(), identify=lambda n, _: (n, NOBODY), desks=["omnivigil"]
+        tmp_path / "calls.csv", store, after, shift=timedelta(), identify=lambda n, *_: (n, NOBODY), desks=["omnivigil"]
     )
     assert await recovery.once() == 1
     async with store.reading() as unit:
@@ -126,7 +126,7 @@ async def test_the_file_begins_anew_once_it_is_read(tmp_path: Path) -> None:
         store,
         CallLog(store, EventBus()),
         shift=timedelta(),
-        identify=lambda n, _: (n, NOBODY),
+        identify=lambda n, *_: (n, NOBODY),
         desks=["omnivigil"],
     )
     # As an earlier version left it, which wrote the place alone.
@@ -174,7 +174,7 @@ async def test_one_call_that_cannot_be_entered_is_in_nobody_s_way(tmp_path: Path
     file = tmp_path / "calls.csv"
     counted: list[tuple[str, str]] = []
 
-    def identify(number: str, endpoint: str | None) -> tuple[str | None, Identity]:
+    def identify(number: str, endpoint: str | None, _: str) -> tuple[str | None, Identity]:
         if number == "5145550666":
             raise KeyError("a row that nobody foresaw")
         return number, NOBODY

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ivr.directory.asterisk_rows import phone_rows
 from ivr.directory.book import Book
 from ivr.directory.passwords import ha1
-from ivr.directory.people import NOBODY, Contact, Customer, Endpoint, Number, Partner, Technician
+from ivr.directory.people import NOBODY, Contact, Customer, Endpoint, Identity, Number, Partner, Technician
 
 PARTNER = Partner(id=1, name="Réseaux Boréal", tier="elite")
 CLINIC = Customer(id=1, account="C-1001", name="Clinique du Cap", partner_id=1)
@@ -86,6 +88,34 @@ class TestByPhone:
 def test_rfc2617_the_digest_that_a_phone_computes() -> None:
     # printf 6001:omnivigil:demo-6001 | md5sum
     assert ha1("6001", "demo-6001") == "fcd29ded765644c8f42a536302a98294"
+
+
+def test_a_phone_dials_what_its_account_may_and_a_customers_without_an_account_nothing() -> None:
+    endpoints = {"6000": phone("6000"), **BOOK.endpoints}
+    book = Book(customers={1: replace(CLINIC, dial_rights=("local",))}, endpoints=endpoints)
+    rights = {row.name: row.rights for row in phone_rows(book)}
+    staff = ("local", "toll-free", "national")
+    assert rights == {"6000": (), "6001": ("local",), "7001": staff, "7101": staff}
+
+
+def test_what_would_be_replaced_in_a_dialplan_is_none_of_a_name() -> None:
+    names = {"6001": "A ${SHELL(id)} $[1+1] 5 $", "6002": "a\u2028b\x85c"}
+    endpoints = {name: replace(phone(name), display=shown) for name, shown in names.items()}
+    assert [row.display for row in phone_rows(Book(endpoints=endpoints))] == ["A  {SHELL(id)}   1+1  5 $", "a b c"]
+
+
+def test_a_desk_knows_its_own_providers_customers_only() -> None:
+    theirs = replace(BAKERY, id=3, provider="autre", language="en")
+    number = Number(e164="14185550101", customer_id=3, provider="autre")
+    book = replace(
+        BOOK, customers={**BOOK.customers, 3: theirs}, numbers={**BOOK.numbers, "autre": {number.e164: number}}
+    )
+    assert book.identify(number.e164, None, "autre").customer == theirs
+    assert book.identify(number.e164, None, "autre").language == "en"
+    assert book.identify(number.e164, None, "main").customer == book.identify(number.e164, None).customer == CLINIC
+    assert book.identify(number.e164, None, "third") == NOBODY
+    assert book.identify(None, "6001", "main").customer == CLINIC
+    assert book.identify(None, "6001", "autre") == Identity(by="endpoint", language="fr")
 
 
 def test_phones_for_asterisk_come_by_name_and_cannot_break_its_files() -> None:
