@@ -124,6 +124,21 @@ def tickets(
     asyncio.run(run(console, seconds=seconds, rounds=rounds, running=running, output=output))
 
 
+@app.command("import")
+def importing(
+    numbers: Annotated[int, typer.Option(help="Numbers in the lists.")] = 100_000,
+    database: Annotated[
+        str | None, typer.Option("--database-url", help="An empty PostgreSQL database instead of SQLite.")
+    ] = None,
+) -> None:
+    """How long a large directory takes to import, and how long a call's write waits for it meanwhile."""
+    from bench.importing import run
+    from ivr.settings import database_url_of
+
+    url = database_url_of(database) if database else None
+    asyncio.run(run(Console(highlight=False, width=140), numbers=numbers, database=url))
+
+
 @app.command("console")
 def console_boards(
     boards: Annotated[int, typer.Option(help="Clients that listen.")] = 50,

@@ -165,9 +165,7 @@ async def _import(
         kept = _keep(beside, plan.secrets) if plan.secrets else None
         try:
             with _progress() as said:
-                async with store.unit() as unit:
-                    at = system_clock()
-                    await bulk.apply(unit, plan, by=_who(), at=at, source="command line", said=said)
+                await bulk.carry_out(store, plan, by=_who(), at=system_clock(), source="command line", said=said)
         except BaseException as error:
             # A phone that is not there has no secret either.
             if kept is not None:

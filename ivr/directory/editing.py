@@ -308,13 +308,13 @@ async def note_changes(
     ]
     if not rows:
         return
-    if len(rows) > KEPT_CHANGES:
-        # Those before would be swept at once; the gap tells whoever reads on that they are behind.
-        await _skip(unit, len(rows) - KEPT_CHANGES)
-        rows = rows[-KEPT_CHANGES:]
+    if skipped := len(rows) > KEPT_CHANGES:
+        # The gap tells whoever reads on that they are behind, and read everything; one by one would tell them no more.
+        await _skip(unit, len(rows) - 1)
+        rows = rows[-1:]
     await unit.execute(unit.insert(table), rows)
     last: int = (await unit.execute(select(func.max(table.c.seq)))).scalar_one()
-    if len(rows) >= _SWEEP_EVERY or last % _SWEEP_EVERY == 0:
+    if skipped or len(rows) >= _SWEEP_EVERY or last % _SWEEP_EVERY == 0:
         await unit.execute(delete_from(table).where(table.c.seq <= last - KEPT_CHANGES))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -132,15 +132,26 @@ class Store:
         )
 
     @contextlib.asynccontextmanager
-    async def unit(self) -> AsyncIterator[Unit]:
+    async def unit(self, *, before: Callable[[Unit], Awaitable[None]] | None = None) -> AsyncIterator[Unit]:
         """One transaction, committed at the end or, after an exception, undone.
+
+        `before` is run on the same connection first, in a transaction that writes nothing but temporary tables: what
+        takes its time there keeps no other writer waiting.
 
         Raises StoreUnavailable when the database does not answer; then nothing was written, unless it was
         lost in the very commit: whoever repeats must do so under a key that makes the repetition harmless.
         """
         began = time.perf_counter()
         with self._standing.watched("write"):
-            async with self._my_turn(), self._connected() as connection:
+            async with contextlib.AsyncExitStack() as stack:
+                connection = None
+                if before is not None:
+                    connection = await stack.enter_async_context(self._connected())
+                    async with connection.begin():
+                        await before(Unit(connection, writes=False))
+                await stack.enter_async_context(self._my_turn())
+                if connection is None:
+                    connection = await stack.enter_async_context(self._connected())
                 connection = await connection.execution_options(ov_writes=True)
                 async with connection.begin():
                     unit = Unit(connection, writes=True)

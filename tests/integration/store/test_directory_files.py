@@ -72,8 +72,7 @@ async def compared(store: Store, given: dict[str, bytes], *, prune: bool = False
 
 
 async def applied(store: Store, made: Plan) -> None:
-    async with store.unit() as unit:
-        await bulk.apply(unit, made, by="ops", at=NOW, source="test")
+    await bulk.carry_out(store, made, by="ops", at=NOW, source="test")
 
 
 async def imported(store: Store, given: dict[str, bytes], *, prune: bool = False) -> Plan:
@@ -179,9 +178,7 @@ async def test_of_very_many_changes_the_last_are_kept_and_the_gap_tells_the_rest
     async with store.unit() as unit:
         await editing.note_changes(unit, [("numbers", "one", "put")], provider="main", by="ops", at=NOW)
         kept = (await unit.execute(select(directory_changes.c.seq).order_by(directory_changes.c.seq))).scalars().all()
-    assert len(kept) in (5, 6)
-    assert list(kept) == list(range(kept[0], kept[0] + len(kept)))
-    assert kept[-1] == 25
+    assert kept == [24, 25]
 
 
 async def test_whoever_else_changed_the_directory_meanwhile_is_not_overwritten(store: Store) -> None:
@@ -213,7 +210,6 @@ async def test_what_fails_in_the_midst_leaves_nothing(store: Store) -> None:
             raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space"):
-        async with store.unit() as unit:
-            await bulk.apply(unit, made, by="ops", at=NOW, source="test", said=full)
+        await bulk.carry_out(store, made, by="ops", at=NOW, source="test", said=full)
     assert told
     assert all(data.count(b"\r\n") == 1 for data in (await exported(store)).values())
