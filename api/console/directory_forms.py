@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 
@@ -215,3 +216,8 @@ def _plain(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_plain(one) for one in value)
     return "" if value is None else str(value)
+
+
+def query(**named: str) -> str:
+    """What follows the question mark of an address."""
+    return urlencode(named)

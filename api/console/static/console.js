@@ -31,7 +31,8 @@
     for (const one of document.querySelectorAll(".field-problem")) one.remove();
     for (const one of document.querySelectorAll("[aria-invalid]")) {
       one.removeAttribute("aria-invalid");
-      one.removeAttribute("aria-errormessage");
+      one.setAttribute("aria-describedby", one.dataset.described);
+      if (!one.dataset.described) one.removeAttribute("aria-describedby");
     }
   });
   const fieldOf = (form, name) => {
@@ -43,18 +44,21 @@
     return null;
   };
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.id !== "problem" || !sent) return;
+    // What a stream swaps in is no answer to a form, and says no target.
+    const problem = event.detail.target;
+    if (!problem || problem.id !== "problem" || !sent) return;
     let first = null;
-    for (const said of event.detail.target.querySelectorAll("[data-field]")) {
+    for (const said of problem.querySelectorAll("[data-field]")) {
       const field = fieldOf(sent, said.dataset.field);
-      if (!field || field.type === "hidden" || field.getAttribute("aria-errormessage")) continue;
+      if (!field || field.type === "hidden" || field.getAttribute("aria-invalid")) continue;
       const told = document.createElement("p");
       told.className = "field-problem";
       told.id = `problem-of-${said.dataset.field}`;
       told.textContent = said.textContent;
       (field.closest("fieldset, label") || field).after(told);
       field.setAttribute("aria-invalid", "true");
-      field.setAttribute("aria-errormessage", told.id);
+      field.dataset.described = field.getAttribute("aria-describedby") || "";
+      field.setAttribute("aria-describedby", `${told.id} ${field.dataset.described}`.trim());
       first = first || field;
     }
     if (first) first.focus();

@@ -150,6 +150,5 @@ WORDS: Mapping[str, str] = {
     "duty_login_hint": "Empty: the person does not open the console.",
     "on_duty_done": "On duty:",
     "on_duty_next": "As soon as the phone is registered, the person dials *22 to take calls and *23 for a pause.",
-    "your_directory": "Customers, contacts and phones",
-    "customers": "Customers",
+    "remove_for_good": "Once removed, it does not come back.",
 }

@@ -161,8 +161,7 @@ WORDS: Mapping[str, str] = {
     "on_duty_next": (
         "Dès que le téléphone est branché, la personne compose *22 pour prendre des appels et *23 pour une pause."
     ),
-    "your_directory": "Clients, contacts et téléphones",
-    "customers": "Clients",
+    "remove_for_good": "Une fois retiré, il ne revient pas.",
 }
 
 #: What forms are told.
@@ -231,6 +230,8 @@ SAID: Mapping[str, str] = {
     "keep one of them": "gardez-en un",
     "choose another, or change that one": "choisissez-en un autre, ou modifiez celui-là",
     "give them another phone first": "donnez d’abord un autre téléphone à cette personne",
+    "is not a number of this customer's": "n’est pas un numéro de ce client",
+    "give one of the customer's numbers, or none": "donnez un des numéros du client, ou rien",
     "there is no such provider": "ce fournisseur n’existe pas",
     "give a customer's": "donnez celui d’un client",
     "make it with ./omnivigil account add": "créez-le d’abord à la page des comptes",
@@ -246,6 +247,9 @@ ACTIONS: Mapping[str, str] = {
     "end own sessions": "fermer ses autres sessions",
     "make token": "créer un jeton",
     "revoke token": "révoquer un jeton",
+    "save of theirs": "enregistrer chez un client (partenaire)",
+    "remove of theirs": "retirer chez un client (partenaire)",
+    "secret of theirs": "donner un nouveau mot de passe SIP (partenaire)",
     "save entry": "enregistrer à l’annuaire",
     "remove entry": "retirer de l’annuaire",
     "renew secret": "donner un nouveau mot de passe SIP",

@@ -227,3 +227,20 @@ async def test_of_what_is_wrong_on_duty_nothing_is_made(change: dict[str, str], 
     with pytest.raises(NotFound):
         async with line.services.store.reading() as unit:
             await administering.get(unit, "nadia")
+
+
+async def test_every_form_is_there_empty_and_filled(browser: Browsers) -> None:
+    admin = await browser("admin")
+    for kind, key in {
+        "partners": "boreal",
+        "accounts": "C-1001",
+        "numbers": "+14185550101",
+        "phones": "6001",
+    }.items():
+        assert (await admin.get(f"{HERE}/{kind}/new")).status_code == 200, kind
+        assert (await admin.get(f"{HERE}/{kind}/entry", params={"key": key})).status_code == 200, kind
+    for kind in ("contacts", "staff"):
+        assert (await admin.get(f"{HERE}/{kind}/new", params={"account": "C-1001"})).status_code == 200, kind
+        first = re.search(rf"{kind}/entry\?key=([a-z0-9-]+)", (await admin.get(f"{HERE}/{kind}/list")).text)
+        assert first is not None
+        assert (await admin.get(f"{HERE}/{kind}/entry", params={"key": first[1]})).status_code == 200, kind
