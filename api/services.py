@@ -17,6 +17,7 @@ from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
+from ivr.desk_files import Outcome
 from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens
 from ivr.events import EventBus
@@ -67,6 +68,21 @@ class QueueMembers(Protocol):
 
     async def list(self, queue: str | None) -> Sequence[Member]:
         """Everyone in one queue, or in all."""
+
+
+class DeskFiles(Protocol):
+    """The desk files of the line."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why the files as they are cannot be in force; None when they can."""
+
+    @property
+    def last(self) -> Outcome | None:
+        """What the last reload, or check, has found."""
+
+    async def reload(self, *, by: str, check: bool = False) -> Outcome:
+        """Take them into force, or only look. Raises NotReloaded."""
 
 
 class CallbackKeeper(Protocol):
@@ -140,6 +156,8 @@ class Services:
     messages: Path
     traces: CallTraces
     recordings: Recordings
+    #: The desk files, which can be taken into force anew; None where nothing reads any.
+    desk_files: DeskFiles | None = None
     #: Rings the first phone and then, for whoever answers it, the second. Raises Unavailable.
     connect_phones: Callable[[str, str], Awaitable[None]]
     #: Which of these phones are registered now; those that Asterisk does not tell of are left out.

@@ -257,6 +257,24 @@ def restart(
 
 
 @app.command()
+def reload(
+    state: StateOption = Path("var"),
+    check: Annotated[bool, typer.Option("--check", help="Only say what would change, and whether it can be used.")] = (
+        False
+    ),
+) -> None:
+    """Take changed desk files into force while the line runs: hours, menu, texts, departments, queues."""
+    from ivr import control
+
+    async def ask() -> None:
+        words = ("reload", *(["check"] if check else []))
+        async for line in control.ask(state.resolve(), *words, of=control.SERVICE):
+            console.print(line, markup=False, soft_wrap=True)
+
+    asyncio.run(ask())
+
+
+@app.command()
 def drain(
     state: StateOption = Path("var"),
     within: Annotated[str, typer.Option(metavar="10m", help="End calls that last longer.")] = "10m",

@@ -1,7 +1,7 @@
 """How a running line is asked and told what to do: a socket in its state folder, one line of words each way.
 
-Only who may enter the state folder can reach it. The supervisor answers each request with lines of progress and, as the
-last one, `ok` or `failed: REASON`.
+Only who may enter the state folder can reach it. The supervisor, or the service by a socket of its own, answers each
+request with lines of progress and, as the last one, `ok` or `failed: REASON`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ Say = Callable[[str], None]
 #: Carries a request out: its words, and whom to tell how it goes. Raises OmnivigilError.
 Obey = Callable[[list[str], Say], Awaitable[None]]
 
+#: Who listens: the supervisor, and the service, which has the desk files.
+SUPERVISOR, SERVICE = "control", "service"
+
 _LONGEST = 1000
 #: A supervisor says how it is within this, in seconds.
 _ANSWERS_S = 5.0
@@ -41,9 +44,9 @@ class Refused(OmnivigilError):
     """The line could not do that."""
 
 
-def socket_of(state: Path) -> Path:
+def socket_of(state: Path, of: str = SUPERVISOR) -> Path:
     """Where it is."""
-    return state / "run" / "control.sock"
+    return state / "run" / f"{of}.sock"
 
 
 @contextlib.contextmanager
@@ -56,9 +59,9 @@ def _reachable(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-async def listen(state: Path, obey: Obey) -> asyncio.Server:
+async def listen(state: Path, obey: Obey, of: str = SUPERVISOR) -> asyncio.Server:
     """Take requests until the server is closed. Raises OSError."""
-    path = socket_of(state)
+    path = socket_of(state, of)
     path.unlink(missing_ok=True)
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -87,13 +90,13 @@ async def listen(state: Path, obey: Obey) -> asyncio.Server:
     return await asyncio.start_unix_server(answer, sock=door, limit=_LONGEST)
 
 
-async def ask(state: Path, *words: str, ends: bool = False) -> AsyncIterator[str]:
+async def ask(state: Path, *words: str, ends: bool = False, of: str = SUPERVISOR) -> AsyncIterator[str]:
     """Have a running line do something; its lines of progress. What `ends` the line is done when the line has ended.
 
     Raises NotRunning, and Refused with the reason.
     """
     try:
-        with _reachable(socket_of(state)) as name:
+        with _reachable(socket_of(state, of)) as name:
             reader, writer = await asyncio.open_unix_connection(name)
     except OSError as error:
         mend = "start it with ./omnivigil up, or name its folder with --state"
@@ -108,7 +111,7 @@ async def ask(state: Path, *words: str, ends: bool = False) -> AsyncIterator[str
                 raise Refused(reason=line.removeprefix("failed: "))
             yield line
         if not ends:
-            raise Refused(reason="the line's supervisor ended meanwhile; see its log")
+            raise Refused(reason="the line's supervisor or service ended meanwhile; see its log")
     finally:
         writer.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 import time
@@ -23,14 +24,16 @@ from ivr.asterisk.runtime import Runtime
 from ivr.backup.making import before_migration
 from ivr.clock import system_clock
 from ivr.desk.hours import Calendar, calendars_of
-from ivr.desk.load import BUILT_IN, Desks, load_desks
+from ivr.desk.kept import keep, kept, snapshot
+from ivr.desk.load import BUILT_IN, DeskError, Desks, load_desks
 from ivr.desk.schema import CALLBACK_KEY, FOLLOW_KEY, CallbackRules, Desk, Queue
 from ivr.directory.asterisk_rows import phone_rows
 from ivr.directory.book import Book
 from ivr.directory.demo import load_demo
 from ivr.directory.directory import Directory
 from ivr.directory.tokens import keep_token
-from ivr.prompts.build import Sounds
+from ivr.prompts.build import BuildError, Sounds
+from ivr.prompts.catalog import PromptMissing
 from ivr.retiring import DEMO_TOKEN, Retired, retire
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
@@ -61,11 +64,55 @@ class Prepared:
         return next(iter(self.desks.values()))
 
 
-def load(settings: Settings) -> tuple[Desks, dict[str, dict[str, Calendar]]]:
-    """The desks, and each one's calendars by department. Raises DeskError."""
-    folder = settings.desks or BUILT_IN
+#: The calendars of each desk's departments.
+Calendars = dict[str, dict[str, Calendar]]
+
+
+def load(settings: Settings) -> tuple[Desks, Calendars]:
+    """The desks as their files are now, and each one's calendars by department. Raises DeskError."""
+    return _read(settings.desks or BUILT_IN)
+
+
+def in_force(settings: Settings) -> tuple[Desks, Calendars]:
+    """The desks that were prepared last, whatever was saved since; as their files are now where none were.
+
+    Raises DeskError.
+    """
+    copy = kept(settings.desks or BUILT_IN, copy_of(settings))
+    if copy is not None:
+        try:
+            return _read(copy)
+        except DeskError as error:
+            # Of a version before this one.
+            log.warning("the copy of the desk files cannot be used", reason=str(error))
+    return load(settings)
+
+
+def copy_of(settings: Settings) -> Path:
+    """Where the copy of the desk files in force is."""
+    return settings.state / "desks-in-force"
+
+
+def _read(folder: Path) -> tuple[Desks, Calendars]:
     desks = load_desks(folder)
     return desks, {desk.id: calendars_of(desk, folder) for desk in desks.values()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """Desk files as they were at one moment, and their copy."""
+
+    desks: Desks
+    calendars: Calendars
+    copy: Path
+
+
+@contextlib.contextmanager
+def take(settings: Settings) -> Iterator[Taken]:
+    """Read the desk files as a whole. Raises DeskError, and OSError of the disk."""
+    with snapshot(settings.desks or BUILT_IN, copy_of(settings)) as copy:
+        desks, calendars = _read(copy)
+        yield Taken(desks=desks, calendars=calendars, copy=copy)
 
 
 async def prepare(
@@ -73,14 +120,36 @@ async def prepare(
 ) -> Prepared:
     """Do what has not been done yet; for a line that is `live`, beside its service.
 
-    Raises DeskError, PromptMissing, BuildError, BadInput, StoreUnavailable.
+    Desk files that cannot be used keep a line from its first start, and a live one as it is; later starts go on with
+    those that were good last. Raises DeskError, PromptMissing, BuildError, BadInput, StoreUnavailable.
     """
-    desks, calendars = load(settings)
+    try:
+        with take(settings) as taken:
+            prepared = await _prepare(settings, runtime, progress, taken.desks, taken.calendars, live=live)
+            keep(taken.copy, copy_of(settings))
+            return prepared
+    except (DeskError, PromptMissing, BuildError) as error:
+        if live or kept(settings.desks or BUILT_IN, copy_of(settings)) is None:
+            raise
+        log.error("the desk files cannot be used; the last good ones are in force", reason=str(error))
+    desks, calendars = in_force(settings)
+    return await _prepare(settings, runtime, progress, desks, calendars, live=live)
+
+
+async def _prepare(
+    settings: Settings,
+    runtime: Runtime,
+    progress: Callable[[str], None],
+    desks: Desks,
+    calendars: Calendars,
+    *,
+    live: bool,
+) -> Prepared:
     Folders.below(settings).make(runtime)
     if not live:
         _empty(settings.spool / "announcements")
     sounds = sounds_of(settings, runtime, desks)
-    await asyncio.to_thread(sounds.build, calendars, settings.clock(), progress)
+    await asyncio.to_thread(sounds.build, calendars, settings.clock(), progress, live=live)
     await asyncio.to_thread(OnAirFiles(settings.on_air).begin, desks, sounds)
     progress("the database")
     store = open_store(settings.database_url)
@@ -177,7 +246,7 @@ def prepared_before(settings: Settings) -> bool:
 
 def as_before(settings: Settings) -> Prepared:
     """What an earlier start has prepared, as far as it is known without the database. Raises DeskError."""
-    return Prepared(desks=load(settings)[0], phones=(), secrets=line_secrets(settings.state))
+    return Prepared(desks=in_force(settings)[0], phones=(), secrets=line_secrets(settings.state))
 
 
 def wait_until_prepared(state: Path) -> Path:

@@ -7,7 +7,7 @@ import contextlib
 import gc
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from agi_scripts.waiting import waiting
 from api.app import create_app
 from api.server import ApiServer
 from api.services import Health, Services
+from ivr import control
 from ivr.accounts.sealing import Seal
 from ivr.announcements.announcer import Announcer
 from ivr.announcements.on_air import OnAirFiles
@@ -59,6 +60,7 @@ from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
 from ivr.desk.load import Desks
 from ivr.desk.schema import Desk
+from ivr.desk_files import DeskFiles, LiveCalendars
 from ivr.dialling import ringing
 from ivr.directory.book import Book
 from ivr.directory.directory import Directory
@@ -66,7 +68,7 @@ from ivr.directory.numbers import normalise
 from ivr.directory.people import Identity
 from ivr.directory.taking_up import TakingUp
 from ivr.directory.tokens import Tokens
-from ivr.errors import Unavailable
+from ivr.errors import BadInput, Unavailable
 from ivr.events import EventBus
 from ivr.evidence import legs
 from ivr.evidence.collector import Collector
@@ -89,7 +91,7 @@ from ivr.oncall.calling import PageCalls
 from ivr.oncall.paging import Paging
 from ivr.parts import PartEnded, Parts
 from ivr.prepare import configure as configure_asterisk
-from ivr.prepare import line_secrets, load, phone_accounts
+from ivr.prepare import in_force, line_secrets, phone_accounts
 from ivr.probing.probes import Probes
 from ivr.prompts.build import Sounds
 from ivr.proxies import read as read_proxies
@@ -146,7 +148,8 @@ async def serve(settings: Settings, heartbeat_fd: int) -> None:
 
 async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     clock = settings.clock
-    desks, calendars = load(settings)
+    desks, files_calendars = in_force(settings)
+    calendars = LiveCalendars(files_calendars)
     notices = notice_config.read(os.environ, demo=settings.demo)
     found_runtime = runtime.find(runtime.folders(settings.state))
     sounds = sounds_of(settings, found_runtime, desks)
@@ -183,7 +186,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         told=lambda call_id, desk, at: context.aside(_note_offer(context, call_id, desk, at), f"offer {call_id}"),
         may_follow=lambda desk, call_id: context.may_follow(desk, call_id),
     )
-    news = News(settings.sounds, watch.queues, watch, offers.listener, sounds.fixed)
+    news = News(settings.sounds, watch.known, watch, offers.listener, sounds.fixed)
     announcer = Announcer(
         store=store,
         desks=desks,
@@ -264,14 +267,41 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     probes = Probes(store, settings.sip, settings.state, clock)
     roll = Roll(store, ami, context.members)
     taking_up = _taking_up(settings, found_runtime, directory, desks, sounds, members)
+    turned_over = _logs(settings, ami, context.main_desk)
+
+    async def to_asterisk(others: Desks, said: Sounds) -> None:
+        await taking_up.other(
+            lambda book: configure_asterisk(settings, found_runtime, others, said, phone_accounts(book))
+        )
+
+    def switched() -> None:
+        main = context.main_desk
+        watch.take({name: queue for desk in desks.values() for name, queue in desk.queues.items()})
+        news.forget_sounds()
+        announcer.tell_again()
+        ring.keep_s = main.call_trace.evidence_min * 60
+        taking_up.again()
+        traces.desk, recordings.rules, turned_over.keep_days = main, main.call_trace, main.keep.logs_days
+
+    desk_files = DeskFiles(
+        settings,
+        found_runtime,
+        desks=desks,
+        calendars=calendars,
+        sounds=sounds,
+        asterisk=to_asterisk,
+        switched=switched,
+        bus=bus,
+        clock=clock,
+    )
+    await desk_files.look()
     agi = FastAgiServer(
         settings.agi.host,
         settings.agi.port,
-        lambda session: _converse(session, context, settings),
+        lambda session: _converse(session, _as_begun(session, context, desk_files), settings),
         step=counters.step,
         secret=line_secrets(settings.state)["agi"],
     )
-    turned_over = _logs(settings, ami, context.main_desk)
     metrics = LineMetrics(
         counters=counters,
         store=store,
@@ -297,7 +327,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             watch=watch,
             desks=desks,
             calendars=calendars,
-            health=lambda: _health(settings, store, ami, ready, parts, probes, notices, clock, taking_up),
+            health=lambda: _health(settings, store, ami, ready, parts, probes, notices, desk_files, clock, taking_up),
+            desk_files=desk_files,
             clock=clock,
             announcer=announcer,
             incidents=incidents,
@@ -342,6 +373,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     except (Unavailable, AmiRefused) as error:
         log.warning("calls of the run before are not followed", error=str(error))
     await agi.start()
+    told = await _listen(settings, desk_files)
     ready.agi = True
     _settle()
     log.info("calls are taken", sip=str(settings.sip), http=str(settings.http))
@@ -396,6 +428,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await agi.stop(_DRAIN_S)
         await context.finish(2)
         parts.end()
+        if told is not None:
+            told.close()
         bus.close()
         api.end()
         await asyncio.sleep(0.1)
@@ -435,6 +469,26 @@ def _settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GC_ALLOCATIONS, 20, 50)
+
+
+async def _listen(settings: Settings, desk_files: DeskFiles) -> asyncio.Server | None:
+    async def obey(words: list[str], say: control.Say) -> None:
+        if words not in (["reload"], ["reload", "check"]):
+            raise BadInput(field="request", problem=" ".join(words)[:80], mend="ask for reload")
+        await desk_files.reload(by="command", check="check" in words, say=say)
+
+    try:
+        return await control.listen(settings.state, obey, control.SERVICE)
+    except OSError as error:
+        log.error("a reload of the desk files cannot be asked for by command", error=error.strerror)
+        return None
+
+
+def _as_begun(session: AgiSession, context: LineContext, desk_files: DeskFiles) -> LineContext:
+    """The desks that were in force when the caller's call began, whatever is reloaded while it goes on."""
+    call = context.calls.call_of(session.env.get("uniqueid", ""))
+    version = desk_files.version(call.started_at if call is not None else None)
+    return replace(context, desks=version.desks, calendars=version.calendars, sounds=version.sounds)
 
 
 async def _converse(session: AgiSession, context: LineContext, settings: Settings) -> None:
@@ -506,6 +560,7 @@ async def _health(
     parts: Parts,
     probes: Probes,
     notices: NoticeConfig,
+    desk_files: DeskFiles,
     clock: Clock,
     taking_up: TakingUp,
 ) -> Health:
@@ -518,12 +573,13 @@ async def _health(
         database = f"away: {error}"
     asterisk = "ok" if ami.state is State.CONNECTED else asterisk_keeper.noted(settings) or ami.state.value
     conversations = "ok" if ready.agi else "starting"
-    failing = parts.failing
+    failing, problem = parts.failing, desk_files.problem
     components = {
         "asterisk": asterisk,
         "calls": probes.calls_problem or "ok",
         "conversations": conversations,
         "database": database,
+        "desks": f"degraded: the last good files are in force: {problem}" if problem is not None else "ok",
         "directory": f"degraded: {taking_up.problem}" if taking_up.problem else "ok",
         "disk": await asyncio.to_thread(probes.disk),
         "parts": "; ".join(f"degraded: {name}: {why}" for name, why in sorted(failing.items())) or "ok",

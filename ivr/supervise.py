@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import termios
 import time
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
@@ -134,13 +135,19 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
-        # A terminal that is closed ends the line; without one the signal means what it means to any daemon.
-        on_hangup = self._stop.set if os.isatty(0) else self._restart_by_signal
-        loop.add_signal_handler(signal.SIGHUP, on_hangup)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup, os.isatty(0))
         loop.add_signal_handler(signal.SIGUSR1, self._drain_by_signal)
 
-    def _restart_by_signal(self) -> None:
-        self._start(self._logged(self._obey(["restart"], _log_progress)), "restart by signal")
+    def _on_hangup(self, had_terminal: bool) -> None:
+        """A terminal that is closed ends the line; else the signal means what it means to any daemon."""
+        if had_terminal and _is_closed(0):
+            self._stop.set()
+        else:
+            self._start(self._logged(self._reload()), "reload by signal")
+
+    async def _reload(self) -> None:
+        async for told in control.ask(self.settings.state, "reload", of=control.SERVICE):
+            log.info("desk files", progress=told)
 
     def _drain_by_signal(self) -> None:
         self._start(self._logged(self._obey(["drain"], _log_progress)), "drain by signal")
@@ -353,6 +360,14 @@ class Supervisor:
     def _become_anew(self) -> None:
         words = words_for(self._settings_file, asterisk=self.asterisk is not None)
         os.execv(sys.executable, words)  # noqa: S606 - the same program, of the code that is there now
+
+
+def _is_closed(terminal: int) -> bool:
+    try:
+        termios.tcgetattr(terminal)
+    except termios.error:
+        return True
+    return False
 
 
 def _print(text: str) -> None:

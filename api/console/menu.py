@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from api.console import pages, words
-from api.console.route import STAFF, ConsoleRoute, may
+from api.console.route import STAFF, ConsoleRoute, PageNotFound, done, may, session_of
+from api.console.signing import Posted
 from api.services import Services
 from ivr.desk import menu
 from ivr.desk.hear import HeardLine, hear
@@ -63,7 +64,25 @@ async def voice_menu(
         caller=caller,
         press=press,
         told=told,
+        files=has.desk_files,
     )
+
+
+class Files(Posted):
+    """What is to be done with the desk files."""
+
+    check: bool = False
+
+
+@router.post("/reload")
+@may("administrator", "ops")
+async def reload_desks(form: Annotated[Files, Form()], request: Request) -> Response:
+    """Take the desk files into force, or only say what would change."""
+    has: Services = request.app.state.services
+    if has.desk_files is None:
+        raise PageNotFound
+    await has.desk_files.reload(by=session_of(request).account.name, check=form.check)
+    return done(request, "/console/menu#files")
 
 
 def _choices(has: Services, desk: Desk, language: str, at: datetime) -> list[Choice]:

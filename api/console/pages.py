@@ -159,9 +159,15 @@ def page(request: Request, template: str, /, *, status: int = 200, **values: Any
         here=request.url.path,
         csrf=request.state.csrf,
         now=request.app.state.services.clock(),
+        desks_problem=_desks_problem(request) if role not in (None, "partner") else None,
         **values,
     )
     return HTMLResponse(text, status_code=status)
+
+
+def _desks_problem(request: Request) -> str | None:
+    files = request.app.state.services.desk_files
+    return files.problem if files is not None else None
 
 
 def moment(request: Request, at: datetime) -> str:

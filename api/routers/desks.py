@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
-from api.common import Given, Has
+from api.common import Given, Has, Who
 from api.services import Services
 from ivr.desk.schema import Desk
-from ivr.errors import NotFound
+from ivr.errors import NotFound, Unavailable
 
 router = APIRouter(tags=["desks"])
 
@@ -63,6 +63,29 @@ class DeskHours(BaseModel):
     departments: dict[str, Hours]
 
 
+class Reload(Given):
+    """What is to be done with the desk files."""
+
+    check: bool = Field(default=False, description="Only say what would change, and whether it can be used.")
+
+
+class ChangeView(BaseModel):
+    """A field of a desk that differs; null where there is none. Without a field, the whole desk."""
+
+    desk: str
+    field: str
+    before: str | None
+    after: str | None
+
+
+class ReloadView(BaseModel):
+    """What differs in the desk files, what is doubtful in them, and whether they are in force now."""
+
+    in_force: bool
+    changes: list[ChangeView]
+    warnings: list[str]
+
+
 class HoursQuery(Given):
     """When."""
 
@@ -84,6 +107,24 @@ class HoursQuery(Given):
 async def list_desks(has: Has) -> list[DeskView]:
     """Every desk, the main one first."""
     return [_view(desk) for desk in has.desks.values()]
+
+
+@router.post("/desks/reload")
+async def reload_desks(given: Reload, who: Who, has: Has) -> ReloadView:
+    """Take changed desk files into force while the line runs; calls that go on keep the desk that they began with.
+
+    Files that cannot be used change nothing: 422 says which file, line and field, and how to mend it.
+    """
+    if has.desk_files is None:
+        raise Unavailable(component="desk files")
+    outcome = await has.desk_files.reload(by=who.name, check=given.check)
+    return ReloadView(
+        in_force=outcome.in_force,
+        changes=[
+            ChangeView(desk=one.desk, field=one.field, before=one.before, after=one.after) for one in outcome.changes
+        ],
+        warnings=list(outcome.warnings),
+    )
 
 
 @router.get("/desks/{desk}")

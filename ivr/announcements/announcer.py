@@ -231,6 +231,10 @@ class Announcer:
             self._know(known)
             await self._put_on_air()
 
+    def tell_again(self) -> None:
+        """The desks or their texts are others now: put on the air, soon, whatever is said otherwise."""
+        self._told.clear()
+
     async def run(self) -> None:
         """Start, end and remind on time, for ever."""
         while True:

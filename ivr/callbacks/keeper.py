@@ -84,7 +84,6 @@ class Keeper:
         self._bus, self._clock, self._lapsed, self._monotonic = bus, clock, lapsed, monotonic
         self._put_through = put_through
         self._active: dict[str, Callback] = {}
-        self._rules = {name: queue.callback for desk in desks.values() for name, queue in desk.queues.items()}
         #: Callbacks that a place was asked for and not seen yet, to when it is given up by the monotonic clock.
         self._placing: dict[str, float] = {}
         #: Of each queue the place that is on its way into it, by uniqueid, and until when the next one waits for it.
@@ -111,6 +110,10 @@ class Keeper:
         self._wake = asyncio.Event()
 
     # Reading -------------------------------------------------------------------------------------
+
+    @property
+    def _rules(self) -> dict[str, CallbackRules | None]:
+        return {name: queue.callback for desk in self._desks.values() for name, queue in desk.queues.items()}
 
     def rules(self, queue: str) -> CallbackRules | None:
         """The queue's rules; None where no callback is offered."""

@@ -12,7 +12,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,13 +91,13 @@ class Begun:
         *,
         shift: timedelta,
         identify: Identify,
-        desks: Iterable[str],
+        desks: Collection[str],
         counted: Callable[[str, str], None] = lambda desk, result: None,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder, self._store, self._calls, self._channels = folder, store, calls, channels
-        self._shift, self._identify, self._desks, self._counted = shift, identify, frozenset(desks), counted
+        self._shift, self._identify, self._desks, self._counted = shift, identify, desks, counted
         self._wall, self._monotonic = wall, monotonic
         #: Calls that nobody knows, and since when.
         self._missed: dict[str, float] = {}

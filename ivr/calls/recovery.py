@@ -12,7 +12,7 @@ import csv
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -141,7 +141,7 @@ class Recovery:
         *,
         shift: timedelta,
         identify: Identify,
-        desks: Iterable[str],
+        desks: Collection[str],
         counted: Callable[[str, str], None] = lambda desk, result: None,
     ) -> None:
         """`counted` is told desk and result of each call that was entered or given its true end."""
@@ -152,7 +152,7 @@ class Recovery:
         self._calls = calls
         self._shift = shift
         self._identify = identify
-        self._desks = frozenset(desks)
+        self._desks = desks
         self._counted = counted
 
     async def run(self, every_s: float = 5.0) -> None:

@@ -36,7 +36,7 @@ class Recordings:
     """One folder; a call's recording bears its id."""
 
     def __init__(self, folder: Path, store: Store, rules: CallTrace, clock: Clock, shift: timedelta) -> None:
-        self._folder, self._store, self._rules = folder, store, rules
+        self._folder, self._store, self.rules = folder, store, rules
         self._clock, self._shift = clock, shift
 
     @property
@@ -66,7 +66,7 @@ class Recordings:
         async with self._store.reading() as unit:
             reported = await statements.last_reports(unit, list(ended))
         now = self._clock()
-        due = [one for one, at in ended.items() if erase_at(at, reported.get(one), self._rules) <= now]
+        due = [one for one, at in ended.items() if erase_at(at, reported.get(one), self.rules) <= now]
         for linkedid in due:
             await asyncio.to_thread((self._folder / f"{linkedid}.wav").unlink, missing_ok=True)
         if due:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class DeskError(OmnivigilError):
 
 
 class Desks(Mapping[str, Desk]):
-    """Every desk of this line, by its id."""
+    """Every desk of this line, by its id. Whoever holds this sees others once they are in force (`take`)."""
 
     def __init__(self, desks: list[Desk]) -> None:
         self._by_id = {desk.id: desk for desk in desks}
@@ -50,6 +50,22 @@ class Desks(Mapping[str, Desk]):
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+    # What is gone through while others are taken is gone through to its end.
+
+    def items(self) -> ItemsView[str, Desk]:
+        return self._by_id.items()
+
+    def values(self) -> ValuesView[Desk]:
+        return self._by_id.values()
+
+    def take(self, others: Desks) -> None:
+        """Be the same desks as these from now on."""
+        self._by_id, self._by_number = others._by_id, others._by_number
+
+    def as_now(self) -> Desks:
+        """These desks, whatever is taken later."""
+        return Desks(list(self._by_id.values()))
 
     def by_number(self, dialled: str) -> Desk | None:
         """The desk that answers this number or service code; +, spaces and punctuation of numbers do not matter."""

@@ -76,6 +76,7 @@ class TakingUp:
         self._directory, self._configure, self._etc, self._cli = directory, configure, etc, cli
         self._unregister, self._members = unregister, members
         self._wake = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
         #: What Asterisk has been told; None before the first time.
         self._taken: Book | None = None
         #: Secrets' digests by phone as Asterisk's configuration had them last; None before that was looked at.
@@ -147,17 +148,29 @@ class TakingUp:
 
         Raises UnsafeConfiguration, ReloadFailed, NotUnregistered, Unavailable, AmiRefused, and OSError of the disk.
         """
-        book = self._directory.book
-        if book is self._taken and not self._stale:
-            return
-        # Before: whoever asks meanwhile for another look gets one.
-        self._stale = False
-        try:
-            await self._take(book)
-        except BaseException:
-            self._stale = True
-            raise
-        self._taken = book
+        async with self._one_at_a_time:
+            book = self._directory.book
+            if book is self._taken and not self._stale:
+                return
+            # Before: whoever asks meanwhile for another look gets one.
+            self._stale = False
+            try:
+                await self._take(book)
+            except BaseException:
+                self._stale = True
+                raise
+            self._taken = book
+
+    async def other(self, configure: Callable[[Book], object]) -> None:
+        """Have Asterisk read a configuration of other desks, which are in force next; then `again`.
+
+        Raises as `once`, and Unavailable where the directory was never read: Asterisk knows more than we do then.
+        """
+        async with self._one_at_a_time:
+            if self._directory.seq is None:
+                raise Unavailable(component="database")
+            await asyncio.to_thread(configure, self._directory.book)
+            await self._read_again()
 
     async def _take(self, book: Book) -> None:
         if self._digests is None:
@@ -165,13 +178,16 @@ class TakingUp:
         after = await asyncio.to_thread(self._configure, book)
         self._shut |= {phone for phone, digest in self._digests.items() if after.get(phone) != digest}
         self._digests = after
+        await self._read_again()
+        await self._shut_out(after)
+        await self._to_queues(book)
+
+    async def _read_again(self) -> None:
         if files := await asyncio.to_thread(unread, self._etc):
             await reloading.reload(self._cli, files)
             left = await asyncio.to_thread(unread, self._etc)
             await asyncio.to_thread(note_unread, self._etc, left - files)
             log.info("Asterisk has read what changed", files=sorted(files))
-        await self._shut_out(after)
-        await self._to_queues(book)
 
     async def _shut_out(self, digests: Mapping[str, str]) -> None:
         """Unregister the phones that are gone or have another secret. Raises NotUnregistered."""

@@ -59,7 +59,7 @@ class Ring:
     def __init__(
         self, *, keep_s: float = 1800, most_bytes: int = 64_000_000, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._keep_s, self._most_bytes, self._clock = keep_s, most_bytes, clock
+        self.keep_s, self._most_bytes, self._clock = keep_s, most_bytes, clock
         #: By channel, or by Call-ID once a channel has it too.
         self._dialogs: OrderedDict[str, _Dialog] = OrderedDict()
         #: By Call-ID, without a channel so far.
@@ -124,7 +124,7 @@ class Ring:
             self._passing_size -= oldest.size
         while self._dialogs:
             call_id, oldest = next(iter(self._dialogs.items()))
-            too_old = now - oldest.touched > self._keep_s
+            too_old = now - oldest.touched > self.keep_s
             if not too_old and self.size <= self._most_bytes:
                 break
             if not too_old:
@@ -133,7 +133,7 @@ class Ring:
                     log.warning("evidence is erased early: its memory is full", calls=self.evicted)
             del self._dialogs[call_id]
             self.size -= oldest.size
-        while self._calls and now - next(iter(self._calls.values())).ended > self._keep_s:
+        while self._calls and now - next(iter(self._calls.values())).ended > self.keep_s:
             _, call = self._calls.popitem(last=False)
             for leg in call.legs.values():
                 mine = self._of_phone.get(leg.name)

@@ -63,7 +63,7 @@ class Logs:
     def __init__(self, folder: Path, reopen: Callable[[], Awaitable[object]], *, keep_days: int) -> None:
         self._service = folder / "service.log"
         self._asterisks = (folder / "asterisk" / "messages", folder / "asterisk" / "security")
-        self._reopen, self._keep_s = reopen, keep_days * 86_400.0
+        self._reopen, self.keep_days = reopen, keep_days
         #: Asterisk may still write to logs that were renamed; at first those of a service that was killed meanwhile.
         self._renamed = True
         #: Bytes of each log, with its old ones.
@@ -121,7 +121,7 @@ class Logs:
                 if old.path.suffix != ".gz" and (path == self._service or not self._renamed):
                     _compress(old)
             found = _old(path)
-            gone = surplus(found, now, self._keep_s)
+            gone = surplus(found, now, self.keep_days * 86_400.0)
             for one in gone:
                 one.path.unlink(missing_ok=True)
             kept = sum(one.size for one in found) - sum(one.size for one in gone)

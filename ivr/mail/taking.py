@@ -106,9 +106,17 @@ class MailRoom:
         self._clock = clock
         self._bus = bus
         self._refusals = refusals or Refusals()
-        self.mailboxes = mailboxes(desks)
-        #: Nobody else writes from these.
-        self._ours = {*self.mailboxes, *([sender.lower()] if sender is not None else [])}
+        self._sender = sender.lower() if sender is not None else None
+
+    @property
+    def mailboxes(self) -> dict[str, Mailbox]:
+        """Every department's address."""
+        return mailboxes(self._desks)
+
+    @property
+    def _ours(self) -> set[str]:
+        """Nobody else writes from these."""
+        return {*self.mailboxes, *([self._sender] if self._sender is not None else [])}
 
     async def take(self, content: bytes, *, return_path: str, recipients: Sequence[str]) -> Taken:
         """Return once it is committed; the same e-mail a second time changes nothing.

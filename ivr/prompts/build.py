@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import hashlib
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from ivr.desk.hours import Calendar
+from ivr.desk.schema import Desk
 from ivr.errors import OmnivigilError
 from ivr.prompts import music
 from ivr.prompts.audio import NotAudio, Pcm, telephone
@@ -191,6 +193,18 @@ class Sounds:
         except (OSError, ValueError) as error:
             log.warning("sounds not built ahead", manifest=str(self._manifest), error=str(error))
 
+    def as_now(self, desks: Mapping[str, Desk]) -> Sounds:
+        """What these say of the texts of these desks, whatever is taken later: for calls that began with them."""
+        same = copy.copy(self)
+        same._catalog = self._catalog.of(desks)
+        return same
+
+    def take(self, others: Sounds) -> None:
+        """Say the texts of others, which are built, from now on; whoever plays a sound hears it to its end."""
+        self._catalog, self._voices, self._languages = others._catalog, others._voices, others._languages
+        # New ones: those that were given away stay as they are.
+        self._there, self._known = set(others._there), {}
+
     # Building, at start ------------------------------------------------------------------------------
 
     def build(
@@ -198,15 +212,17 @@ class Sounds:
         calendars: Mapping[str, Mapping[str, Calendar]],
         now: datetime,
         progress: Callable[[str], None] = lambda _: None,
+        *,
+        live: bool = False,
     ) -> BuildReport:
-        """Make what is missing. Raises BuildError that names every prompt without text or sound, VoiceFailed, and
-        BadInput that names the path when the disk does not take the sounds."""
-        # Before Asterisk starts: nobody plays one of them now.
-        self._files.clear(_JOINED)
-        for prompt in NAMING_PEOPLE:
-            # A service that died in the middle of one has left it.
-            for name in (name for language in self._languages for name in self._files.like(f"ov/{language}/{prompt}-")):
-                self._files.forget(name)
+        """Make what is missing; of a line that is `live`, beside its calls.
+
+        Raises BuildError that names every prompt without text or sound, VoiceFailed, and BadInput that names the path
+        when the disk does not take the sounds.
+        """
+        if not live:
+            # Before Asterisk starts: nobody plays one of them now.
+            self._clear()
         wanted, without_text = self._catalog.everything(calendars, now)
         lacks = [_told(error) for error in without_text]
         core = [
@@ -232,6 +248,13 @@ class Sounds:
         self._write_manifest(manifest)
         self._there = set(manifest)
         return BuildReport(sounds=len(manifest), made=made)
+
+    def _clear(self) -> None:
+        self._files.clear(_JOINED)
+        for prompt in NAMING_PEOPLE:
+            # A service that died in the middle of one has left it.
+            for name in (name for language in self._languages for name in self._files.like(f"ov/{language}/{prompt}-")):
+                self._files.forget(name)
 
     def _make(
         self,

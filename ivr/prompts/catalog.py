@@ -171,6 +171,10 @@ class Catalog:
         self._desks = desks
         self._common = common if common is not None else read_common()
 
+    def of(self, desks: Mapping[str, Desk]) -> Catalog:
+        """The same for other desks."""
+        return Catalog(desks, self._common)
+
     def _template(self, desk_id: str, prompt: str, language: str) -> str:
         own = self._desks[desk_id].texts.get(prompt, {}).get(language)
         text = own if own is not None else self._common.get(language, {}).get(prompt)

@@ -77,7 +77,7 @@ class News:
 
     def __init__(self, folder: Path, queues: Iterable[str], watch: QueueWatch, who: Who, sound_of: SoundOf) -> None:
         self._folder = folder
-        self._queues = tuple(queues)
+        self._queues = queues
         self._watch = watch
         self._who = who
         self._sound_of = functools.cache(sound_of)
@@ -92,6 +92,10 @@ class News:
         self._writing = asyncio.Lock()
         #: Callers whose sounds could not be had, by channel or folder, each told once.
         self._untold: dict[str, None] = {}
+
+    def forget_sounds(self) -> None:
+        """The texts are others now."""
+        self._sound_of.cache_clear()
 
     def clear(self) -> None:
         """Remove what an earlier run left."""
@@ -141,7 +145,7 @@ class News:
 
     async def _refresh(self, anew: str = "") -> None:
         wanted: dict[str, _Files] = {}
-        for queue in self._queues:
+        for queue in tuple(self._queues):
             for position, place in enumerate(self._watch.places(queue), 1):
                 # One whose prompts are not there hears the common announcement; everybody else their own.
                 try:

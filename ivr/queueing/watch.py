@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, KeysView, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -42,7 +42,9 @@ class QueueWatch:
     """All queues of the line."""
 
     def __init__(self, queues: Mapping[str, Queue], clock: Callable[[], datetime]) -> None:
-        self._queues = queues
+        #: Those that the desks have, and all that they had: somebody may wait there still.
+        self._served = dict(queues)
+        self._queues = dict(queues)
         self._clock = clock
         self._places = {queue: Places() for queue in queues}
         self._members: dict[str, dict[str, Member]] = {queue: {} for queue in queues}
@@ -61,7 +63,22 @@ class QueueWatch:
     @property
     def queues(self) -> tuple[str, ...]:
         """Their names."""
-        return tuple(self._queues)
+        return tuple(self._served)
+
+    @property
+    def known(self) -> KeysView[str]:
+        """The same and those of before, as they are whenever this is gone through."""
+        return self._queues.keys()
+
+    def take(self, queues: Mapping[str, Queue]) -> None:
+        """These are the desks' queues from now on."""
+        self._served = dict(queues)
+        self._queues |= queues
+        for queue in queues:
+            self._places.setdefault(queue, Places())
+            self._members.setdefault(queue, {})
+            self._answers.setdefault(queue, deque(maxlen=ANSWERS))
+        self.version += 1
 
     # Reading -------------------------------------------------------------------------------------
 

@@ -126,7 +126,7 @@ async def test_calls_outlive_a_restart_and_the_supervisor(own: list[Line], aroun
     # `./omnivigil stop` comes back once all is gone.
     await tending.stop(Console(), Path(line.state), drain_s=None)
     assert not is_running(line.pid)
-    assert not is_there(asterisk)
+    assert not is_running(asterisk)
 
 
 async def test_an_asterisk_that_is_frozen_or_cannot_start_comes_back(own: list[Line], around: Busy) -> None:

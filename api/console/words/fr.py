@@ -311,6 +311,15 @@ WORDS: Mapping[str, str] = {
     "press_hint": "Les touches l’une après l’autre ; une virgule est un silence.",
     "tell": "Dire",
     "hear_again": "Réécouter",
+    "desk_files": "Fichiers des bureaux",
+    "desk_files_hint": "Heures, menu, textes, services et files, tels qu’ils sont écrits maintenant. "
+    "Les appels en cours gardent les anciens.",
+    "desk_files_check": "Vérifier",
+    "desk_files_reload": "Recharger",
+    "desk_files_in_force": "en vigueur",
+    "desk_files_checked": "vérifiés, pas encore en vigueur",
+    "desk_files_doubtful": "à vérifier",
+    "desks_problem": "Les fichiers des bureaux ne peuvent pas être utilisés ; les derniers bons restent en vigueur.",
     "heard_heard": "entend",
     "heard_pressed": "fait le",
     "heard_silence": "silence",
@@ -569,6 +578,7 @@ SAID: Mapping[str, str] = {
 }
 #: What was done in the console, as the audit has it.
 ACTIONS: Mapping[str, str] = {
+    "reload desks": "recharger les fichiers des bureaux",
     "add account": "ajouter un compte",
     "add warned": "ajouter une personne à aviser",
     "announce": "annoncer",

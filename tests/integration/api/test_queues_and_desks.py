@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from ivr.desk.changes import Change
+from ivr.desk_files import NotReloaded, Outcome
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_calls import begin
@@ -158,3 +161,32 @@ class TestDesks:
     async def test_odd_moments_are_refused(self, client: httpx.AsyncClient, at: str) -> None:
         problem = refused(await client.get(f"/v1/desks/omnivigil/hours?at={at}"), 422, field="at")
         assert problem["mend"]
+
+
+class Files:
+    """Desk files of which one field differs, or that cannot be used."""
+
+    last = None
+
+    def __init__(self, problem: str | None = None) -> None:
+        self.problem = problem
+
+    async def reload(self, *, by: str, check: bool = False) -> Outcome:
+        if self.problem is not None:
+            raise NotReloaded(field="desks", problem=self.problem, mend="correct it")
+        change = Change(desk="omnivigil", field="menu.keys.1", before="ventes", after=None)
+        return Outcome(at=NOW, by=by, changes=(change,), warnings=("a doubt",), in_force=not check)
+
+
+async def test_desk_files_are_reloaded_or_only_checked(line: Line, client: httpx.AsyncClient) -> None:
+    assert line.app is not None
+    refused(await client.post("/v1/desks/reload", json={}), 503)
+    line.app.state.services = replace(line.services, desk_files=Files())
+    change = {"desk": "omnivigil", "field": "menu.keys.1", "before": "ventes", "after": None}
+    for check in (True, False):
+        told = await client.post("/v1/desks/reload", json={"check": check})
+        assert told.json() == {"in_force": not check, "changes": [change], "warnings": ["a doubt"]}
+    line.app.state.services = replace(line.services, desk_files=Files("omnivigil.yaml:12: x"))
+    wrong = refused(await client.post("/v1/desks/reload", json={}), 422)
+    assert wrong["field"] == "desks"
+    assert wrong["detail"] == "omnivigil.yaml:12: x"
