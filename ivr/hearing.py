@@ -12,6 +12,7 @@ from ivr.announcements.announcement import Announcement, in_force
 from ivr.announcements.store import not_ended
 from ivr.clock import system_clock
 from ivr.desk import menu
+from ivr.desk.contradictions import contradictions
 from ivr.desk.hear import HeardLine, hear
 from ivr.desk.load import Desks
 from ivr.desk.schema import Desk
@@ -70,6 +71,8 @@ def hear_call(
     )
     for line in lines:
         console.print(_told(line), style=_STYLES[line.kind], markup=False)
+    for doubt in contradictions({desk.id: desk}):
+        console.print(f"Warning: {doubt}", style="yellow", markup=False)
 
 
 def _told(line: HeardLine) -> str:

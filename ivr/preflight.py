@@ -19,10 +19,13 @@ from sqlalchemy import make_url
 
 from ivr import proxies
 from ivr.asterisk import guard, runtime
+from ivr.desk.contradictions import contradictions
+from ivr.desk.load import DeskError
 from ivr.errors import BadInput
 from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
 from ivr.ports import check_ports, taken
+from ivr.prepare import load
 from ivr.settings import Settings
 from ivr.store.engine import StoreUnavailable, open_store
 
@@ -148,7 +151,7 @@ def findings(settings: Settings, runtimes: list[Path], *, running: int | None = 
             found.append(Finding(what=what, well=True, state="well"))
         except BadInput as error:
             found.append(Finding(what=what, well=False, state=f"{error.field}: {error.problem}", mend=error.mend))
-    found += [_notices(settings, running=running is not None), _simulator()]
+    found += [_desks(settings), _notices(settings, running=running is not None), _simulator()]
     return found
 
 
@@ -206,6 +209,17 @@ def _notices(settings: Settings, *, running: bool) -> Finding:
         return Finding(what="notices", well=False, state=state, mend=error.mend)
     state = notice_health.configured(notice_config.read(os.environ, demo=settings.demo))
     return Finding(what="notices", well=True, state=state)
+
+
+def _desks(settings: Settings) -> Finding:
+    """What callers hear says what is so."""
+    try:
+        doubts = contradictions(load(settings)[0])
+    except DeskError as error:
+        state = f"{error.file}:{error.line}: {error.field}: {error.problem}"
+        return Finding(what="desk files", well=False, state=state, mend=error.mend)
+    mend = "change the text or the hours, then ./omnivigil reload"
+    return Finding(what="desk files", well=not doubts, state="; ".join(doubts) or "well", mend=mend)
 
 
 def _simulator() -> Finding:

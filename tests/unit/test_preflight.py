@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ivr import preflight
+from ivr.desk.load import BUILT_IN
 from ivr.errors import BadInput
 from ivr.ports import check_ports
 from ivr.settings import Address, Settings
@@ -113,3 +114,18 @@ def test_a_line_that_ran_before_starts_on_a_full_disk(tmp_path: Path, monkeypatc
     preflight.check_state(tmp_path, before=True)
     (tmp_path / "file").touch()
     preflight.check_state(tmp_path / "file" / "state", before=True)
+
+
+def test_doctor_says_what_is_wrong_with_the_desk_files(tmp_path: Path) -> None:
+    """A mistake, and spoken hours that are other ones."""
+    file = tmp_path / "mine.yaml"
+    good = (BUILT_IN / "omnivigil.yaml").read_text(encoding="utf-8")
+    mine = settings(tmp_path / "state", desks=tmp_path)
+
+    def found(text: str) -> preflight.Finding:
+        file.write_text(text, encoding="utf-8")
+        return next(one for one in preflight.findings(mine, []) if one.what == "desk files")
+
+    assert found(good).well
+    assert "17:00 is said" in found(good.replace("13:00-17:00", "13:00-18:00")).state
+    assert "mine.yaml:" in found(good.replace("wait_s: 5", "wait_s: soon")).state
