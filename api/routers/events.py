@@ -36,7 +36,7 @@ async def events(
     """Events from now on: call.started, call.queued, call.answered, call.ended, ticket.created, ticket.updated,
     ticket.alarm, emergency.paged, emergency.taken, emergency.late, emergency.called-back, member.changed,
     announcement.changed, callback.accepted, callback.waiting, callback.dialling, callback.connected and one for each
-    of their ends,
+    of their ends, desks.changed,
     notice.sent, notice.delivered, notice.refused, notice.unknown, notice.dead, notice.retried.
 
     With Last-Event-ID, first those that were missed. When they are no longer kept, or the service was started

@@ -17,6 +17,7 @@ from ivr.directory.book import Book
 from ivr.directory.directory import Directory
 from ivr.directory.people import Endpoint, Technician
 from ivr.directory.taking_up import TakingUp
+from ivr.errors import Unavailable
 
 PHONE = Endpoint(name="7900", kind="technician", language="fr", ha1="a" * 32, caller_id="7900", display="Nadia")
 
@@ -244,3 +245,22 @@ async def test_who_is_no_technician_any_more_is_logged_out(asterisk: FakeAsteris
     asterisk.asked.clear()
     await taking_up(FakeDirectory(Book()), asterisk).once()
     assert asterisk.asked[-1] == "remove 7900 from support"
+
+
+async def test_a_configuration_of_other_desks_is_read_and_never_without_a_book(asterisk: FakeAsterisk) -> None:
+    """What Asterisk knows of phones is more than nothing."""
+    directory = FakeDirectory(book())
+
+    def configure(known: Book) -> None:
+        assert known is directory.book
+        note_unread(asterisk.etc, {"queues.conf"})
+
+    live = taking_up(directory, asterisk)
+    directory.seq = None
+    with pytest.raises(Unavailable):
+        await live.other(configure)
+    assert asterisk.asked == []
+    directory.seq = 1
+    await live.other(configure)
+    assert asterisk.asked == ["module reload app_queue.so"]
+    assert unread(asterisk.etc) == frozenset()
