@@ -119,6 +119,7 @@ def routes() -> FastAPI:
         if app.openapi_schema is None:
             schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             schema["components"]["schemas"]["Problem"] = problems.schema()
+            schema["components"]["schemas"] |= directory.schemas()
             app.openapi_schema = schema
         return app.openapi_schema
 

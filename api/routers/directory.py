@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from api.common import Has, Line, Page, PageQuery, Short, Who, bad_cursor, make_cursor, read_cursor
 from api.services import Services
 from ivr.directory import editing, reading
-from ivr.directory.entries import ENTRIES, KEY_FIELDS, KINDS, Kind, check_key, read_entry
+from ivr.directory.entries import ENTRIES, KEY_FIELDS, Kind, check_key, read_entry
 from ivr.directory.known import Known, known_of, providers_of
 from ivr.directory.tokens import Bearer
 from ivr.errors import BadInput, NotFound
@@ -78,22 +78,27 @@ EntryKind = Annotated[Kind, Path(description="What it is.")]
 EntryKey = Annotated[str, Path(max_length=100, description="Its key, as C-9, 6900 or +14185550188.")]
 IfMatch = Annotated[str | None, Header(description="The ETag you have seen; * for any entry that is there.")]
 IfNoneMatch = Annotated[str | None, Header(description="* to create only, and never replace.")]
-#: Read from the entries' models, which know the numbers' country only while they are read.
+#: Told by the entries' models, which FastAPI does not read: they need to know the country of numbers.
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {
-                    "anyOf": [
-                        {**ENTRIES[kind].model_json_schema(ref_template="#/components/schemas/{model}"), "title": kind}
-                        for kind in KINDS
-                    ]
-                }
+                "schema": {"anyOf": [{"$ref": f"#/components/schemas/{one.__name__}"} for one in ENTRIES.values()]}
             }
         },
     }
 }
+
+
+def schemas() -> dict[str, Any]:
+    """Of the entries and their parts, for the OpenAPI document."""
+    found: dict[str, Any] = {}
+    for one in ENTRIES.values():
+        described = one.model_json_schema(ref_template="#/components/schemas/{model}")
+        found |= described.pop("$defs", {})
+        found[one.__name__] = described
+    return found
 
 
 @router.get("/{kind}")
@@ -234,9 +239,10 @@ async def delete_entry(
         )
 
 
-@router.post("/phones/{name}/secret")
+@router.post("/phones/{name}/secret", responses=_CHANGED)
 async def renew_secret(name: EntryKey, has: Has, who: Who, provider: Provider, if_match: IfMatch = None) -> Secret:
     """Give a phone a new secret, told this once. The old one is worthless from now on."""
+    name = _key("phones", name, _known(has, provider))
     async with has.store.unit() as unit:
         secret = await editing.renew_secret(
             unit,

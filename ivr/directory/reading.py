@@ -326,7 +326,12 @@ def _holds(reading: _Reading, q: str) -> ColumnElement[bool]:
 
 
 def _like(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:
-    return func.lower(column).contains(word.lower(), autoescape=True)
+    found = func.lower(column).contains(word.lower(), autoescape=True)
+    if word.isascii():
+        return found
+    # SQLite knows the capitals of ASCII only.
+    ways = {word, word.lower(), word.upper(), word.capitalize()}
+    return or_(found, *(column.contains(one, autoescape=True) for one in sorted(ways)))
 
 
 async def everything(unit: Unit, provider: str, kinds: Sequence[Kind] = KINDS) -> AsyncIterator[Found]:

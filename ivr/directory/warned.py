@@ -55,7 +55,7 @@ async def add(
     if number is None:
         mend = "give ten digits, or a plus sign and the country code"
         raise BadInput(field="mobile", problem="is not a telephone number", mend=mend)
-    await unit.alone("partner contacts")
+    await unit.alone("directory")
     if await find(unit, partner_contacts, "mobile", number) is not None:
         mend = "remove the one who is there first"
         raise BadInput(field="mobile", problem="is on the list already", mend=mend)

@@ -92,7 +92,9 @@ async def _known(client: httpx.AsyncClient) -> dict[str, Any]:
     ]
     assert [one.status_code for one in made] == [201, 201]
     number, incident_id = made[0].json()["number"], made[1].json()["id"]
-    return {"number": number, "incident_id": incident_id, "desk": "omnivigil", "queue": "support", "endpoint": "7001"}
+    entry = {"kind": "accounts", "key": "C-1003", "name": "6003"}
+    known = {"number": number, "incident_id": incident_id, "desk": "omnivigil", "queue": "support", "endpoint": "7001"}
+    return known | entry
 
 
 def _try(operation: Any, examples: int, ask: Any) -> None:
@@ -115,7 +117,8 @@ async def _send(client: httpx.AsyncClient, case: Any) -> httpx.Response:
     given = case.as_transport_kwargs(base_url="http://line.example")
     made = requests.Request(**{name: given[name] for name in _PARTS & given.keys()}).prepare()
     # Who is let in is another test's question; here everything is asked as somebody who may.
-    made.headers["Authorization"] = "Bearer writer"
+    token = "operator" if "/v1/directory/" in (made.url or "") else "writer"
+    made.headers["Authorization"] = f"Bearer {token}"
     headers = {
         name: value if isinstance(value, str) else value.decode("latin-1") for name, value in made.headers.items()
     }

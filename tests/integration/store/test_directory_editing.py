@@ -303,6 +303,8 @@ async def test_lists_are_searched_narrowed_ordered_and_continued(edit: Editor, s
             return [one.key for one in (await reading.find(unit, "main", kind, **asked)).entries]
 
         assert await keys("accounts", q="gar 7") == ["D-2"]
+        assert await keys("partners", q="RÉSEAUX boréal") == await keys("partners", q="réseaux") == ["boreal"]
+        assert await keys("accounts", q="100%") == await keys("accounts", q="_") == []
         assert await keys("accounts", q="(418) 555-0103") == ["D-3"]
         assert await keys("accounts", filters={"partner": "boreal"}) == ["C-9"]
         assert await keys("contacts", q="JULIE", filters={"account": "C-9"}) == ["julie"]
