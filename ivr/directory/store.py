@@ -11,7 +11,7 @@ from sqlalchemy import Row, Table, select, update
 
 from ivr.directory import tables as t
 from ivr.directory.book import Book
-from ivr.directory.people import FALLBACK_LANGUAGE, Contact, Customer, Endpoint, Number, Partner, Technician
+from ivr.directory.people import FALLBACK_LANGUAGE, MAIN, Contact, Customer, Endpoint, Number, Partner, Technician
 from ivr.store.engine import Unit
 
 Entry = TypeVar("Entry", Partner, Customer, Contact, Number, Technician)
@@ -87,9 +87,15 @@ def _values(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 async def find(unit: Unit, table: Table, key: str, value: str) -> Any:
-    """Primary key of the entry whose `key` is `value`, or None."""
+    """Primary key of the main provider's entry whose `key` is `value`, or None.
+
+    Phones and people to warn are looked for whoever's they are.
+    """
     primary = next(iter(table.primary_key.columns))
-    return (await unit.execute(select(primary).where(table.c[key] == value))).scalar_one_or_none()
+    query = select(primary).where(table.c[key] == value).order_by(primary).limit(1)
+    if "provider" in table.c and not table.c[key].primary_key:
+        query = query.where(table.c.provider == MAIN)
+    return (await unit.execute(query)).scalar_one_or_none()
 
 
 async def add(unit: Unit, table: Table, values: Mapping[str, Any]) -> Any:

@@ -325,6 +325,23 @@ async def test_lists_are_searched_narrowed_ordered_and_continued(edit: Editor, s
                 await keys("accounts", **wrong)
 
 
+async def test_the_demo_is_loaded_beside_another_provider_who_has_the_same_keys(edit: Editor, store: Store) -> None:
+    for account, contact in (("C-1001", "un"), ("C-1002", "deux")):
+        await edit.put("accounts", account, {"name": "Chez eux"}, provider="autre")
+        await edit.put("contacts", contact, {"account": account, "name": "Zoé"}, provider="autre")
+    await edit.put("numbers", "+14185550101", {"account": "C-1001"}, provider="autre")
+    await edit.put("phones", "7101", {"department": "ventes"}, provider="autre")
+    for _ in range(2):
+        async with store.unit() as unit:
+            await load_demo(unit)
+    book = await Directory(store).reload()
+    found = book.identify(None, "6001")
+    assert found.customer is not None
+    assert (found.customer.provider, found.customer.name) == ("main", "Clinique du Cap")
+    assert len(book.customers) == 5
+    assert book.endpoints["7101"].provider == "autre"
+
+
 async def test_the_demo_reads_as_entries_and_writes_back_unchanged(edit: Editor, store: Store) -> None:
     async with store.unit() as unit:
         await load_demo(unit)
