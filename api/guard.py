@@ -32,7 +32,7 @@ _JSON_OR_UPLOADS = re.compile(r"/v1/desks/[^/]+/announcement")
 _TABLES = re.compile(r"/v1/incidents/[^/]+/affected\.csv")
 #: Browsers send forms there; what they carry against forgery, the console checks.
 _FORMS = re.compile(r"/console/.*|/status/[^/]+/[^/]+/(subscribe|code|confirm|leave|follow|incidents/.*)")
-_FORM_UPLOADS = re.compile(r"/console/announcements/[^/]+/recordings")
+_FORM_UPLOADS = re.compile(r"/console/(announcements/[^/]+/recordings|import/preview)")
 #: These come as forms and are known by their signature, which their router checks.
 _SIGNED = (STATUS_PATH,)
 _TYPES = ((_TABLES, ("CSV", ("text/csv",))), (_FORMS, ("a form", ("application/x-www-form-urlencoded",))))

@@ -30,6 +30,8 @@ router = APIRouter(prefix="/console/directory", route_class=ConsoleRoute, includ
 
 #: Of a search over everything, so many of each kind; of a list, so many at a time; of a customer's, at most so many.
 _FOUND, _LISTED, _WHOLE, _LATEST = 8, 50, 200, 10
+#: Names that a field offers, at most.
+_OFFERED = 200
 #: Kinds whose key is made of a name when none is given.
 _NAMED: frozenset[Kind] = frozenset({"partners", "contacts", "staff"})
 _TRIES = 50
@@ -141,6 +143,22 @@ async def new_entry(kind: OneKind, request: Request, provider: Provider = "") ->
     return await _form_page(request, mine, kind, inputs, values=forms.defaults_of(kind) | begun, found=None)
 
 
+async def offered(
+    has: Services, provider: str, inputs: Sequence[forms.Input], values: Mapping[str, Any]
+) -> dict[str, list[tuple[str, str]]]:
+    """Keys and names that may be typed into fields that name another entry, as far as there are few."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    async with has.store.reading() as unit:
+        for one in inputs:
+            if one.offers is None or (one.offers == "contacts" and not values.get("account")):
+                continue
+            narrowed = {"contacts": {"account": str(values.get("account"))}, "phones": {"kind": "technician"}}
+            filters = narrowed.get(one.offers, {})
+            part = await reading.find(unit, provider, one.offers, filters=filters, limit=_OFFERED)
+            found[one.name] = [(entry.key, title_of(entry)) for entry in part.entries]
+    return found
+
+
 async def _form_page(
     request: Request,
     provider: str,
@@ -158,6 +176,7 @@ async def _form_page(
         inputs=inputs,
         values=values,
         people=forms.rows_of_people(values),
+        offered=await offered(request.app.state.services, provider, inputs, values),
         found=found,
         key_label=forms.labels_of(kind, inputs)["key"],
         key_made=kind in _NAMED,

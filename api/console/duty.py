@@ -46,7 +46,9 @@ async def duty(request: Request, provider: Annotated[str, Query(max_length=60)] 
     queues = [{"queue": one, "penalty": 0} for one in there.queues[:1]]
     spoken = [{"language": one, "penalty": 0} for one in there.languages]
     values = {"phone": free, "queues": queues, "languages": spoken}
-    return pages.page(request, "duty.html.j2", inputs=_inputs(there), values=values, people=[], **common(request, mine))
+    return pages.page(
+        request, "duty.html.j2", inputs=_inputs(there), values=values, people=[], offered={}, **common(request, mine)
+    )
 
 
 async def _free_phone(unit: Unit, provider: str, there: Known) -> str:

@@ -130,6 +130,7 @@ def _form(
         inputs=inputs,
         values=values,
         people=[],
+        offered={},
         found=found,
         account=account,
     )

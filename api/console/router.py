@@ -17,6 +17,7 @@ from api.console import (
     desk,
     directory,
     duty,
+    importing,
     incident_report,
     incidents,
     maintenances,
@@ -52,6 +53,7 @@ SECTIONS = (
     portal_directory,
     directory,
     duty,
+    importing,
     accounts,
     tokens,
     administration,
@@ -72,6 +74,7 @@ def provide(app: FastAPI, services: Services) -> None:
     """Put these services behind the console."""
     app.state.accounts = Accounts(services.store, services.clock, services.seal)
     app.state.boards = Boards(services)
+    app.state.previews = importing.Previews()
 
 
 def install(app: FastAPI) -> None:

@@ -22,6 +22,7 @@ PAGES = {
     "directory-new-staff": "directory/staff/new",
     "directory-in-use": "directory/accounts/remove?key=C-1001",
     "duty": "duty",
+    "import": "import",
     "account-of": "accounts/ops",
     "tokens": "tokens",
 }
@@ -64,6 +65,23 @@ def test_the_administrators_pages_are_accessible_and_fit_a_phone(language: str, 
     problems = []
     for file, path in PAGES.items():
         problems += look_at(page, f"/console/{quote(path, safe='/?=')}", language, file)
+    assert problems == []
+
+
+#: And what a partner has of its own customers.
+PORTAL = {
+    "portal-customer": "customer?key=C-1001",
+    "portal-contact": "contacts/new?account=C-1001",
+    "portal-phone": "phones/entry?key=6001",
+}
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_what_a_partner_has_of_its_customers_is_accessible(language: str, line: Line, sign_in: SignIn) -> None:
+    page = sign_in("boreal", language=language)
+    problems = []
+    for file, path in PORTAL.items():
+        problems += look_at(page, f"/console/portal/directory/{path}", language, file)
     assert problems == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -93,6 +94,8 @@ _AS_IN_FORMS = {
 }
 
 
+#: A cell of an imported list, as in `accounts.csv, row 3, column nom`.
+_CELL = re.compile(r"(.+), row ([0-9]+)(?:, column (.+))?")
 #: What the directory calls what still uses an entry, as in `phone 6001`, by the word for it.
 _USERS = {
     "member of staff": "one_of_staff",
@@ -124,6 +127,10 @@ def place(language: str, field: str, labels: Mapping[str, str] = MappingProxyTyp
 
     `labels` are what a form calls its own fields.
     """
+    if (cell := _CELL.fullmatch(field)) is not None:
+        if language != "fr":
+            return field
+        return f"{cell[1]}, ligne {cell[2]}" + (f", colonne « {cell[3]} »" if cell[3] else "")
     own, _, rest = field.partition(".")
     if own in labels:
         number = rest.partition(".")[0]

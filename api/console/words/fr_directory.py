@@ -10,7 +10,7 @@ WORDS: Mapping[str, str] = {
     "account_open": "ouvert",
     "must_change": "mot de passe à changer",
     "must_change_now": "Ce mot de passe vous a été donné. Choisissez le vôtre pour continuer.",
-    "password_given": "Mot de passe de",
+    "password_given": "Mot de passe",
     "password_given_hint": (
         "Il n’est montré qu’une fois. Remettez-le en personne ou par téléphone ; il devra être changé à la prochaine "
         "connexion."
@@ -32,7 +32,7 @@ WORDS: Mapping[str, str] = {
     # Tokens
     "tokens": "Jetons",
     "tokens_hint": "Un jeton ouvre l’API à un autre logiciel. Il n’est montré qu’une fois, à sa création.",
-    "token_given": "Jeton de",
+    "token_given": "Jeton",
     "token_given_hint": "Copiez-le maintenant : il ne sera plus montré.",
     "token_name": "Pour qui",
     "scopes": "Droits",
@@ -161,6 +161,22 @@ WORDS: Mapping[str, str] = {
     "on_duty_next": (
         "Dès que le téléphone est branché, la personne compose *22 pour prendre des appels et *23 pour une pause."
     ),
+    "import": "Importer",
+    "import_files": "Listes",
+    "import_hint": "Des fichiers CSV comme Excel les enregistre, ou un fichier YAML ; plusieurs à la fois.",
+    "import_prune": "Retirer ce que les listes n’ont pas",
+    "import_look": "Voir ce qui changerait",
+    "import_preview": "Ce qui changerait",
+    "import_changes": "Changements",
+    "import_nothing": "Rien ne change.",
+    "import_added": "ajouté",
+    "import_changed": "modifié",
+    "import_removed": "retiré",
+    "import_unchanged": "inchangé",
+    "import_apply": "Appliquer",
+    "import_done": "L’importation est faite.",
+    "import_secrets_hint": "Les mots de passe des nouveaux téléphones, montrés cette seule fois.",
+    "import_templates": "Listes vides à remplir",
     "remove_for_good": "Une fois retiré, il ne revient pas.",
 }
 
@@ -230,6 +246,11 @@ SAID: Mapping[str, str] = {
     "keep one of them": "gardez-en un",
     "choose another, or change that one": "choisissez-en un autre, ou modifiez celui-là",
     "give them another phone first": "donnez d’abord un autre téléphone à cette personne",
+    "choose the lists, as CSV files or one YAML file": "choisissez les listes, en CSV ou en un fichier YAML",
+    "the directory was changed in the meantime": "l’annuaire a été modifié entre-temps",
+    "send the files again, and look at what they change now": (
+        "renvoyez les fichiers et regardez ce qu’ils changent maintenant"
+    ),
     "is not a number of this customer's": "n’est pas un numéro de ce client",
     "give one of the customer's numbers, or none": "donnez un des numéros du client, ou rien",
     "there is no such provider": "ce fournisseur n’existe pas",
@@ -247,6 +268,8 @@ ACTIONS: Mapping[str, str] = {
     "end own sessions": "fermer ses autres sessions",
     "make token": "créer un jeton",
     "revoke token": "révoquer un jeton",
+    "preview import": "voir ce qu’une importation changerait",
+    "carry out import": "importer à l’annuaire",
     "save of theirs": "enregistrer chez un client (partenaire)",
     "remove of theirs": "retirer chez un client (partenaire)",
     "secret of theirs": "donner un nouveau mot de passe SIP (partenaire)",
