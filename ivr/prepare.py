@@ -186,6 +186,10 @@ def phone_accounts(book: Book) -> tuple[PhoneAccount, ...]:
             caller_id=row.caller_id,
             rights=row.rights,
             did=row.did,
+            codecs=row.codecs,
+            transport=row.transport,
+            call_limit=row.call_limit,
+            devices=row.devices,
         )
         for row in phone_rows(book)
     )

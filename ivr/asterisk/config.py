@@ -167,6 +167,14 @@ class PhoneAccount:
     rights: tuple[str, ...] = ()
     #: Its number for the outside, E.164 digits; empty for none.
     did: str = ""
+    #: Empty for the line's own choice.
+    codecs: tuple[str, ...] = ()
+    #: udp or tcp, by which it is rung; empty for that by which it registered.
+    transport: str = ""
+    #: Calls that it makes at a time; None for as many as any phone.
+    call_limit: int | None = None
+    #: Places where it is registered at a time.
+    devices: int = 2
 
     @property
     def context(self) -> str:
@@ -491,6 +499,7 @@ def _check(
         *(text for d in desks for text in (*d.dialled, *d.service_codes)),
         *(text for q in queues for text in (q.id, q.strategy, *q.keys)),
         *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id, p.did, *p.rights)),
+        *(text for p in phones for text in (p.transport, *p.codecs)),
         *trunk_hosts,
         *(stream.name for stream in streams),
     ]

@@ -33,6 +33,14 @@ class PhoneRow:
     did: str
     #: The name shown to whoever is called; without signs that mean something to Asterisk.
     display: str
+    #: What it may speak with; empty for the line's own choice.
+    codecs: tuple[str, ...] = ()
+    #: udp or tcp, by which it is rung; empty for that by which it registered.
+    transport: str = ""
+    #: At most so many calls that it makes at a time; None for no limit of its own.
+    call_limit: int | None = None
+    #: At most so many devices that are registered with it at a time.
+    devices: int = 2
 
 
 def phone_rows(book: Book) -> list[PhoneRow]:
@@ -47,6 +55,10 @@ def phone_rows(book: Book) -> list[PhoneRow]:
             rights=_rights(book, phone),
             did=phone.caller_id if book.number(phone.caller_id, phone.provider) is not None else "",
             display=_MEANT.sub(" ", phone.display).strip(),
+            codecs=phone.codecs,
+            transport=phone.transport or "",
+            call_limit=phone.call_limit,
+            devices=phone.devices,
         )
         for phone in sorted(book.endpoints.values(), key=lambda phone: phone.name)
         if not phone.ha1.startswith(RETIRED)

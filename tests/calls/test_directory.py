@@ -17,7 +17,6 @@ from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
 from sipsim.records import Answering
 
-from tests.calls.conftest import registered
 from tests.calls.line import REPOSITORY, Line, hear, prompts, wait_for
 from tests.plain_http import NO_TLS
 
@@ -43,7 +42,8 @@ class Directory:
 
     def forget(self) -> None:
         """What the test entered, in an order in which it can go."""
-        for path in ("staff/nadia", "phones/7900", "phones/6900", "numbers/+14185550188", "accounts/C-9"):
+        phones = [f"phones/{name}" for name in ("7900", "6900", "6901", "6902")]
+        for path in ("staff/nadia", *phones, "numbers/+14185550188", "accounts/C-9"):
             with suppress(httpx.HTTPStatusError):
                 self("DELETE", path)
 
@@ -100,11 +100,12 @@ async def test_what_changes_is_live_and_cuts_no_call(
 
 
 def _all_of_it(farm: PhoneFarm, line: Line, known: Recogniser, directory: Directory, tmp_path: Path) -> None:
-    registered(farm, "6005", Answering())
-    going_on = registered(farm, "6004").dial("6005")
+    directory("PUT", "accounts/C-9", {"name": "Essai inc.", "language": "fr"})
+    ours = {name: directory("PUT", f"phones/{name}", {"account": "C-9"})["secret"] for name in ("6901", "6902")}
+    _registers(farm, "6902", ours["6902"], Answering())
+    going_on = _registers(farm, "6901", ours["6901"]).dial("6902")
     going_on.wait_answered()
 
-    directory("PUT", "accounts/C-9", {"name": "Essai inc.", "language": "fr"})
     directory("PUT", "numbers/+14185550188", {"account": "C-9"})
     secret = directory("PUT", "phones/6900", {"account": "C-9"})["secret"]
     phone = _registers(farm, "6900", secret, Answering(how="ring"))
