@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 import structlog
 
@@ -18,6 +19,9 @@ from ivr.desk.schema import Desk
 from ivr.directory.people import Partner
 
 log = structlog.get_logger()
+
+#: Whoever answers outside has so long to hear what it is about and press 1, in seconds, beside the ringing.
+_TAKEN_S = 15
 
 
 async def line(session: AgiSession, context: LineContext) -> None:
@@ -98,6 +102,16 @@ async def _converse(
         steps.close()
 
 
+def ring_target(desk: Desk, phones: Sequence[str], *, trunk: bool) -> str:
+    """What Dial rings for a department: phones of ours, and numbers outside where the line has a way out."""
+    ours = [f"PJSIP/{phone}" for phone in phones if phone.isdigit()]
+    outside = [number for phone in phones if not phone.isdigit() if isinstance(number := desk.number_of(phone), str)]
+    if outside and not trunk:
+        log.warning("a department's numbers outside are not rung: the line has no way out", desk=desk.id)
+        outside = []
+    return "&".join([*ours, *(f"Local/{number}@{desk.id}-outside/n" for number in outside)])
+
+
 async def _decide(
     session: AgiSession,
     context: LineContext,
@@ -107,8 +121,10 @@ async def _decide(
     partner: Partner | None,
     place: str,
 ) -> None:
-    target = to.queue if to.kind == "queue" else "&".join(f"PJSIP/{phone}" for phone in to.phones)
+    target = to.queue if to.kind == "queue" else ring_target(desk, to.phones, trunk=context.trunk)
     seconds = desk.queues[to.queue].max_wait_s if to.queue else to.ring_s
+    if to.kind == "ring" and any(phone.startswith("tel:") for phone in to.phones):
+        seconds = (seconds or 0) + _TAKEN_S
     now = context.clock()
     kind: str = to.kind
     first: tuple[str, ...] = ()

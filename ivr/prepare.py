@@ -317,6 +317,7 @@ def _routing(desk: Desk) -> DeskRouting:
         operator=desk.menu.operator,
         operator_queue=str(operator.queue),
         operator_wait_s=_FALLBACK_WAIT_S,
+        outside=desk.outside,
     )
 
 
@@ -353,6 +354,7 @@ def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
                 "trace-in-call",
                 "call-recorded",
                 "page-away",
+                "take-call",
                 "technician-unregistered",
                 "technician-unreachable",
             )

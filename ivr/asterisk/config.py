@@ -195,6 +195,8 @@ class DeskRouting:
     operator: str
     operator_queue: str
     operator_wait_s: int
+    #: Numbers outside that its departments ring, E.164 digits.
+    outside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -496,7 +498,7 @@ def _check(
 ) -> None:
     plain = [
         *(text for d in desks for text in (d.id, d.language, d.operator, d.operator_queue)),
-        *(text for d in desks for text in (*d.dialled, *d.service_codes)),
+        *(text for d in desks for text in (*d.dialled, *d.service_codes, *d.outside)),
         *(text for q in queues for text in (q.id, q.strategy, *q.keys)),
         *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id, p.did, *p.rights)),
         *(text for p in phones for text in (p.transport, *p.codecs)),

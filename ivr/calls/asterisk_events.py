@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -9,6 +10,10 @@ from ivr.calls.log import CallLog
 
 #: An event's fields, names in lower case.
 Fields = Mapping[str, str]
+
+
+#: A department's telephone outside, by way of the dialplan (`agi_scripts.line.ring_target`): the half that is rung.
+_OUTSIDE = re.compile(r"Local/\d+@[a-z0-9-]+-outside-[0-9a-f]+;[12]")
 
 
 def enter(calls: CallLog, event: Fields, at: datetime) -> None:
@@ -20,7 +25,9 @@ def enter(calls: CallLog, event: Fields, at: datetime) -> None:
 
 
 def endpoint_of(channel: str) -> str:
-    """The account in a channel's name: PJSIP/7001-0000002a is 7001's."""
+    """The account in a channel's name: PJSIP/7001-0000002a is 7001's; of a telephone outside, no number is told."""
+    if _OUTSIDE.fullmatch(channel):
+        return "outside"
     return channel.partition("/")[2].rpartition("-")[0]
 
 
@@ -63,8 +70,9 @@ def _rings(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
 
 def _dialling(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     # app_queue dials too, and says so in its own words; whoever rings outside of a queue is a department.
+    # What a telephone outside says counts once it has pressed 1: then its first half answers.
     call = calls.current(call_id)
-    if call is not None and call.queued_at is None:
+    if call is not None and call.queued_at is None and not _OUTSIDE.fullmatch(event.get("channel", "")):
         _rings(calls, call_id, event, at)
 
 
@@ -80,9 +88,12 @@ def _member_answered(calls: CallLog, call_id: str, event: Fields, at: datetime) 
 def _dialled(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     call = calls.current(call_id)
     # A held place's own two halves answer each other: nobody has answered.
-    if call is None or call.queued_at is not None or not event.get("destchannel", "").startswith("PJSIP/"):
+    rung = event.get("destchannel", "")
+    if call is None or call.queued_at is not None or _OUTSIDE.fullmatch(event.get("channel", "")):
         return
-    status, endpoint = event.get("dialstatus", ""), endpoint_of(event.get("destchannel", ""))
+    if not rung.startswith("PJSIP/") and not _OUTSIDE.fullmatch(rung):
+        return
+    status, endpoint = event.get("dialstatus", ""), endpoint_of(rung)
     if status == "ANSWER":
         calls.leg_answered(call_id, event.get("destuniqueid", ""), at)
         calls.answered(call_id, at, endpoint=endpoint)

@@ -14,7 +14,7 @@ import holidays
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from ivr.callbacks.numbers import ISLANDS
+from ivr.callbacks.numbers import ISLANDS, Refused, diallable
 from ivr.desk.oncall import OnCall, Person  # noqa: F401 - published with the desk
 from ivr.desk.ticketing import Level, Routing, Ticketing, Times, ToPartner  # noqa: F401 - published with the desk
 
@@ -37,7 +37,14 @@ Language = Annotated[str, _written(r"^(fr|en)$", "use fr or en")]
 Dialled = Annotated[str, _written(r"^[0-9]{3,15}$", "write 3 to 15 digits without spaces, as in 18446664844")]
 ServiceCode = Annotated[str, _written(r"^\*?[0-9]{2,4}$", "write 2 to 4 digits, as in 611, with or without * before")]
 Key = Annotated[str, _written(r"^[0-9*#]$", "give one key of a telephone: 0 to 9, * or #")]
-Phone = Annotated[str, _written(r"^[0-9]{2,10}$", "give the account of a phone, 2 to 10 digits, as in 7101")]
+#: The account of a phone, or a telephone that is none of ours.
+Phone = Annotated[
+    str,
+    _written(
+        r"^([0-9]{2,10}|tel:\+?[0-9]{10,15})$",
+        "give the account of a phone, 2 to 10 digits, as in 7101, or a number outside, as in tel:5145551234",
+    ),
+]
 Country = Annotated[str, _written(r"^[A-Z]{2}$", "use two capital letters (ISO 3166), as in CA")]
 Email = Annotated[str, _written(r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[a-z]+$", "write it as service@example.com")]
 #: What is also shown and put into headings of e-mails, so on one line.
@@ -58,6 +65,9 @@ VARIABLES: Final = {
     "closed-emergency-no-opening": {"department"},
     "ringing-department": {"department"},
 }
+
+#: Before a department's telephone that is none of ours.
+_OUTSIDE: Final = "tel:"
 
 #: What a waiting caller presses to be called back (OV-9).
 CALLBACK_KEY: Final = "1"
@@ -189,7 +199,7 @@ class Department(_Part):
     email: Email
     #: Where its calls wait for a technician; a department has this or phones.
     queue: Identifier | None = None
-    #: The phones that ring together.
+    #: The phones that ring together; one outside, as tel:5145551234, by the trunk, and whoever answers it presses 1.
     phones: tuple[Phone, ...] = ()
     #: How long they ring, in seconds, before the caller may leave a message.
     ring_s: Annotated[int, Field(ge=5, le=120)] = 25
@@ -385,6 +395,18 @@ class Desk(_Part):
         return (*self.numbers, *self.aliases)
 
     @property
+    def outside(self) -> tuple[str, ...]:
+        """The numbers outside that its departments ring, E.164 digits without the plus sign."""
+        phones = (phone for one in self.departments.values() for phone in one.phones)
+        numbers = (self.number_of(phone) for phone in phones if phone.startswith(_OUTSIDE))
+        return tuple(dict.fromkeys(number for number in numbers if isinstance(number, str)))
+
+    def number_of(self, phone: str) -> str | Refused:
+        """The number of a department's telephone outside, E.164 digits, or why it is not called."""
+        number = phone.removeprefix(_OUTSIDE)
+        return diallable(number, region=self.region, allowed=(self.region, "CA", "US"), own=self.dialled)
+
+    @property
     def call_trace(self) -> CallTrace:
         """How reports of bad calls are taken."""
         return self.trace or CallTrace(department=self.menu.operator)
@@ -451,6 +473,10 @@ class Desk(_Part):
             if one.queue is not None and one.queue not in self.queues:
                 problem = f"there is no queue {one.queue!r}"
                 yield Incoherent(f"departments.{name}.queue", problem, "add it under queues, or correct the name")
+            for at, phone in enumerate(one.phones):
+                if phone.startswith(_OUTSIDE) and isinstance(refused := self.number_of(phone), Refused):
+                    mend = "give a geographic or mobile number"
+                    yield Incoherent(f"departments.{name}.phones.{at}", f"{phone} is {refused.reason}", mend)
         for key, language in self.menu.languages.items():
             if language not in self.languages:
                 problem = f"{language!r} is not among the desk's languages"

@@ -45,6 +45,7 @@ REQUIRED = (
     "technician-unpause",
     "technician-not-logged-in",
     "technician-unknown",
+    "take-call",
     "technician-unregistered",
     "technician-unreachable",
     "pin-enter",

@@ -24,12 +24,17 @@ from sipsim.records import Answering
 
 from tests.calls.line import OPEN, REPOSITORY, Line, free_ports, hear, running_line, wait_for
 
+#: Accounting, on these lines a telephone outside.
+ACCOUNTING = "15145559103"
 NUMBER = "18446664844"
 _count = itertools.count(1000)
 
 
 def desks(folder: Path, **changes: Any) -> Path:
-    """The built-in desks, the main queue's callback offered at once and carried out quickly, with `changes`."""
+    """The built-in desks, the main queue's callback offered at once and carried out quickly, with `changes`.
+
+    Accounting is outside.
+    """
     folder.mkdir(parents=True)
     for file in (REPOSITORY / "ivr" / "desk" / "desks").iterdir():
         shutil.copy(file, folder)
@@ -38,6 +43,7 @@ def desks(folder: Path, **changes: Any) -> Path:
     path = folder / "omnivigil.yaml"
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"    callback:\n(      .*\n)+", block, text).replace("wrapup_s: 15", "wrapup_s: 1")
+    text = text.replace('phones: ["7103"]', f'phones: ["tel:+{ACCOUNTING}"]')
     path.write_text(text, encoding="utf-8")
     return folder
 
@@ -83,6 +89,13 @@ class Busy:
     def until_answered(self, number: str, by: str, *, within_s: float) -> None:
         """Wait until a technician has answered who calls from a number."""
         wait_for(lambda: self.line.call_from(number)["answered_by"] == by, f"an answer by {by}", within_s)
+
+    async def at_menu(self, number: str) -> RawCall:
+        """Somebody calls, and hears the menu."""
+        call = await RawCall(self.line.server, NUMBER, number).__aenter__()
+        self.callers.append(call)
+        await self.hear(call, "menu")
+        return call
 
     async def caller(self, number: str, *, language_key: str = "") -> RawCall:
         """Somebody calls, presses 2 and stands in the queue."""

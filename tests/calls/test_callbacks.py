@@ -12,7 +12,7 @@ from sipsim.raw import RawCall
 from sipsim.records import Answering
 
 from tests.calls.line import Line, wait_for
-from tests.calls.queueing import NUMBER, Busy, busy, busy_line, new_number
+from tests.calls.queueing import ACCOUNTING, NUMBER, Busy, busy, busy_line, new_number
 
 
 @pytest.fixture(scope="module")
@@ -311,3 +311,31 @@ async def test_a_registered_phone_is_rung_itself(line: Busy) -> None:
     assert {leg["role"]: leg["endpoint"] for leg in card["legs"]} == {"caller": "6001", "member": "7001"}
     assert all(leg["answered_at"] and leg["ended_at"] for leg in card["legs"])
     assert [one["facts"]["endpoint"] for one in card["timeline"] if one["kind"] == "answered"] == ["7001", "6001"]
+
+
+async def test_a_department_outside_takes_a_call_with_1(line: Busy) -> None:
+    """Whoever answers it hears that somebody waits, and is put through with 1 only: a voicemail is no answer."""
+    person = line.customer(ACCOUNTING)
+    for key, answered in (("2", False), ("1", True)):
+        number = new_number()
+        call = await line.at_menu(number)
+        await call.press("3")
+        taking = await asyncio.to_thread(person.wait_ringing, 40)
+        await asyncio.to_thread(taking.press_when_heard, "take-call", key, after_s=1)
+        if not answered:
+            await asyncio.to_thread(taking.press_when_heard, "take-call", key, after_s=1)
+            await line.hear(call, "nobody-answers")
+            await line.gone(call)
+            continue
+        talking = await asyncio.to_thread(wait_for, lambda n=number: _talking(line, n), "the answer", 30)
+        assert [one["facts"]["endpoint"] for one in talking["timeline"] if one["kind"] == "answered"] == ["outside"]
+        assert ACCOUNTING not in {leg["endpoint"] for leg in talking["legs"]}
+        taking.play(_wav(line.line.sound("queue-patience"), Path(line.line.state) / "accounting.wav"))
+        await line.hear(call, "queue-patience")
+        await asyncio.to_thread(taking.hang_up)
+        await line.gone(call)
+
+
+def _talking(line: Busy, number: str) -> dict[str, Any] | None:
+    call = line.line.call_from(number)
+    return call if any(one["kind"] == "answered" for one in call["timeline"]) else None

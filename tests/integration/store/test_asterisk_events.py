@@ -31,7 +31,7 @@ def begin(calls: CallLog, *, channel: str, dials: bool) -> Call:
     return calls.live()[0]
 
 
-def tell(calls: CallLog, event: str, channel: str, **facts: str) -> None:
+def tell(calls: CallLog, event: str, channel: str, /, **facts: str) -> None:
     number = channel.rpartition("-")[2]
     enter(calls, {"event": event, "linkedid": "170.1", "destchannel": channel, "destuniqueid": number, **facts}, NOW)
 
@@ -57,6 +57,19 @@ async def test_a_department(calls: CallLog) -> None:
     tell(calls, "DialEnd", "PJSIP/7103-2", dialstatus="ANSWER")
     assert legs(call) == [("caller", "6001", True), ("department", "7103", True)]
     assert call.answered_by == "7103"
+
+
+async def test_a_department_outside_has_answered_once_it_takes_the_call(calls: CallLog) -> None:
+    """Not when its voicemail does; and its number is nobody's to read in a call's legs."""
+    call = begin(calls, channel="PJSIP/6001-1", dials=False)
+    first, second = (f"Local/15145559103@omnivigil-outside-0000001a;{half}" for half in "12")
+    tell(calls, "DialBegin", first)
+    tell(calls, "DialBegin", "PJSIP/outbound-3", channel=second)
+    tell(calls, "DialEnd", "PJSIP/outbound-3", channel=second, dialstatus="ANSWER")
+    assert call.answered_by is None
+    tell(calls, "DialEnd", first, dialstatus="ANSWER")
+    assert [one[:2] for one in legs(call)] == [("caller", "6001"), ("department", "outside")]
+    assert call.answered_by == "outside"
 
 
 async def test_a_callback_has_its_caller_once_they_are_dialled(calls: CallLog) -> None:

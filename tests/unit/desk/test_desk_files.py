@@ -392,3 +392,37 @@ class TestFolder:
         desk_file(name="a.yaml")
         desk_file(name="b.yaml", text=GOOD.replace("small", "b").replace("0100", "0199").replace("attente", "file"))
         assert set(load_desks(tmp_path)) == {"small", "b"}
+
+
+@pytest.mark.parametrize(
+    ("phone", "number"),
+    [("tel:5145559103", "15145559103"), ("tel:+15145559103", "15145559103"), ("7103", None)],
+)
+def test_a_department_may_ring_a_telephone_outside(
+    desk_file: Callable[..., Path], phone: str, number: str | None
+) -> None:
+    """Beside phones of ours, or alone; numbers are written as people do."""
+    ventes = f'  ventes:\n    name: {{fr: Ventes}}\n    email: v@small.example\n    phones: ["7101", "{phone}"]\n'
+    desk = load_desk(desk_file("hours:\n", f"{ventes}hours:\n"))
+    assert desk.outside == ((number,) if number is not None else ())
+
+
+@pytest.mark.parametrize(
+    ("phone", "why"),
+    [
+        ("tel:18765550100", "region JM is not allowed"),
+        ("tel:19005551234", "not a geographic or mobile number"),
+        ("tel:+33142278186", "region FR is not allowed"),
+        ("tel:15145551212", "a service number"),
+        ("tel:15145550100", "one of our own numbers"),
+        ("tel:911", "give the account of a phone"),
+        ("tel:5145559103@outbound", "give the account of a phone"),
+    ],
+)
+def test_no_department_rings_what_costs_or_is_ours(desk_file: Callable[..., Path], phone: str, why: str) -> None:
+    """A mistake, or somebody else's: told with the field."""
+    ventes = f'  ventes:\n    name: {{fr: Ventes}}\n    email: v@small.example\n    phones: ["{phone}"]\n'
+    with pytest.raises(DeskError) as told:
+        load_desk(desk_file("hours:\n", f"{ventes}hours:\n"))
+    assert "departments.ventes.phones.0" in str(told.value)
+    assert why in str(told.value)
