@@ -35,7 +35,7 @@ _WHOLE_S: Final = 600.0
 _BETWEEN_S: Final = 2.0
 #: A reload that failed is tried again after so long, in seconds; twice that after the next failure, and so on.
 _AGAIN_S: Final = 2.0
-_LONGEST_S: Final = 60.0
+_LONGEST_S: Final = 15.0
 
 
 class Members(Protocol):
@@ -133,10 +133,17 @@ class TakingUp:
             except (OmnivigilError, OSError) as error:
                 self._wake.set()
                 failures += 1
-                pause_s = min(_AGAIN_S * 2.0 ** min(failures - 1, 10), _LONGEST_S)
-                self.problem = f"{type(error).__name__}, tried again"
-                log.error("Asterisk has not taken the directory up", error=str(error), again_in_s=pause_s)
-                await asyncio.sleep(pause_s)
+                problem = f"{type(error).__name__}, tried again"
+                if problem != self.problem:
+                    # While Asterisk is away, that is told already.
+                    tell = log.warning if isinstance(error, Unavailable) else log.error
+                    tell("Asterisk has not taken the directory up; tried again", error=str(error))
+                self.problem = problem
+                await asyncio.sleep(min(_AGAIN_S * 2.0 ** min(failures - 1, 10), _LONGEST_S))
+            except BaseException:
+                # Whoever starts us again finds that there is something to do.
+                self._wake.set()
+                raise
             else:
                 if failures:
                     log.warning("Asterisk has taken the directory up", failures=failures)

@@ -74,9 +74,16 @@ class Rendered:
     """One state folder, and an Asterisk that may run on it."""
 
     def __init__(self, state: Path, runtime: Runtime) -> None:
-        local = [Address(host="127.0.0.1", port=free_port()) for _ in range(4)]
+        local = [Address(host="127.0.0.1", port=free_port()) for _ in range(5)]
         self.settings = Settings(
-            state=state, sip=local[0], http=local[1], agi=local[2], ami=local[3], rtp=(39000, 39098), demo=False
+            state=state,
+            sip=local[0],
+            http=local[1],
+            agi=local[2],
+            ami=local[3],
+            rtp=(39000, 39098),
+            demo=False,
+            outbound=local[4],
         )
         self.runtime = runtime
         self.etc = Folders.below(self.settings).etc
@@ -97,6 +104,7 @@ class Rendered:
                     operator="support",
                     operator_queue="support",
                     operator_wait_s=60,
+                    outside=("15145559103",),
                 )
             ],
             queues=[
