@@ -133,9 +133,10 @@ def _all_of_it(farm: PhoneFarm, line: Line, known: Recogniser, directory: Direct
     wait_for(lambda: _logged(line, "a phone is unregistered", "6900"), "6900 to be unregistered", LIVE_S)
     assert _refused(phone)
     with PhoneFarm(tmp_path / "renewed", server=line.address) as others:
-        others.phone("6900", password=renewed).register()
-    directory("DELETE", "phones/6900")
-    wait_for(lambda: _refused(phone) and _logged(line, '"gone"', "6900"), "6900 to be gone", LIVE_S)
+        again = others.phone("6900", password=renewed).register()
+        directory("DELETE", "phones/6900")
+        wait_for(lambda: _logged(line, '"gone"', "6900"), "6900 to be unregistered", LIVE_S)
+        assert _refused(again)
 
     directory("DELETE", "staff/nadia")
     wait_for(lambda: "7900" not in _members(line), "Nadia to be logged out", LIVE_S)
