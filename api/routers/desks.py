@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field, field_validator
 from api.common import Given, Has, Who
 from api.services import Services
 from ivr.desk.schema import Desk
-from ivr.errors import NotFound, Unavailable
+from ivr.errors import NotFound
 
 router = APIRouter(tags=["desks"])
 
@@ -23,6 +23,10 @@ _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UT
 
 class DeskNotFound(NotFound):
     """There is no such desk."""
+
+
+class NoDeskFiles(NotFound):
+    """There are no desk files to be reloaded."""
 
 
 class DepartmentView(BaseModel):
@@ -116,7 +120,7 @@ async def reload_desks(given: Reload, who: Who, has: Has) -> ReloadView:
     Files that cannot be used change nothing: 422 says which file, line and field, and how to mend it.
     """
     if has.desk_files is None:
-        raise Unavailable(component="desk files")
+        raise NoDeskFiles
     outcome = await has.desk_files.reload(by=who.name, check=given.check)
     return ReloadView(
         in_force=outcome.in_force,

@@ -180,7 +180,7 @@ class Files:
 
 async def test_desk_files_are_reloaded_or_only_checked(line: Line, client: httpx.AsyncClient) -> None:
     assert line.app is not None
-    refused(await client.post("/v1/desks/reload", json={}), 503)
+    refused(await client.post("/v1/desks/reload", json={}), 404)
     line.app.state.services = replace(line.services, desk_files=Files())
     change = {"desk": "omnivigil", "field": "menu.keys.1", "before": "ventes", "after": None}
     for check in (True, False):
