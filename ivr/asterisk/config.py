@@ -452,12 +452,12 @@ def _kept(path: Path) -> str | None:
 
 
 def _dids(phones: Sequence[PhoneAccount]) -> dict[str, list[str]]:
-    """The phones that ring for each number from the outside: several on a shared line."""
+    """The phones that ring for each number from the outside, the last one first: several on a shared line."""
     found: dict[str, list[str]] = {}
     for phone in phones:
         if phone.did:
             found.setdefault(phone.did, []).append(phone.name)
-    return found
+    return dict(sorted(found.items(), reverse=True))
 
 
 def _accounts(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
