@@ -128,12 +128,13 @@ def ani(worker_id: str) -> Callable[[], str]:
 def technicians(shared: Path, open_line: Line) -> Iterator[None]:
     """The technicians for this test alone, logged out before and after."""
     with FileLock(shared / "technicians.lock"):
-        _log_out_all(open_line)
+        log_out_all(open_line)
         yield
-        _log_out_all(open_line)
+        log_out_all(open_line)
 
 
-def _log_out_all(line: Line) -> None:
+def log_out_all(line: Line) -> None:
+    """Nobody answers any queue."""
     for queue in line.api("GET", "/v1/queues"):
         for member in queue["members"]:
             line.api("DELETE", f"/v1/queues/{queue['id']}/members/{member['endpoint']}")

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from filelock import FileLock
 from sipsim.errors import RegistrationFailed
 from sipsim.phones import Phone, PhoneFarm
 from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
 from sipsim.records import Answering
 
+from tests.calls.conftest import log_out_all
 from tests.calls.line import REPOSITORY, Line, hear, prompts, wait_for
 from tests.plain_http import NO_TLS
 
@@ -91,15 +93,17 @@ async def test_what_changes_is_live_and_cuts_no_call(
     farm: PhoneFarm,
     open_line: Line,
     known_prompts: Recogniser,
-    technicians: None,
     directory: Directory,
+    shared: Path,
     tmp_path: Path,
 ) -> None:
     """One call is up from the first change to the last: accounts, numbers, phones, staff, secrets, deletions."""
-    await asyncio.to_thread(_all_of_it, farm, open_line, known_prompts, directory, tmp_path)
+    await asyncio.to_thread(_all_of_it, farm, open_line, known_prompts, directory, shared, tmp_path)
 
 
-def _all_of_it(farm: PhoneFarm, line: Line, known: Recogniser, directory: Directory, tmp_path: Path) -> None:
+def _all_of_it(
+    farm: PhoneFarm, line: Line, known: Recogniser, directory: Directory, shared: Path, tmp_path: Path
+) -> None:
     directory("PUT", "accounts/C-9", {"name": "Essai inc.", "language": "fr"})
     ours = {name: directory("PUT", f"phones/{name}", {"account": "C-9"})["secret"] for name in ("6901", "6902")}
     _registers(farm, "6902", ours["6902"], Answering())
@@ -117,6 +121,25 @@ def _all_of_it(farm: PhoneFarm, line: Line, known: Recogniser, directory: Direct
     asyncio.run(_call_from_the_network(line, "4185550188"))
     assert _account(line, lambda one: one["ani"] == "14185550188") == "C-9"
 
+    with _technicians(shared, line):
+        _a_technician(farm, line, known, directory)
+
+    renewed = directory("POST", "phones/6900/secret")["secret"]
+    wait_for(lambda: _logged(line, "a phone is unregistered", "6900"), "6900 to be unregistered", LIVE_S)
+    assert _refused(phone)
+    with PhoneFarm(tmp_path / "renewed", server=line.address) as others:
+        again = others.phone("6900", password=renewed).register()
+        directory("DELETE", "phones/6900")
+        wait_for(lambda: _logged(line, '"gone"', "6900"), "6900 to be unregistered", LIVE_S)
+        assert _refused(again)
+
+    assert not going_on.ended
+    assert line.api("GET", "/healthz")["components"]["directory"] == "ok"
+    going_on.hang_up()
+
+
+def _a_technician(farm: PhoneFarm, line: Line, known: Recogniser, directory: Directory) -> None:
+    """Put on duty, reached, and gone again."""
     own = directory("PUT", "phones/7900", {"kind": "technician", "language": "fr"})["secret"]
     directory("PUT", "staff/nadia", {"name": "Nadia", "phone": "7900", "queues": ["support"]})
     nadia = _registers(farm, "7900", own, Answering())
@@ -128,21 +151,17 @@ def _all_of_it(farm: PhoneFarm, line: Line, known: Recogniser, directory: Direct
     assert "7900" not in _members(line)
     nadia.register()
     assert _dials(nadia, known, "*22") == ["technician-login"]
-
-    renewed = directory("POST", "phones/6900/secret")["secret"]
-    wait_for(lambda: _logged(line, "a phone is unregistered", "6900"), "6900 to be unregistered", LIVE_S)
-    assert _refused(phone)
-    with PhoneFarm(tmp_path / "renewed", server=line.address) as others:
-        again = others.phone("6900", password=renewed).register()
-        directory("DELETE", "phones/6900")
-        wait_for(lambda: _logged(line, '"gone"', "6900"), "6900 to be unregistered", LIVE_S)
-        assert _refused(again)
-
     directory("DELETE", "staff/nadia")
     wait_for(lambda: "7900" not in _members(line), "Nadia to be logged out", LIVE_S)
-    assert not going_on.ended
-    assert line.api("GET", "/healthz")["components"]["directory"] == "ok"
-    going_on.hang_up()
+
+
+@contextmanager
+def _technicians(shared: Path, line: Line) -> Iterator[None]:
+    """The technicians alone, as the fixture of that name has them, for no longer than need be."""
+    with FileLock(shared / "technicians.lock"):
+        log_out_all(line)
+        yield
+        log_out_all(line)
 
 
 def _account(line: Line, which: Callable[[dict[str, Any]], bool]) -> str | None:
