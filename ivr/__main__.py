@@ -533,6 +533,29 @@ def reset_second_factor(
     asyncio.run(reset())
 
 
+@accounts.command("reset-password")
+def reset_password(
+    name: Annotated[str, typer.Argument(help="What they sign in with.")],
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
+) -> None:
+    """Give an account another password and print it, once; it must be changed at the next sign-in."""
+    import getpass
+
+    from ivr.accounts import upkeep
+    from ivr.store.engine import open_store
+
+    async def reset() -> str:
+        store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
+        try:
+            await store.migrate()
+            return await upkeep.reset_password(store, name, who=getpass.getuser(), at=system_clock())
+        finally:
+            await store.close()
+
+    print(asyncio.run(reset()))  # noqa: T201 - what the command is for
+
+
 app.add_typer(person_commands, name="person")
 app.add_typer(directory_commands, name="directory")
 

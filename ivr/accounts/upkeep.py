@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 import structlog
 
 from ivr.accounts import administering, store
+from ivr.accounts.passwords import hashed
 from ivr.accounts.sealing import KeyLost, Seal, is_plain
 from ivr.errors import NotFound
 from ivr.store.engine import Store
@@ -46,3 +48,17 @@ async def reset(database: Store, name: str, *, who: str, at: datetime) -> None:
         )
         await administering.reset_second_factor(unit, row.name)
         await store.noted(unit, line, 200)
+
+
+async def reset_password(database: Store, name: str, *, who: str, at: datetime) -> str:
+    """Another password for an account, to be shown once and changed at the next sign-in. Raises AccountNotFound."""
+    name = name.strip().lower()
+    given = administering.new_password(name)
+    password_hash = await asyncio.to_thread(hashed, given)
+    async with database.unit() as unit:
+        line = await store.note(
+            unit, at=at, who=who, source="command line", action="account.reset-password", subject=name, fields=()
+        )
+        await administering.give_password(unit, name, password_hash)
+        await store.noted(unit, line, 200)
+    return given

@@ -6,9 +6,11 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
+from sipsim.phones import PhoneFarm
 
 from tests.browser.conftest import SignIn
 from tests.browser.looking import look, look_at
+from tests.calls.conftest import registered
 from tests.calls.line import Line
 
 #: Pages that are looked at as they are, by how their pictures are called.
@@ -60,8 +62,13 @@ WORDS = {
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_the_administrators_pages_are_accessible_and_fit_a_phone(language: str, line: Line, sign_in: SignIn) -> None:
+def test_the_administrators_pages_are_accessible_and_fit_a_phone(
+    language: str, line: Line, farm: PhoneFarm, sign_in: SignIn
+) -> None:
     page = sign_in("admin", language=language)
+    registered(farm, "6001")
+    page.goto("/console/directory/phones/entry?key=6001")
+    expect(page.locator(".badge.free")).to_be_visible()
     problems = []
     for file, path in PAGES.items():
         problems += look_at(page, f"/console/{quote(path, safe='/?=')}", language, file)

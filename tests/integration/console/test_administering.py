@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from ivr.accounts import administering, store
+from ivr.accounts import administering, store, upkeep
 from ivr.directory import tokens
-from ivr.errors import BadInput
+from ivr.errors import BadInput, NotFound
 from tests.integration.api.conftest import Line
 from tests.integration.console.conftest import Browsers
 
@@ -37,6 +37,18 @@ async def test_a_password_that_was_given_opens_nothing_until_it_is_changed(brows
     assert (await ops.get("/console/board")).status_code == 200
     async with line.services.store.reading() as unit:
         assert (await administering.get(unit, "ops")).last_sign_in_at == line.now
+
+
+async def test_the_terminal_gives_a_password_to_whoever_administers_alone(browser: Browsers, line: Line) -> None:
+    given = await upkeep.reset_password(line.services.store, "Admin", who="root", at=line.now)
+    admin = await browser()
+    assert (await admin.sign_in("admin", given)).status_code == 303
+    assert (await admin.get("/console/accounts")).headers["location"] == "/console/account"
+    with pytest.raises(NotFound):
+        await upkeep.reset_password(line.services.store, "nobody", who="root", at=line.now)
+    async with line.services.store.reading() as unit:
+        (told,) = [one for one in await store.page(unit, before=None, limit=20) if one["who"] == "root"]
+    assert told["action"] == "account.reset-password"
 
 
 async def test_a_closed_account_opens_again_with_another_password(browser: Browsers) -> None:
