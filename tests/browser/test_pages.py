@@ -42,6 +42,7 @@ PAGES = {
         "maintenance": "maintenances/{work}",
         "announcements": "announcements",
         "account": "account",
+        "desk-files": "menu",
     },
     "gestion": {"reports": "reports"},
     "admin": {"accounts": "accounts", "warned": "warned", "audit": "audit"},
