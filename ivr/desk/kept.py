@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,11 +20,24 @@ _MOST_BYTES = 5_000_000
 def snapshot(folder: Path, into: Path) -> Iterator[Path]:
     """The files as they are this moment, all of them: whoever saves one meanwhile changes nothing of it.
 
-    A DeskError from within names the file that the operator knows. Raises OSError.
+    One at a time, of all processes: a restart prepares beside a service that may reload. A DeskError from within names
+    the file that the operator knows. Raises DeskError where there is no such folder, and OSError.
     """
-    new = into.with_name(f"{into.name}.new")
+    if not folder.is_dir():
+        raise DeskError(
+            file=folder, line=1, field="", problem="there is no such folder", mend="name the folder of desk files"
+        )
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with into.with_name(f"{into.name}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        with _copied(folder, into.with_name(f"{into.name}.new")) as new:
+            yield new
+
+
+@contextlib.contextmanager
+def _copied(folder: Path, new: Path) -> Iterator[Path]:
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
+    new.mkdir()
     for file in sorted(folder.iterdir()):
         if file.is_file() and file.stat().st_size <= _MOST_BYTES:
             shutil.copyfile(file, new / file.name)

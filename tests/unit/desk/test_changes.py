@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,31 @@ class TestKept:
         with pytest.raises(DeskError) as told, snapshot(folder, tmp_path / "kept") as copy:
             load_desks(copy)
         assert told.value.file == path
+
+    def test_a_folder_that_is_not_there_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(DeskError, match="no such folder"), snapshot(tmp_path / "none", tmp_path / "kept"):
+            pass
+
+    def test_one_process_at_a_time_takes_files(self, folder: Path, tmp_path: Path) -> None:
+        """A restart that prepares beside the service waits for its reload."""
+        into = tmp_path / "state" / "desks-in-force"
+        waits = (
+            "import sys; from pathlib import Path; from ivr.desk.kept import snapshot\n"
+            "print('asks', flush=True)\n"
+            "with snapshot(Path(sys.argv[1]), Path(sys.argv[2])): print('has', flush=True)"
+        )
+        with snapshot(folder, into) as copy:
+            other = subprocess.Popen(
+                [sys.executable, "-c", waits, str(folder), str(into)],
+                cwd=Path(__file__).parents[3],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            assert other.stdout is not None
+            assert other.stdout.readline() == "asks\n"
+            assert load_desks(copy)
+            keep(copy, into)
+        assert other.stdout.readline() == "has\n"
+        assert other.wait(30) == 0
+        other.stdout.close()
+        assert kept(folder, into) == into
