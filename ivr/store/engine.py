@@ -26,6 +26,8 @@ log = structlog.get_logger()
 _BUSY_S = 5.0
 #: How long a transaction waits for those of this service before it, in seconds.
 _TURN_S = 10.0
+#: A migration may wait so many times longer for somebody else's transaction, which may be one too.
+_MIGRATION = 12
 #: Readers that may work side by side; each is a thread under SQLite.
 _CONNECTIONS = 8
 
@@ -266,7 +268,8 @@ def _engine(url: str, patience_s: float, *, migrating: bool = False) -> AsyncEng
         if not migrating
         else {"poolclass": NullPool}
     )
-    connect = connector(make_url(url).database or "", patience_s)
+    # Whoever else brings the tables there takes longer than a transaction; a server's own waits have no end then.
+    connect = connector(make_url(url).database or "", patience_s * (_MIGRATION if migrating else 1))
     engine = create_async_engine(url, async_creator=connect, **json, **pool)
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -121,7 +121,7 @@ async def fill(database: Database) -> dict[str, int]:
 
 
 # Each migration makes it longer, and it shares its processors with the others.
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_down_to_the_beginning_and_up_again_step_by_step_with_rows_in_every_table(
     store: Store, database: Database
 ) -> None:
