@@ -31,6 +31,7 @@ from api.routers import (
     notices,
     oncall,
     persons,
+    provisioning,
     queues,
     quotes,
     reports,
@@ -66,6 +67,7 @@ def provide(app: FastAPI, services: Services) -> None:
     app.state.services = services
     app.state.status_pages = KeptPages()
     app.state.streams = Streams()
+    app.state.fetching = provisioning.Fetching()
     console.provide(app, services)
 
 
@@ -97,6 +99,7 @@ def routes() -> FastAPI:
         status_subscribers,
         mails,
         persons,
+        provisioning,
         directory,
         twilio,
     ):
@@ -105,6 +108,7 @@ def routes() -> FastAPI:
     app.include_router(v1)
     app.include_router(description.router)
     app.include_router(health.router)
+    app.include_router(provisioning.files)
     app.include_router(metrics.router, responses=problems.DESCRIBED)
     app.include_router(status.router, responses={code: problems.DESCRIBED[code] for code in (404, 422, 503)})
     app.include_router(subscribing.router)

@@ -107,11 +107,12 @@ async def _bearer(tokens: Tokens, headers: list[str]) -> Bearer | ProblemRespons
 
 def _guarded(scope: Scope) -> bool:
     if scope["path"] == _FIGURES:
-        return not _from_here(scope)
+        return not from_here(scope)
     return f"{scope['path']}/".startswith("/v1/") and scope["path"] not in _SIGNED
 
 
-def _from_here(scope: Scope) -> bool:
+def from_here(scope: Scope) -> bool:
+    """Whether a request comes from this machine, and not from whomever a proxy on it speaks for."""
     client = scope.get("client")
     if client is None or any(name in _FORWARDED for name in Headers(scope=scope)):
         return False

@@ -98,6 +98,7 @@ def inputs_of(kind: Kind, known: Known) -> tuple[Input, ...]:
             Input(name="transport", label="transport", widget="choice", choices=("udp", "tcp")),
             Input(name="call_limit", label="call_limit", widget="number"),
             Input(name="devices", label="devices", widget="number", required=True),
+            Input(name="mac", label="mac"),
         ),
         "staff": (
             name,

@@ -178,6 +178,7 @@ LISTS: tuple[List, ...] = (
             Column("transport", ("protocole",)),
             Column("call_limit", ("appels simultanés", "appels", "calls"), read=cells.count),
             Column("devices", ("appareils",), read=cells.count, example="2"),
+            Column("mac", ("adresse mac", "mac address")),
             Column("secret", ("mot de passe", "password", "passe")),
         ),
         ({"name": "7001", "kind": "technician", "devices": "2"},),

@@ -674,6 +674,10 @@ async def _check_phone(edit: Edit, entry: PhoneEntry, problems: list[BadInput]) 
     owner: dict[str, Any] = {"customer_id": None, "contact_id": None}
     if entry.account is not None:
         owner = await _owner(edit, entry.account, entry.contact, problems)
+    for other in await edit.rows(t.endpoints, mac=entry.mac) if entry.mac is not None else ():
+        if other["name"] != edit.key:
+            problem = f"is the device of phone {other['name']}"
+            problems.append(BadInput(field="mac", problem=problem, mend="take it from that one first"))
     number = await edit.row(t.numbers, e164=_digits(entry.caller_id)) if entry.caller_id is not None else None
     if number is not None and owner and number["customer_id"] != owner["customer_id"]:
         problem = f"{entry.caller_id} is another account's number"
@@ -691,7 +695,7 @@ async def _staff_of(edit: Edit) -> list[str]:
 
 def _columns_of_phone(entry: PhoneEntry) -> dict[str, Any]:
     plain = entry.model_dump(
-        include={"kind", "department", "language", "display", "transport", "call_limit", "devices"}
+        include={"kind", "department", "language", "display", "transport", "call_limit", "devices", "mac"}
     )
     return {**plain, "caller_id": _digits(entry.caller_id), "codecs": list(entry.codecs)}
 

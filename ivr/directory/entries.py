@@ -138,6 +138,17 @@ Identifier = Annotated[str, _whole(_ID, "is no name of a desk file's", "use lowe
 Email = Annotated[str, _line(254), _whole(_EMAIL, "is no e-mail address", "write it as julie@clinique.example")]
 Url = Annotated[str, _line(500), _whole(_URL, "is no address of a page", "write it as https://portail.example/")]
 Language = Literal["fr", "en"]
+
+
+def _mac(value: str) -> str:
+    digits = re.sub(r"[:.\- ]", "", value).lower()
+    if not re.fullmatch(r"[0-9a-f]{12}", digits) or int(digits[:2], 16) & 1 or not int(digits, 16):
+        raise ValueError("is no MAC address of a device; write it as 00:15:65:aa:bb:cc, as on its label")
+    return digits
+
+
+#: Twelve hexadecimal digits, as 001565aabbcc (IEEE 802).
+Mac = Annotated[str, AfterValidator(_mac)]
 Telephone = Annotated[str, AfterValidator(_telephone)]
 
 
@@ -235,6 +246,8 @@ class PhoneEntry(AnyEntry):
     call_limit: Annotated[Annotated[int, Field(ge=1, le=100)] | None, BeforeValidator(_nothing)] = None
     #: At most so many devices that are registered with it at a time.
     devices: Annotated[int, Field(ge=1, le=10)] = 2
+    #: Of the device that is to be set up with it; see `ivr.provisioning`.
+    mac: Annotated[Mac | None, BeforeValidator(_nothing)] = None
 
     @model_validator(mode="before")
     @classmethod

@@ -120,6 +120,8 @@ class Endpoint:
     call_limit: int | None = None
     #: At most so many devices that are registered with it at a time.
     devices: int = 2
+    #: MAC address of the device that is set up with it, as 12 hexadecimal digits.
+    mac: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -141,6 +141,7 @@ def _phone(row: Row) -> PhoneEntry:
         transport=row["transport"],
         call_limit=row["call_limit"],
         devices=row["devices"],
+        mac=row["mac"],
     )
 
 

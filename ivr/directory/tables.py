@@ -158,6 +158,8 @@ endpoints = Table(
     Column("call_limit", Integer),
     #: At most so many devices that are registered with it at a time.
     Column("devices", Integer, nullable=False, server_default=text("2")),
+    #: MAC address of the device that is set up with it, as 12 hexadecimal digits.
+    Column("mac", String(12)),
 )
 
 #: What changed, for whoever keeps a copy in memory: read by `seq`, which grows with every commit.

@@ -48,6 +48,7 @@ OTHERWISE: Mapping[str, str] = {
     "endpoints": "the directory: while they are customers",
     "technicians": "the directory: while they work here",
     "directory_changes": "the directory: the last some thousands",
+    "provisionings": "no names but the phone's, for a day",
     "technician_pins": "while they work here",
     "oncall_overrides": "staff: who was on call",
     "queue_roll": "staff: while they are logged in",

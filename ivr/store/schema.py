@@ -15,6 +15,7 @@ import ivr.maintenance.tables
 import ivr.notify.tables
 import ivr.oncall.tables
 import ivr.probing.tables
+import ivr.provisioning.tables
 import ivr.queueing.tables
 import ivr.reports.tables
 import ivr.subscribers.tables

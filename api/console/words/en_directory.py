@@ -108,6 +108,7 @@ WORDS: Mapping[str, str] = {
     "transport": "Transport",
     "call_limit": "Calls at a time, at most",
     "devices": "Devices at a time, at most",
+    "mac": "MAC address of the device",
     "staff_phone_hint": "Name of a technician’s phone; or an outside number below.",
     "external_number": "Outside number",
     "external_hint": "A mobile, for example; the person confirms with a key.",

@@ -112,6 +112,7 @@ WORDS: Mapping[str, str] = {
     "transport": "Transport",
     "call_limit": "Appels à la fois, au plus",
     "devices": "Appareils à la fois, au plus",
+    "mac": "Adresse MAC de l’appareil",
     "staff_phone_hint": "Nom d’un téléphone de technicien ; ou un numéro externe ci-dessous.",
     "external_number": "Numéro externe",
     "external_hint": "Un cellulaire, par exemple ; la personne confirme par une touche.",
