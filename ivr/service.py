@@ -310,6 +310,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         calls=calls,
         clock=clock,
         ami_connected=lambda: ami.state is State.CONNECTED,
+        directory_taken_up=lambda: not taking_up.problem,
         probes=probes,
         log_bytes=lambda: turned_over.sizes,
     )

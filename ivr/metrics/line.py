@@ -48,11 +48,12 @@ class LineMetrics:
         ami_connected: Callable[[], bool],
         probes: Probes,
         log_bytes: Callable[[], Mapping[str, int]] = dict,
+        directory_taken_up: Callable[[], bool] = lambda: True,
     ) -> None:
         self.counters = counters
         self._store, self._bus, self._watch, self._calls = store, bus, watch, calls
         self._clock, self._ami_connected, self._probes = clock, ami_connected, probes
-        self._log_bytes = log_bytes
+        self._log_bytes, self._directory_taken_up = log_bytes, directory_taken_up
         self._asking = asyncio.Lock()
         self._standing: Standing | None = None
         self._asked_at: float | None = None
@@ -84,6 +85,8 @@ class LineMetrics:
     def collect(self) -> Iterator[Metric]:
         """Everything that is not counted but looked at."""
         yield _one("omnivigil_ami_connected", "Whether Asterisk's manager is there.", self._ami_connected())
+        taken_up = "Whether Asterisk could take up what changed last in the directory."
+        yield _one("omnivigil_directory_taken_up", taken_up, self._directory_taken_up())
         sizes = _filled(self._log_bytes(), _LOGS)
         yield _by("omnivigil_log_bytes", "Bytes of each log on disk, with its old ones.", "log", sizes)
         dropped = "Lines of the service's log that could not be written since it began."

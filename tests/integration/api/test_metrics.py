@@ -90,6 +90,7 @@ async def test_without_the_database_the_rest_is_told(
     await nowhere.close()
     assert found["omnivigil_database_up",] == 0
     assert found["omnivigil_ami_connected",] == 1
+    assert found["omnivigil_directory_taken_up",] == 1
     assert not any(key[0] == "omnivigil_tickets" for key in found)
 
 
