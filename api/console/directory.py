@@ -23,6 +23,8 @@ from ivr.directory.people import slug
 from ivr.directory.reading import Found
 from ivr.directory.tables import customers
 from ivr.errors import BadInput
+from ivr.provisioning import tokens as provisioning
+from ivr.provisioning.phones import ADDRESSES, FILES
 from ivr.store.engine import Unit
 from ivr.tickets import store as tickets
 
@@ -240,6 +242,11 @@ async def save_entry(kind: OneKind, request: Request) -> Response:
     inputs = forms.inputs_of(kind, there)
     labelled(request, kind, inputs)
     values, etag, key = forms.given(form, inputs), str(form.get("etag", "")), str(form.get("key", "")).strip()
+    if etag:
+        async with has.store.reading() as unit:
+            before = forms.shown((await _get(unit, mine, kind, key)).entry)
+        # What the form has no field for stays as it is.
+        values = {name: value for name, value in before.items() if name not in {one.name for one in inputs}} | values
     read = read_entry(kind, values, there.region)
     try:
         async with has.store.unit() as unit:
@@ -337,6 +344,24 @@ async def renew_secret(request: Request) -> Response:
             unit, mine, name, by=who(request), at=has.clock(), source="console", bus=has.bus
         )
     return secret_page(request, mine, name, secret, found.entry)
+
+
+@router.post("/phones/configuration")
+@may("administrator")
+async def offer_configuration(request: Request) -> Response:
+    """An address where the phone's device takes its configuration, once and within a day; shown once."""
+    has: Services = request.app.state.services
+    form = await request.form()
+    mine, name = provider_of(has, str(form.get("provider", ""))), str(form.get("key", ""))
+    async with has.store.unit() as unit:
+        await _get(unit, mine, "phones", name)
+        token = await provisioning.make(unit, name, by=who(request), at=has.clock())
+    base = f"{(has.notices.public_url or str(request.base_url)).rstrip('/')}/provision/{token}/"
+    addresses = {make: base + ADDRESSES.get(make, "") for make in FILES}
+    picture = handing_over.drawn(addresses.get("linphone", base))
+    return pages.page(
+        request, "phone_address.html.j2", name=name, addresses=addresses, picture=picture, **common(request, mine)
+    )
 
 
 @router.get("/{kind}/remove")

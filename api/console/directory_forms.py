@@ -96,9 +96,9 @@ def inputs_of(kind: Kind, known: Known) -> tuple[Input, ...]:
             language,
             Input(name="codecs", label="codecs", widget="checks", choices=CODECS),
             Input(name="transport", label="transport", widget="choice", choices=("udp", "tcp")),
+            Input(name="mac", label="mac", hint="mac_hint"),
             Input(name="call_limit", label="call_limit", widget="number"),
             Input(name="devices", label="devices", widget="number", required=True),
-            Input(name="mac", label="mac"),
         ),
         "staff": (
             name,

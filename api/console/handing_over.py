@@ -37,17 +37,22 @@ def of(request: Request, name: str, secret: str) -> HandedOver:
     server = server_of(has.sip, request.url.hostname or "localhost")
     # RFC 3261 section 19.1.1 has room for a password; it is on paper and on a screen for a moment, never on the wire.
     uri = f"sip:{name}:{quote(secret, safe='')}@{server}"
-    drawn = segno.make(uri, error="m").svg_inline(scale=5, svgclass="qr", light="#fff")
     text = linphone(name, secret, server)
     return HandedOver(
         name=name,
         secret=secret,
         server=server,
         uri=uri,
-        picture=Markup(drawn),  # noqa: S704 - drawn here, of squares and without text
+        picture=drawn(uri),
         file=f"data:application/xml;base64,{base64.b64encode(text.encode()).decode()}",
         file_name=f"linphone-{name}.xml",
     )
+
+
+def drawn(text: str) -> Markup:
+    """A text as a QR code, in SVG."""
+    made = segno.make(text, error="m").svg_inline(scale=5, svgclass="qr", light="#fff")
+    return Markup(made)  # noqa: S704 - drawn here, of squares and without text
 
 
 def server_of(sip: Address, reached_as: str) -> str:

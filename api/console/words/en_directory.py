@@ -167,5 +167,11 @@ WORDS: Mapping[str, str] = {
     "import_done": "The import is done.",
     "import_secrets_hint": "The passwords of the new phones, shown this once.",
     "import_templates": "Empty lists to be filled in",
+    "mac_hint": "On the device’s label: 00:15:65:12:34:56. Only this device then takes the configuration address.",
+    "device_address": "Configuration address",
+    "device_address_hint": (
+        "A device (Yealink, Polycom, Grandstream, Cisco, Linphone) takes its configuration there, once and within a "
+        "day; the phone gets a new password then."
+    ),
     "remove_for_good": "Once removed, it does not come back.",
 }

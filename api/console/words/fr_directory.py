@@ -178,6 +178,12 @@ WORDS: Mapping[str, str] = {
     "import_done": "L’importation est faite.",
     "import_secrets_hint": "Les mots de passe des nouveaux téléphones, montrés cette seule fois.",
     "import_templates": "Listes vides à remplir",
+    "mac_hint": "Gravée sous l’appareil : 00:15:65:12:34:56. Seul cet appareil prend alors l’adresse de configuration.",
+    "device_address": "Adresse de configuration",
+    "device_address_hint": (
+        "Un appareil (Yealink, Polycom, Grandstream, Cisco, Linphone) y prend sa configuration, une seule fois et "
+        "d’ici un jour ; le téléphone reçoit alors un nouveau mot de passe."
+    ),
     "remove_for_good": "Une fois retiré, il ne revient pas.",
 }
 
@@ -271,6 +277,7 @@ ACTIONS: Mapping[str, str] = {
     "revoke token": "révoquer un jeton",
     "preview import": "voir ce qu’une importation changerait",
     "carry out import": "importer à l’annuaire",
+    "offer configuration": "donner une adresse de configuration",
     "save of theirs": "enregistrer chez un client (partenaire)",
     "remove of theirs": "retirer chez un client (partenaire)",
     "secret of theirs": "donner un nouveau mot de passe SIP (partenaire)",

@@ -229,6 +229,20 @@ async def test_of_what_is_wrong_on_duty_nothing_is_made(change: dict[str, str], 
             await administering.get(unit, "nadia")
 
 
+async def test_a_device_is_given_an_address_and_its_mac_stays(browser: Browsers, line: Line) -> None:
+    admin = await browser("admin")
+    etag = await _etag(line, "phones", "6001")
+    fields = {"key": "6001", "kind": "customer", "account": "C-1001", "devices": "2", "mac": "00:15:65:12:34:56"}
+    assert (await _save(admin, "phones", etag=etag, **fields)).status_code == 303
+    found = await _entry(line, "phones", "6001")
+    assert found is not None
+    assert found.view()["mac"]
+    page = (await admin.post(f"{HERE}/phones/configuration", key="6001")).text
+    assert re.search(r"/provision/[A-Za-z0-9_-]{20,}/", page)
+    assert "<svg" in page
+    assert (await admin.post(f"{HERE}/phones/configuration", key="nobody")).status_code == 404
+
+
 async def test_every_form_is_there_empty_and_filled(browser: Browsers) -> None:
     admin = await browser("admin")
     for kind, key in {
