@@ -143,6 +143,9 @@ def up(
     rtp_timeout: Annotated[
         int, typer.Option(min=0, help="Calls of which nothing is heard for so many seconds end; 0 for never.")
     ] = 50,
+    rtp_from_anywhere: Annotated[
+        bool, typer.Option("--rtp-from-anywhere", help="For a carrier whose audio comes from where no SIP or SDP says.")
+    ] = False,
     database: DatabaseOption = None,
     with_asterisk: Annotated[
         bool, typer.Option(help="Watch Asterisk too; without, `./omnivigil asterisk` does, in a process of its own.")
@@ -166,6 +169,7 @@ def up(
         calls_per_source=calls_per_source,
         calls_per_phone=calls_per_phone,
         rtp_timeout_s=rtp_timeout,
+        rtp_from_anywhere=rtp_from_anywhere,
         homer=Address.parse(homer, field="--homer") if homer else None,
         database=_database(database),
     )

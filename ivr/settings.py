@@ -83,6 +83,8 @@ class Settings:
     calls_per_phone: int = 8
     #: A call of which nothing was heard for so many seconds, neither RTP nor RTCP, ends; 0 for never.
     rtp_timeout_s: int = 50
+    #: Audio is heard from hosts that do no SIP with us and that no SDP names, as far as strict RTP lets it in.
+    rtp_from_anywhere: bool = False
     #: Only the load generator, whose sequence numbers skip, needs this off.
     strict_rtp: bool = True
 

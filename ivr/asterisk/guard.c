@@ -173,3 +173,229 @@ long pjsip_msg_print(const void *message, char *buffer, unsigned long size)
     }
     return length + more;
 }
+
+/*
+ * At media, too. Strict RTP waits for the first audio of a call to learn where it comes from, and whoever is muted does
+ * not send any: then a stranger who does would press keys in their place, and they would not be heard from then on. So
+ * while Asterisk sends to an address by a socket, it hears on it only that address, and hosts with which it does SIP
+ * (restricted latching: RFC 7362, section 5): such as phones behind NAT, whose SDP names an address of their own network.
+ * For a moment after a socket was made nothing has been sent by it yet, and only hosts of the latter kind are heard.
+ */
+
+/* An address as 128 bits, IPv4 as IPv6 writes it (RFC 4291, section 2.5.5.2). */
+struct host {
+    unsigned long long high, low;
+};
+
+typedef long sender(int socket, const void *data, unsigned long length, int flags, const void *to, unsigned to_length);
+typedef long short_sender(int socket, const void *data, unsigned long length, int flags);
+typedef long receiver(int socket, void *data, unsigned long length, int flags, void *from, unsigned *from_length);
+
+typedef int maker(int domain, int type, int protocol);
+
+extern long time(long *at);
+extern int *__errno_location(void);
+extern int getpeername(int socket, void *address, unsigned *length);
+
+#define SOCKETS 65536
+#define TOLD_S 5
+#define NEW_S 2
+#define BUCKETS 8192
+#define IN_BUCKET 4
+#define LINUX_EAGAIN 11
+
+/* By socket: where media last went, and until when that counts; and until when it is new. */
+static struct {
+    struct host host;
+    long until, new_until;
+} told[SOCKETS];
+
+/* Hosts with which we do SIP. Where there are too many, those of which was heard again come back. */
+static struct host known[BUCKETS][IN_BUCKET];
+
+static int host_of(const void *address, struct host *host)
+{
+    const unsigned char *byte = address;
+    int count;
+
+    if (!address) {
+        return 0;
+    }
+    host->high = host->low = 0;
+    switch (*(const unsigned short *)address) {
+    case 2: /* AF_INET */
+        host->low = 0xffff;
+        byte += 4;
+        count = 4;
+        break;
+    case 10: /* AF_INET6 */
+        byte += 8;
+        count = 16;
+        break;
+    default:
+        return 0;
+    }
+    while (count--) {
+        host->high = host->high << 8 | host->low >> 56;
+        host->low = host->low << 8 | *byte++;
+    }
+    return 1;
+}
+
+static int is_same(const struct host *one, const struct host *other)
+{
+    return one->low == other->low && one->high == other->high;
+}
+
+static struct host *bucket_of(const struct host *host)
+{
+    unsigned long long mixed = (host->low ^ host->high * 31) * 0x9e3779b97f4a7c15ULL;
+
+    return known[mixed >> 40 & (BUCKETS - 1)];
+}
+
+static int is_known(const struct host *host)
+{
+    const struct host *bucket = bucket_of(host);
+    int n;
+
+    for (n = 0; n < IN_BUCKET; n++) {
+        if (is_same(&bucket[n], host)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void learn(const struct host *host)
+{
+    static unsigned next;
+
+    if (!is_known(host)) {
+        bucket_of(host)[next++ % IN_BUCKET] = *host;
+    }
+}
+
+/* Whether a message of ours says that we do SIP with whom it goes to: a call or a registration of theirs was accepted,
+ * or we call them, or ask whether they are there. */
+static int is_to_one_of_ours(const char *text, long length)
+{
+    long at;
+
+    if (length < 32) {
+        return 0;
+    }
+    if (find(text, 11, "INVITE sip:", 11) == 0 || find(text, 8, "ACK sip:", 8) == 0
+        || find(text, 12, "OPTIONS sip:", 12) == 0) {
+        return 1;
+    }
+    if (find(text, 8, "SIP/2.0 ", 8) != 0 || !(text[8] == '2' || (text[8] == '1' && text[9] == '8'))) {
+        return 0;
+    }
+    at = find(text, length, "\r\nCSeq: ", 8);
+    if (at < 0) {
+        return 0;
+    }
+    for (at += 8; at < length && text[at] >= '0' && text[at] <= '9'; at++) {
+    }
+    return find(text + at, length - at < 9 ? length - at : 9, " INVITE\r\n", 9) == 0
+        || find(text + at, length - at < 11 ? length - at : 11, " REGISTER\r\n", 11) == 0;
+}
+
+static void look_at_sent(int socket, const void *data, long length, const void *to)
+{
+    struct host host;
+
+    if (!data || length < 12 || !host_of(to, &host)) {
+        return;
+    }
+    if ((*(const unsigned char *)data & 0xc0) != 0x80) {
+        if (is_to_one_of_ours(data, length)) {
+            learn(&host);
+        }
+    } else if (socket >= 0 && socket < SOCKETS) {
+        /* RTP or RTCP, version 2. */
+        told[socket].host = host;
+        told[socket].until = time((long *)0) + TOLD_S;
+    }
+}
+
+long sendto(int socket, const void *data, unsigned long length, int flags, const void *to, unsigned to_length)
+{
+    static sender *next;
+
+    if (!next) {
+        next = (sender *)dlsym(NEXT_LIBRARY, "sendto");
+    }
+    look_at_sent(socket, data, (long)length, to);
+    return next(socket, data, length, flags, to, to_length);
+}
+
+/* SIP over TCP. */
+long send(int socket, const void *data, unsigned long length, int flags)
+{
+    static short_sender *next;
+    unsigned long peer[16];
+    unsigned size = sizeof(peer);
+
+    if (!next) {
+        next = (short_sender *)dlsym(NEXT_LIBRARY, "send");
+    }
+    if (data && is_to_one_of_ours(data, (long)length) && getpeername(socket, peer, &size) == 0) {
+        look_at_sent(socket, data, (long)length, peer);
+    }
+    return next(socket, data, length, flags);
+}
+
+int socket(int domain, int type, int protocol)
+{
+    static maker *next;
+    int made;
+
+    if (!next) {
+        next = (maker *)dlsym(NEXT_LIBRARY, "socket");
+    }
+    made = next(domain, type, protocol);
+    if (made >= 0 && made < SOCKETS) {
+        told[made].until = 0;
+        told[made].new_until = time((long *)0) + NEW_S;
+    }
+    return made;
+}
+
+#ifndef HEARD_FROM_ANYWHERE
+static int is_strangers(int socket, const void *data, const void *from)
+{
+    struct host host;
+    long now;
+
+    /* What is neither RTP nor RTCP is not looked at. */
+    if (socket < 0 || socket >= SOCKETS || (*(const unsigned char *)data & 0xc0) != 0x80 || !host_of(from, &host)) {
+        return 0;
+    }
+    now = time((long *)0);
+    if (told[socket].until > now) {
+        return !is_same(&host, &told[socket].host) && !is_known(&host);
+    }
+    return told[socket].new_until > now && !is_known(&host);
+}
+#endif
+
+long recvfrom(int socket, void *data, unsigned long length, int flags, void *from, unsigned *from_length)
+{
+    static receiver *next;
+    long got;
+
+    if (!next) {
+        next = (receiver *)dlsym(NEXT_LIBRARY, "recvfrom");
+    }
+    got = next(socket, data, length, flags, from, from_length);
+#ifndef HEARD_FROM_ANYWHERE
+    if (got > 0 && is_strangers(socket, data, from)) {
+        /* As if nothing had come. */
+        *__errno_location() = LINUX_EAGAIN;
+        return -1;
+    }
+#endif
+    return got;
+}

@@ -16,8 +16,11 @@ _SOURCE = Path(__file__).with_name("guard.c")
 _BUILD_S = 30.0
 
 
-def build(folder: Path) -> Path | None:
-    """The library, made anew in `folder` in milliseconds; None where it cannot be built or loaded."""
+def build(folder: Path, *, rtp_from_anywhere: bool = False) -> Path | None:
+    """The library, made anew in `folder` in milliseconds; None where it cannot be built or loaded.
+
+    `rtp_from_anywhere` leaves media to Asterisk's strict RTP alone.
+    """
     if os.statvfs(folder).f_flag & os.ST_NOEXEC:
         log.warning("Asterisk's guard was not built", problem=f"nothing in {folder} may be executed (noexec)")
         return None
@@ -25,7 +28,8 @@ def build(folder: Path) -> Path | None:
     for compiler in _compilers():
         # Beside and then renamed: an Asterisk that still runs keeps the one that it has mapped.
         partial = target.with_name("guard.so.partial")
-        words = [compiler, "-shared", "-fPIC", "-nostdlib", "-o", str(partial), str(_SOURCE)]
+        options = ["-DHEARD_FROM_ANYWHERE"] if rtp_from_anywhere else []
+        words = [compiler, "-shared", "-fPIC", "-nostdlib", *options, "-o", str(partial), str(_SOURCE)]
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=_BUILD_S, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:

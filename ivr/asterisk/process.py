@@ -109,7 +109,8 @@ async def start(runtime: Runtime, settings: Settings) -> AsteriskProcess:
         raise AsteriskFailed(problem="its configuration is not there")
     output = folders.log / "console"
     options = ("-C", str(_configuration(settings)), "-f", "-n")
-    if (library := await asyncio.to_thread(guard.build, folders.run)) is None:
+    library = await asyncio.to_thread(guard.build, folders.run, rtp_from_anywhere=settings.rtp_from_anywhere)
+    if library is None:
         words = runtime.command(runtime.asterisk, *options)
     else:
         words = runtime.command_with(library, runtime.asterisk, *options)
@@ -189,6 +190,7 @@ def _read_at_start(runtime: Runtime, settings: Settings) -> str:
     """One text for all that a running Asterisk does not take up any more. Raises OSError."""
     etc = Folders.below(settings).etc
     known = [str(runtime.asterisk), str(runtime.version), str(settings.sip), str(settings.ami), guard.source()]
+    known.append(str(settings.rtp_from_anywhere))
     known += [(etc / name).read_text() for name in _AT_START if (etc / name).exists()]
     return hashlib.sha256("\0".join(known).encode()).hexdigest()
 

@@ -93,17 +93,17 @@ class MediaEnd:
         #: When the first sound that is not silence came, by time.monotonic.
         self.first_heard: float | None = None
 
-    async def open(self) -> int:
-        """Bind an even port and the next one; the even one."""
+    async def open(self, host: str = "127.0.0.1") -> int:
+        """Bind an even port of this host and the next one; the even one."""
         loop = asyncio.get_running_loop()
         for _ in range(200):
             port = random.randrange(40_000, 60_000, 2)
             try:
-                await loop.create_datagram_endpoint(lambda: self._rtp, local_addr=("127.0.0.1", port))
+                await loop.create_datagram_endpoint(lambda: self._rtp, local_addr=(host, port))
             except OSError:
                 continue
             try:
-                await loop.create_datagram_endpoint(lambda: self._rtcp, local_addr=("127.0.0.1", port + 1))
+                await loop.create_datagram_endpoint(lambda: self._rtcp, local_addr=(host, port + 1))
             except OSError:
                 self.close()
                 continue
@@ -183,9 +183,9 @@ class MediaEnd:
         return struct.pack("!BBHI", 0x81, 200, 12, self._ssrc) + info + block
 
 
-def _sdp(port: int) -> bytes:
+def _sdp(port: int, host: str = "127.0.0.1") -> bytes:
     return (
-        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+        f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
         f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
     ).encode()
 
@@ -269,7 +269,10 @@ class TrunkEnd:
 
 
 class PhoneCall:
-    """One call of a phone, by digest (RFC 2617); an asynchronous context manager that dials and hangs up."""
+    """One call of a phone, by digest (RFC 2617); an asynchronous context manager that dials and hangs up.
+
+    It calls from `source`, an address of this machine; `behind` is what its SDP names instead, as behind NAT.
+    """
 
     def __init__(
         self,
@@ -280,7 +283,10 @@ class PhoneCall:
         *,
         up: Network = GOOD,
         down: Network = GOOD,
+        source: str = "127.0.0.1",
+        behind: str | None = None,
     ) -> None:
+        self._source, self._named = source, behind or source
         self._server, self._name, self._password, self._number = server, name, password, number
         self.call_id = f"{random.getrandbits(96):x}"
         self._media = MediaEnd(up, down)
@@ -306,9 +312,11 @@ class PhoneCall:
 
     async def __aenter__(self) -> PhoneCall:
         loop = asyncio.get_running_loop()
-        await loop.create_datagram_endpoint(lambda: self._socket, remote_addr=self._server)
+        await loop.create_datagram_endpoint(
+            lambda: self._socket, local_addr=(self._source, 0), remote_addr=self._server
+        )
         try:
-            body = _sdp(await self._media.open())
+            body = _sdp(await self._media.open(self._source), self._named)
             self._send("INVITE", 1, body)
             reply = await self._final()
             if reply.startswith("SIP/2.0 401"):

@@ -297,6 +297,12 @@ class RawCall:
         write_wav(path, self.heard())
 
     @property
+    def media_port(self) -> int:
+        """The line's port for this call's audio."""
+        assert self._remote is not None  # noqa: S101 - the call is answered
+        return self._remote[1]
+
+    @property
     def ended(self) -> bool:
         """Whether the line has hung up."""
         return self._sip.bye.is_set()

@@ -44,6 +44,15 @@ def test_without_any_the_last_one_built_serves(tmp_path: Path, monkeypatch: pyte
     assert guard.build(tmp_path) == tmp_path / "guard.so"
 
 
+def test_it_is_built_once_for_many_renderings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory that changes has the configuration written anew, and not the guard."""
+    assert guard.is_available(tmp_path)
+    monkeypatch.setattr(guard, "_compilers", list)
+    assert guard.is_available(tmp_path)
+    (tmp_path / "guard.so").unlink()
+    assert not guard.is_available(tmp_path)
+
+
 def test_a_process_without_it_is_told_with_the_mend() -> None:
     with capture_logs() as said:
         assert not guard.look_at(os.getpid())
