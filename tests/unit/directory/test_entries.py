@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ivr.directory.editing import merged, new_secret
@@ -67,6 +67,8 @@ GOOD: Mapping[Kind, Mapping[str, Any]] = {
         "account": "nadia",
     },
 }
+#: The machine may do other things meanwhile.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 HOSTILE = (
     "a\r\nExploit: 1",
     "a\nb",
@@ -196,6 +198,7 @@ def nasty() -> st.SearchStrategy[Any]:
     return st.recursive(plain, lambda some: st.lists(some, max_size=3) | st.dictionaries(texts, some, max_size=3))
 
 
+@UNHURRIED
 @given(data=st.data())
 def test_whatever_is_given_is_an_entry_or_named_by_its_field(data: st.DataObject) -> None:
     kind: Kind = data.draw(st.sampled_from(KINDS))
@@ -222,6 +225,7 @@ def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
+@UNHURRIED
 @given(target=nasty(), changes=nasty())
 def test_rfc7396_a_merge_patch_that_is_applied_again_changes_nothing(target: Any, changes: Any) -> None:
     once = merged(target, changes)
@@ -240,6 +244,7 @@ def test_rfc7396_its_own_examples() -> None:
         assert merged(target, patch) == result
 
 
+@UNHURRIED
 @given(text=st.text(max_size=100))
 def test_a_slug_is_always_a_key(text: str) -> None:
     assert check_key("partners", slug(text)) == slug(text)

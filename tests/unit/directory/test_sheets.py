@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.directory.sheets import read_sheet, write_sheet
@@ -136,6 +136,7 @@ class TestOurs:
         st.characters(exclude_categories=("Cc", "Cs", "Cf", "Zs", "Zl", "Zp"), include_characters=" '=+-@\"")
     ).map(str.strip)
 
+    @settings(deadline=None)
     @given(st.lists(st.tuples(texts, texts, texts), max_size=5))
     def test_whatever_is_written_is_read_as_it_was(self, cells: list[tuple[str, str, str]]) -> None:
         read = [cells for _, cells in rows(write_sheet(["account", "number", "note"], cells))]
@@ -145,6 +146,7 @@ class TestOurs:
             if any(row)
         ]
 
+    @settings(deadline=None)
     @given(st.sampled_from(["=cmd|' /C calc'!A0", "+1+2", "-3", "@SUM(1)", "'=1"]) | texts)
     def test_no_cell_is_run_as_a_formula(self, cell: str) -> None:
         line = write_sheet(["account"], [[cell]]).decode("utf-8-sig").split("\r\n")[1]
@@ -169,6 +171,7 @@ class TestOurs:
         line = write_sheet(["account"], [[cell]]).decode("utf-8-sig").split("\r\n")[1]
         assert line == written
 
+    @settings(deadline=None)
     @given(st.binary(max_size=300))
     def test_any_bytes_are_a_list_or_bad_input(self, data: bytes) -> None:
         with contextlib.suppress(BadInput):
