@@ -58,6 +58,8 @@ def test_every_prompt_is_told_from_those_that_sound_alike(sounds: dict[str, Soun
         assert all(one.complete for one in heard)
 
 
+# A minute of reckoning, on a processor of its own.
+@pytest.mark.timeout(600)
 def test_what_was_cut_short_is_heard_whatever_follows(sounds: dict[str, Sound]) -> None:
     """What follows can resemble what the prompt would have gone on with; then the two are taken for one, seldom."""
     recogniser = Recogniser(sounds.values())
