@@ -104,8 +104,9 @@ def list_(state: State = Path("var"), database: Database = None) -> None:
             return await every(unit)
 
     table = Table("name", "scopes", "provider", "made", "last used", "good until")
+    table.columns[1].overflow = "fold"
     for one in _with_store(state, database, look):
-        ends = f"{one.expires_at:%Y-%m-%d %H:%M}" if one.expires_at is not None else "revoked"
+        ends = f"{one.expires_at:%Y-%m-%d %H:%M}" if one.expires_at is not None else "no end"
         over = " (over)" if one.expires_at is not None and one.expires_at <= system_clock() else ""
         used = f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at is not None else "never"
         table.add_row(

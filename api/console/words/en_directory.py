@@ -39,7 +39,7 @@ WORDS: Mapping[str, str] = {
     "scope_directory_read": "read the directory",
     "scope_directory_write": "change the directory",
     "good_until": "Good until",
-    "until_revoked": "revoked",
+    "until_revoked": "no end",
     "over": "over",
     "revoke": "Revoke",
     "every_provider": "all",

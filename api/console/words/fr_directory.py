@@ -42,7 +42,7 @@ WORDS: Mapping[str, str] = {
     "scope_directory_read": "lire l’annuaire",
     "scope_directory_write": "modifier l’annuaire",
     "good_until": "Valide jusqu’au",
-    "until_revoked": "révocation",
+    "until_revoked": "sans échéance",
     "over": "échu",
     "revoke": "Révoquer",
     "every_provider": "tous",

@@ -216,8 +216,8 @@ class TestWhole:
             while not stop.is_set():
                 async with store.unit() as unit:
                     for table in ("partners", "customers"):
-                        fields = "name, tier" if table == "partners" else "account, name"
-                        values = f"'p{written}', 'elite'" if table == "partners" else f"'C{written}', 'x'"
+                        fields = "key, name, tier" if table == "partners" else "account, name"
+                        values = f"'p{written}', 'p{written}', 'elite'" if table == "partners" else f"'C{written}', 'x'"
                         await unit.execute(sa.text(f"INSERT INTO {table} ({fields}) VALUES ({values})"))  # noqa: S608
                 written += 1
                 if written == 20:
@@ -225,7 +225,8 @@ class TestWhole:
                 await asyncio.sleep(0)
 
         writing = asyncio.create_task(write())
-        await enough.wait()
+        await asyncio.wait([writing, asyncio.create_task(enough.wait())], return_when=asyncio.FIRST_COMPLETED)
+        assert not writing.done(), writing.exception()
         file = await backed_up(state, database, tmp_path / "b.tar.gz")
         stop.set()
         await writing
