@@ -62,7 +62,8 @@ async def open_line(settings: Settings, console: Console, dialplan: str = "") ->
 async def running_service(settings: Settings) -> AsyncIterator[Service]:
     """The line's service under its supervisor, which rescues nobody: a benchmark's callers are its own."""
     settings_file = settings.state / "run" / "settings.json"
-    settings.write(settings_file)
+    # What a benchmark has put beside ours in Asterisk's configuration stays.
+    replace(settings, live_configuration=False).write(settings_file)
 
     async def no_rescue() -> int:
         return 0

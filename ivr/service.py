@@ -402,7 +402,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     parts.add("logs", turned_over.run)
     parts.add("last calls", lambda: keep_forgetting(partial(process.cli, found_runtime, settings)))
     parts.add("directory", taking_up.follow)
-    parts.add("directory at Asterisk", taking_up.to_asterisk)
+    if settings.live_configuration:
+        parts.add("directory at Asterisk", taking_up.to_asterisk)
     parts.add("uses of tokens", tokens.run)
     parts.add("claims", _claims(settings, context).run)
     parts.add("recovery", _recovery(settings, context, counters).run)

@@ -87,6 +87,9 @@ class Settings:
     rtp_from_anywhere: bool = False
     #: Only the load generator, whose sequence numbers skip, needs this off.
     strict_rtp: bool = True
+    #: Whether Asterisk's configuration follows the directory while the line runs. Benchmarks put other ways of
+    #: answering beside ours into it, and those must stay.
+    live_configuration: bool = True
 
     def write(self, path: Path) -> None:
         """Hand these settings to another process of the line, whole or not at all. Only the owner may read them."""
