@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.ear import Ear
-from bench.running import family, family_cpu_s, markdown, waiting_callers, without_limits
+from bench.running import family, family_cpu_s, line_settings, markdown, waiting_callers
 from ivr.announcements.on_air import NORMAL, OnAirFiles
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
@@ -31,7 +31,7 @@ from ivr.asterisk.process import AsteriskProcess
 from ivr.asterisk.runtime import Runtime
 from ivr.prepare import load, prepare
 from ivr.prompts.files import write
-from ivr.settings import Address, Settings
+from ivr.settings import Settings
 from ivr.up import ensure_runtime
 from ivr.voices import sounds_of
 
@@ -106,15 +106,10 @@ class _Bench:
 
     @classmethod
     async def set_up(cls, folder: Path, console: Console) -> _Bench:
-        settings = without_limits(
-            Settings(
-                state=folder,
-                sip=Address(host="127.0.0.1", port=PORTS["sip"]),
-                http=Address(host="127.0.0.1", port=PORTS["http"]),
-                agi=Address(host="127.0.0.1", port=PORTS["agi"]),
-                ami=Address(host="127.0.0.1", port=PORTS["ami"]),
-                rtp=(30000, 49000),
-            )
+        settings = line_settings(
+            folder,
+            PORTS,
+            rtp=(30000, 49000),
         )
         found = await ensure_runtime(settings, console)
         await prepare(settings, found, lambda _: None)

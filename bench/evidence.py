@@ -14,7 +14,7 @@ from rich.table import Table
 from sipsim.impaired import GOOD, PhoneCall, TrunkEnd
 from sipsim.raw import CallFailed
 
-from bench.running import cpu_s, markdown, running_service, until_up, without_limits
+from bench.running import cpu_s, line_settings, markdown, running_service, until_up
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
 from ivr.directory.demo import demo_password
@@ -68,16 +68,11 @@ async def run(console: Console, *, calls: int, seconds: float, together: int, ro
 async def _round(
     folder: Path, console: Console, into: Measured, evidence: bool, calls: int, seconds: float, together: int
 ) -> None:
-    settings = without_limits(
-        Settings(
-            state=folder,
-            sip=Address(host="127.0.0.1", port=PORTS["sip"]),
-            http=Address(host="127.0.0.1", port=PORTS["http"]),
-            agi=Address(host="127.0.0.1", port=PORTS["agi"]),
-            ami=Address(host="127.0.0.1", port=PORTS["ami"]),
-            rtp=(24_000, 29_998),
-            outbound=Address(host="127.0.0.1", port=_TRUNK),
-        )
+    settings = line_settings(
+        folder,
+        PORTS,
+        rtp=(24_000, 29_998),
+        outbound=Address(host="127.0.0.1", port=_TRUNK),
     )
     found = await ensure_runtime(settings, console)
     await prepare(settings, found, lambda _: None)

@@ -29,7 +29,7 @@ from sipsim.raw import CallFailed, RawCall
 
 from bench.rivals import steps as rival_steps
 from bench.rivals.steps import Step
-from bench.running import cpu_s, markdown, running_service, sipp_statistics, without_limits
+from bench.running import cpu_s, line_settings, markdown, running_service, sipp_statistics
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
@@ -37,7 +37,7 @@ from ivr.asterisk.runtime import Runtime
 from ivr.desk import menu as desk_menu
 from ivr.prepare import Prepared, load, prepare
 from ivr.prompts.build import Sounds
-from ivr.settings import Address, Settings
+from ivr.settings import Settings
 from ivr.up import ensure_runtime
 from ivr.voices import sounds_of
 
@@ -129,17 +129,12 @@ class _Bench:
     @classmethod
     async def set_up(cls, folder: Path, console: Console) -> _Bench:
         """Prepare a line of its own, with the rivals' numbers beside ours."""
-        settings = without_limits(
-            Settings(
-                state=folder,
-                sip=Address(host="127.0.0.1", port=PORTS["sip"]),
-                http=Address(host="127.0.0.1", port=PORTS["http"]),
-                agi=Address(host="127.0.0.1", port=PORTS["agi"]),
-                ami=Address(host="127.0.0.1", port=PORTS["ami"]),
-                rtp=(30000, 49000),
-                # SIPp's digits skip sequence numbers, which strict RTP takes for a stranger's packets.
-                strict_rtp=False,
-            )
+        settings = line_settings(
+            folder,
+            PORTS,
+            rtp=(30000, 49000),
+            # SIPp's digits skip sequence numbers, which strict RTP takes for a stranger's packets.
+            strict_rtp=False,
         )
         found = await ensure_runtime(settings, console)
         prepared = await prepare(settings, found, lambda _: None)

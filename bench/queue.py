@@ -36,11 +36,11 @@ from bench.running import (
     family,
     family_cpu_s,
     family_memory_mb,
+    line_settings,
     markdown,
     open_line,
     running_service,
     waiting_callers,
-    without_limits,
 )
 from ivr.announcements.on_air import OnAirFiles
 from ivr.asterisk.process import AsteriskProcess
@@ -117,18 +117,13 @@ class _Bench:
         # Whoever presses nothing is put through after one round of the menu.
         text = menu.read_text(encoding="utf-8").replace("attempts: 2", "attempts: 1").replace("wait_s: 5", "wait_s: 2")
         menu.write_text(text, encoding="utf-8")
-        settings = without_limits(
-            Settings(
-                state=folder,
-                sip=Address(host="127.0.0.1", port=PORTS["sip"]),
-                http=Address(host="127.0.0.1", port=PORTS["http"]),
-                agi=Address(host="127.0.0.1", port=PORTS["agi"]),
-                ami=Address(host="127.0.0.1", port=PORTS["ami"]),
-                outbound=Address(host="127.0.0.1", port=PORTS["carrier"]),
-                rtp=(30000, 49000),
-                desks=desks,
-                clock_shift_s=(OPEN - system_clock()).total_seconds(),
-            )
+        settings = line_settings(
+            folder,
+            PORTS,
+            outbound=Address(host="127.0.0.1", port=PORTS["carrier"]),
+            rtp=(30000, 49000),
+            desks=desks,
+            clock_shift_s=(OPEN - system_clock()).total_seconds(),
         )
         music = f"exten => {MUSIC},1,Answer()\n same => n,MusicOnHold(default)\n"
         return cls(settings, await open_line(settings, console, music))

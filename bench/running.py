@@ -7,10 +7,11 @@ import contextlib
 import csv
 import os
 import signal
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -21,7 +22,7 @@ from ivr.asterisk.admission import carried, limits_of
 from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
 from ivr.prepare import prepare
-from ivr.settings import Settings
+from ivr.settings import Address, Settings
 from ivr.supervisor import Service
 from ivr.up import ensure_runtime
 
@@ -30,6 +31,14 @@ HERE = Path(__file__).parent
 OPEN = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 #: Callers who pass are all of this area code.
 PASSING_AREA = "418"
+
+
+def line_settings(folder: Path, ports: Mapping[str, int], **others: Any) -> Settings:
+    """Settings of a benchmark's own line on loopback, without limits. `others` are fields of Settings."""
+    listening: dict[str, Any] = {
+        name: Address(host="127.0.0.1", port=ports[name]) for name in ("sip", "http", "agi", "ami")
+    }
+    return without_limits(Settings(state=folder, **listening, **others))
 
 
 def without_limits(settings: Settings) -> Settings:

@@ -12,7 +12,7 @@ from rich.console import Console
 from sipsim.impaired import GOOD, PhoneCall, TrunkEnd
 from sipsim.raw import CallFailed
 
-from bench.running import running_service, until_up, without_limits
+from bench.running import line_settings, running_service, until_up
 from ivr.asterisk import process
 from ivr.directory import store as directory
 from ivr.directory.passwords import ha1
@@ -51,16 +51,11 @@ async def run(console: Console, *, rate: float, seconds: float, output: Path | N
 
 
 async def _measure(folder: Path, console: Console, rate: float, seconds: float) -> tuple[list[float], int, int]:
-    settings = without_limits(
-        Settings(
-            state=folder,
-            sip=Address(host="127.0.0.1", port=PORTS["sip"]),
-            http=Address(host="127.0.0.1", port=PORTS["http"]),
-            agi=Address(host="127.0.0.1", port=PORTS["agi"]),
-            ami=Address(host="127.0.0.1", port=PORTS["ami"]),
-            rtp=(24_000, 29_998),
-            outbound=Address(host="127.0.0.1", port=_TRUNK),
-        )
+    settings = line_settings(
+        folder,
+        PORTS,
+        rtp=(24_000, 29_998),
+        outbound=Address(host="127.0.0.1", port=_TRUNK),
     )
     found = await ensure_runtime(settings, console)
     store = open_store(settings.database_url)

@@ -17,7 +17,7 @@ from rich.table import Table
 from sipsim.impaired import GOOD, Network, PhoneCall, TrunkEnd
 from sipsim.raw import CallFailed
 
-from bench.running import markdown, without_limits
+from bench.running import line_settings, markdown
 from ivr.asterisk import process
 from ivr.asterisk.ami import Ami
 from ivr.calltrace.intake import TraceIntake
@@ -105,16 +105,11 @@ async def run(console: Console, *, calls: int, seconds: float, together: int, ou
 
 
 async def _measure(folder: Path, console: Console, calls: int, seconds: float, together: int) -> list[Outcome]:
-    settings = without_limits(
-        Settings(
-            state=folder,
-            sip=Address(host="127.0.0.1", port=PORTS["sip"]),
-            http=Address(host="127.0.0.1", port=PORTS["http"]),
-            agi=Address(host="127.0.0.1", port=PORTS["agi"]),
-            ami=Address(host="127.0.0.1", port=PORTS["ami"]),
-            rtp=(24_000, 29_998),
-            outbound=Address(host="127.0.0.1", port=_TRUNK),
-        )
+    settings = line_settings(
+        folder,
+        PORTS,
+        rtp=(24_000, 29_998),
+        outbound=Address(host="127.0.0.1", port=_TRUNK),
     )
     found = await ensure_runtime(settings, console)
     prepared = await prepare(settings, found, lambda _: None)

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from api.console import directory_forms as forms
 from api.console import handing_over, pages, words
 from api.console.route import ConsoleRoute, done, may, who
+from api.routers.provisioning import folder_of
 from api.services import Services
 from ivr.calls.tables import calls
 from ivr.directory import editing, reading
@@ -24,7 +25,7 @@ from ivr.directory.reading import Found
 from ivr.directory.tables import customers
 from ivr.errors import BadInput
 from ivr.provisioning import tokens as provisioning
-from ivr.provisioning.phones import ADDRESSES, FILES
+from ivr.provisioning.phones import addresses
 from ivr.store.engine import Unit
 from ivr.tickets import store as tickets
 
@@ -356,11 +357,10 @@ async def offer_configuration(request: Request) -> Response:
     async with has.store.unit() as unit:
         await _get(unit, mine, "phones", name)
         token = await provisioning.make(unit, name, by=who(request), at=has.clock())
-    base = f"{(has.notices.public_url or str(request.base_url)).rstrip('/')}/provision/{token}/"
-    addresses = {make: base + ADDRESSES.get(make, "") for make in FILES}
-    picture = handing_over.drawn(addresses.get("linphone", base))
+    found = addresses(folder_of(has, request, token))
+    picture = handing_over.drawn(found["linphone"])
     return pages.page(
-        request, "phone_address.html.j2", name=name, addresses=addresses, picture=picture, **common(request, mine)
+        request, "phone_address.html.j2", name=name, addresses=found, picture=picture, **common(request, mine)
     )
 
 

@@ -21,7 +21,7 @@ from ivr.directory.entries import CODECS, PhoneEntry
 from ivr.errors import BadInput, NotFound, TooMany
 from ivr.limits import RateLimit
 from ivr.provisioning import tokens
-from ivr.provisioning.phones import ADDRESSES, FILES, Account, Asked, asked, render, render_index
+from ivr.provisioning.phones import Account, Asked, addresses, asked, render, render_index
 from ivr.refusals import Refusals
 from ivr.settings import Address
 from ivr.store.engine import Unit
@@ -78,12 +78,13 @@ async def offer_configuration(name: EntryKey, request: Request, has: Has, who: W
         if phone is None:
             raise editing.EntryNotFound(entry=f"phone {name}")
         token = await tokens.make(unit, name, by=by, at=at)
-    base = f"{(has.notices.public_url or str(request.base_url)).rstrip('/')}/provision/{token}/"
-    return Provisioning(
-        url=base,
-        urls={make: base + ADDRESSES.get(make, "") for make in FILES},
-        expires_at=at + tokens.GOOD_FOR,
-    )
+    base = folder_of(has, request, token)
+    return Provisioning(url=base, urls=addresses(base), expires_at=at + tokens.GOOD_FOR)
+
+
+def folder_of(has: Services, request: Request, token: str) -> str:
+    """The address below which a token's files are, as the outside reaches it."""
+    return f"{(has.notices.public_url or str(request.base_url)).rstrip('/')}/provision/{token}/"
 
 
 @files.get("/provision/{token}/{file}")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from ivr.asterisk.rescue import block, send
+from ivr.asterisk.rescue import block, logged_in, send
 from ivr.errors import Unavailable
 from ivr.settings import Address
 
@@ -41,18 +41,11 @@ async def glance(ami: Address, secret: str) -> Glance:
 
 
 async def _glance(ami: Address, secret: str) -> Glance:
-    reader, writer = await asyncio.open_connection(ami.host, ami.port)
-    try:
-        await reader.readline()
-        await send(writer, Action="Login", Username="witness", Secret=secret, Events="off")
-        if (answer := await block(reader)).get("Response") != "Success":
-            raise Unavailable(component="Asterisk's manager", answer=answer.get("Message"))
+    async with logged_in(ami, "witness", secret) as (reader, writer):
         await send(writer, Action="CoreShowChannels")
         legs = [row async for row in _rows(reader, "CoreShowChannelsComplete")]
         await send(writer, Action="QueueStatus")
         members = [row async for row in _rows(reader, "QueueStatusComplete") if row.get("Event") == "QueueMember"]
-    finally:
-        writer.close()
     return Glance(
         calls=len({leg.get("Linkedid") for leg in legs if leg.get("Channel", "").startswith("PJSIP/")}),
         members=tuple(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 from ivr.errors import Unavailable
 from ivr.settings import Address
@@ -24,12 +26,7 @@ async def rescue(ami: Address, secret: str) -> int:
 
 
 async def _rescue(ami: Address, secret: str) -> int:
-    reader, writer = await asyncio.open_connection(ami.host, ami.port)
-    try:
-        await reader.readline()
-        await send(writer, Action="Login", Username="supervisor", Secret=secret, Events="off")
-        if (answer := await block(reader)).get("Response") != "Success":
-            raise Unavailable(component="Asterisk's manager", answer=answer.get("Message"))
+    async with logged_in(ami, "supervisor", secret) as (reader, writer):
         await send(writer, Action="CoreShowChannels")
         stuck = []
         while (row := await block(reader)).get("Event") != "CoreShowChannelsComplete":
@@ -39,6 +36,20 @@ async def _rescue(ami: Address, secret: str) -> int:
             await send(writer, Action="Redirect", Channel=channel, Context="rescue", Exten="s", Priority="1")
             await block(reader)
         return len(stuck)
+
+
+@contextlib.asynccontextmanager
+async def logged_in(
+    ami: Address, account: str, secret: str
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A plain connection to the manager, without events, until the block ends. Raises Unavailable, OSError."""
+    reader, writer = await asyncio.open_connection(ami.host, ami.port)
+    try:
+        await reader.readline()
+        await send(writer, Action="Login", Username=account, Secret=secret, Events="off")
+        if (answer := await block(reader)).get("Response") != "Success":
+            raise Unavailable(component="Asterisk's manager", answer=answer.get("Message"))
+        yield reader, writer
     finally:
         writer.close()
 

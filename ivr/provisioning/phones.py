@@ -75,6 +75,11 @@ class Account:
         return f"[{self.host}]" if ":" in self.host else self.host
 
 
+def addresses(folder: str) -> dict[str, str]:
+    """What a device is given as its provisioning server, by make; `folder` is the address below which its files are."""
+    return {make: folder + ADDRESSES.get(make, "") for make in FILES}
+
+
 def asked(file: str, user_agent: str) -> Asked | None:
     """What a file's name asks for; None when it is no file of ours. Yealink and Polycom call theirs alike."""
     name = file.lower()
