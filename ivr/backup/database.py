@@ -104,7 +104,7 @@ def sound_sqlite(file: Path) -> str:
 
 
 async def _of_postgresql(url: str, into: Path) -> Snapshot:
-    engine = postgresql.engine(url, _PATIENCE_S, pooled=False)
+    engine = postgresql.engine(url, _PATIENCE_S, _PATIENCE_S, pooled=False)
     try:
         async with engine.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
@@ -153,7 +153,7 @@ async def fill(url: str, manifest: Manifest, folder: Path) -> None:
 
     Raises BadInput when there are tables in it, StoreUnavailable, Damaged when the rows do not fit the tables.
     """
-    engine = postgresql.engine(url, _PATIENCE_S, pooled=False)
+    engine = postgresql.engine(url, _PATIENCE_S, _PATIENCE_S, pooled=False)
     try:
         async with engine.connect() as connection, connection.begin():
             if await connection.run_sync(lambda sync: _reflected(sync).tables):

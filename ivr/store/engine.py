@@ -120,12 +120,13 @@ class _Standing:
 class Store:
     """A database. Nothing is written outside of `unit`."""
 
-    def __init__(self, url: str, patience_s: float) -> None:
+    def __init__(self, url: str, patience_s: float, connecting_s: float) -> None:
         self._url = url
         self._patience_s = patience_s
+        self._connecting_s = connecting_s
         #: Told of each transaction that went well: `read` or `write`, and how many seconds it took.
         self.observe: Callable[[str, float], None] = lambda kind, seconds: None
-        self._engine = _engine(url, patience_s)
+        self._engine = _engine(url, patience_s, connecting_s)
         # SQLite has one writer at a time; waiting here is fair, and cheaper than its busy loop.
         self._turn = asyncio.Lock() if self._engine.dialect.name == "sqlite" else None
         self._standing = _Standing()
@@ -216,7 +217,7 @@ class Store:
         """Bring the tables to `revision`, all or nothing. Raises StoreUnavailable, SchemaNewer."""
         from ivr.store.migrate import migrate
 
-        engine = _engine(self._url, self._patience_s, migrating=True)
+        engine = _engine(self._url, self._patience_s, self._connecting_s, migrating=True)
         try:
             with _told_as_away():
                 async with engine.connect() as connection:
@@ -246,12 +247,13 @@ def _told_as_away() -> Iterator[None]:
         raise StoreUnavailable(problem=str(error.orig)) from error
 
 
-def open_store(url: str, *, patience_s: float = _BUSY_S) -> Store:
+def open_store(url: str, *, patience_s: float = _BUSY_S, connecting_s: float | None = None) -> Store:
     """A store at SQLAlchemy's `url`, as in sqlite+aiosqlite:///state/omnivigil.sqlite3. Connects when first used.
 
-    Waits at most `patience_s` seconds for somebody else's transaction or for a free connection.
+    Waits at most `patience_s` seconds for somebody else's transaction, and `connecting_s` (as long, unless it is said)
+    for a new connection or a free one.
     """
-    return Store(url, patience_s)
+    return Store(url, patience_s, patience_s if connecting_s is None else connecting_s)
 
 
 def _to_json(value: Any) -> str:
@@ -259,12 +261,12 @@ def _to_json(value: Any) -> str:
     return to_json(value).decode()
 
 
-def _engine(url: str, patience_s: float, *, migrating: bool = False) -> AsyncEngine:
+def _engine(url: str, patience_s: float, connecting_s: float, *, migrating: bool = False) -> AsyncEngine:
     if make_url(url).get_backend_name() != "sqlite":
-        return server.engine(url, patience_s, pooled=not migrating)
+        return server.engine(url, patience_s, connecting_s, pooled=not migrating)
     json: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": from_json}
     pool: dict[str, Any] = (
-        {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_timeout": patience_s, "pool_use_lifo": True}
+        {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_timeout": connecting_s, "pool_use_lifo": True}
         if not migrating
         else {"poolclass": NullPool}
     )

@@ -26,10 +26,10 @@ _AWAY = ("08", "53", "57", "58", "F0", "XX", "25006", "40001", "40P01", "55P03")
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
-def engine(url: str, patience_s: float, *, pooled: bool = True) -> AsyncEngine:
+def engine(url: str, patience_s: float, connecting_s: float, *, pooled: bool = True) -> AsyncEngine:
     """An engine for `url`; without a pool for migrations, whose statements may take their time."""
     connecting: dict[str, Any] = {
-        "timeout": patience_s,
+        "timeout": connecting_s,
         "prepared_statement_cache_size": _PREPARED,
         "server_settings": {"application_name": "omnivigil", "timezone": "UTC", "jit": "off"},
     }
@@ -37,7 +37,7 @@ def engine(url: str, patience_s: float, *, pooled: bool = True) -> AsyncEngine:
     if pooled:
         connecting["command_timeout"] = patience_s * _SILENT
         connecting["server_settings"]["lock_timeout"] = f"{round(patience_s * 1000)}ms"
-        pool = {"pool_size": _CONNECTIONS, "max_overflow": _MORE, "pool_timeout": patience_s}
+        pool = {"pool_size": _CONNECTIONS, "max_overflow": _MORE, "pool_timeout": connecting_s}
     made = create_async_engine(
         url, connect_args=connecting, json_serializer=_to_json, json_deserializer=from_json, **pool
     )

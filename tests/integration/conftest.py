@@ -70,9 +70,10 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def store(database: Database) -> AsyncIterator[Store]:
-    # A file that somebody else holds is away only once patience is at its end; a server says so.
+    # A file that somebody else holds is away only once patience is at its end; a server says so. A connection that
+    # takes its time is no fault of either: on a busy machine it waits for a processor.
     patience_s = 0.2 if database.kind == "sqlite" else 5.0
-    opened = open_store(database.url, patience_s=patience_s)
+    opened = open_store(database.url, patience_s=patience_s, connecting_s=60.0)
     yield opened
     await opened.close()
 
