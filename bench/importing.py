@@ -18,8 +18,8 @@ from rich.table import Table
 from ivr.desk.load import load_desks
 from ivr.directory import bulk, comparing, files
 from ivr.directory.known import known_of
-from ivr.directory.sheets import write_sheet
 from ivr.directory.store import put_languages
+from ivr.lists.sheets import write_sheet
 from ivr.store.engine import Store, open_store
 
 #: Between a call's writes, in seconds.

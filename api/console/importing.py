@@ -24,8 +24,8 @@ from api.services import Services
 from ivr.directory import bulk, comparing, files
 from ivr.directory.bulk import DirectoryChanged, Plan
 from ivr.directory.columns import LISTS
-from ivr.directory.sheets import write_sheet
 from ivr.errors import AllBadInput, BadInput, NotFound
+from ivr.lists.sheets import write_sheet
 
 router = APIRouter(prefix="/console/import", route_class=ConsoleRoute, include_in_schema=False)
 

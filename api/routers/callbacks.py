@@ -12,7 +12,8 @@ from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor
 from api.services import Services
 from ivr.callbacks import store
 from ivr.callbacks.callback import Callback, State
-from ivr.errors import Conflict, NotFound
+from ivr.directory.numbers import NotANumber, read_number
+from ivr.errors import BadInput, Conflict, NotFound
 
 router = APIRouter(tags=["callbacks"])
 
@@ -77,7 +78,7 @@ class CallbackQuery(PageQuery):
 
     desk: Short | None = None
     state: State | None = None
-    number: Annotated[str, Field(pattern="^[0-9]{3,15}$")] | None = None
+    number: Short | None = Field(default=None, description="As people write it.")
 
 
 class Cancel(Given):
@@ -90,6 +91,7 @@ class Cancel(Given):
 async def list_callbacks(query: Annotated[CallbackQuery, Query()], has: Has) -> Page[CallbackView]:
     """The latest requests first."""
     cursor = read_cursor(query.cursor, 1)
+    number = _number(has, query.number) if query.number is not None else None
     async with has.store.reading() as unit:
         before = None
         if cursor is not None:
@@ -98,11 +100,18 @@ async def list_callbacks(query: Annotated[CallbackQuery, Query()], has: Has) -> 
                 raise bad_cursor()
             before = last
         found = await store.page(
-            unit, desk=query.desk, state=query.state, number=query.number, limit=query.limit + 1, before=before
+            unit, desk=query.desk, state=query.state, number=number, limit=query.limit + 1, before=before
         )
     items = found[: query.limit]
     more = make_cursor(items[-1].id) if len(found) > query.limit else None
     return Page(items=[_view(has, one) for one in items], next=more)
+
+
+def _number(has: Services, text: str) -> str:
+    try:
+        return read_number(text, next(iter(has.desks.values())).region).e164
+    except NotANumber as error:
+        raise BadInput(field="number", problem=error.problem, mend=error.mend) from None
 
 
 @router.get("/callbacks/funnel")

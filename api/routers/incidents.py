@@ -239,12 +239,11 @@ async def change_affected(incident_id: IncidentId, given: AffectedChange, has: H
 async def change_affected_by_csv(
     incident_id: IncidentId,
     has: Has,
-    csv: Annotated[bytes, Body(media_type="text/csv", description="Columns partner, account, number; in UTF-8.")],
+    csv: Annotated[bytes, Body(media_type="text/csv", description="Columns partner, account, number.")],
 ) -> IncidentView:
-    """Say anew whom it affects, by a spreadsheet's CSV with a line of headings."""
+    """Say anew whom it affects, by a CSV with a line of headings, as a spreadsheet saved it."""
     desk = has.desks[(await has.incidents.get(incident_id)).desk]
-    # That it is UTF-8 was looked at before.
-    found = affected_of_csv(csv.decode(), has.directory.book, desk.region, desk.provider)
+    found = affected_of_csv(csv, has.directory.book, desk.region, desk.provider)
     return _view(has, await has.incidents.touches(incident_id, found, version=None))
 
 

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, time
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from ivr.directory.numbers import typed
+
 #: As `ivr.desk.schema.Identifier` and `Dialled`, whose mends are told for them.
 PersonId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-Phone = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,15}$")]
+
+
+def _digits(value: Any) -> Any:
+    """The digits of a number as people write it; whether it may be dialled is asked when it is."""
+    if not isinstance(value, str):
+        return value
+    plain, extension = typed(value)
+    if extension is not None:
+        raise ValueError(
+            f"has an extension ({extension}), which a page cannot reach; give a number that rings by itself"
+        )
+    return re.sub(r"[ ().+-]", "", plain)
+
+
+Phone = Annotated[str, BeforeValidator(_digits), StringConstraints(pattern=r"^[0-9]{3,15}$")]
 
 
 def _written(value: Any) -> Any:

@@ -8,23 +8,9 @@ from typing import Any
 
 import phonenumbers
 
-from ivr.directory.sheets import plain
+from ivr.directory.numbers import NotANumber, typed
+from ivr.lists.sheets import plain
 
-#: What is a space, a hyphen, or nothing at all in a number that was copied from somewhere.
-_TYPED = str.maketrans(
-    {
-        **dict.fromkeys("\u00a0\u202f\u2009\u2007\t\r\n", " "),
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\u00ad", "-"),
-        **dict.fromkeys("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff", None),
-        "'": None,
-        "’": None,
-    }
-)
-_EXTENSION = re.compile(
-    r"[ ,;]*(?:\( *)?(?:(?<![a-z])(?:poste|p\.|ext(?:ension)?\.?|x)|#)[ .:#]*([0-9]{1,8})(?: *\))?\Z", re.IGNORECASE
-)
-_ROUNDED = re.compile(r"[0-9][0-9.,]*E\+?[0-9]+", re.IGNORECASE)
-_DECIMALS = re.compile(r"([0-9]{7,})[.,]0+")
 _SPARE_LIST = re.compile(r"\s*[,;|/\n]\s*")
 #: A comma may also stand before an extension.
 _SPARE_NUMBERS = re.compile(r"\s*(?:[;|/\n]|,(?!\s*(?:poste|p\.|ext|x|#)))\s*", re.IGNORECASE)
@@ -61,15 +47,10 @@ def items(cell: str) -> list[str]:
 
 def telephone(cell: str) -> tuple[str, str | None]:
     """A telephone number as it was typed, in ASCII, and its extension (« poste 22 »). Raises Cell for a rounded one."""
-    typed = text(cell.translate(_TYPED))
-    if _ROUNDED.fullmatch(typed):
-        raise Cell("is a number that Excel has rounded", "format the column as text, and enter the number again")
-    if whole := _DECIMALS.fullmatch(typed):
-        typed = whole[1]
-    extension = _EXTENSION.search(typed)
-    if extension and extension.start() > 0:
-        return typed[: extension.start()].strip(), extension[1]
-    return typed, None
+    try:
+        return typed(cell)
+    except NotANumber as error:
+        raise Cell(error.problem, error.mend) from None
 
 
 def choice(cell: str, known: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import Any
 
 from ivr.directory import cells
-from ivr.directory.sheets import plain
+from ivr.lists.sheets import plain
 
 
 def _said(value: Any) -> str:

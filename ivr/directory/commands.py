@@ -180,7 +180,7 @@ async def _import(
 
 def _keep(folder: Path, secrets: dict[str, str]) -> Path:
     """Write what the new phones register with, for its owner only. Raises BadInput."""
-    from ivr.directory.sheets import write_sheet
+    from ivr.lists.sheets import write_sheet
 
     for number in range(1, 1000):
         path = folder / ("phones-secrets.csv" if number == 1 else f"phones-secrets-{number}.csv")

@@ -32,8 +32,8 @@ from ivr.directory.files import Draft, Drafts
 from ivr.directory.known import Known
 from ivr.directory.passwords import ha1
 from ivr.directory.people import slug
-from ivr.directory.sheets import plain
 from ivr.errors import AllBadInput, BadInput
+from ivr.lists.sheets import plain
 
 T = TypeVar("T")
 

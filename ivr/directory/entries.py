@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from ivr.dialling import Right
-from ivr.directory.numbers import normalise
+from ivr.directory.numbers import read_direct
 from ivr.directory.people import ContactKind, EndpointKind, Tier
 from ivr.errors import AllBadInput, BadInput
 
@@ -60,8 +60,6 @@ RESERVED_PHONES: Final = frozenset(
 #: What people dial in need (CRTC's N11 codes, and 112), which no phone may be called.
 EMERGENCY_NUMBERS: Final = frozenset({"112", "211", "311", "411", "511", "611", "711", "811", "911", "988"})
 
-_SPACES = re.compile(r"[\u00a0\u2000-\u200b\u202f\u205f\u3000\ufeff]")
-_HYPHENS = re.compile(r"[\u2010-\u2015\u2212\u00ad]")
 #: What turns the direction of text, so that it can be shown as something else than it is (UAX #9).
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _EMAIL = re.compile(r"[^@\s\"(),:;<>\[\\\]]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
@@ -106,11 +104,7 @@ def _nothing(value: Any) -> Any:
 
 def telephone(value: str, region: str) -> str:
     """A telephone number as +14185550188, of what people write in a country. Raises ValueError."""
-    plain = _HYPHENS.sub("-", _SPACES.sub(" ", value)).strip()
-    digits = normalise(plain, region)
-    if digits is None:
-        raise ValueError("is not a telephone number; give ten digits, or a plus sign and the country code")
-    return f"+{digits}"
+    return f"+{read_direct(value, region)}"
 
 
 def _telephone(value: str, info: ValidationInfo) -> str:

@@ -11,8 +11,8 @@ import yaml
 
 from ivr.directory import cells
 from ivr.directory.columns import BY_KIND, LISTS, Column, headings, kind_of
-from ivr.directory.sheets import MOST_BYTES, Row, Sheet, plain, read_sheet, write_sheet, wrong
 from ivr.errors import AllBadInput, BadInput
+from ivr.lists.sheets import MOST_BYTES, Row, Sheet, plain, read_sheet, write_sheet, wrong
 
 #: What an import writes beside its files; never read.
 SECRETS = "phones-secrets.csv"

@@ -27,6 +27,7 @@ from ivr.directory.entries import (
     StaffEntry,
     WarnedPerson,
 )
+from ivr.directory.numbers import NotANumber, typed
 from ivr.errors import BadInput
 from ivr.store.engine import Unit
 
@@ -319,11 +320,21 @@ async def find(
 
 def _holds(reading: _Reading, q: str) -> ColumnElement[bool]:
     """Every word is somewhere in the entry; capitals do not matter, and signs within telephone numbers neither."""
-    if len(digits := re.sub(r"\D", "", q)) >= 4 and re.fullmatch(r"[+0-9 ().-]+", q):
+    if (digits := _digits_of(q)) is not None:
         found = [*(_like(column, digits) for column in reading.digits), *(_like(c, q) for c in reading.searched)]
         return or_(*found)
     words = q.split()
     return and_(*(or_(*(_like(column, word) for column in reading.searched)) for word in words))
+
+
+def _digits_of(q: str) -> str | None:
+    """The digits of what looks like a telephone number, or a part of one, as people write it; kept are E.164 digits."""
+    try:
+        number, _ = typed(q)
+    except NotANumber:
+        return None
+    digits = re.sub(r"[ ().+-]", "", number).removeprefix("00")
+    return digits if len(digits) >= 4 and digits.isascii() and digits.isdigit() else None
 
 
 def _like(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:

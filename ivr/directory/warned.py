@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 
-from ivr.directory.numbers import normalise
+from ivr.directory.numbers import NotANumber, read_direct
 from ivr.directory.people import WARNED_ROLES
 from ivr.directory.store import add as add_entry
 from ivr.directory.store import find
@@ -51,10 +51,10 @@ async def add(
     if role not in WARNED_ROLES:
         mend = f"give one of {', '.join(WARNED_ROLES)}"
         raise BadInput(field="role", problem="is not a role that is warned", mend=mend)
-    number = normalise(mobile, region)
-    if number is None:
-        mend = "give ten digits, or a plus sign and the country code"
-        raise BadInput(field="mobile", problem="is not a telephone number", mend=mend)
+    try:
+        number = read_direct(mobile, region)
+    except NotANumber as error:
+        raise BadInput(field="mobile", problem=error.problem, mend=error.mend) from None
     await unit.alone("directory")
     if await find(unit, partner_contacts, "mobile", number) is not None:
         mend = "remove the one who is there first"

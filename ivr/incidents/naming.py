@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
 from typing import TypeVar
 
 from ivr.directory.book import Book
-from ivr.directory.numbers import normalise
+from ivr.directory.numbers import NotANumber, read_number
 from ivr.directory.people import MAIN
 from ivr.errors import AllBadInput, BadInput
 from ivr.incidents.incident import Affected
+from ivr.lists.sheets import read_sheet
 
 Found = TypeVar("Found", bound=Hashable)
 
 #: The columns that a CSV may have; others are not looked at.
 COLUMNS = ("partner", "account", "number")
-_IN_FRENCH = {"partenaire": "partner", "compte": "account", "numéro": "number", "numero": "number"}
+#: Without accents, as `ivr.lists.sheets.plain` gives them.
+_HEADINGS = {
+    **{column: column for column in COLUMNS},
+    "partenaire": "partner",
+    "compte": "account",
+    "numero": "number",
+}
 
 
 def affected(
@@ -40,11 +45,11 @@ def affected(
     wrong: list[BadInput] = []
 
     def number_of(given: str, field: str) -> str:
-        e164 = normalise(given.strip(), region)
-        if e164 is None:
-            mend = "give ten digits, or a plus sign and the country code"
-            raise BadInput(field=field, problem=f"this is no telephone number: {given[:40]!r}", mend=mend)
-        return e164
+        try:
+            # Whoever is at an extension is touched by what touches the number.
+            return read_number(given, region).e164
+        except NotANumber as error:
+            raise BadInput(field=field, problem=f"{error.problem}: {given[:40]!r}", mend=error.mend) from None
 
     def every(what: str, given: Iterable[str], find: Callable[[str, str], Found]) -> tuple[Found, ...]:
         found: dict[Found, None] = {}
@@ -74,31 +79,29 @@ def _known(known: Mapping[str, int], mend: str, given: str, field: str) -> int:
     return one
 
 
-def affected_of_csv(text: str, book: Book, region: str, provider: str = MAIN) -> Affected:
+def affected_of_csv(csv: str | bytes, book: Book, region: str, provider: str = MAIN) -> Affected:
     """Of a CSV with a line of headings: `partner`, `account`, `number`, in English or French; a row may have any.
 
-    Comma, semicolon or tab, as spreadsheets write it here. Raises BadInput for what is no such table, and AllBadInput
-    that names the line and the column of every cell that is wrong; nothing is taken then.
+    An extension behind a number is not looked at. Raises AllBadInput for what is no such table, and with the row and
+    the column of every cell that is wrong; nothing is taken then.
     """
-    text = text.removeprefix("\ufeff")
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True)
-    cells: dict[str, list[str]] = {column: [] for column in COLUMNS}
-    lines: dict[str, list[int]] = {column: [] for column in COLUMNS}
+    data = csv if isinstance(csv, bytes) else csv.encode("utf-8", "replace")
     try:
-        given = [((name or "").strip().casefold(), name) for name in rows.fieldnames or ()]
-        headings = {_IN_FRENCH.get(heading, heading): name for heading, name in given}
-        if not headings.keys() & set(COLUMNS):
-            mend = f"begin with a line of headings that has at least one of: {', '.join(COLUMNS)}"
-            raise BadInput(field="body", problem="there is no such column", mend=mend)
-        for row in rows:
-            for column in COLUMNS:
-                if value := (row.get(headings.get(column, "")) or "").strip():
-                    cells[column].append(value)
-                    lines[column].append(rows.line_num)
-    except csv.Error as error:
-        where = f"line {rows.line_num + 1}"
-        raise BadInput(field=where, problem=f"cannot be read as CSV: {error}", mend="save it as CSV again") from None
+        sheet = read_sheet("body", data, _HEADINGS)
+    except BadInput as error:
+        raise AllBadInput([_of_row(one) for one in getattr(error, "errors", (error,))]) from None
+    if not sheet.headings:
+        mend = f"begin with a line of headings that has at least one of: {', '.join(COLUMNS)}"
+        raise AllBadInput([BadInput(field="body", problem="there is no such column", mend=mend)])
+    cells: dict[str, list[str]] = {column: [] for column in COLUMNS}
+    rows: dict[str, list[int]] = {column: [] for column in COLUMNS}
+    for row in sheet.rows:
+        for column, cell in row.cells.items():
+            cells[column].append(cell)
+            rows[column].append(row.number)
+    if not sheet.rows:
+        mend = "add rows; for an incident that affects everybody, give no list"
+        raise AllBadInput([BadInput(field="body", problem="this list names nobody", mend=mend)])
     try:
         return affected(
             book,
@@ -112,8 +115,14 @@ def affected_of_csv(text: str, book: Book, region: str, provider: str = MAIN) ->
 
         def of_cell(one: BadInput) -> tuple[int, BadInput]:
             column, _, n = one.field.partition("s.")
-            line = lines[column][int(n)]
-            return line, BadInput(field=f"line {line}, {column}", problem=one.problem, mend=one.mend)
+            row = rows[column][int(n)]
+            return row, BadInput(field=f"line {row}, {column}", problem=one.problem, mend=one.mend)
 
         found = sorted((of_cell(one) for one in error.errors), key=lambda one: one[0])
         raise AllBadInput([one for _, one in found]) from None
+
+
+def _of_row(error: BadInput) -> BadInput:
+    row, column = error.facts.get("row"), error.facts.get("column")
+    field = "body" if row is None else f"line {row}" + (f", {column}" if column else "")
+    return BadInput(field=field, problem=error.problem, mend=error.mend)

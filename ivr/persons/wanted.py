@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ivr.directory.numbers import normalise
+from ivr.directory.numbers import NotANumber, read_number
 from ivr.errors import BadInput
 from ivr.logs import mask
 
@@ -56,10 +56,10 @@ def wanted(
 
 
 def _number(text: str, region: str) -> str:
-    number = normalise(text, region)
-    if number is None or len(number) < 7:
-        raise BadInput(field="numbers", problem="this is no telephone number", mend="write it as +15145550123")
-    return number
+    try:
+        return read_number(text, region).e164
+    except NotANumber as error:
+        raise BadInput(field="numbers", problem=error.problem, mend=error.mend) from None
 
 
 def _email(text: str) -> str:

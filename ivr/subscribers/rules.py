@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from ivr.callbacks.numbers import Refused, diallable
+from ivr.directory.numbers import NotANumber, typed
 from ivr.errors import BadInput
 from ivr.notify.budgets import Budget
 
@@ -56,9 +57,12 @@ def email_of(text: str) -> str:
 
 def number_of(text: str, *, region: str, regions: Collection[str], own: Collection[str]) -> str:
     """A number that may get text messages, as E.164 digits. Raises BadInput."""
-    digits = re.sub(r"[\s().-]", "", text)
-    found = diallable(digits, region=region, allowed=regions, own=own)
-    if isinstance(found, Refused):
+    try:
+        plain, extension = typed(text)
+    except NotANumber as error:
+        raise BadInput(field="address", problem=error.problem, mend=error.mend) from None
+    found = diallable(re.sub(r"[ ().-]", "", plain), region=region, allowed=regions, own=own)
+    if isinstance(found, Refused) or extension is not None:
         mend = "write it with its area code, as 418 555-0123"
         raise BadInput(field="address", problem="is not a number that we can send text messages to", mend=mend)
     return found

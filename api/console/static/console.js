@@ -14,7 +14,9 @@
     if (!chosen || !chosen.files.length) return;
     const bytes = await chosen.files[0].arrayBuffer();
     let text;
-    try { text = new TextDecoder("utf-8", { fatal: true }).decode(bytes); }
+    const [first, second] = new Uint8Array(bytes);
+    const wide = first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : null;
+    try { text = new TextDecoder(wide ?? "utf-8", { fatal: true }).decode(bytes); }
     catch { text = new TextDecoder("windows-1252").decode(bytes); }
     chosen.form.elements[chosen.dataset.into].value = text;
   });

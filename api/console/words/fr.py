@@ -499,6 +499,13 @@ NOTED: Mapping[str, str | None] = {
 #: What forms are told in French; the rest is said as the API says it.
 SAID: Mapping[str, str] = {
     "is not a telephone number": "n’est pas un numéro de téléphone",
+    "is a number that Excel has rounded": "est un numéro qu’Excel a arrondi",
+    "format the column as text, and enter the number again": "mettez la colonne en texte et retapez le numéro",
+    "give a number that rings by itself": "donnez un numéro qui sonne sans poste",
+    "this list names nobody": "cette liste ne nomme personne",
+    "add rows; for an incident that affects everybody, give no list": (
+        "ajoutez des lignes ; pour un incident qui touche tout le monde, ne donnez pas de liste"
+    ),
     "is on the list already": "est déjà dans la liste",
     "remove the one who is there first": "retirez d’abord la personne qui y est",
     "nothing changes, so there is nothing to give a reason for": "rien ne change, donc il n’y a rien à motiver",
@@ -630,7 +637,10 @@ BEGINS: Mapping[str, str] = {
     "lasts ": "dure ",
     "this incident is closed; it was resolved on ": "cet incident est fermé ; il a été résolu le ",
     "holds markup: ": "contient des balises : ",
-    "this is no telephone number: ": "ce n’est pas un numéro de téléphone : ",
+    "is not a telephone number: it holds ": "n’est pas un numéro de téléphone ; il s’y trouve ",
+    "is not a telephone number: ": "n’est pas un numéro de téléphone : ",
+    "is a number that Excel has rounded: ": "est un numéro qu’Excel a arrondi : ",
+    "has an extension (": "a un poste, que nous ne pouvons pas joindre d’ici (",
     "the directory does not know ": "l’annuaire ne connaît pas ",
     "cannot be read as CSV: ": "ne se lit pas comme un CSV : ",
     "the desk has no service ": "ce bureau n’a pas de service ",

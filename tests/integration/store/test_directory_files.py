@@ -19,9 +19,9 @@ from ivr.directory.directory import Directory
 from ivr.directory.entries import KINDS, read_entry
 from ivr.directory.known import Known, known_of
 from ivr.directory.passwords import ha1
-from ivr.directory.sheets import write_sheet
 from ivr.directory.tables import directory_changes, endpoints
 from ivr.errors import Unavailable
+from ivr.lists.sheets import write_sheet
 from ivr.store.engine import Store
 
 NOW = datetime(2026, 12, 24, 16, 59, tzinfo=UTC)

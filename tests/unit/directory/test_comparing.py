@@ -14,8 +14,8 @@ from ivr.directory.bulk import REFERS, TABLES, Plan, There
 from ivr.directory.comparing import plan
 from ivr.directory.known import Known
 from ivr.directory.passwords import ha1
-from ivr.directory.sheets import Sheet
 from ivr.errors import AllBadInput, BadInput
+from ivr.lists.sheets import Sheet
 
 KNOWN = Known(
     region="CA",

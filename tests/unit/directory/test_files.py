@@ -8,8 +8,8 @@ import pytest
 
 from ivr.directory import cells, files
 from ivr.directory.columns import LISTS, headings, kind_of
-from ivr.directory.sheets import plain
 from ivr.errors import BadInput
+from ivr.lists.sheets import plain
 
 
 def values(name: str, *lines: str) -> list[dict[str, object]]:

@@ -183,6 +183,50 @@ class TestWhom:
             affected_of_csv(text, BOOK, "CA")
         assert refused.value.field == where
 
+    @pytest.mark.parametrize(
+        "data",
+        [
+            "partenaire;compte;numéro\r\nAutre;A-100;418 555-0101\r\n".encode("windows-1252"),
+            "partenaire;compte;numéro\r\nAutre;A-100;418 555-0101\r\n".encode("utf-8-sig"),
+            "partenaire\tcompte\tnuméro\r\nAutre\tA-100\t418 555-0101\r\n".encode("utf-16"),
+            b"sep=;\r\npartner;account;number\r\nAutre;A-100;418 555-0101\r\n",
+            b"partner;account;number\rAutre;A-100;418 555-0101\r",
+            b"partner;account;number;;;\r\nAutre;A-100;418 555-0101;;;\r\n;;;;;\r\n",
+            b'"Partner" ; "Account" ; "Number"\r\n"Autre" ; "A-100" ; "418-555-0101" \r\n',
+            b'partner;account;number\r\nAutre;A-100;="4185550101"\r\n',
+            b'partner;account;note;number\r\nAutre;A-100;"deux\r\nlignes ; et ""plus""";418 555-0101\r\n',
+            "partner;account;number\r\nAutre;A-100;418\u00a0555\u20110101\r\n".encode(),
+            b"partner;account;number\r\nAutre;A-100;(418) 555-0101 poste 22\r\n",
+            b"partner|account|number\nAutre|A-100|tel:+1 (0) 418 555/0101\n",
+        ],
+        ids=[
+            "ansi",
+            "bom",
+            "unicode",
+            "sep",
+            "mac",
+            "spare",
+            "blanks",
+            "formula",
+            "lines",
+            "spaces",
+            "extension",
+            "tel",
+        ],
+    )
+    def test_a_list_as_spreadsheets_save_it(self, data: bytes) -> None:
+        assert affected_of_csv(data, BOOK, "CA") == Affected(partners=(2,), customers=(7,), numbers=("14185550101",))
+
+    def test_a_number_that_excel_has_rounded(self) -> None:
+        with pytest.raises(AllBadInput) as refused:
+            affected_of_csv("account;number\nA-100;4,18556E+09\n", BOOK, "CA")
+        [one] = refused.value.errors
+        assert (one.field, one.mend) == ("line 2, number", "format the column as text, and enter the number again")
+
+    def test_a_list_of_nobody_does_not_mean_everybody(self) -> None:
+        with pytest.raises(BadInput, match="names nobody"):
+            affected_of_csv("account;number\n;\n", BOOK, "CA")
+
     def test_every_row_that_is_wrong_is_told_at_once(self) -> None:
         """Whoever mends a spreadsheet does so once; nothing of it is taken meanwhile."""
         text = "account;number\nA-100;4185550101\nB-1;12\n;13\nB-2;\n"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ivr.desk.oncall import OnCall
+from ivr.desk.oncall import OnCall, Person
 from ivr.errors import BadInput
 from ivr.oncall import ical
 from ivr.oncall.rota import Stint, gaps, line_at, overlap, stints
@@ -190,6 +190,18 @@ class TestDeskFile:
         with pytest.raises(ValidationError):
             duty(**values)
 
+    @pytest.mark.parametrize(
+        "phone", ["418 555-0101", "(418)\u00a0555\u20110101", "tel:418-555-0101", "４１８５５５０１０１"]
+    )
+    def test_a_number_as_people_write_it(self, phone: str) -> None:
+        assert Person(name="Annie", phone=phone).phone == "4185550101"
+        assert duty(fallback=phone).fallback == "4185550101"
+
+    @pytest.mark.parametrize("phone", ["418 555-0101 poste 22", "4,18556E+09", "418 555-01O1", "12"])
+    def test_a_number_that_cannot_be_paged(self, phone: str) -> None:
+        with pytest.raises(ValidationError):
+            Person(name="Annie", phone=phone)
+
 
 class TestCalendar:
     def test_what_is_written_is_read_back(self) -> None:
@@ -227,7 +239,7 @@ class TestCalendar:
             ("SUMMARY:zoe", "DTEND:20260311T080000"),
             ("SUMMARY:zoe", "DTSTART:20260312T180000", "DTEND:20260311T080000"),
             ("SUMMARY:zoe", "DTSTART:20260310T180000", "DTEND:20270311T080000"),
-            ("SUMMARY:zoe", "DTSTART:20260310T180000", "DTEND:20260311T080000", "RRULE:FREQ=DAILY"),
+            ("SUMMARY:zoe", "DTSTART:20260310T180000", "DTEND:20260311T080000", "RRULE:FREQ=SECONDLY"),
             ("SUMMARY:zoe", "DTSTART:00010101T000000", "DTEND:00010102T000000"),
             ("SUMMARY:zoe", "DTSTART:99991231T000000", "DTEND:99991231T080000"),
             ("SUMMARY:zoe", "DTSTART:x", "DTEND:y"),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.directory.sheets import read_sheet, write_sheet
 from ivr.errors import AllBadInput, BadInput
+from ivr.lists.sheets import read_sheet, write_sheet
 
 COLUMNS = {
     "partner": "partner",

@@ -1,0 +1,1 @@
+"""Lists as people and their spreadsheets send them."""
