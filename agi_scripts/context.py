@@ -123,7 +123,7 @@ class LineContext:
         briefly = one.brief_sounds is not None and self.announcer.hearings.heard(one.id, caller)
         told = [menu.ANNOUNCEMENT_BRIEF if briefly else menu.ANNOUNCEMENT]
         if call is not None:
-            who = self.directory.identify(call.ani, call.endpoint, desk.provider)
+            who = self.identify(call.id, call.ani, call.endpoint, desk)
             touched = self.incidents.tells(desk.id, who, call.ani)
             told += {"yours": [menu.YOURS], "others": [menu.OTHERS], None: []}[touched]
         return menu.Announced(prompts=tuple(told), follow=self.may_follow(desk.id, call_id))
@@ -147,6 +147,12 @@ class LineContext:
             return False
         return not self.incidents.followers.follows(open_ones, call.ani)
 
+    def identify(self, call_id: str | None, number: str | None, endpoint: str | None, desk: Desk) -> Identity:
+        """Who calls: by their phone or number, also one that nobody is shown."""
+        call = self.calls.current(call_id) if call_id is not None else None
+        private = call.private_number if call is not None else None
+        return self.directory.identify(number or private, endpoint, desk.provider)
+
     def incident_of(self, desk: str, call_id: str | None, identity: Identity, number: str | None) -> int | None:
         """The incident that a caller's ticket is about (OV-27)."""
         asked = self.incidents.followers.of_call(call_id) if call_id is not None else None
@@ -157,7 +163,7 @@ class LineContext:
         call = self.calls.current(call_id)
         if call is None:
             return
-        identity = self.directory.identify(call.ani, call.endpoint, desk.provider)
+        identity = self.identify(call_id, call.ani, call.endpoint, desk)
         # Incidents are told before queues: what comes to another department is about something else.
         queued = desk.departments[department].queue is not None
         work = ticket_messages.open_for_call(
@@ -205,7 +211,7 @@ class LineContext:
         recording: Recording,
     ) -> Receipt:
         """Return once the message's ticket is committed, or its request is on disk. Raises OSError for neither."""
-        identity = self.directory.identify(number, endpoint, desk.provider)
+        identity = self.identify(call_id, number, endpoint, desk)
         queued = desk.departments[department].queue is not None
         return await ticket_messages.leave_message(
             self.store,

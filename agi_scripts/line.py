@@ -16,6 +16,7 @@ from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk import menu
 from ivr.desk.elite import partner_first
 from ivr.desk.schema import Desk
+from ivr.directory.numbers import normalise
 from ivr.directory.people import Partner
 
 log = structlog.get_logger()
@@ -25,7 +26,8 @@ _TAKEN_S = 15
 
 
 async def line(session: AgiSession, context: LineContext) -> None:
-    """Carry one call through its desk's menu; arguments are the desk's id and the number dialled.
+    """Carry one call through its desk's menu; arguments are the desk's id, the number dialled, and the caller's number
+    where they asked to be private: it tells who they are, and nobody is shown it.
 
     The decision is the very last thing sent. Without it, whatever happened here, the dialplan takes the
     caller to a person by itself.
@@ -33,7 +35,8 @@ async def line(session: AgiSession, context: LineContext) -> None:
     desk = context.desks[session.args[0]]
     dialled = session.args[1]
     number, endpoint = caller_number(session, desk), endpoint_of(session)
-    identity = context.directory.identify(number, endpoint, desk.provider)
+    private = normalise(session.args[2], desk.region) if len(session.args) > 2 else None
+    identity = context.directory.identify(number or private, endpoint, desk.provider)
     call_id = uuid.uuid4().hex
     structlog.contextvars.bind_contextvars(call=call_id)
     context.calls.begin(
@@ -46,6 +49,7 @@ async def line(session: AgiSession, context: LineContext) -> None:
         endpoint=endpoint,
         identity=identity,
         at=context.clock(),
+        private_number=private,
     )
     caller = menu.Caller(
         number=number,

@@ -250,7 +250,7 @@ class _Asking:
         now = context.clock()
         call = context.calls.current(caller.call_id)
         number, endpoint = caller_number(caller.session, caller.desk), endpoint_of(caller.session)
-        identity = context.directory.identify(number, endpoint, caller.desk.provider)
+        identity = context.identify(caller.call_id, number, endpoint, caller.desk)
         one = Callback(
             id=self.callback,
             desk=caller.desk.id,

@@ -22,6 +22,7 @@ from ivr.directory.token_commands import app as token_commands
 from ivr.errors import BadInput, OmnivigilError
 from ivr.persons.commands import app as person_commands
 from ivr.settings import Address, Settings, database_url_of
+from ivr.trunks import Trunk
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -126,7 +127,13 @@ def up(
     rtp: RtpOption = "10000-12000",
     now: Annotated[str | None, typer.Option(help="Start the service's clock here (ISO 8601 with offset).")] = None,
     demo: Annotated[bool, typer.Option(help="Load the demo directory, whose passwords are public.")] = True,
-    trunk: Annotated[list[str] | None, typer.Option(help="Network whose calls come in by the trunk.")] = None,
+    trunk: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NETWORK[,identity=WAY]",
+            help="Network whose calls come in by the trunk; WAY is from, asserted or asserted-or-from.",
+        ),
+    ] = None,
     desks: Annotated[Path | None, typer.Option(help="Folder of desk files instead of the built-in ones.")] = None,
     recordings: Annotated[Path | None, typer.Option(help="Folder of recorded prompts, which win.")] = None,
     piper: Annotated[list[str] | None, typer.Option(help="Piper voice, as fr=VOICE.onnx.")] = None,
@@ -159,7 +166,7 @@ def up(
 
     settings = replace(
         settings_of(state, sip, http, agi, ami, rtp, now, demo),
-        trunk_hosts=tuple(trunk or ()),
+        trunks=tuple(map(Trunk.parse, trunk or ())),
         desks=desks.resolve() if desks else None,
         recordings=recordings.resolve() if recordings else None,
         piper_models=tuple(_model(text) for text in piper or ()),

@@ -37,6 +37,7 @@ from ivr.prompts.catalog import PromptMissing
 from ivr.retiring import DEMO_TOKEN, Retired, retire
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
+from ivr.trunks import Trunk
 from ivr.voices import sounds_of
 
 log = structlog.get_logger()
@@ -223,7 +224,7 @@ def configure(
         ],
         phones=phones,
         prompts=_fixed_prompts(desks, sounds),
-        trunk_hosts=["127.0.0.0/8", *settings.trunk_hosts],
+        trunks=[Trunk(host="127.0.0.0/8"), *settings.trunks],
         callback_ring_s=max((rules.ring_s for rules in _callback_rules(desks)), default=30),
         streams=tuple(streams_of(settings, desks)),
         outside={right: dialling.patterns(right) for right in dialling.RIGHTS},

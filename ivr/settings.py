@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ivr.clock import Clock, system_clock
 from ivr.errors import BadInput
+from ivr.trunks import Trunk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +59,8 @@ class Settings:
     clock_shift_s: float = 0.0
     #: Load the demo directory, with its published passwords.
     demo: bool = True
-    #: Networks whose calls come in by the trunk, as in 203.0.113.0/28; loopback always does.
-    trunk_hosts: tuple[str, ...] = ()
+    #: Whose calls come in by the trunk; loopback always does.
+    trunks: tuple[Trunk, ...] = ()
     #: Where calls to the outside go, by SIP; without it phones hear that there is no way out.
     outbound: Address | None = None
     #: Where Asterisk sends its copies of SIP and RTCP (HEP); UDP at the service's AGI address when None.
@@ -110,8 +111,10 @@ class Settings:
             values[name] = Address(**values[name]) if values[name] is not None else None
         for name in ("state", "desks", "recordings", "transcribe"):
             values[name] = Path(values[name]) if values[name] is not None else None
-        for name in ("rtp", "trunk_hosts"):
-            values[name] = tuple(values[name])
+        values["rtp"] = tuple(values["rtp"])
+        # As an older version wrote it, whose line goes on under new code (`./omnivigil restart`).
+        plain = [{"host": host} for host in values.pop("trunk_hosts", ())]
+        values["trunks"] = tuple(Trunk(**one) for one in values.get("trunks", plain))
         values["piper_models"] = tuple((language, model) for language, model in values["piper_models"])
         return cls(**values)
 

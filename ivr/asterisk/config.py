@@ -21,6 +21,7 @@ from ivr.asterisk.contacts import CONTACT_REST, elsewhere
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
 from ivr.settings import Settings
+from ivr.trunks import Trunk, endpoints, is_trunk
 
 TEMPLATES = Path(__file__).parents[2] / "dialplan"
 
@@ -44,6 +45,7 @@ MODULES = (
     "res_pjsip_caller_id",
     "res_pjsip_nat",
     "res_pjsip_dtmf_info",
+    "res_pjsip_header_funcs",
     "res_pjsip_rfc3326",
     "res_pjsip_logger",
     "res_hep",
@@ -308,7 +310,7 @@ def render(
     queues: Sequence[QueueConfig],
     phones: Sequence[PhoneAccount],
     prompts: FixedPrompts,
-    trunk_hosts: Sequence[str],
+    trunks: Sequence[Trunk],
     callback_ring_s: int,
     outside: Mapping[str, Sequence[str]],
     premium: Sequence[str],
@@ -322,6 +324,7 @@ def render(
     A running Asterisk is told to read them again by `ivr.asterisk.reloading`; until then they are `unread`. Raises
     UnsafeConfiguration, BadInput for limits of calls, and OSError of a full disk, with every file as it was before.
     """
+    trunk_hosts = [one.host for one in trunks]
     _check(desks=desks, queues=queues, phones=phones, trunk_hosts=trunk_hosts, streams=streams)
     folders = Folders.below(settings)
     folders.make(runtime)
@@ -351,14 +354,14 @@ def render(
             calls=settings.calls,
             source=settings.calls_per_source,
             phone=settings.calls_per_phone,
-            one_trunk=is_one_address(settings.trunk_hosts),
+            one_trunk=is_one_address([one.host for one in settings.trunks]),
         ),
         "rtp_timeout_s": settings.rtp_timeout_s,
         "ami": settings.ami,
         "agi": settings.agi,
         "agi_secret": secrets["agi"],
         "sip": settings.sip,
-        "trunk_hosts": trunk_hosts,
+        "carriers": endpoints(trunks),
         "callback_ring_s": callback_ring_s,
         "endpoints": phones,
         "queues": queues,
@@ -509,7 +512,7 @@ def _check(
         if not _PLAIN.fullmatch(text):
             raise UnsafeConfiguration(value=repr(text), mend="letters, digits and _ . / : * @ + - only")
     for phone in phones:
-        if not _ACCOUNT.fullmatch(phone.name) or phone.name.lower() in _RESERVED:
+        if not _ACCOUNT.fullmatch(phone.name) or phone.name.lower() in _RESERVED or is_trunk(phone.name.lower()):
             mend = f"letters, digits and _ . - only, 40 at most, and none of {', '.join(sorted(_RESERVED))}"
             raise UnsafeConfiguration(phone=repr(phone.name), mend=mend)
         if not _DISPLAY.fullmatch(phone.display):

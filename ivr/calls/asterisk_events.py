@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from ivr.calls.log import CallLog
+from ivr.trunks import is_trunk
 
 #: An event's fields, names in lower case.
 Fields = Mapping[str, str]
@@ -37,7 +38,7 @@ def caller_endpoint(channel: str) -> str | None:
     Asterisk makes the channel's name of the authenticated endpoint, never of caller ID.
     """
     name = endpoint_of(channel)
-    return name if channel.startswith("PJSIP/") and name not in ("trunk", "outbound", "") else None
+    return name if channel.startswith("PJSIP/") and name and not is_trunk(name) else None
 
 
 def queue_of(channel: Fields) -> str | None:

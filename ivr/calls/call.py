@@ -63,6 +63,8 @@ class Call:
     ended_at: datetime | None = None
     result: str | None = None
     reason: str | None = None
+    #: The number of a caller who asked to be private (RFC 3323): the directory is asked for it, and it is kept nowhere.
+    private_number: str | None = None
     events_lost: int = 0
     events: list[Happening] = field(default_factory=list)
     legs: dict[str, Leg] = field(default_factory=dict)

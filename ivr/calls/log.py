@@ -107,8 +107,9 @@ class CallLog:
         identity: Identity,
         at: datetime,
         dials: bool = False,
+        private_number: str | None = None,
     ) -> None:
-        """A call has come in. `ani` is the caller's number as E.164 digits, when it is one.
+        """A call has come in. `ani` is the caller's number as E.164 digits, when it is one and not private.
 
         The channel is its caller's, answered already, and so the call's first leg; unless it is ours and `dials` them.
         """
@@ -123,6 +124,7 @@ class CallLog:
             customer_id=identity.customer.id if identity.customer is not None else None,
             identity=identity.facts(),
             started_at=require_aware(at),
+            private_number=private_number,
         )
         held = _Held(call=call)
         self._held[call_id] = held
@@ -466,4 +468,4 @@ def _take(held: _Held) -> _Taken:
 
 
 def _row_of(call: Call) -> dict[str, Any]:
-    return {name: value for name, value in vars(call).items() if name not in ("events", "legs")}
+    return {name: value for name, value in vars(call).items() if name not in ("events", "legs", "private_number")}

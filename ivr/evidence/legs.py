@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ivr.trunks import is_trunk
+
 #: As in `lp=3`: names and numbers of CHANNEL(rtcp,all).
 _FIGURE = re.compile(r"(\w+)=(-?\d{1,12}(?:\.\d{1,9})?)(?:;|$)")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
@@ -45,7 +47,7 @@ class EndedLeg:
     @property
     def trunk(self) -> bool:
         """Not a phone."""
-        return self.name in ("trunk", "outbound")
+        return is_trunk(self.name)
 
     @property
     def caller(self) -> bool:

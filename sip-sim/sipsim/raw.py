@@ -135,7 +135,8 @@ class RawCall:
     """One call, from INVITE to BYE. Use as an asynchronous context manager: entering dials and waits for the answer.
 
     `from_header` is sent as it is; `extra` headers too. Bytes that no header may hold can be in them. `source` is the
-    address of this machine that it calls from. A `muted` caller sends nothing at all, not even comfort noise.
+    address of this machine that it calls from. A `muted` caller sends nothing at all, not even comfort noise. The
+    request URI is the number at the line's address, or `uri`.
     """
 
     def __init__(
@@ -148,10 +149,12 @@ class RawCall:
         extra: Mapping[str, bytes] | None = None,
         source: str | None = None,
         muted: bool = False,
+        uri: str | None = None,
     ) -> None:
         self._source, self._muted = source, muted
         self._server = server
-        self._number = number
+        #: What is asked for, where it is not the number at the line's address.
+        self._uri = uri or f"sip:{number}@{server[0]}:{server[1]}"
         self._token = f"{random.getrandbits(64):x}"
         self._from = from_header or f"<sip:{caller}@{server[0]}>".encode()
         self._extra = dict(extra or {})
@@ -217,10 +220,9 @@ class RawCall:
     def _request(self, method: str, sequence: int, body: bytes = b"") -> bytes:
         assert self._sip.transport is not None  # noqa: S101 - open from __aenter__ on
         host, port = self._sip.transport.get_extra_info("sockname")[:2]
-        target = f"sip:{self._number}@{self._server[0]}:{self._server[1]}"
         branch = f"z9hG4bK{self._token}{method if method != 'ACK' else 'INVITE'}{sequence}"
         lines = [
-            f"{method} {target} SIP/2.0".encode(),
+            f"{method} {self._uri} SIP/2.0".encode(),
             f"Via: SIP/2.0/UDP {host}:{port};branch={branch};rport".encode(),
             b"Max-Forwards: 70",
             b"From: " + self._from + f";tag={self._token}".encode(),

@@ -97,7 +97,12 @@ def test_an_emergency_is_called_from_any_phone(kind: str) -> None:
 
 
 def test_no_call_that_comes_in_can_go_out_again() -> None:
-    assert set(re.findall(r"include => (\S+)", _context("from-trunk"))) == {"own-numbers", "phone-numbers"}
+    assert set(re.findall(r"include => (\S+)", _context("from-trunk"))) == {
+        "own-numbers",
+        "phone-numbers",
+        "separated",
+    }
+    assert set(re.findall(r"Goto\((.*)\)$", _context("separated"), re.M)) == {"${CONTEXT},${FILTER(0-9,${EXTEN})},1"}
 
 
 def test_no_phone_sends_a_call_elsewhere() -> None:
@@ -118,7 +123,11 @@ def test_no_phone_sends_a_call_elsewhere() -> None:
 def test_nobody_is_a_trunk_by_saying_so() -> None:
     """What a caller writes about itself names a phone at most, which must prove it: trunks are known by address."""
     sections = (TEMPLATES / "pjsip.conf.j2").read_text().split("\n[")
-    trunks = [one for one in sections if one.startswith(("trunk]\ntype = endpoint", "outbound]\ntype = endpoint"))]
+    trunks = [
+        one
+        for one in sections
+        if one.startswith(("{{ carrier.name }}]\ntype = endpoint", "outbound]\ntype = endpoint"))
+    ]
     assert len(trunks) == 2
     assert all("\nidentify_by = ip\n" in one for one in trunks)
 

@@ -15,6 +15,7 @@ from ivr.desk.load import BUILT_IN
 from ivr.errors import BadInput
 from ivr.ports import check_ports
 from ivr.settings import Address, Settings
+from ivr.trunks import Trunk
 
 
 def settings(tmp_path: Path, **changes: object) -> Settings:
@@ -99,7 +100,7 @@ def test_settings_survive_being_handed_over(tmp_path: Path) -> None:
         tmp_path,
         rtp=(20000, 20100),
         clock_shift_s=-3600.5,
-        trunk_hosts=("203.0.113.0/28",),
+        trunks=(Trunk(host="203.0.113.0/28", identity="asserted"),),
         desks=tmp_path / "desks",
         piper_models=(("fr", "voice.onnx"),),
     )

@@ -24,6 +24,7 @@ from ivr.directory.entries import CODECS
 from ivr.directory.people import Customer, Endpoint, Number
 from ivr.prepare import line_secrets, phone_accounts
 from ivr.settings import Address, Settings
+from ivr.trunks import Trunk
 from tests.integration.asterisk.real import find_runtime, free_port
 
 #: What people are called, by mistake and on purpose.
@@ -122,7 +123,7 @@ class Rendered:
                 no_way_out=self.sound,
                 fallback={},
             ),
-            trunk_hosts=["127.0.0.0/8"],
+            trunks=[Trunk(host="127.0.0.0/8"), Trunk(host="127.0.0.80", identity="asserted")],
             callback_ring_s=30,
             outside={right: dialling.patterns(right) for right in dialling.RIGHTS},
             premium=dialling.PREMIUM_PATTERNS,
