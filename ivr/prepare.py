@@ -19,7 +19,7 @@ from ivr.accounts.sealing import Seal
 from ivr.accounts.upkeep import seal_all
 from ivr.announcements.demo import demo_pins
 from ivr.announcements.on_air import OnAirFiles, streams_of
-from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
+from ivr.asterisk.config import DepartmentRouting, DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
 from ivr.asterisk.runtime import Runtime
 from ivr.backup.making import before_migration
 from ivr.clock import system_clock
@@ -319,6 +319,25 @@ def _routing(desk: Desk) -> DeskRouting:
         operator_queue=str(operator.queue),
         operator_wait_s=_FALLBACK_WAIT_S,
         outside=desk.outside,
+        departments=tuple(_department(desk, name) for name in desk.departments),
+        transfers={
+            **{name: name for name in desk.departments},
+            **desk.service_codes,
+            **dict.fromkeys(desk.dialled, desk.menu.operator),
+        },
+    )
+
+
+def _department(desk: Desk, name: str) -> DepartmentRouting:
+    department = desk.departments[name]
+    if department.queue is not None:
+        return DepartmentRouting(id=name, queue=department.queue, seconds=desk.queues[department.queue].max_wait_s)
+    outside = [number for phone in department.phones if isinstance(number := desk.number_of(phone), str)]
+    return DepartmentRouting(
+        id=name,
+        phones=tuple(phone for phone in department.phones if phone.isdigit()),
+        outside=tuple(outside),
+        seconds=department.ring_s,
     )
 
 

@@ -197,7 +197,7 @@ def incoming_at(has: Services, endpoint: str | None) -> Incoming | None:
     for call in live:
         for leg in call.legs.values():
             mine = leg.endpoint == endpoint and leg.role != "caller"
-            if mine and leg.answered_at is None and leg.ended_at is None and call.answered_at is None:
+            if mine and leg.answered_at is None and leg.ended_at is None and call.state != "talking":
                 return _of_call(call, "ringing")
     return _called_back(has, endpoint)
 

@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,9 @@ MODULES = (
     "res_pjsip_registrar",
     "res_pjsip_caller_id",
     "res_pjsip_nat",
+    "res_pjsip_refer",
+    "res_pjsip_dlg_options",
+    "res_pjsip_empty_info",
     "res_pjsip_dtmf_info",
     "res_pjsip_header_funcs",
     "res_pjsip_rfc3326",
@@ -130,6 +133,7 @@ SERVICE_EVENTS = (
     "DialEnd",
     "Hangup",
     "UserEvent",
+    "AttendedTransfer",
 )
 
 #: What a queue plays in turn to who waits; each caller may have files of their own by these names.
@@ -185,6 +189,18 @@ class PhoneAccount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DepartmentRouting:
+    """How a department is reached without the service: its queue, or what rings for so many seconds."""
+
+    id: str
+    queue: str = ""
+    phones: tuple[str, ...] = ()
+    #: E.164 digits.
+    outside: tuple[str, ...] = ()
+    seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeskRouting:
     """What the dialplan needs of a desk when the service is away, and to know its calls."""
 
@@ -199,6 +215,9 @@ class DeskRouting:
     operator_wait_s: int
     #: Numbers outside that its departments ring, E.164 digits.
     outside: tuple[str, ...] = ()
+    departments: tuple[DepartmentRouting, ...] = ()
+    #: What a call may be transferred to by this name or number: a department.
+    transfers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,6 +245,10 @@ class HeldStream:
 
 #: So long after the start of Asterisk, in seconds, a queue is joined again whose technicians' phones are not there yet.
 PHONES_KNOWN_S = 15
+
+
+#: Whoever a call is transferred to is rung for so long, in seconds, and as long again whoever transferred it.
+TRANSFER_RING_S = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -380,6 +403,8 @@ def render(
         "hep": settings.hep_collector,
         "hep_secret": secrets["hep"],
         "dids": _dids(phones),
+        "transfers": _transfers(desks, phones),
+        "transfer_ring_s": TRANSFER_RING_S,
         "contexts": {phone.context: phone for phone in phones if phone.rights},
         "traces": folders.traces,
         "put_through": folders.put_through,
@@ -463,6 +488,17 @@ def _dids(phones: Sequence[PhoneAccount]) -> dict[str, list[str]]:
     return dict(sorted(found.items(), reverse=True))
 
 
+def _transfers(desks: Sequence[DeskRouting], phones: Sequence[PhoneAccount]) -> dict[str, list[tuple[str, str]]]:
+    """By the name or number of a department: the desks that have it, the main one first, and its id there."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for desk in desks:
+        for name, department in desk.transfers.items():
+            found.setdefault(name, []).append((desk.id, department))
+    for phone in phones:
+        found.pop(phone.name, None)
+    return found
+
+
 def _accounts(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
     return [
         {
@@ -501,7 +537,8 @@ def _check(
 ) -> None:
     plain = [
         *(text for d in desks for text in (d.id, d.language, d.operator, d.operator_queue)),
-        *(text for d in desks for text in (*d.dialled, *d.service_codes, *d.outside)),
+        *(text for d in desks for text in (*d.dialled, *d.service_codes, *d.outside, *d.transfers)),
+        *(text for d in desks for one in d.departments for text in (one.id, one.queue, *one.phones, *one.outside)),
         *(text for q in queues for text in (q.id, q.strategy, *q.keys)),
         *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id, p.did, *p.rights)),
         *(text for p in phones for text in (p.transport, *p.codecs)),

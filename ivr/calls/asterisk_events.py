@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from ivr.calls.call import Call
 from ivr.calls.log import CallLog
 from ivr.trunks import is_trunk
 
@@ -20,7 +21,8 @@ _OUTSIDE = re.compile(r"Local/\d+@[a-z0-9-]+-outside-[0-9a-f]+;[12]")
 def enter(calls: CallLog, event: Fields, at: datetime) -> None:
     """Enter one event; those of calls that are not ours, and events that say nothing of a call, are passed over."""
     handler = _HANDLERS.get(event.get("event", "").lower())
-    call_id = calls.id_of(event.get("linkedid") or event.get("destlinkedid") or "")
+    linkedid = event.get("linkedid") or event.get("destlinkedid") or event.get("transfereelinkedid")
+    call_id = calls.id_of(linkedid or "")
     if handler is not None and call_id is not None:
         handler(calls, call_id, event, at)
 
@@ -64,7 +66,7 @@ def _rings(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     channel = event.get("destchannel", "")
     call = calls.current(call_id)
     ours = call is not None and call.dials_its_caller
-    role = "member" if event.get("queue") else "caller" if ours else "department"
+    role = "member" if event.get("queue") or _is_transferred(event) else "caller" if ours else "department"
     calls.leg(call_id, event.get("destuniqueid", ""), channel=channel, role=role, at=at, endpoint=endpoint_of(channel))
     calls.note(call_id, "ringing", at, endpoint=endpoint_of(channel))
 
@@ -73,8 +75,17 @@ def _dialling(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None
     # app_queue dials too, and says so in its own words; whoever rings outside of a queue is a department.
     # What a telephone outside says counts once it has pressed 1: then its first half answers.
     call = calls.current(call_id)
-    if call is not None and call.queued_at is None and not _OUTSIDE.fullmatch(event.get("channel", "")):
+    if call is not None and _is_told_of_dialling(call, event):
         _rings(calls, call_id, event, at)
+
+
+def _is_told_of_dialling(call: Call, event: Fields) -> bool:
+    return (call.queue is None or _is_transferred(event)) and not _OUTSIDE.fullmatch(event.get("channel", ""))
+
+
+def _is_transferred(event: Fields) -> bool:
+    """Whether a phone is dialled because a call is transferred: what the dialplan does for it is in these contexts."""
+    return event.get("context", "").startswith("transfer-")
 
 
 def _member_answered(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
@@ -90,7 +101,7 @@ def _dialled(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     call = calls.current(call_id)
     # A held place's own two halves answer each other: nobody has answered.
     rung = event.get("destchannel", "")
-    if call is None or call.queued_at is not None or _OUTSIDE.fullmatch(event.get("channel", "")):
+    if call is None or not _is_told_of_dialling(call, event):
         return
     if not rung.startswith("PJSIP/") and not _OUTSIDE.fullmatch(rung):
         return
@@ -109,6 +120,28 @@ def _no_answer(calls: CallLog, call_id: str, event: Fields, at: datetime) -> Non
 def _talked(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     talked = _number(event.get("talktime"))
     calls.note(call_id, "talked", at, seconds=talked, ended_by=event.get("reason", ""))
+
+
+def _transferred(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
+    """The dialplan's word on a blind transfer (`[transferred]`, `[transfer-back]`)."""
+    if event.get("userevent") == "OvTransfer":
+        to, by = event.get("to", ""), event.get("by", "")
+        if event.get("step") == "begun":
+            calls.note(call_id, "transferred", at, by=by, to=to)
+        else:
+            calls.note(call_id, "returned", at, to=to)
+
+
+def _handed_over(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
+    """An attended transfer: who was asked first talks with the caller from now on."""
+    channel, uniqueid = event.get("transfertargetchannel", ""), event.get("transfertargetuniqueid", "")
+    if event.get("result") != "Success" or not uniqueid:
+        return
+    by, to = endpoint_of(event.get("origtransfererchannel", "")), endpoint_of(channel)
+    calls.note(call_id, "transferred", at, by=by, to=to)
+    calls.leg(call_id, uniqueid, channel=channel, role="member", at=at, endpoint=to)
+    calls.leg_answered(call_id, uniqueid, at)
+    calls.answered(call_id, at, endpoint=to)
 
 
 def _hung_up(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
@@ -132,5 +165,7 @@ _HANDLERS: Mapping[str, Callable[[CallLog, str, Fields, datetime], None]] = {
     "agentcomplete": _talked,
     "dialbegin": _dialling,
     "dialend": _dialled,
+    "userevent": _transferred,
+    "attendedtransfer": _handed_over,
     "hangup": _hung_up,
 }

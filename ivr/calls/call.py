@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 #: What is dialled in a call that we make to whoever asked for it.
 CALLBACK = "callback"
+#: Happenings of a call that leaves who talked with it: to somebody else, and back when nobody answers there.
+TRANSFERRED = ("transferred", "returned")
 #: Asterisk's hangup cause for a channel that ended as channels should (ITU-T Q.850).
 _NORMAL = 16
 
@@ -81,12 +83,24 @@ class Call:
         return self.dialled == CALLBACK and not any(there)
 
     @property
+    def transfer(self) -> str | None:
+        """Where a call is that was answered, transferred, and not answered since: ringing or queue. Else None."""
+        queued = False
+        for happening in reversed(self.events):
+            if happening.kind == "answered":
+                return None
+            if happening.kind in TRANSFERRED:
+                return "queue" if queued else "ringing"
+            queued = queued or happening.kind == "queued"
+        return None
+
+    @property
     def state(self) -> str:
-        """Where the call is: menu, queue, ringing (a department), talking or ended."""
+        """Where the call is: menu, queue, ringing (a department, or who it is transferred to), talking or ended."""
         if self.ended_at is not None:
             return "ended"
         if self.answered_at is not None:
-            return "talking"
+            return self.transfer or "talking"
         if self.queued_at is not None:
             return "queue"
         return "menu" if self.department is None else "ringing"
@@ -97,7 +111,7 @@ def outcome(call: Call, cause: int | None) -> tuple[str, str]:
     if call.never_met:
         return "abandoned", "the customer did not answer"
     if call.answered_at is not None:
-        return "answered", "hung up after talking"
+        return "answered", "hung up after talking" if call.transfer is None else "hung up while transferred"
     if cause not in (None, 0, _NORMAL) and call.department is None:
         return "failed", f"channel ended with cause {cause}"
     if call.queued_at is not None:

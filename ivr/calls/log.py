@@ -172,7 +172,7 @@ class CallLog:
         if held is None or held.call.ended_at is not None:
             return
         held.call.queue = queue
-        if held.call.queued_at is None:
+        if held.call.queued_at is None and held.call.answered_at is None:
             # Whoever comes back to their place has waited since the first time.
             held.call.queued_at = require_aware(at)
         self._row(held)
@@ -180,14 +180,19 @@ class CallLog:
         self._bus.publish("call.queued", at, summary(held.call) | {"facts": plain(facts)})
 
     def answered(self, call_id: str, at: datetime, *, endpoint: str, **facts: object) -> None:
-        """Somebody answered; the first one counts. Who calls, and their open tickets, are told with it."""
+        """Somebody answered: the first one counts, and whoever a call is transferred to after that.
+
+        Who calls, and their open tickets, are told with it. How long the caller waited is told by the first answer.
+        """
         held = self._held.get(call_id)
         if held is None or held.call.ended_at is not None:
             return
+        taken_over = held.call.transfer is not None
         self._add(held, "answered", at, {"endpoint": endpoint, **facts})
-        if held.call.answered_at is not None:
+        if held.call.answered_at is not None and not taken_over:
             return
-        held.call.answered_at, held.call.answered_by = require_aware(at), plain_text(endpoint, 40)
+        held.call.answered_at = held.call.answered_at or require_aware(at)
+        held.call.answered_by = plain_text(endpoint, 40)
         self._row(held)
         telling = asyncio.create_task(self._tell_answered(held.call, at), name=f"card {call_id}")
         self._telling.add(telling)

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from ivr.asterisk.config import TEMPLATES, DeskRouting, PhoneAccount, QueueConfig, UnsafeConfiguration, _check
+from ivr.asterisk.config import (
+    MODULES,
+    TEMPLATES,
+    DeskRouting,
+    PhoneAccount,
+    QueueConfig,
+    UnsafeConfiguration,
+    _check,
+)
 from ivr.settings import Settings
 
 DESK: dict[str, Any] = {
@@ -113,11 +121,29 @@ def test_no_phone_sends_a_call_elsewhere() -> None:
         assert "i" in re.sub(r"\(.*", "", options).replace("${OV_TOLD}", ""), line
         sure = "@outbound" in line or "b(rung^s^1)" in line or "Dial(${OV_RING}," in line
         assert sure, line
-    rung = [line for line in dialplan.splitlines() if "Set(OV_RING=" in line]
-    assert len(rung) == 2
+    rung = [line for line in dialplan.splitlines() if "Set(OV_RING=" in line and "Set(OV_RING=)" not in line]
+    assert len(rung) == 3
     assert "OV_CONTACT" in rung[0]
-    # The other one only counts an account's devices, for *57.
+    # One only counts an account's devices, for *57; the other is a department's telephone, by the desk's own number.
     assert "PJSIP_DIAL_CONTACTS" in rung[1]
+    assert "Local/{{ number }}@{{ desk.id }}-outside/n" in rung[2]
+
+
+def test_a_transfer_leads_to_names_and_to_no_pattern() -> None:
+    """Not to customers' phones, and to nothing that includes anything else."""
+    context = _context("transfer")
+    assert "include" not in context
+    assert re.findall(r"^exten => (.*?),", context, re.M) == ["{{ phone.name }}", "{{ name }}"]
+    assert 'for phone in endpoints if phone.kind != "customer"' in context
+
+
+def test_only_technicians_may_transfer() -> None:
+    """Trunks never; whoever may not is answered at once, since the module that answers is loaded."""
+    assert "res_pjsip_refer" in MODULES
+    text = (TEMPLATES / "pjsip.conf.j2").read_text()
+    assert text.count("allow_transfer = no") == text.count("type = endpoint") == 3
+    [allowed] = re.findall(r"{% if (.*?) %}\nallow_transfer = yes\nset_var = TRANSFER_CONTEXT=transfer\n", text)
+    assert allowed == 'phone.kind == "technician"'
 
 
 def test_nobody_is_a_trunk_by_saying_so() -> None:

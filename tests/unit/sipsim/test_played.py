@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from sipsim.audio import RATE
-from sipsim.raw import FRAME, Frame, played
+from sipsim.stream import FRAME, Frame, played
 
 #: Each frame is one value throughout, so that it is known again.
 CODES = [bytes([16 + n]) * FRAME for n in range(100)]
