@@ -628,6 +628,7 @@ def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig, r
         bus=context.bus,
         sender=config.smtp.sender if config.smtp else None,
         refusals=refusals,
+        largest=config.mail_largest,
     )
 
 

@@ -20,7 +20,7 @@ router = APIRouter(tags=["mails"])
 
 _HIGHEST = 2**31 - 1
 MailId = Annotated[int, Path(ge=1, le=_HIGHEST)]
-Became = Literal["opened", "continued", "ignored"]
+Became = Literal["opened", "continued", "noted", "held", "ignored", "unreadable", "refused"]
 
 
 class MailNotFound(NotFound):
@@ -51,7 +51,7 @@ class MailView(BaseModel):
     attachments: list[AttachmentView]
     size: int = Field(description="In bytes.")
     outcome: Became
-    reason: str | None = Field(description="Why it was ignored, or did not continue the ticket that it names.")
+    reason: str | None = Field(description="Why it was not simply taken, or did not continue the ticket that it names.")
     ticket: str | None
 
 

@@ -47,6 +47,7 @@ Phone = Annotated[
 ]
 Country = Annotated[str, _written(r"^[A-Z]{2}$", "use two capital letters (ISO 3166), as in CA")]
 Email = Annotated[str, _written(r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[a-z]+$", "write it as service@example.com")]
+ListId = Annotated[str, _written(r"^[A-Za-z0-9._-]{1,200}$", "write it as support.example.com, without < and >")]
 #: What is also shown and put into headings of e-mails, so on one line.
 Name = Annotated[str, _written(r"^[^\x00-\x1f\x7f]{1,60}$", "write 1 to 60 characters on one line")]
 #: A name per language.
@@ -197,6 +198,9 @@ class Department(_Part):
 
     name: Names
     email: Email
+    #: List-Ids of groups by which its e-mails come, as support.example.com: their marks of a list are no reason to
+    #: leave an e-mail alone. A group that has the department's own address is known without.
+    lists: Annotated[tuple[ListId, ...], Field(max_length=20)] = ()
     #: Where its calls wait for a technician; a department has this or phones.
     queue: Identifier | None = None
     #: The phones that ring together; one outside, as tel:5145551234, by the trunk, and whoever answers it presses 1.

@@ -185,7 +185,7 @@ async def mails_before(unit: Unit, before: datetime) -> list[tuple[int, str]]:
 
 async def erase_mail(unit: Unit, mail_id: int) -> None:
     """That an e-mail came, and to which ticket it led, is kept."""
-    nothing: dict[str, Any] = {"sender": "", "subject": "", "body": "", "attachments": []}
+    nothing: dict[str, Any] = {"sender": "", "subject": "", "body": "", "attachments": [], "copied": []}
     await unit.execute(update(mails).where(mails.c.id == mail_id).values(nothing))
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 
 from ivr.directory.tables import contacts, customers, partners
 from ivr.mail.tables import mails
+from ivr.notify.tables import outbox
 from ivr.store.engine import Unit
 
-_BRIEF = [column for column in mails.c if column.name not in ("body", "key")]
+_BRIEF = [column for column in mails.c if column.name not in ("body", "key", "copied")]
+
+#: Whoever answers an e-mail of ours within this time does so at once, as programs do.
+AT_ONCE = timedelta(minutes=2)
 
 
 async def add(unit: Unit, values: Mapping[str, Any]) -> int | None:
@@ -50,6 +54,54 @@ async def count_since(unit: Unit, since: datetime, sender: str | None = None) ->
     if sender is not None:
         query = query.where(mails.c.sender == sender)
     return int((await unit.execute(query)).scalar_one())
+
+
+async def bytes_since(unit: Unit, since: datetime) -> int:
+    """How many bytes came in since then."""
+    query = select(func.coalesce(func.sum(mails.c.size), 0)).where(mails.c.at > since)
+    return int((await unit.execute(query)).scalar_one())
+
+
+async def of_ticket(unit: Unit, ticket_number: int, limit: int) -> list[dict[str, Any]]:
+    """The latest e-mails of a ticket with their texts, the oldest first."""
+    query = select(mails).where(mails.c.ticket_number == ticket_number).order_by(mails.c.id.desc()).limit(limit)
+    return [dict(row) for row in (await unit.execute(query)).mappings()][::-1]
+
+
+async def with_message_ids(unit: Unit, message_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """E-mails about tickets that have one of these Message-IDs: ticket, sender and whom else they were sent to."""
+    query = (
+        select(mails.c.ticket_number, mails.c.sender, mails.c.copied)
+        .where(mails.c.message_id.in_(message_ids), mails.c.ticket_number.is_not(None))
+        .order_by(mails.c.id.desc())
+        .limit(20)
+    )
+    return [dict(row) for row in (await unit.execute(query)).mappings()]
+
+
+async def opened_by(unit: Unit, sender: str, *, reason: str | None = None, since: datetime | None = None) -> int | None:
+    """The last ticket that an e-mail of this sender opened, for a reason or since then."""
+    query = select(mails.c.ticket_number).where(mails.c.sender == sender, mails.c.outcome == "opened")
+    query = query.where(mails.c.ticket_number.is_not(None))
+    if reason is not None:
+        query = query.where(mails.c.reason == reason)
+    if since is not None:
+        query = query.where(mails.c.at > since)
+    found: int | None = (await unit.execute(query.order_by(mails.c.id.desc()).limit(1))).scalar_one_or_none()
+    return found
+
+
+async def answers_at_once(unit: Unit, sender: str, *, since: datetime, now: datetime) -> int:
+    """How many e-mails of this sender, one that comes now among them, came right after one of ours had left."""
+    left = select(outbox.c.sent_at).where(
+        outbox.c.kind == "email", func.lower(outbox.c.recipient) == sender, outbox.c.sent_at > since - AT_ONCE
+    )
+    sent = [moment for moment in (await unit.execute(left.limit(500))).scalars() if moment is not None]
+    if not sent:
+        return 0
+    came = select(mails.c.at).where(mails.c.sender == sender, mails.c.at > since, mails.c.outcome != "ignored")
+    moments = [*(await unit.execute(came.limit(500))).scalars(), now]
+    return sum(1 for at in moments if any(moment <= at <= moment + AT_ONCE for moment in sent))
 
 
 async def last_from(unit: Unit, ticket_number: int, sender: str) -> str | None:

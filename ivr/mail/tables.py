@@ -19,13 +19,16 @@ mails = Table(
     #: With its angle brackets.
     Column("message_id", String(250)),
     Column("body", Text, nullable=False),
+    #: Whom else it was sent to, in lower case: they may answer for its sender.
+    Column("copied", json_type(), nullable=False, server_default="[]"),
     #: Name, type and size in bytes of each.
     Column("attachments", json_type(), nullable=False),
     Column("size", Integer, nullable=False),
-    #: opened, continued or ignored
+    #: opened, continued, noted, held, ignored, unreadable or refused
     Column("outcome", String(20), nullable=False),
-    #: Why it was ignored, or opened a new ticket though it named one.
+    #: Why it was not simply taken, or opened a new ticket though it named one.
     Column("reason", String(200)),
     Column("ticket_number", ForeignKey("tickets.number", ondelete="CASCADE"), index=True),
     Index("ix_inbound_mails_sender_at", "sender", "at"),
+    Index("ix_inbound_mails_message_id", "message_id"),
 )

@@ -28,6 +28,10 @@ _ADDRESS: Final = re.compile(r"[^@\s<>,;:\"\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,190}
 _LONGEST_SECRET: Final = 4096
 
 
+#: In bytes: 25 MB of photographs, as mail programs encode them.
+LARGEST_MAIL: Final = 35 * 1024 * 1024
+
+
 @dataclass(frozen=True, kw_only=True)
 class Smtp:
     """The server that takes our e-mails."""
@@ -91,6 +95,8 @@ class NoticeConfig:
     public_url: str | None = None
     #: Where our own mail server listens.
     mail: Address | None = None
+    #: The largest e-mail that it takes, in bytes.
+    mail_largest: int = LARGEST_MAIL
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -112,6 +118,7 @@ def read(environment: Mapping[str, str], *, demo: bool = False) -> NoticeConfig:
         statuspage=_statuspage(given),
         public_url=_public(given),
         mail=_mail(given),
+        mail_largest=_mail_largest(given),
     )
 
 
@@ -270,6 +277,15 @@ def _mail(given: _Given) -> Address | None:
         problem = f"{address} can be reached by others, and senders are not verified here"
         raise bad("MAIL_LISTEN", problem, "use a loopback address, behind the mail server that verifies them")
     return address
+
+
+def _mail_largest(given: _Given) -> int:
+    text = given.text("MAIL_LARGEST_MB")
+    if text is None:
+        return LARGEST_MAIL
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= 150:
+        raise bad("MAIL_LARGEST_MB", f"{text[:20]!r} is no size in MB", "give a whole number from 1 to 150, as 35")
+    return int(text) * 1024 * 1024
 
 
 class _EndpointEntry(BaseModel):

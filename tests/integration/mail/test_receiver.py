@@ -50,6 +50,7 @@ class Line:
     folder: Path
     bus: EventBus
     room: MailRoom
+    now: datetime = NOW
 
     async def give(self, message: EmailMessage | bytes, *, sender: str = JULIE, to: str | list[str] = SUPPORT) -> str:
         """What the server says to it."""
@@ -72,6 +73,12 @@ class Line:
         async with self.store.reading() as unit:
             return [event["kind"] for event in await ticket_statements.events(unit, number)]
 
+    async def told(self, to: str) -> list[dict[str, Any]]:
+        """E-mails to this address that wait, the oldest first."""
+        async with self.store.reading() as unit:
+            query = select(outbox).where(outbox.c.kind == "email", outbox.c.recipient == to).order_by(outbox.c.id)
+            return [dict(row) for row in (await unit.execute(query)).mappings()]
+
     async def set_status(self, number: int, status: str) -> None:
         async with self.store.unit() as unit:
             await ticket_statements.change(unit, number, {"status": status})
@@ -85,12 +92,15 @@ async def line(store: Store, tmp_path: Path) -> AsyncIterator[Line]:
     await directory.reload()
     bus = EventBus()
     folder = tmp_path / "mails"
-    room = MailRoom(
-        store, directory, load_desks(), folder=folder, domain=DOMAIN, clock=lambda: NOW, bus=bus, sender=OWN
-    )
+
+    def clock() -> datetime:
+        return given.now
+
+    room = MailRoom(store, directory, load_desks(), folder=folder, domain=DOMAIN, clock=clock, bus=bus, sender=OWN)
     # Port 0 is none that a configuration may name, and gives a free one here.
     server = await listen(room, Address(host="127.0.0.1", port=0))
-    yield Line(store, server.sockets[0].getsockname()[1], folder, bus, room)
+    given = Line(store, server.sockets[0].getsockname()[1], folder, bus, room)
+    yield given
     server.close()
 
 
@@ -285,19 +295,40 @@ async def test_other_mailboxes_are_not_here(line: Line) -> None:
     assert refusal.value.recipients[0].code == 550
 
 
-async def test_what_cannot_be_read_is_refused_with_a_reason(line: Line) -> None:
-    with pytest.raises(aiosmtplib.SMTPDataError, match="no single From address") as refusal:
-        await line.give(b"Subject: x\r\n\r\nx")
-    assert refusal.value.code == 554
-    assert await line.mails() == []
-
-
-async def test_what_is_too_large_is_refused(line: Line) -> None:
-    content = letter().as_bytes() + b"x" * 76 + b"\r\n"
-    with pytest.raises(aiosmtplib.SMTPResponseException) as refusal:
-        await line.give(content + (b"x" * 76 + b"\r\n") * 140_000)
-    assert refusal.value.code == 552
+async def test_what_is_too_large_is_refused_and_staff_are_told(line: Line) -> None:
+    line.room.largest = 100_000
+    content = letter().as_bytes() + (b"x" * 76 + b"\r\n") * 2_000
+    # By what its server says of it beforehand, by what comes, and the same again.
+    for option in ([f"SIZE={len(content)}"], [], []):
+        client = aiosmtplib.SMTP(hostname="127.0.0.1", port=line.port, start_tls=False, timeout=10)
+        async with client:
+            if option:
+                with pytest.raises(aiosmtplib.SMTPResponseException) as refusal:
+                    await client.mail(JULIE, options=option)
+            else:
+                await client.mail(JULIE)
+                await client.rcpt(SUPPORT)
+                with pytest.raises(aiosmtplib.SMTPResponseException) as refusal:
+                    await client.data(content)
+            assert refusal.value.code == 552
     assert await line.tickets() == []
+    said, came = await line.mails()
+    assert (said["outcome"], said["sender"], said["size"]) == ("refused", JULIE, len(content))
+    assert (came["outcome"], came["subject"]) == ("refused", "Écho")
+    assert came["reason"] == "it is larger than 100000 bytes"
+    assert [one["subject"] for one in await line.told(SUPPORT)] == [f"Courriel refusé de {JULIE}"] * 2
+
+
+async def test_what_is_large_is_taken_from_disk_whatever_its_lines(line: Line) -> None:
+    """Dots at the beginnings of lines, and one line longer than any should be."""
+    message = letter("." + "y" * 300_000 + "\n.\n.z")
+    message.add_attachment(bytes(range(256)) * 12_000, maintype="image", subtype="png", filename="modem.png")
+    await line.give(message)
+    (mail,) = await line.mails()
+    assert mail["attachments"] == [{"name": "modem.png", "type": "image/png", "size": 3_072_000}]
+    (ticket,) = await line.tickets()
+    assert ticket.observed is not None
+    assert ticket.observed.startswith("Écho\n\n.yyy")
 
 
 async def test_while_the_database_is_away_the_sender_is_asked_to_come_again(

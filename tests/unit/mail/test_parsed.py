@@ -136,9 +136,10 @@ def test_what_is_malformed_is_read_all_the_same(headers: bytes, body: bytes) -> 
     assert read(headers, body).sender == "julie@clinique.example"
 
 
-def test_an_email_within_is_an_attachment() -> None:
+def test_an_email_within_is_an_attachment_and_its_text_is_told() -> None:
     mail = read(b"Content-Type: message/rfc822\r\n", b"From: x@y.example\r\nSubject: inner\r\n\r\ninner")
-    assert mail.body == ""
+    assert mail.body.endswith("\n\ninner")
+    assert mail.sender == "julie@clinique.example"
     assert [one.type for one in mail.attachments] == ["message/rfc822"]
 
 

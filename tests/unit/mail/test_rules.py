@@ -28,7 +28,8 @@ def mail(**more: object) -> Mail:
 
 
 def reason(one: Mail, return_path: str = "julie@clinique.example") -> str | None:
-    return automatic(one, return_path=return_path, domain=DOMAIN, ours=OURS)
+    found = automatic(one, return_path=return_path, domain=DOMAIN, ours=OURS)
+    return found.reason if found is not None else None
 
 
 def test_a_person_is_heard() -> None:
