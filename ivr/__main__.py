@@ -393,6 +393,8 @@ def doctor(
     ami: AmiOption = "127.0.0.1:5038",
     rtp: RtpOption = "10000-12000",
     database: DatabaseOption = None,
+    ics: Annotated[Path | None, typer.Option(help="Tell what the line makes of a calendar; change nothing.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Tell what the line makes of a list; change nothing.")] = None,
 ) -> None:
     """Say what is missing, and how to mend it; of a line that runs, with what it runs with."""
     from dataclasses import replace
@@ -404,12 +406,40 @@ def doctor(
     settings = replace(settings_of(state, sip, http, agi, ami, rtp, None, True), database=_database(database))
     running = asyncio.run(control.running_settings(settings.state))
     pid, settings = running if running is not None else (None, settings)
+    if ics is not None or csv is not None:
+        raise typer.Exit(0 if _samples(settings, ics, csv) else 1)
     found = findings(settings, runtime.folders(settings.state), running=pid)
     table = Table("", "what", "state", "mend")
     for one in found:
         table.add_row("[green]✓[/]" if one.well else "[red]✗[/]", one.what, one.state, "" if one.well else one.mend)
     console.print(table)
     raise typer.Exit(0 if all(one.well for one in found) else 1)
+
+
+def _samples(settings: Settings, ics: Path | None, csv: Path | None) -> bool:
+    """Say what the line makes of files; whether it can use them."""
+    from ivr import samples
+    from ivr.prepare import load
+
+    desk = next(iter(load(settings)[0].values()))
+    well = True
+    for path in (ics, csv):
+        if path is None:
+            continue
+        try:
+            data = path.read_bytes()
+            told = (
+                samples.of_calendar(data, desk, system_clock()) if path is ics else samples.of_list(data, desk.region)
+            )
+            for line in told:
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+        except BadInput as error:
+            well = False
+            for line in samples.problems(error):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+        except OSError as error:
+            raise BadInput(field="file", problem=f"cannot be read: {error}", mend="name a file") from error
+    return well
 
 
 app.add_typer(token_commands, name="token")

@@ -274,8 +274,11 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             lambda book: configure_asterisk(settings, found_runtime, others, said, phone_accounts(book))
         )
 
+    clockwork = Clockwork(store, desks, calendars, bus, clock)
+
     def switched() -> None:
         main = context.main_desk
+        clockwork.hours_changed()
         watch.take({name: queue for desk in desks.values() for name, queue in desk.queues.items()})
         news.forget_sounds()
         announcer.tell_again()
@@ -411,7 +414,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     parts.add("roll call", roll.run)
     parts.add("paging", context.paging.run)
     parts.add("page calls", context.page_calls.run)
-    parts.add("tickets' clocks", Clockwork(store, desks, calendars, bus, clock).run)
+    parts.add("tickets' clocks", clockwork.run)
     parts.add("promises", Overdue(store, desks, calendars, bus, clock).run)
     parts.add("notices", lambda: _notices(settings, context, notices))
     if settings.transcribe is not None:

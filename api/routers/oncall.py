@@ -15,7 +15,7 @@ from api.services import Services
 from ivr.desk.oncall import OnCall
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput, NotFound
-from ivr.oncall import gaps, ical, paging, store
+from ivr.oncall import gaps, ical, importing, paging, store
 from ivr.oncall.paging import EmergencyNotFound
 from ivr.oncall.rota import Stint, overlap, stints
 from ivr.oncall.store import Emergency
@@ -74,6 +74,10 @@ class ImportView(RotaView):
     """The overrides that were entered; what was there already is not among them."""
 
     added: list[StintView]
+    removed: list[StintView] = Field(default=[], description="What the calendar has moved, or called off.")
+    until: AwareDatetime | None = Field(
+        default=None, description="Recurring events were taken up to here: import the calendar again by then."
+    )
 
 
 class PageView(BaseModel):
@@ -111,7 +115,7 @@ class NewOverride(Given):
 
 
 class Calendar(Given):
-    """Overrides as iCalendar (RFC 5545); each event's summary names who is on call."""
+    """Overrides as iCalendar (RFC 5545); each event's summary names who is on call, by id, name, or first name."""
 
     ical: Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
 
@@ -243,20 +247,23 @@ async def remove_override(
     return RotaView(gaps=_gaps(left_to_nobody))
 
 
-@router.post("/desks/{desk}/oncall/import", status_code=201)
+@router.post("/desks/{desk}/oncall/import", status_code=201, response_model_exclude_defaults=True)
 async def import_overrides(desk: DeskId, given: Calendar, has: Has, who: Who) -> ImportView:
-    """Take overrides from a calendar: all of them or, when one cannot be used, none. What is there already stays."""
+    """Take overrides from a calendar: all of them or, when one cannot be used, none. What is there already stays.
+
+    The calendar is remembered: what it moves or calls off later is moved or removed when it is imported again.
+    """
     found, duty = _duty(has, desk)
-    added: list[StintView] = []
+    now = has.clock()
     async with has.store.unit() as unit:
-        await unit.alone("rota", desk)
-        for new in ical.read(given.ical, duty.people, found.zone):
-            known = [stint for _, stint in await store.overrides(unit, desk, new.start, new.end)]
-            if new not in known:
-                override_id = await _add(unit, desk, new, who=who.name, field="ical")
-                added.append(_stint(duty, new, override_id))
-        left_to_nobody = await gaps.tell(unit, found, has.clock())
-    return ImportView(added=added, gaps=_gaps(left_to_nobody))
+        taken = await importing.take(unit, desk, given.ical, duty.people, found.zone, now=now, who=who.name)
+        left_to_nobody = await gaps.tell(unit, found, now)
+    return ImportView(
+        added=[_stint(duty, stint, override_id) for override_id, stint in taken.added],
+        removed=[_stint(duty, stint) for stint in taken.removed],
+        until=taken.until,
+        gaps=_gaps(left_to_nobody),
+    )
 
 
 @router.get("/desks/{desk}/emergencies")

@@ -51,6 +51,7 @@ OTHERWISE: Mapping[str, str] = {
     "provisionings": "no names but the phone's, for a day",
     "technician_pins": "while they work here",
     "oncall_overrides": "staff: who was on call",
+    "oncall_events": "no names, only digests of a calendar's",
     "queue_roll": "staff: while they are logged in",
     "accounts": "staff: while the account is there",
     "account_recovery_codes": "staff: while the account is there",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -69,13 +69,54 @@ async def overrides(unit: Unit, desk: str, start: datetime, end: datetime) -> li
     return [(row.id, Stint(start=row.starts_at, end=row.ends_at, person=row.person, override=True)) for row in rows]
 
 
-async def add_override(unit: Unit, desk: str, stint: Stint, *, who: str) -> int:
-    """A new override's id."""
+async def add_override(
+    unit: Unit, desk: str, stint: Stint, *, who: str, event: str | None = None, occurrence: str | None = None
+) -> int:
+    """A new override's id. `event` and `occurrence` are where in a calendar it came from, if it did."""
     values = {"desk": desk, "person": stint.person, "starts_at": stint.start, "ends_at": stint.end, "who": who}
+    values |= {"event": event, "occurrence": occurrence}
     made: int = (
         await unit.execute(unit.insert(t.oncall_overrides).values(values).returning(t.oncall_overrides.c.id))
     ).scalar_one()
     return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """An override that came from a calendar."""
+
+    id: int
+    event: str
+    occurrence: str
+    stint: Stint
+
+
+async def imported(unit: Unit, desk: str, events: Iterable[str]) -> list[Imported]:
+    """A desk's overrides that came from these events."""
+    table = t.oncall_overrides
+    rows = await unit.execute(select(table).where(table.c.desk == desk, table.c.event.in_(list(events))))
+    found = []
+    for row in rows:
+        stint = Stint(start=row.starts_at, end=row.ends_at, person=row.person, override=True)
+        found.append(Imported(id=row.id, event=row.event, occurrence=row.occurrence or "", stint=stint))
+    return found
+
+
+async def versions(unit: Unit, desk: str, events: Iterable[str]) -> dict[tuple[str, str], tuple[int, datetime]]:
+    """The last version of these events that was imported: SEQUENCE and DTSTAMP, by event and occurrence."""
+    table = t.oncall_events
+    rows = await unit.execute(select(table).where(table.c.desk == desk, table.c.event.in_(list(events))))
+    return {(row.event, row.occurrence): (row.sequence, row.stamped_at) for row in rows}
+
+
+async def keep_version(
+    unit: Unit, desk: str, event: str, occurrence: str, *, sequence: int, stamped_at: datetime
+) -> None:
+    """Remember the version of an event that was imported."""
+    row = {"desk": desk, "event": event, "occurrence": occurrence, "sequence": sequence, "stamped_at": stamped_at}
+    put = unit.insert(t.oncall_events).values(row)
+    changed = {"sequence": sequence, "stamped_at": stamped_at}
+    await unit.execute(put.on_conflict_do_update(index_elements=["desk", "event", "occurrence"], set_=changed))
 
 
 async def remove_override(unit: Unit, desk: str, override_id: int) -> bool:

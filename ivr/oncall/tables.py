@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint
 from sqlalchemy import false as sa_false
 from sqlalchemy import true as sa_true
 
@@ -18,7 +18,21 @@ oncall_overrides = Table(
     Column("ends_at", Moment, nullable=False),
     #: Name of the API token that entered it.
     Column("who", String(100), nullable=False),
+    #: The event of a calendar that it came from, and which of its occurrences, as `ivr.oncall.ical` writes them.
+    Column("event", String(64), index=True),
+    Column("occurrence", String(16)),
     Index("ix_oncall_overrides_desk_starts_at", "desk", "starts_at"),
+)
+
+#: The last version of each event that was imported, so that an older one that comes later changes nothing.
+oncall_events = Table(
+    "oncall_events",
+    metadata,
+    Column("desk", String(40), primary_key=True),
+    Column("event", String(64), primary_key=True),
+    Column("occurrence", String(16), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("stamped_at", Moment, nullable=False),
 )
 
 #: One for each urgent voice message. Three clocks are kept apart: notified, taken, called back.

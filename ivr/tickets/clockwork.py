@@ -101,15 +101,28 @@ class Clockwork:
         self._calendars = calendars
         self._bus = bus
         self._clock = clock
+        #: Set at the start: hours may have changed while nobody watched.
+        self._other_hours = asyncio.Event()
+        self._other_hours.set()
+
+    def hours_changed(self) -> None:
+        """Have every clock looked at: other desk files, or calendars of closures, are in force."""
+        self._other_hours.set()
 
     async def run(self, every_s: float = 5.0) -> None:
-        """Watch until cancelled; meanwhile every clock once, since hours and promises may have changed."""
+        """Watch until cancelled; meanwhile every clock as often as hours and promises may have changed."""
         async with asyncio.TaskGroup() as both:
-            both.create_task(self._patiently(self.recheck), name="tickets' clocks anew")
+            both.create_task(self._recheck_often(), name="tickets' clocks anew")
             while True:
                 looked = await self._patiently(self.once)
                 # With more to do, only let the calls have their turn.
                 await rest(every_s if looked < _BATCH else 0.05)
+
+    async def _recheck_often(self) -> None:
+        while True:
+            await self._other_hours.wait()
+            self._other_hours.clear()
+            await self._patiently(self.recheck)
 
     async def _patiently(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Try until the database is there."""
@@ -134,7 +147,10 @@ class Clockwork:
         return len(coming)
 
     async def recheck(self) -> None:
-        """Work out anew when to look at each running clock. Raises StoreUnavailable."""
+        """Work out anew when to look at each running clock; a ticket's history says that it moved.
+
+        What was raised already is not raised again. Raises StoreUnavailable.
+        """
         after = 0
         while True:
             async with self._store.reading() as unit:
@@ -144,9 +160,25 @@ class Clockwork:
                 return
             moments = {number: one.alarm.at if one.alarm else one.again for number, one in decisions.items()}
             changed = {number for number, at in moments.items() if at != running[number]}
-            await self._look_again(running, {number: Decision(alarm=None, again=moments[number]) for number in changed})
+            for number in sorted(changed):
+                await self._reschedule(number, seen=running[number], at=moments[number])
             after = max(running)
             await asyncio.sleep(0.02)
+
+    async def _reschedule(self, number: int, *, seen: datetime | None, at: datetime | None) -> None:
+        """Look at a ticket's clocks at another time."""
+        now = self._clock()
+        async with self._store.unit() as unit:
+            if not await store.look_again(unit, number, seen=seen, at=at):
+                return
+            # One whose time had come, or that waits for the database, did not move.
+            if seen is not None and at is not None and min(seen, at) > now:
+                ticket = await store.get(unit, number)
+                told = {"due_at": {"from": seen, "to": at}}
+                version = ticket.version if ticket is not None else 1
+                await store.add_event(
+                    unit, number, at=now, who=CLOCK, kind="hours-changed", changes=told, version=version
+                )
 
     async def _decide(self, unit: Unit, numbers: Iterable[int], now: datetime) -> dict[int, Decision]:
         spans, raised = await ledger.spans(unit, numbers), await ledger.raised(unit, numbers)

@@ -186,11 +186,12 @@ async def promised_by(unit: Unit, now: datetime, limit: int) -> list[Ticket]:
     return [Ticket(**row) for row in (await unit.execute(query)).mappings()]
 
 
-async def look_again(unit: Unit, number: int, *, seen: datetime | None, at: datetime | None) -> None:
-    """Set when a ticket's clocks are to be looked at, unless that was changed since it was `seen`."""
+async def look_again(unit: Unit, number: int, *, seen: datetime | None, at: datetime | None) -> bool:
+    """Set when a ticket's clocks are to be looked at, unless that was changed since it was `seen`; whether it was."""
     column = t.tickets.c.due_at
     still = column.is_(None) if seen is None else column == seen
-    await unit.execute(update(t.tickets).where(t.tickets.c.number == number, still).values(due_at=at))
+    done = await unit.execute(update(t.tickets).where(t.tickets.c.number == number, still).values(due_at=at))
+    return done.rowcount == 1
 
 
 async def several(unit: Unit, numbers: Iterable[int]) -> list[Ticket]:

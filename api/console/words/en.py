@@ -395,6 +395,7 @@ VALUES: Mapping[str, str] = {
     "rma": "return for repair",
     "temporary-number": "temporary number",
     "called-back": "called back",
+    "hours-changed": "due at another time: hours or calendar changed",
     "mail": "e-mail received",
     "page-call": "call to whoever is on call",
     "emergency-late": "emergency late",

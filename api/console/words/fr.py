@@ -420,6 +420,7 @@ VALUES: Mapping[str, str] = {
     "answered": "répondu",
     "escalated": "escaladé",
     "alarm": "alarme",
+    "hours-changed": "échéance déplacée : heures ou calendrier changés",
     "warning": "avertissement",
     "breach": "échéance dépassée",
     "installation": "installation",

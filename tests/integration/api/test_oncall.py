@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -131,6 +132,69 @@ class TestRota:
         refused(await client.post(f"{ROTA}/import", json={"ical": both}), 422, field="ical")
         assert len((await client.get(ROTA)).json()["overrides"]) == 1
         refused(await client.post(f"{ROTA}/import", json={"ical": "x"}), 422, field="ical")
+
+
+def _shift(*lines: str, uid: str = "a@rota") -> str:
+    return "\r\n".join(["BEGIN:VEVENT", f"UID:{uid}", *lines, "END:VEVENT", ""])
+
+
+class TestCalendars:
+    """What a calendar said before is remembered by the UID of its events."""
+
+    LUC = ("SUMMARY:Garde : Luc", "DTSTART:20261207T130000Z", "DTEND:20261214T130000Z")
+
+    @pytest.fixture
+    def imported(self, client: httpx.AsyncClient) -> Callable[..., Awaitable[list[str]]]:
+        async def take(*events: str) -> list[str]:
+            text = f"\ufeffBEGIN:VCALENDAR\r\nVERSION:2.0\r\n{''.join(events)}END:VCALENDAR\r\n"
+            made = await client.post(f"{ROTA}/import", json={"ical": text})
+            assert made.status_code == 201, made.text
+            rota = (await client.get(ROTA)).json()["overrides"]
+            return [f"{one['person']} {one['start'][5:10]}" for one in rota]
+
+        return take
+
+    async def test_a_cancelled_shift_adds_nothing_and_takes_away_what_it_once_made(
+        self, imported: Callable[..., Awaitable[list[str]]]
+    ) -> None:
+        assert await imported(_shift(*self.LUC, "STATUS:CANCELLED", "SEQUENCE:0")) == []
+        assert await imported(_shift(*self.LUC, "SEQUENCE:1")) == ["luc 12-07"]
+        assert await imported(_shift(*self.LUC, "SEQUENCE:2", "STATUS:CANCELLED")) == []
+        assert await imported(_shift(*self.LUC, "SEQUENCE:1")) == [], "an older version that comes later"
+        assert await imported(_shift(*self.LUC, "SEQUENCE:3")) == ["luc 12-07"]
+
+    async def test_a_shift_is_moved_and_given_to_somebody_else(
+        self, client: httpx.AsyncClient, imported: Callable[..., Awaitable[list[str]]]
+    ) -> None:
+        other = _shift("SUMMARY:Annie", "DTSTART:20261221T130000Z", "DTEND:20261228T130000Z", uid="b")
+        assert await imported(_shift(*self.LUC), other) == ["luc 12-07", "annie 12-21"]
+        moved = ("SUMMARY:Annie", "DTSTART:20261208T130000Z", "DTEND:20261215T130000Z", "SEQUENCE:1")
+        assert await imported(_shift(*moved)) == ["annie 12-08", "annie 12-21"]
+
+    async def test_one_occurrence_is_called_off_by_itself(
+        self, client: httpx.AsyncClient, imported: Callable[..., Awaitable[list[str]]]
+    ) -> None:
+        series = _shift(*self.LUC, "RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=3")
+        assert await imported(series) == ["luc 12-07", "luc 12-21", "luc 01-04"]
+        alone = ("DTSTART:20261221T130000Z", "STATUS:CANCELLED", "SEQUENCE:1")
+        assert await imported(_shift("RECURRENCE-ID:20261221T130000Z", *alone)) == ["luc 12-07", "luc 01-04"]
+        later = ("DTSTART:20270104T130000Z", "STATUS:CANCELLED")
+        assert await imported(_shift("RECURRENCE-ID;RANGE=THISANDFUTURE:20270104T130000Z", *later)) == ["luc 12-07"]
+
+    async def test_one_event_that_is_wrong_spoils_all_and_nothing_is_taken_away(
+        self, client: httpx.AsyncClient, imported: Callable[..., Awaitable[list[str]]]
+    ) -> None:
+        await imported(_shift(*self.LUC))
+        gone = _shift(*self.LUC, "SEQUENCE:1", "STATUS:CANCELLED")
+        wrong = _shift("SUMMARY:Garde : Jean", "DTSTART:20261221T130000Z", "DTEND:20261228T130000Z", uid="b")
+        text = f"BEGIN:VCALENDAR\r\n{gone}{wrong}END:VCALENDAR\r\n"
+        refused(await client.post(f"{ROTA}/import", json={"ical": text}), 422, field="ical")
+        assert len((await client.get(ROTA)).json()["overrides"]) == 1
+
+    async def test_a_series_without_end_is_taken_for_a_time_and_says_so(self, client: httpx.AsyncClient) -> None:
+        text = f"BEGIN:VCALENDAR\r\n{_shift(*self.LUC, 'RRULE:FREQ=MONTHLY')}END:VCALENDAR\r\n"
+        made = (await client.post(f"{ROTA}/import", json={"ical": text})).json()
+        assert (len(made["added"]), made["until"][:7]) == (13, "2027-12")
 
 
 class TestEmergencies:

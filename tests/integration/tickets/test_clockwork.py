@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import date, datetime
 
 import pytest
 from sqlalchemy import text, update
 
+from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks
+from ivr.desk.schema import SpecialDay
 from ivr.notify.outbox import put_email
 from ivr.store.engine import StoreUnavailable
 from ivr.tickets import clockwork
+from ivr.tickets import store as statements
 from ivr.tickets import tables as t
 from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake, Requester, VoiceMessage
@@ -289,3 +294,67 @@ async def test_the_due_ones_are_found_by_an_index(desk: Desk) -> None:
         query = "SELECT number, due_at FROM tickets WHERE due_at IS NOT NULL AND due_at <= '2026-11-25'"
         plan = await unit.execute(text(f"{explain}{query} ORDER BY due_at LIMIT 50"))
         assert "ix_tickets_due_at" in str(plan.all())
+
+
+class TestAnotherCalendar:
+    """Issue 19, row 30: a day is added to the closures while tickets are open."""
+
+    def _closed(self, desk: Desk, day: str) -> Desk:
+        """The desk with a calendar of closures that has this day."""
+        shipped = desk.desks["omnivigil"]
+        special = SpecialDay(date=date.fromisoformat(day), hours=())
+        changed = shipped.model_copy(update={"exceptions": (special,)})
+        others = Desks([changed if one is shipped else one for one in desk.desks.values()])
+        return replace(desk, desks=others, calendars={one.id: calendars_of(one) for one in others.values()})
+
+    async def test_what_is_due_moves_and_the_history_says_why(self, desk: Desk) -> None:
+        number = await desk.open("2026-11-25T16:30")
+        await desk.watch("2026-11-25T16:30")
+        other = self._closed(desk, "2026-11-26").clockwork("2026-11-25T16:45")
+        await other.recheck()
+        await other.recheck()
+        async with desk.store.reading() as unit:
+            [moved] = [one for one in await statements.events(unit, number) if one["kind"] == "hours-changed"]
+        assert moved["who"] == "clock"
+        due = {name: datetime.fromisoformat(at) for name, at in moved["changes"]["due_at"].items()}
+        assert due == {"from": local("2026-11-26T08:30"), "to": local("2026-11-27T08:30")}
+        closed = self._closed(desk, "2026-11-26")
+        await closed.watch("2026-11-26T09:00")
+        assert await desk.raised(number) == []
+        await closed.watch("2026-11-27T08:30")
+        assert [one[:3] for one in await desk.raised(number)] == [("tmr", 1, "warning")]
+
+    async def test_what_was_warned_of_is_not_warned_of_again(self, desk: Desk) -> None:
+        number = await desk.open("2026-11-25T15:30")
+        await desk.watch("2026-11-25T16:30")
+        assert [one[2] for one in await desk.raised(number)] == ["warning"]
+        closed = self._closed(desk, "2026-11-26")
+        await closed.clockwork("2026-11-25T16:45").recheck()
+        await closed.watch("2026-11-26T09:30")
+        await closed.watch("2026-11-27T08:29:59")
+        assert [one[2] for one in await desk.raised(number)] == ["warning"]
+        await closed.watch("2026-11-27T08:30")
+        assert [one[2] for one in await desk.raised(number)] == ["warning", "breach"]
+
+    async def test_it_is_looked_at_when_other_files_are_in_force(self, desk: Desk) -> None:
+        number = await desk.open("2026-11-25T16:30")
+        await desk.watch("2026-11-25T16:30")
+        closed = self._closed(desk, "2026-11-26")
+        clockwork = closed.clockwork("2026-11-25T16:45")
+        looked = asyncio.Event()
+        recheck = clockwork.recheck
+
+        async def look() -> None:
+            await recheck()
+            looked.set()
+
+        clockwork.recheck = look  # type: ignore[method-assign]
+        running = asyncio.create_task(clockwork.run(every_s=0.02))
+        for _ in range(2):
+            await asyncio.wait_for(looked.wait(), 30)
+            looked.clear()
+            clockwork.hours_changed()
+        running.cancel()
+        await asyncio.wait({running})
+        async with desk.store.reading() as unit:
+            assert await statements.with_clocks(unit, after=0, limit=5) == {number: local("2026-11-27T08:30")}

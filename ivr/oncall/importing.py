@@ -1,0 +1,103 @@
+"""Overrides taken from a calendar, which is remembered: what it moves or calls off later moves or goes here too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from ivr.calendars.events import Calendar, Event
+from ivr.calendars.lines import CalendarProblem
+from ivr.desk.oncall import Person
+from ivr.oncall import store
+from ivr.oncall.ical import AHEAD, Planned, event_key, goes_on, in_order, occurrence_key, planned, read_calendar
+from ivr.oncall.rota import Stint, overlap
+from ivr.oncall.store import Imported
+from ivr.store.engine import Unit
+
+#: When an event was written that does not say so.
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What a calendar changed in the rota."""
+
+    added: list[tuple[int, Stint]]
+    #: Overrides that an earlier import had made, and that were moved or called off since.
+    removed: list[Stint]
+    #: Up to when recurring events were taken, if they go on after that.
+    until: datetime | None
+
+
+async def take(
+    unit: Unit, desk: str, data: bytes | str, people: Mapping[str, Person], zone: ZoneInfo, *, now: datetime, who: str
+) -> Taken:
+    """Take overrides from a calendar: all of them or, when one cannot be used, none. What is there already stays.
+
+    An event that was imported before is known by its UID: it is moved, or removed. An older version of it changes
+    nothing. Raises BadInput for what cannot be used, and for what overlaps another override.
+    """
+    await unit.alone("rota", desk)
+    calendar = read_calendar(data)
+    keys = [event_key(event.uid) for event in calendar.events if event.has_uid]
+    known = await store.versions(unit, desk, keys)
+    fresh = [event for event in calendar.events if not _stale(event, known, zone)]
+    calendar = Calendar.of(fresh)
+    plan = planned(calendar, people, zone, now=now)
+    in_order(one for each in plan for one in each.stints.values())
+    there = await store.imported(unit, desk, keys)
+    removed = [one for each in plan for one in there if one.event == each.key and _is_over(one, each, now)]
+    for one in removed:
+        await store.remove_override(unit, desk, one.id)
+    added = []
+    for each in plan:
+        for occurrence, stint in sorted(each.stints.items()):
+            override_id = await _add(unit, desk, stint, who=who, event=each.key, occurrence=occurrence)
+            added += [(override_id, stint)] if override_id is not None else []
+    for event in fresh:
+        if event.has_uid:
+            occurrence = occurrence_key(event.instead_of, zone)
+            version = _version(event)
+            await store.keep_version(
+                unit, desk, event_key(event.uid), occurrence, sequence=version[0], stamped_at=version[1]
+            )
+    return Taken(
+        added=sorted(added, key=lambda one: one[1].start),
+        removed=[one.stint for one in removed],
+        until=now + AHEAD if goes_on(calendar, now) else None,
+    )
+
+
+def _version(event: Event) -> tuple[int, datetime]:
+    return event.sequence, max(event.stamp, _LONG_AGO)
+
+
+def _stale(event: Event, known: Mapping[tuple[str, str], tuple[int, datetime]], zone: ZoneInfo) -> bool:
+    seen = known.get((event_key(event.uid), occurrence_key(event.instead_of, zone))) if event.has_uid else None
+    return seen is not None and _version(event) < seen
+
+
+def _is_over(there: Imported, plan: Planned, now: datetime) -> bool:
+    """Whether what an earlier import made is no more as a calendar says now."""
+    if plan.stints.get(there.occurrence) == there.stint or (plan.recurs and there.stint.end <= now):
+        return False
+    if plan.whole:
+        return True
+    called_off = there.occurrence in plan.gone or (plan.gone_from is not None and there.occurrence >= plan.gone_from)
+    return called_off or there.occurrence in plan.stints
+
+
+async def _add(unit: Unit, desk: str, new: Stint, *, who: str, event: str | None, occurrence: str) -> int | None:
+    """The id; None for what is there already."""
+    known = [stint for _, stint in await store.overrides(unit, desk, new.start, new.end)]
+    if new in known:
+        return None
+    if (other := overlap(known, new)) is not None:
+        problem = (
+            f"{new.person} from {new.start:%Y-%m-%d %H:%M} UTC overlaps {other.person}, who is on call "
+            f"from {other.start:%Y-%m-%d %H:%M} to {other.end:%Y-%m-%d %H:%M} UTC"
+        )
+        raise CalendarProblem(problem, "remove that override first, or set them apart")
+    return await store.add_override(unit, desk, new, who=who, event=event, occurrence=occurrence if event else None)
