@@ -163,7 +163,9 @@ class Settings:
 def database_url_of(text: str) -> str:
     """SQLAlchemy's URL for a PostgreSQL URL as libpq reads it (postgresql://USER:PASSWORD@HOST:PORT/DATABASE).
 
-    Its `sslmode` is kept. Raises BadInput, which does not repeat the text: there may be a password in it.
+    Its `sslmode` is kept, and so are several hosts, of which the one is served that may be written to
+    (?host=a:5432&host=b:5432&target_session_attrs=read-write).
+    Raises BadInput, which does not repeat the text: there may be a password in it.
     """
     # Here and not above: the line's supervisor reads settings and has no database.
     from sqlalchemy import exc, make_url
@@ -179,7 +181,10 @@ def database_url_of(text: str) -> str:
     if not url.database:
         raise BadInput(field=field, problem="it names no database", mend=mend)
     query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
-    if unknown := sorted(set(query) - {"ssl", "host", "port"}):
-        problem = f"{', '.join(unknown)} is not known there; sslmode, host and port are"
+    if unknown := sorted(set(query) - {"ssl", "host", "port", "target_session_attrs"}):
+        problem = f"{', '.join(unknown)} is not known there; sslmode, host, port and target_session_attrs are"
         raise BadInput(field=field, problem=problem, mend="leave it out")
+    if query.get("target_session_attrs", "primary") not in ("read-write", "primary", "any"):
+        mend = "write read-write or primary: the line writes"
+        raise BadInput(field=field, problem="target_session_attrs leads to a server that only reads", mend=mend)
     return url.set(drivername="postgresql+asyncpg", query=query).render_as_string(hide_password=False)
