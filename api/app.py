@@ -9,9 +9,11 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPBearer
 
 from api import problems
+from api.below import BelowPath
 from api.console import router as console
 from api.guard import BodyGuard, TokenGuard
 from api.headers import SafeHeaders
+from api.heads import Heads
 from api.routers import (
     announcements,
     call_traces,
@@ -110,6 +112,7 @@ def routes() -> FastAPI:
     app.include_router(health.router)
     app.include_router(provisioning.files)
     app.include_router(metrics.router, responses=problems.DESCRIBED)
+    app.include_router(status.root)
     app.include_router(status.router, responses={code: problems.DESCRIBED[code] for code in (404, 422, 503)})
     app.include_router(subscribing.router)
     app.include_router(status_reports.router)
@@ -117,7 +120,9 @@ def routes() -> FastAPI:
     # The last one added is the first one asked.
     app.add_middleware(BodyGuard)
     app.add_middleware(TokenGuard)
+    app.add_middleware(Heads)
     app.add_middleware(SafeHeaders)
+    app.add_middleware(BelowPath)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -55,10 +55,3 @@ def _listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             return
         if process.poll() is not None:
             raise AssertionError(f"nginx ended: {log.read_text()}")
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-        return port

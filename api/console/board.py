@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from api.console import charts, pages
 from api.console.live import FRAGMENTS, Boards, Listener
 from api.console.route import STAFF, ConsoleRoute, accounts_of, may, session_of
+from api.heads import events_of
 from api.streams import OF_A_SESSION, Streams
 
 router = APIRouter(prefix="/console/board", route_class=ConsoleRoute, include_in_schema=False)
@@ -36,11 +37,7 @@ async def stream(request: Request) -> Response:
     boards.check_room()
     streams: Streams = request.app.state.streams
     streams.check(token, OF_A_SESSION)
-    return StreamingResponse(
-        _written(boards, Listener(still), request.state.language, streams, token),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    return events_of(request, lambda: _written(boards, Listener(still), request.state.language, streams, token))
 
 
 async def _written(

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from markupsafe import Markup
 
 from api.console import pages
@@ -19,6 +19,7 @@ from api.console.live import PULSE_S
 from api.console.route import ConsoleRoute, accounts_of, done, may, session_of
 from api.console.signing import Posted
 from api.console.state import name_of
+from api.heads import events_of
 from api.services import Services
 from api.streams import OF_A_SESSION, Streams
 from ivr.calls import store as calls
@@ -96,11 +97,7 @@ async def stream(request: Request) -> Response:
         return await accounts.session(session.token) is not None
 
     cards = _cards(request.app.state.services, session.account.endpoint, request.state.language, still)
-    return StreamingResponse(
-        _counted(streams, session.token, cards),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    return events_of(request, lambda: _counted(streams, session.token, cards))
 
 
 async def _counted(streams: Streams, token: str, cards: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

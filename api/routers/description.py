@@ -12,6 +12,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic_core import to_json
 
+from api.below import path_of
+
 router = APIRouter(include_in_schema=False)
 
 _START = Path(__file__).parents[1] / "static" / "docs.js"
@@ -40,7 +42,10 @@ async def description(request: Request) -> Response:
     """Made when it is first asked for; that takes half a second, which calls in this loop must not wait for."""
     state = request.app.state
     if not hasattr(state, "description"):
-        state.description = to_json(await asyncio.to_thread(request.app.openapi))
+        described = await asyncio.to_thread(request.app.openapi)
+        if below := path_of(state.services.notices.public_url):
+            described = {**described, "servers": [{"url": below}]}
+        state.description = to_json(described)
     return Response(state.description, media_type="application/json")
 
 

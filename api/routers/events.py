@@ -7,10 +7,11 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.common import Has
+from api.heads import events_of
 from api.streams import Streams
 from ivr.errors import Unavailable
 from ivr.events import Event, EventBus, Listener
@@ -32,7 +33,7 @@ async def events(
     has: Has,
     request: Request,
     last_event_id: Annotated[str | None, Header(description="The last event you have got.")] = None,
-) -> StreamingResponse:
+) -> Response:
     """Events from now on: call.started, call.queued, call.answered, call.ended, ticket.created, ticket.updated,
     ticket.alarm, emergency.paged, emergency.taken, emergency.late, emergency.called-back, member.changed,
     announcement.changed, callback.accepted, callback.waiting, callback.dialling, callback.connected and one for each
@@ -49,13 +50,12 @@ async def events(
     streams.check("events", _MOST_LISTENERS)
     after = _after(last_event_id, has.bus) if last_event_id else None
     lost = bool(last_event_id) and after is None
-    # From here on nothing is missed, even before the first byte is sent.
-    listener = has.bus.listen(after=after)
-    return StreamingResponse(
-        _stream(listener, has.bus.run, streams, lost=lost),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+
+    def told() -> AsyncIterator[bytes]:
+        # From here on nothing is missed, even before the first byte is sent.
+        return _stream(has.bus.listen(after=after), has.bus.run, streams, lost=lost)
+
+    return events_of(request, told)
 
 
 def _after(last_event_id: str, bus: EventBus) -> int | None:

@@ -30,9 +30,7 @@ _NOT_TAKEN: dict[int | str, dict[str, Any]] = {503: {"model": HealthView, "descr
 
 
 @router.get("/healthz", responses=_NOT_TAKEN)
-@router.head("/healthz", include_in_schema=False)
 @router.get("/readyz", responses=_NOT_TAKEN, name="readyz")
-@router.head("/readyz", include_in_schema=False)
 async def healthz(response: Response, has: Has) -> HealthView:
     """200 with each component's state while calls are taken, 503 otherwise. `/readyz` is another name of it."""
     health = await has.health()
@@ -43,7 +41,6 @@ async def healthz(response: Response, has: Has) -> HealthView:
 
 
 @router.get("/livez")
-@router.head("/livez", include_in_schema=False)
 async def livez(response: Response) -> LifeView:
     """200 as long as the service answers at all; it says nothing of calls. To end it for less would cut some."""
     response.headers["Cache-Control"] = "no-store"

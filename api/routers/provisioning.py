@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from api.common import Has, Who
 from api.console.handing_over import server_of
 from api.guard import from_here
+from api.heads import head_only
 from api.routers.directory import EntryKey, Provider
 from api.services import Services
 from ivr.directory import editing, reading
@@ -110,6 +111,9 @@ async def configuration(token: str, file: str, request: Request, has: Has) -> Re
     if wanted.index:
         return _answer(render_index(wanted.mac or ""), "xml")
     provider, entry = found
+    if head_only(request):
+        # The secret is made, and the token used up, for who takes the file.
+        return _answer("", file.rpartition(".")[2].lower())
     async with has.store.unit() as unit:
         name = await tokens.use(unit, token, at)
         if name is None:

@@ -30,6 +30,8 @@ from ivr.maintenance import store as maintenance_store
 from ivr.maintenance.maintenance import STATE_NAMES, Maintenance, State, in_progress
 
 router = APIRouter(prefix="/status", tags=["status"])
+#: The main desk's JSON where Statuspage has it: its clients are given a host and nothing else.
+root = APIRouter(tags=["status"], include_in_schema=False)
 
 _HERE = FilePath(__file__).parent
 #: Whoever stands between us and the public may keep a page so long, in seconds; a change is seen in time.
@@ -47,7 +49,9 @@ _HEADERS = {
 _MOST_INCIDENTS = 50
 
 LanguageCode = Annotated[str, Path(pattern="^[a-z]{2}$", examples=["fr"])]
-
+RowId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+What = Literal["summary", "status", "components", "incidents", "scheduled-maintenances"]
+Which = Literal["upcoming", "active"]
 
 #: Which maintenances each of the JSON documents tells.
 _SHOWN: Mapping[str, tuple[State, ...]] = {
@@ -68,6 +72,12 @@ async def main_page(request: Request, has: Has) -> RedirectResponse:
     return RedirectResponse(f"/status/{next(iter(has.desks))}", status_code=307)
 
 
+@root.get("/")
+async def front(request: Request) -> RedirectResponse:
+    """Whoever is given nothing but the host."""
+    return RedirectResponse("/status", status_code=307)
+
+
 @router.get("/style.css", include_in_schema=False)
 async def style() -> FileResponse:
     """How it looks."""
@@ -77,18 +87,33 @@ async def style() -> FileResponse:
 @router.get("/{desk}", include_in_schema=False)
 async def desk_page(desk: DeskId, request: Request, has: Has) -> RedirectResponse:
     """To the page in the reader's language, or the desk's first."""
-    found = desk_of(has, desk)
+    return _in_readers_language(request, desk_of(has, desk))
+
+
+@router.get("/{desk}/incidents/{incident_id}", include_in_schema=False)
+async def short_incident(desk: DeskId, incident_id: RowId, request: Request, has: Has) -> RedirectResponse:
+    """An incident's short link, as the JSON gives it: to its page in the reader's language."""
+    return _in_readers_language(request, desk_of(has, desk), f"/incidents/{incident_id}")
+
+
+@router.get("/{desk}/maintenances/{maintenance_id}", include_in_schema=False)
+async def short_maintenance(desk: DeskId, maintenance_id: RowId, request: Request, has: Has) -> RedirectResponse:
+    """A maintenance's short link, as the JSON gives it: to its page in the reader's language."""
+    return _in_readers_language(request, desk_of(has, desk), f"/maintenances/{maintenance_id}")
+
+
+def _in_readers_language(request: Request, desk: Desk, page: str = "") -> RedirectResponse:
     asked = request.headers.get("accept-language", "").lower().replace(";", ",").split(",")
     wanted = [part.strip()[:2] for part in asked]
-    language = next((one for one in wanted if one in found.languages), found.languages[0])
+    language = next((one for one in wanted if one in desk.languages), desk.languages[0])
     headers = {"Vary": "Accept-Language", "Cache-Control": _HEADERS["Cache-Control"]}
-    return RedirectResponse(f"/status/{found.id}/{language}", status_code=307, headers=headers)
+    return RedirectResponse(f"/status/{desk.id}/{language}{page}", status_code=307, headers=headers)
 
 
 @router.get("/{desk}/api/v2/{what}.json")
 async def read_json(
     desk: DeskId,
-    what: Literal["summary", "status", "components", "incidents", "scheduled-maintenances"],
+    what: What,
     request: Request,
     has: Has,
 ) -> Response:
@@ -103,11 +128,27 @@ async def read_unresolved(desk: DeskId, request: Request, has: Has) -> Response:
 
 
 @router.get("/{desk}/api/v2/scheduled-maintenances/{which}.json")
-async def read_some_maintenances(
-    desk: DeskId, which: Literal["upcoming", "active"], request: Request, has: Has
-) -> Response:
+async def read_some_maintenances(desk: DeskId, which: Which, request: Request, has: Has) -> Response:
     """Those that are to come, or go on."""
     return await _json(desk, f"scheduled-maintenances/{which}", request, has)
+
+
+@root.get("/api/v2/{what}.json")
+async def read_main_json(what: What, request: Request, has: Has) -> Response:
+    """The main desk's, at the root."""
+    return await _json(next(iter(has.desks)), what, request, has)
+
+
+@root.get("/api/v2/incidents/unresolved.json")
+async def read_main_unresolved(request: Request, has: Has) -> Response:
+    """The main desk's incidents that are not resolved, at the root."""
+    return await _json(next(iter(has.desks)), "incidents/unresolved", request, has)
+
+
+@root.get("/api/v2/scheduled-maintenances/{which}.json")
+async def read_some_main_maintenances(which: Which, request: Request, has: Has) -> Response:
+    """The main desk's maintenances that are to come, or go on, at the root."""
+    return await _json(next(iter(has.desks)), f"scheduled-maintenances/{which}", request, has)
 
 
 async def _json(desk: str, what: str, request: Request, has: Services) -> Response:
@@ -159,7 +200,7 @@ async def read_page(desk: DeskId, language: LanguageCode, request: Request, has:
 async def read_incident(
     desk: DeskId,
     language: LanguageCode,
-    incident_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    incident_id: RowId,
     request: Request,
     has: Has,
 ) -> Response:
@@ -171,7 +212,7 @@ async def read_incident(
 async def read_maintenance(
     desk: DeskId,
     language: LanguageCode,
-    maintenance_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    maintenance_id: RowId,
     request: Request,
     has: Has,
 ) -> Response:

@@ -21,8 +21,8 @@ from ivr.errors import BadInput
 from ivr.settings import database_url_of
 from ivr.store.cluster import OWNER, Cluster, ServerFailed
 from ivr.store.engine import Store, StoreUnavailable, open_store
+from tests.integration.asterisk.real import free_port
 from tests.integration.databases import Filling, asyncio_run, cluster_in
-from tests.nginx import free_port
 from tests.relay import Relay
 
 DEMOTE = "ALTER SYSTEM SET default_transaction_read_only = on"
