@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from api.console import history, words
 from ivr.desk.schema import Desk
 from ivr.incidents.incident import STAGE_NAMES
+from ivr.mail import reasons
 from ivr.written import time_of_day, window
 
 _E164 = re.compile(r"\+[0-9]{4,15}")
@@ -104,8 +105,12 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
     def second(at: datetime) -> str:
         return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
+    def mail_reason(reason: str) -> str:
+        return reasons.said(reason, language)
+
     return {
         "named": named,
+        "mail_reason": mail_reason,
         "action": action,
         "place": place,
         "changes": changes,

@@ -20,6 +20,8 @@ from api.routers import messages, tickets
 from api.services import Services
 from ivr.calltrace import store as traces
 from ivr.errors import BadInput
+from ivr.mail import store as mail_store
+from ivr.mail.quoting import folded
 from ivr.tickets import store
 from ivr.tickets.kinds import KINDS
 from ivr.tickets.services import DETAILS
@@ -44,6 +46,8 @@ _TEXTS = ("requester_address", "account_address", "observed", "expected", "attem
 _CHOICES = ("kind", "status", "priority", "level", "impact", "outside", "on_site", "installation", "programming_min")
 _EXAMPLE = ("date", "time", "extension", "number")
 _EXAMPLES = 3
+#: The latest e-mails of a ticket that its page shows.
+_MAILS = 30
 
 Number = Annotated[str, Path(pattern=r"^[0-9]{1,10}$")]
 
@@ -83,6 +87,7 @@ async def ticket(number: Number, request: Request) -> Response:
     detail = await tickets.read_ticket(number, Headers(), has)
     async with has.store.reading() as unit:
         reported = await traces.page(unit, filters={"ticket_number": int(number)}, before=None, limit=10)
+        mails = await mail_store.of_ticket(unit, int(number), _MAILS)
     fields: Mapping[str, Any] = detail.model_dump()
     examples = [*(detail.examples or []), *({} for _ in range(_EXAMPLES))][: max(_EXAMPLES, len(detail.examples or []))]
     return pages.page(
@@ -98,6 +103,7 @@ async def ticket(number: Number, request: Request) -> Response:
         missing={one.field for one in detail.missing} | {name for one in detail.missing for name in one.instead},
         details=details.fields_of(detail.kind, detail.details, pages.main_desk(request).zone),
         phones=_phones_of(has, fields["customer_id"]),
+        mails=[folded(one) for one in mails],
         traces=[(one, await asyncio.to_thread(has.recordings.of, one["linkedid"])) for one in reported],
         may_write=session_of(request).account.role in WORKERS,
     )

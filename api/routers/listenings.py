@@ -1,4 +1,4 @@
-"""Who listened to a recording (Quebec's Law 25)."""
+"""Who listened to a recording, or opened an e-mail as it came (Quebec's Law 25)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ router = APIRouter(tags=["listenings"])
 class ListeningQuery(PageQuery):
     """Which listenings."""
 
-    kind: Literal["message", "call-trace"] | None = None
-    subject: Short | None = Field(default=None, description="The message's or call trace's id.")
+    kind: Literal["message", "call-trace", "mail"] | None = None
+    subject: Short | None = Field(default=None, description="The message's, call trace's or e-mail's id.")
 
 
 class ListeningView(BaseModel):
-    """One person listened to one recording; what they heard of it within five minutes is one listening."""
+    """One person listened to one recording, or opened one e-mail; what they do within five minutes is one listening."""
 
     id: int
-    kind: Literal["message", "call-trace"]
+    kind: Literal["message", "call-trace", "mail"]
     subject: str
     who: str = Field(description="Name of the API token.")
     at: AwareDatetime

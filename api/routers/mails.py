@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.common import Has, Page, PageQuery, make_cursor
+from api.common import Has, Page, PageQuery, Who, make_cursor
 from api.routers.notices import before
 from api.services import Services
 from ivr.errors import NotFound
+from ivr.listenings import store as listenings
 from ivr.mail import store
-from ivr.mail.taking import file_of
+from ivr.mail.keeping import attached, file_of
 
 router = APIRouter(tags=["mails"])
 
 _HIGHEST = 2**31 - 1
 MailId = Annotated[int, Path(ge=1, le=_HIGHEST)]
+Nth = Annotated[int, Path(ge=1, le=1000, description="From 1, in the order of `attachments`.")]
+#: What strangers sent does nothing in a browser.
+_HARMLESS: Mapping[str, str] = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
 Became = Literal["opened", "continued", "noted", "held", "ignored", "unreadable", "refused"]
 
 
@@ -31,8 +37,12 @@ class OriginalNotFound(NotFound):
     """The e-mail as it came in is not there (any more)."""
 
 
+class AttachmentNotFound(NotFound):
+    """The e-mail has no such attachment, or is not there (any more)."""
+
+
 class AttachmentView(BaseModel):
-    """What came with the text; it is within the original."""
+    """What came with the text; the first is `attachments/1`."""
 
     name: str
     type: str
@@ -96,18 +106,41 @@ async def read_mail(mail_id: MailId, has: Has) -> MailDetail:
     response_class=FileResponse,
     responses={200: {"content": {"message/rfc822": {}}, "description": "The e-mail as it came in."}},
 )
-async def read_original(mail_id: MailId, has: Has) -> FileResponse:
-    """The e-mail as it came in, with what was attached. It is not to be trusted."""
+async def read_original(mail_id: MailId, has: Has, who: Who) -> FileResponse:
+    """The e-mail as it came in, with what was attached. It is not to be trusted; it is noted who opens it."""
     row = await _row(has, mail_id)
     path = file_of(has.mails, row["key"])
     if not await asyncio.to_thread(path.is_file):
         raise OriginalNotFound(mail=mail_id)
+    await _note(has, mail_id, who.name)
     return FileResponse(
         path,
         media_type="message/rfc822",
         filename=f"mail-{mail_id}.eml",
-        headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"},
+        headers=dict(_HARMLESS),
     )
+
+
+@router.get(
+    "/mails/{mail_id}/attachments/{nth}",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "The file, to be saved."}},
+)
+async def read_attachment(mail_id: MailId, nth: Nth, has: Has, who: Who) -> Response:
+    """What came with an e-mail, as a file to save. It is not to be trusted; it is noted who opens it."""
+    row = await _row(has, mail_id)
+    found = await attached(has.mails, row["key"], nth)
+    if found is None:
+        raise AttachmentNotFound(mail=mail_id, attachment=nth)
+    await _note(has, mail_id, who.name)
+    # Never as what it says it is: a browser must not run or show it here.
+    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{quote(found.name, safe='')}"}
+    return Response(found.data, media_type="application/octet-stream", headers=headers | dict(_HARMLESS))
+
+
+async def _note(has: Services, mail_id: int, who: str) -> None:
+    async with has.store.unit() as unit:
+        await listenings.note(unit, kind="mail", subject=str(mail_id), who=who, at=has.clock())
 
 
 async def _row(has: Services, mail_id: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import select, tuple_
 from ivr.listenings.tables import listenings
 from ivr.store.engine import Unit
 
-Kind = Literal["message", "call-trace"]
+Kind = Literal["message", "call-trace", "mail"]
 
 #: A player asks for a recording piece by piece: what one person hears of it within this is one listening.
 ONE_LISTENING = timedelta(minutes=5)

@@ -10,9 +10,9 @@ listenings = Table(
     "listenings",
     metadata,
     Column("id", Integer, primary_key=True),
-    #: message or call-trace
+    #: message, call-trace or mail
     Column("kind", String(20), nullable=False),
-    #: The message's or trace's id.
+    #: The message's, trace's or e-mail's id.
     Column("subject", String(40), nullable=False),
     #: Name of the API token.
     Column("who", String(200), nullable=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ivr.desk.schema import Desk
+from ivr.mail.reasons import said
 from ivr.notify.outbox import Email
 from ivr.tickets.ticket import Ticket
 
@@ -75,7 +76,7 @@ def told_email(
     language = desk.languages[0] if desk.languages[0] in _TOLD else "fr"
     words = _TOLD[language]
     mend = words[{"refused": "gone", "held": "joined"}.get(outcome, "kept")].format(ticket=ticket)
-    facts = {"recipient": recipient, "subject": subject or "–", "reason": reason, "mend": mend}
+    facts = {"recipient": recipient, "subject": subject or "–", "reason": said(reason, language), "mend": mend}
     return Email(
         to=desk.announcement.ops_email or desk.departments[desk.menu.operator].email,
         subject=words[outcome].format(sender=sender or "–"),

@@ -92,6 +92,10 @@ class _Bounded(email.policy.Compat32):
             return name, value[-_HEADER:]
         return name, value[: _CONTENT_HEADER if name.lower().startswith("content-") else _HEADER]
 
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        """Bytes that are not ASCII, as in raw names of files, are read and not replaced."""
+        return text_of(str(value).encode("utf-8", "surrogateescape"), None)
+
 
 POLICY: Final = _Bounded()
 

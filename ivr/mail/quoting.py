@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 #: Lines from which on everything is history or a signature.
 _SEPARATORS: Final = re.compile(
@@ -54,6 +55,11 @@ def fold(text: str, name: str = "") -> Folded:
     if not any(line.strip() for line in lines[:cut]):
         return Folded(text, "")
     return Folded("\n".join(lines[:cut]), "\n".join(lines[cut:]))
+
+
+def folded(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An e-mail with its `text` in two: what is new, and what is folded away."""
+    return {**row, "text": fold(row["body"])}
 
 
 def _ends(lines: list[str], at: int, name: str) -> bool:

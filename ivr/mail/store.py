@@ -38,9 +38,18 @@ async def get(unit: Unit, mail_id: int) -> dict[str, Any] | None:
     return dict(row) if row is not None else None
 
 
-async def page(unit: Unit, *, filters: Mapping[str, Any], before: int | None, limit: int) -> list[dict[str, Any]]:
-    """E-mails that match every filter, the newest first, with ids below `before`."""
+async def page(
+    unit: Unit,
+    *,
+    filters: Mapping[str, Any],
+    before: int | None,
+    limit: int,
+    outcomes: Sequence[str] | None = None,
+) -> list[dict[str, Any]]:
+    """E-mails that match every filter, the newest first, with ids below `before`; of some `outcomes` only."""
     query = select(*_BRIEF).order_by(mails.c.id.desc()).limit(limit)
+    if outcomes is not None:
+        query = query.where(mails.c.outcome.in_(outcomes))
     for name, value in filters.items():
         query = query.where(mails.c[name] == value)
     if before is not None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
-import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +24,7 @@ from ivr.errors import OmnivigilError
 from ivr.events import EventBus
 from ivr.mail import store
 from ivr.mail.answering import encrypted_email, told_email, unreadable_email
+from ivr.mail.keeping import keep
 from ivr.mail.parsed import LARGEST, Mail, Unreadable, glimpse, parse
 from ivr.mail.placing import GetTicket, Outcome, Place, place
 from ivr.mail.rules import Automatic, automatic, behind, comes_by_ours, wants_no_answer
@@ -452,26 +451,3 @@ def contact_of(book: Book, address: str, provider: str) -> Contact | None:
 
 def _taken(row: Mapping[str, Any]) -> Taken:
     return Taken(outcome=row["outcome"], ticket_number=row["ticket_number"], reason=row["reason"])
-
-
-def file_of(folder: Path, key: str) -> Path:
-    """Where an e-mail is kept as it came."""
-    return folder / f"{key}.eml"
-
-
-def keep(folder: Path, key: str, content: bytes) -> None:
-    """Write an e-mail to disk and wait until it is there. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = file_of(folder, key)
-    # The same e-mail may be delivered twice at once.
-    begun = path.with_suffix(f".{secrets.token_hex(4)}.part")
-    with begun.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    begun.replace(path)
-    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -25,12 +25,13 @@ ACTIONS: Mapping[str, str] = {**fr.ACTIONS, **fr_directory.ACTIONS}
 
 #: What each role finds in its menu, by the word of its page.
 _PAGES: Mapping[Role, tuple[str, ...]] = {
-    "technician": ("desk", "board", "tickets", "traces", "menu_picture"),
-    "ops": ("board", "tickets", "incidents", "maintenances", "announcements", "traces", "menu_picture"),
-    "manager": ("board", "tickets", "incidents", "maintenances", "traces", "reports", "menu_picture"),
+    "technician": ("desk", "board", "tickets", "mails", "traces", "menu_picture"),
+    "ops": ("board", "tickets", "mails", "incidents", "maintenances", "announcements", "traces", "menu_picture"),
+    "manager": ("board", "tickets", "mails", "incidents", "maintenances", "traces", "reports", "menu_picture"),
     "administrator": (
         "board",
         "tickets",
+        "mails",
         "incidents",
         "maintenances",
         "announcements",

@@ -192,6 +192,17 @@ WORDS: Mapping[str, str] = {
     "details_number": "Numéro",
     "details_lent_on": "Prêté le",
     "details_ported_on": "Porté le",
+    # E-mails that came in
+    "mails": "Courriels",
+    "all_mails": "Tous les courriels",
+    "untaken_mails": "Courriels à regarder",
+    "no_mails": "Aucun courriel.",
+    "mail_of": "Courriel de",
+    "mail_sender": "Expéditeur",
+    "mail_subject": "Objet",
+    "mail_original": "Le courriel tel qu’il est arrivé",
+    "folded_text": "Historique et signature",
+    "kilobytes": "ko",
     # A technician's desk
     "incoming": "Appel",
     "rings_now": "Votre téléphone sonne",
@@ -388,6 +399,13 @@ WORDS: Mapping[str, str] = {
 
 #: How statuses, priorities, kinds and what happened to a ticket are called; what is not here is shown as it is.
 VALUES: Mapping[str, str] = {
+    "mail_opened": "nouveau billet",
+    "mail_continued": "joint au billet",
+    "mail_noted": "noté au billet",
+    "mail_held": "retenu",
+    "mail_ignored": "laissé de côté",
+    "mail_unreadable": "illisible",
+    "mail_refused": "refusé",
     "new": "nouveau",
     "documented": "documenté",
     "in-progress": "en cours",

@@ -15,7 +15,7 @@ from twilio.request_validator import RequestValidator
 
 from api.app import create_app
 from ivr.mail import store as mail_statements
-from ivr.mail.taking import keep
+from ivr.mail.keeping import keep
 from ivr.notify import store as statements
 from ivr.notify.config import Endpoint, NoticeConfig, Twilio
 from ivr.notify.outbox import Email, Sms, put_email, put_sms
@@ -269,3 +269,14 @@ async def test_e_mails_are_seen_with_what_became_of_them_and_as_they_came(
     assert original.headers["content-disposition"].startswith("attachment")
     assert original.headers["content-security-policy"] == "sandbox"
     assert original.content.startswith(b"From: x")
+    refused(await served.get(f"/v1/mails/{mail_id}/attachments/1"), 404)
+    picture = b"Content-Type: image/svg+xml; name=\"../<b>\xe2\x80\xaegnp.svg\"\r\n\r\n<svg onload='alert(1)'/>"
+    keep(line.services.mails, "a" * 64, b"From: x@y.example\r\n" + picture)
+    attached = await served.get(f"/v1/mails/{mail_id}/attachments/1")
+    assert attached.content == b"<svg onload='alert(1)'/>"
+    assert attached.headers["content-type"] == "application/octet-stream"
+    assert attached.headers["content-disposition"] == "attachment; filename*=utf-8''__b_gnp.svg"
+    assert attached.headers["content-security-policy"] == "sandbox"
+    assert attached.headers["x-content-type-options"] == "nosniff"
+    noted = (await served.get("/v1/listenings", params={"kind": "mail"})).json()["items"]
+    assert [one["subject"] for one in noted] == [str(mail_id)]

@@ -22,6 +22,8 @@ _PARAMETERS = {
     "{maintenance_id}": "999999",
     "{trace_id}": "0" * 32,
     "{message_id}": "999999",
+    "{mail_id}": "999999",
+    "{nth}": "1",
     "{desk}": "omnivigil",
     "{language}": "fr",
     "{what}": "levels",

@@ -13,6 +13,9 @@ from ivr.directory import warned
 from ivr.directory.people import Customer, Identity
 from ivr.incidents import store as incidents
 from ivr.listenings import store as listenings
+from ivr.mail import store as mails
+from ivr.mail.keeping import keep
+from ivr.mail.parsed import parse
 from ivr.tickets import editing, store
 from tests.beginning import begin_call
 from tests.integration.api.conftest import Line
@@ -272,6 +275,58 @@ async def test_who_listens_to_a_message_is_noted_and_managers_and_partners_do_no
         rows = await listenings.page(unit, kind=None, subject=None, before=None, limit=10)
     assert [(row["who"], row["subject"]) for row in rows] == [("annie", str(message))]
     assert "annie" in (await (await browser("admin")).get("/console/audit")).text
+
+
+async def test_a_tickets_e_mails_are_read_folded_and_their_attachments_saved(browser: Browsers, line: Line) -> None:
+    number = await _ticket(line)
+    content = (
+        b"From: Julie <julie@clinique.example>\r\nSubject: Modem\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
+        b"--x\r\n\r\nVoici.\r\n\r\n> Ancien\r\n--x\r\nContent-Type: text/html; name=page.html\r\n\r\n"
+        b"<script>alert(1)</script>\r\n--x--\r\n"
+    )
+    found = parse(content)
+    values = {
+        "key": found.key,
+        "at": line.now,
+        "sender": found.sender,
+        "recipient": "support@omnivigil.com",
+        "subject": "<b>Modem</b>",
+        "message_id": None,
+        "body": found.body,
+        "attachments": [vars(one) for one in found.attachments],
+        "size": len(content),
+        "outcome": "continued",
+        "reason": None,
+        "ticket_number": number,
+    }
+    untaken = {"key": "b" * 64, "outcome": "unreadable", "ticket_number": None, "subject": "Illisible"}
+    untaken["reason"] = "it has no single From address"
+    async with line.services.store.unit() as unit:
+        mail = await mails.add(unit, values)
+        await mails.add(unit, values | untaken)
+    keep(line.services.mails, found.key, content)
+    annie = await browser("annie")
+    shown = (await annie.get(f"/console/tickets/{number}")).text
+    assert "&lt;b&gt;Modem&lt;/b&gt;" in shown
+    assert '<details><summary>Historique et signature</summary><p class="texts">' in shown
+    here = f"/console/mails/{mail}/attachments/1"
+    assert here in shown
+    saved = await annie.http.get(here)
+    assert (saved.status_code, saved.content) == (200, b"<script>alert(1)</script>")
+    assert saved.headers["content-disposition"] == "attachment; filename*=utf-8''page.html"
+    assert (saved.headers["content-security-policy"], saved.headers["x-content-type-options"]) == ("sandbox", "nosniff")
+    assert (await annie.http.get(f"/console/mails/{mail}/original")).content == content
+    manager = await browser("gestion")
+    assert (await manager.get(here)).status_code == 403
+    listed = (await manager.get("/console/mails")).text
+    assert "Illisible" in listed
+    assert "il n’a pas une seule adresse d’expéditeur" in listed
+    assert "Modem" not in listed
+    assert "Modem" in (await manager.get("/console/mails?every=true")).text
+    assert "Voici." in (await annie.get(f"/console/mails/{mail}")).text
+    async with line.services.store.reading() as unit:
+        rows = await listenings.page(unit, kind="mail", subject=None, before=None, limit=10)
+    assert [(row["who"], row["subject"]) for row in rows] == [("annie", str(mail))]
 
 
 async def test_one_click_rings_the_technician_and_then_the_customer(browser: Browsers, line: Line) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from ivr.mail.taking import file_of
+from ivr.mail.keeping import file_of
 from ivr.notify.tables import outbox
 from tests.integration.mail.test_receiver import DOMAIN, JULIE, NOW, OWN, SUPPORT, Line, letter, line
 

@@ -24,8 +24,9 @@ from ivr.errors import BadInput
 from ivr.events import EventBus
 from ivr.mail import store as mail_statements
 from ivr.mail import taking
+from ivr.mail.keeping import file_of
 from ivr.mail.receiver import listen, run
-from ivr.mail.taking import MailRoom, file_of
+from ivr.mail.taking import MailRoom
 from ivr.notify.tables import outbox
 from ivr.settings import Address
 from ivr.store.engine import Store

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ivr.mail.keeping import safe_name
 from ivr.mail.parsed import Mail, Unreadable, attachment, glimpse, parse
 from ivr.mail.placing import _only_noted
 from ivr.mail.quoting import fold, only_thanks
@@ -119,6 +120,27 @@ def test_headers_in_another_charset_too_and_one_bad_byte_spoils_one_sign() -> No
     assert mail("charset-latin1-that-is-1252").subject == "L’appareil €"
     assert mail("charset-none-raw-headers").subject == "Téléphone coupé"
     assert mail("charset-utf8-with-one-bad-byte").body.count("L’appareil coûte 25 €") == 2
+
+
+@pytest.mark.parametrize("raw", ["Résumé d’appel.pdf".encode(), "Résumé d’appel.pdf".encode("cp1252")])
+def test_names_of_files_in_raw_bytes(raw: bytes) -> None:
+    head = b'From: a@b.example\r\nContent-Type: application/pdf; name="' + raw + b'"\r\n\r\n%PDF'
+    assert [one.name for one in parse(head).attachments] == ["Résumé d’appel.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("facture\u202efdp.exe", "facturefdp.exe"),
+        ("C:\\CON.txt", "C__CON.txt"),
+        ("a" * 300 + ".pdf", "a" * 116 + ".pdf"),
+        (" . ", "fichier"),
+        ("\r\nX: y.png", "X_ y.png"),
+    ],
+)
+def test_names_of_files_lead_nowhere_and_hide_nothing(name: str, safe: str) -> None:
+    assert safe_name(name) == safe
 
 
 @pytest.mark.parametrize("name", [one for one in named("smime-") if one != "smime-damaged"])
