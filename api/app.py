@@ -39,6 +39,7 @@ from api.routers import (
     reports,
     solutions,
     status_subscribers,
+    texts,
     tickets,
     twilio,
 )
@@ -100,6 +101,7 @@ def routes() -> FastAPI:
         notices,
         status_subscribers,
         mails,
+        texts,
         persons,
         provisioning,
         directory,

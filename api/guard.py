@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import ProblemResponse, problem
 from ivr.directory.tokens import Bearer, Tokens
 from ivr.errors import Unavailable
-from ivr.notify.twilio_words import STATUS_PATH
+from ivr.notify.twilio_words import MESSAGES_PATH, STATUS_PATH
 
 #: The largest body, in bytes.
 LARGEST = 1024 * 1024
@@ -34,7 +34,7 @@ _TABLES = re.compile(r"/v1/incidents/[^/]+/affected\.csv")
 _FORMS = re.compile(r"/console/.*|/status/[^/]+/[^/]+/(subscribe|code|confirm|leave|follow|incidents/.*)")
 _FORM_UPLOADS = re.compile(r"/console/(announcements/[^/]+/recordings|import/preview)")
 #: These come as forms and are known by their signature, which their router checks.
-_SIGNED = (STATUS_PATH,)
+_SIGNED = (STATUS_PATH, MESSAGES_PATH)
 _TYPES = ((_TABLES, ("CSV", ("text/csv",))), (_FORMS, ("a form", ("application/x-www-form-urlencoded",))))
 _READING = ("GET", "HEAD", "OPTIONS")
 #: Who are the customers, and their phones' passwords: for tokens that say so.

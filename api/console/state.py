@@ -15,6 +15,7 @@ from api.services import Services
 from ivr.calls.tables import calls
 from ivr.desk.schema import Desk
 from ivr.incidents.incident import Incident
+from ivr.notify.rules import TextTrouble
 from ivr.oncall import paging
 from ivr.store.engine import Unit
 from ivr.tickets import ledger, store
@@ -92,6 +93,8 @@ class OnDuty:
 
     desk: str
     names: tuple[str, ...]
+    #: Whom text messages do not reach, and why.
+    unreached: tuple[tuple[str, TextTrouble], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,4 +268,9 @@ async def _on_duty(unit: Unit, has: Services, now: datetime) -> Any:
         if desk.oncall is None:
             continue
         line = await paging.line_of(unit, desk, desk.oncall, now)
-        yield OnDuty(desk=desk.name, names=tuple(desk.oncall.people[one].name for one in line))
+        people, troubles = desk.oncall.people, await paging.text_troubles(unit, desk.oncall, now)
+        yield OnDuty(
+            desk=desk.name,
+            names=tuple(people[one].name for one in line),
+            unreached=tuple((people[one].name, troubles[one].kind) for one in line if one in troubles),
+        )

@@ -12,9 +12,11 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from api.common import Given, Has, Who
 from api.routers.desks import DeskNotFound
 from api.services import Services
-from ivr.desk.oncall import OnCall
+from ivr.desk.oncall import OnCall, Person
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput, NotFound
+from ivr.notify.rules import TextTrouble
+from ivr.notify.store import TextProblem
 from ivr.oncall import gaps, ical, importing, paging, store
 from ivr.oncall.paging import EmergencyNotFound
 from ivr.oncall.rota import Stint, overlap, stints
@@ -88,12 +90,26 @@ class PageView(BaseModel):
     name: str | None
 
 
+class PersonView(BaseModel):
+    """Somebody who can be paged, and how that went."""
+
+    person: str
+    name: str
+    text_problem: TextTrouble | None = Field(
+        description="Why the last text message did not reach them: a landline, a phone that was off, texts refused, …. "
+        "They are rung all the same."
+    )
+    text_problem_at: AwareDatetime | None
+    text_error: str | None = Field(description="In Twilio's words.")
+
+
 class OnCallView(BaseModel):
     """Who is paged for an emergency that is left now, and when, until somebody takes it."""
 
     desk: str
     at: AwareDatetime
     line: list[str]
+    people: list[PersonView]
     timetable: list[PageView]
     rota: list[StintView]
     overrides: list[StintView]
@@ -187,6 +203,16 @@ class Taken(Given):
     person: Slug | None = Field(default=None, description="Without it, the token's name.")
 
 
+def _person(person: str, known: Person, trouble: TextProblem | None) -> PersonView:
+    return PersonView(
+        person=person,
+        name=known.name,
+        text_problem=trouble.kind if trouble is not None else None,
+        text_problem_at=trouble.at if trouble is not None else None,
+        text_error=trouble.error if trouble is not None else None,
+    )
+
+
 @router.get("/desks/{desk}/oncall")
 async def read_oncall(desk: DeskId, query: Annotated[OnCallQuery, Query()], has: Has) -> OnCallView:
     """Who is on call, and who would be paged when."""
@@ -196,12 +222,14 @@ async def read_oncall(desk: DeskId, query: Annotated[OnCallQuery, Query()], has:
         line = await paging.line_of(unit, found, duty, at)
         others = await store.overrides(unit, desk, at, at + _AHEAD)
         left_to_nobody = await gaps.found(unit, found, at)
+        troubles = await paging.text_troubles(unit, duty, has.clock())
     pages = timetable(duty, line, at, at + _SHOWN)
     rota = stints(duty, found.zone, [stint for _, stint in others], at, at + _AHEAD)
     return OnCallView(
         desk=desk,
         at=at,
         line=list(line),
+        people=[_person(name, one, troubles.get(name)) for name, one in duty.people.items()],
         timetable=[PageView(at=page.at, person=page.person, name=_name(duty, page.person)) for page in pages],
         rota=[_stint(duty, stint) for stint in rota],
         overrides=[_stint(duty, stint, override_id) for override_id, stint in others],

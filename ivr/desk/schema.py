@@ -323,7 +323,7 @@ class Keeping(_Part):
     calls_days: Days = 365
     #: The evidence of calls that were reported with *57. What follows is asked of the first desk.
     traces_days: Days = 365
-    #: What e-mails, text messages and webhooks said, and to whom.
+    #: What e-mails, text messages and webhooks said, and to whom; text messages that came in.
     notices_days: Days = 90
     #: E-mails that came in; what they said is on their tickets.
     mails_days: Days = 365
@@ -388,6 +388,11 @@ class Desk(_Part):
     ical: tuple[str, ...] = ()
     #: This desk's own prompts, over the common ones of `ivr/prompts/texts`.
     texts: dict[Identifier, Texts] = {}
+    #: What who sends a text message is answered, once a day; {number} is the desk's. The first desk's is used.
+    text_answer: Texts = {
+        "fr": "Personne ne lit les textos à ce numéro. Appelez-nous au {number}.",
+        "en": "Nobody reads texts to this number. Call us at {number}.",
+    }
     #: Clocks, routing, rights and services of its tickets.
     tickets: Ticketing = Ticketing()
     #: Who is paged for emergencies out of hours; without it, nobody is.
@@ -493,6 +498,7 @@ class Desk(_Part):
         spoken = [(f"texts.{name}", texts) for name, texts in self.texts.items()]
         spoken += [(f"departments.{name}.name", one.name) for name, one in self.departments.items()]
         spoken += [(f"services.{name}", names) for name, names in self.services.items()]
+        spoken.append(("text_answer", self.text_answer))
         for field, texts in spoken:
             for language in self.languages:
                 if language not in texts:

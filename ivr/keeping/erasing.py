@@ -65,6 +65,7 @@ class Eraser:
             erased["languages"] = await store.languages(unit)
             erased["affected by incidents"] = await store.affected(unit, now - timedelta(days=main.tickets_days))
             erased["notices"] = await store.notices(unit, now - timedelta(days=main.notices_days))
+            erased["texts"] = await store.inbound_texts(unit, now - timedelta(days=main.notices_days))
             erased["listenings"] = await store.listened(unit, now - timedelta(days=main.listenings_days))
             erased["hearings"] = await hearings.erase(unit, now)
             erased["followers"] = await store.followers(unit, now - CLOSES_AFTER)

@@ -27,6 +27,7 @@ ERASED: Mapping[str, str] = {
     "recommendations": "traces_days",
     "incident_proposals": "traces_days",
     "outbox": "notices_days",
+    "inbound_texts": "notices_days",
     "inbound_mails": "mails_days",
     "listenings": "listenings_days",
     "audit": "listenings_days",

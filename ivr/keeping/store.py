@@ -22,6 +22,7 @@ from ivr.mail.tables import mails
 from ivr.notify.tables import outbox
 from ivr.oncall.tables import emergencies, page_calls
 from ivr.store.engine import Unit
+from ivr.texts.tables import texts
 from ivr.tickets.tables import messages, solutions, ticket_events, tickets
 from ivr.tickets.ticket import DONE
 
@@ -187,6 +188,11 @@ async def erase_mail(unit: Unit, mail_id: int) -> None:
     """That an e-mail came, and to which ticket it led, is kept."""
     nothing: dict[str, Any] = {"sender": "", "subject": "", "body": "", "attachments": [], "copied": []}
     await unit.execute(update(mails).where(mails.c.id == mail_id).values(nothing))
+
+
+async def inbound_texts(unit: Unit, before: datetime) -> int:
+    """Erase text messages that came in. How many."""
+    return _count(await unit.execute(delete(texts).where(texts.c.at < before)))
 
 
 async def listened(unit: Unit, before: datetime) -> int:

@@ -9,6 +9,7 @@ nobody needs to be told any more is `withdrawn` while it certainly did not leave
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -221,3 +222,24 @@ def heard(state: State, status: str) -> State | None:
     if state == "refused" or order[told] <= order[state]:
         return None
     return told
+
+
+#: Why a text message does not arrive: its number is a landline, or gets none; its phone was off; its owner
+#: wants none; or something else.
+TextTrouble = Literal["no-mobile", "not-reached", "refused", "failed"]
+#: Twilio's codes: 21614 and 30006 of landlines, 21211 and 30005 of numbers that are none, 30003 of a phone that is off.
+_NO_MOBILE: Final = frozenset(("21211", "21614", "30005", "30006"))
+_NOT_REACHED: Final = frozenset(("30003",))
+_CODE: Final = re.compile(r"\b[23]\d{4}\b")
+
+
+def text_trouble(state: State, error: str | None) -> TextTrouble | None:
+    """Why a text message in this state has not arrived; None when it has, or is on its way."""
+    if state == "refused":
+        return "refused"
+    if state != "dead":
+        return None
+    codes = set(_CODE.findall(error or ""))
+    if codes & _NO_MOBILE:
+        return "no-mobile"
+    return "not-reached" if codes & _NOT_REACHED else "failed"

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, or_, select, update
 
 from ivr.notify import tables as t
-from ivr.notify.rules import LIFETIME, Kind, Standing, State, Step
+from ivr.notify.rules import LIFETIME, Kind, Standing, State, Step, TextTrouble, text_trouble
 from ivr.store.engine import Unit
 from ivr.store.metadata import Moment
 
@@ -269,6 +269,29 @@ async def opt_in(unit: Unit, number: str) -> bool:
     """Forget that this person wanted none; whether it was known."""
     done = await unit.execute(delete(t.opt_outs).where(t.opt_outs.c.number == number))
     return done.rowcount > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextProblem:
+    """Why the last text message to a number did not arrive."""
+
+    kind: TextTrouble
+    at: datetime
+    error: str | None
+
+
+async def text_problems(unit: Unit, numbers: Sequence[str], *, since: datetime) -> dict[str, TextProblem]:
+    """Of these numbers those that the last text message since then did not reach, as far as is known."""
+    c = t.outbox.c
+    over = (c.kind == "sms") & c.state.in_(("sent", "delivered", "dead", "refused")) & (c.created_at > since)
+    query = select(c.recipient, c.state, c.error, c.created_at).where(over, c.recipient.in_(numbers)).order_by(c.id)
+    last = {row.recipient: row for row in await unit.execute(query)}
+    found = {}
+    for number, row in last.items():
+        kind = text_trouble(row.state, row.error)
+        if kind is not None:
+            found[number] = TextProblem(kind=kind, at=row.created_at, error=row.error)
+    return found
 
 
 async def endpoints(unit: Unit) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,8 @@ from ivr.notify.config import Twilio
 
 #: Where Twilio tells what became of a message, below our public address.
 STATUS_PATH: Final = "/v1/twilio/status"
+#: Where Twilio brings the text messages that come in.
+MESSAGES_PATH: Final = "/v1/twilio/messages"
 #: Twilio's error: the recipient answered STOP.
 OPTED_OUT: Final = 21610
 

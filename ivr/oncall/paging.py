@@ -21,6 +21,7 @@ from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput, NotFound, Unavailable
 from ivr.events import EventBus
 from ivr.notify.outbox import Sms, put_email, put_sms, texts_since, withdraw_sms
+from ivr.notify.store import TextProblem, text_problems
 from ivr.oncall import store
 from ivr.oncall.late import is_late, late_email
 from ivr.oncall.rota import line_at
@@ -42,6 +43,10 @@ ONCALL = "on call"
 _BATCH = 20
 #: What text messages that page are about.
 _PAGE = "page"
+#: For so long a number that gets no text messages is sent none; it is rung, and told in the console.
+_LANDLINE = timedelta(days=7)
+#: The last text message to somebody on call is looked at for so long.
+_TROUBLES = timedelta(days=30)
 #: In so much time everybody in line is paged at least once; who passes it on brings one of these pages forward.
 _ROUND = timedelta(hours=12)
 
@@ -219,7 +224,9 @@ class Paging:
         await withdraw_sms(unit, about, to=to, at=now)
         await unit.alone("page texts", to)
         sent = await texts_since(unit, _PAGE, to=to, since=now - timedelta(hours=1))
-        texted = may_text(sent, known=emergency.known, first=page.nth == 0, every_min=duty.every_min)
+        troubles = await text_problems(unit, [to], since=now - _LANDLINE)
+        landline = to in troubles and troubles[to].kind == "no-mobile"
+        texted = not landline and may_text(sent, known=emergency.known, first=page.nth == 0, every_min=duty.every_min)
         if texted:
             text = _text(language, zone, emergency, ticket, bundled)
             sms = Sms(to=to, body=text, language=language, ticket_number=ticket.number, about=about)
@@ -256,6 +263,12 @@ async def line_of(unit: Unit, desk: Desk, duty: OnCall, at: datetime) -> tuple[s
     """Who is paged for what is left at `at`; whoever is no longer among the desk's people is passed over."""
     others = [stint for _, stint in await store.overrides(unit, desk.id, at, at + timedelta(seconds=1))]
     return tuple(person for person in line_at(duty, desk.zone, others, at) if person in duty.people)
+
+
+async def text_troubles(unit: Unit, duty: OnCall, now: datetime) -> dict[str, TextProblem]:
+    """Whom text messages did not reach lately, and why, by the person's id."""
+    found = await text_problems(unit, [one.phone for one in duty.people.values()], since=now - _TROUBLES)
+    return {person: found[one.phone] for person, one in duty.people.items() if one.phone in found}
 
 
 def _taken_since(ticket: Ticket, emergency: Emergency) -> datetime | None:

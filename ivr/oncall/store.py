@@ -289,6 +289,20 @@ def _page_calls() -> Select[Any]:
     return select(t.page_calls, t.emergencies.c.desk).select_from(joined)
 
 
+async def last_paged(unit: Unit, number: str, *, since: datetime) -> tuple[Emergency, str] | None:
+    """The emergency left since then for which this number was paged last, one that waits before others; and who was."""
+    joined = t.page_calls.join(t.emergencies, t.emergencies.c.id == t.page_calls.c.emergency_id)
+    query = select(t.emergencies, t.page_calls.c.person).select_from(joined)
+    query = query.where(t.page_calls.c.number == number, t.emergencies.c.left_at >= since)
+    query = query.order_by(t.emergencies.c.taken_at.is_not(None), t.page_calls.c.id.desc()).limit(1)
+    row = (await unit.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    facts = dict(row)
+    person = facts.pop("person")
+    return Emergency(**facts), str(person or "fallback")
+
+
 async def begin_page_call(unit: Unit, call: int, *, channel: str, at: datetime) -> bool:
     """Whether this call is ours to dial: nobody has begun it."""
     due = (t.page_calls.c.id == call) & (t.page_calls.c.state == "due")

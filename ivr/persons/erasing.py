@@ -22,6 +22,7 @@ log = structlog.get_logger()
 #: Rows that are nothing without the person.
 _DELETED = (
     *("status_subscribers", "incident_followers", "report_requests", "announcement_hearings", "caller_languages"),
+    "inbound_texts",
 )
 #: What stays, and why.
 _KEPT = {

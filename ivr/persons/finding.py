@@ -40,6 +40,7 @@ WHOSE: Mapping[str, tuple[str, ...]] = {
     ),
     "inbound_mails": ("sender",),
     "outbox": ("recipient",),
+    "inbound_texts": ("sender",),
     "status_subscribers": ("address",),
     "incident_followers": ("number", "asked_by"),
     "report_requests": ("address",),

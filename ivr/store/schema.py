@@ -19,6 +19,7 @@ import ivr.provisioning.tables
 import ivr.queueing.tables
 import ivr.reports.tables
 import ivr.subscribers.tables
+import ivr.texts.tables
 import ivr.tickets.tables  # noqa: F401 - importing them enters them into the metadata
 from ivr.store.metadata import metadata
 

@@ -280,3 +280,49 @@ async def test_e_mails_are_seen_with_what_became_of_them_and_as_they_came(
     assert attached.headers["x-content-type-options"] == "nosniff"
     noted = (await served.get("/v1/listenings", params={"kind": "mail"})).json()["items"]
     assert [one["subject"] for one in noted] == [str(mail_id)]
+
+
+class TestTextsComeIn:
+    async def tell(
+        self, client: httpx.AsyncClient, *, sid: str = "SM1", token: str = TOKEN, **more: str
+    ) -> httpx.Response:
+        form = {"MessageSid": sid, "From": "+14185550161", "To": "+15815550100", "Body": "", "NumMedia": "0"} | more
+        signature = RequestValidator(token).compute_signature(f"{PUBLIC}/v1/twilio/messages", form)
+        kind = "application/x-www-form-urlencoded; charset=UTF-8"
+        headers = {"Authorization": "", "Content-Type": kind, "X-Twilio-Signature": signature}
+        return await client.post("/v1/twilio/messages", content=urlencode(form), headers=headers)
+
+    async def test_they_are_answered_and_listed(self, served: httpx.AsyncClient) -> None:
+        told = await self.tell(served, Body="Bonjour 👋 <b>&", NumMedia="2")
+        assert (told.status_code, told.headers["content-type"]) == (200, "text/xml; charset=utf-8")
+        assert "<Message>Personne ne lit les textos" in told.text
+        again = await self.tell(served, Body="Bonjour 👋 <b>&", NumMedia="2")
+        assert again.text == told.text, "Twilio asks twice when it has not heard the answer"
+        assert (await self.tell(served, sid="SM2", Body="STOP")).text.endswith("<Response></Response>")
+        second, first = (await served.get("/v1/texts")).json()["items"]
+        assert (first["sender"], first["body"], first["media"]) == ("14185550161", "Bonjour 👋 <b>&", 2)
+        assert [first["outcome"], second["outcome"]] == ["answered", "stopped"]
+        assert (await served.get("/v1/texts", params={"sender": "14185550199"})).json()["items"] == []
+
+    async def test_without_twilios_signature_nothing_is_taken(self, served: httpx.AsyncClient) -> None:
+        refused(await self.tell(served, token="another", Body="STOP"), 403, field="X-Twilio-Signature")
+        for content in (b"", b"\xff\xfe", b"a=b&" * 1000, b"MessageSid=SM1&From=%2B14185550161&Body=STOP"):
+            headers = {"X-Twilio-Signature": "x" * 28}
+            refused(await served.post("/v1/twilio/messages", content=content, headers=headers), 403)
+        assert (await served.get("/v1/texts")).json()["items"] == []
+        assert (await served.get("/v1/opt-outs")).json() == []
+
+    async def test_what_is_odd_breaks_nothing(self, served: httpx.AsyncClient) -> None:
+        odd: list[dict[str, str]] = [
+            {"NumMedia": "-1"},
+            {"NumMedia": "99999999999"},
+            {"From": "BANQUE"},
+            {"From": ""},
+            {"Body": "x" * 1700 + "\x00"},
+            {"MessageSid": ""},
+            {"MessageSid": "S" * 65},
+        ]
+        for number, one in enumerate(odd):
+            assert (await self.tell(served, sid=f"SM{number}", **one)).status_code == 200
+        kept = (await served.get("/v1/texts")).json()["items"]
+        assert [len(one["body"]) for one in kept] == [1600, 0, 0, 0]
