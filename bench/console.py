@@ -58,6 +58,8 @@ _BRIEF_S = 1.0
 _ON_DISK = "request kept on disk"
 #: Clients at once that ask for pages.
 _CLIENTS = 16
+#: Readers of the status page at once, each asking once in so many seconds, as at the very minute of an outage.
+_READERS, _READ_EVERY_S = 200, 1.0
 _HEAD = (
     "who listens",
     "calls queued",
@@ -99,7 +101,7 @@ async def run(console: Console, *, boards: int, rate: float, seconds: float, rou
     with tempfile.TemporaryDirectory(prefix="omnivigil-bench-") as folder:
         settings = _settings(Path(folder) / "line")
         async with _line(settings, console) as (pid, asterisk):
-            most = math.ceil(rate * (3 * (seconds + _SETTLE_S + _LINGER_S) + 60))
+            most = math.ceil(rate * (4 * (seconds + _SETTLE_S + _LINGER_S) + 60))
             async with passing_callers(asterisk, _NUMBER, rate=rate, stay_s=_STAY_S, most=most) as passed:
                 # As many leave as come, from here on.
                 await asyncio.sleep(_STAY_S + 5)
@@ -165,7 +167,7 @@ async def _line(settings: Settings, console: Console) -> AsyncIterator[tuple[int
 
 
 async def _listened(settings: Settings, pid: int, boards: int, seconds: float) -> AsyncIterator[_Measured]:
-    """Nobody, clients of the events, open boards."""
+    """Nobody, clients of the events, the same beside readers of the status page, open boards."""
     nobody = _Measured(who="nobody")
     await _measure(nobody, pid, seconds)
     yield nobody
@@ -175,6 +177,12 @@ async def _listened(settings: Settings, pid: int, boards: int, seconds: float) -
     async with clients(boards, f"{_URL}/v1/events", callers_in_event, headers=headers) as told.clients:
         await _measure(told, pid, seconds)
     yield told
+    beside = _Measured(who="")
+    listening = clients(boards, f"{_URL}/v1/events", callers_in_event, headers=headers)
+    async with listening as beside.clients, _readers() as read:
+        await _measure(beside, pid, seconds)
+    beside.who = f"{boards} × /v1/events, beside {_READERS} readers ({read.pages} pages, {read.failed} failed)"
+    yield beside
     shown = _Measured(who=f"{boards} × the board")
     url = f"{_URL}/console/board/stream"
     async with contextlib.AsyncExitStack() as opened:
@@ -187,6 +195,41 @@ async def _listened(settings: Settings, pid: int, boards: int, seconds: float) -
             shown.clients += await opened.enter_async_context(looking)
         await _measure(shown, pid, seconds)
     yield shown
+
+
+@dataclass
+class _Read:
+    """What readers of the status page got."""
+
+    pages: int = 0
+    failed: int = 0
+
+
+@contextlib.asynccontextmanager
+async def _readers() -> AsyncIterator[_Read]:
+    """People who look at the status page again and again, until left; each has a connection of their own."""
+    read = _Read()
+
+    async def reader(session: aiohttp.ClientSession, first_s: float) -> None:
+        await asyncio.sleep(first_s)
+        while True:
+            async with session.get(f"{_URL}/status/omnivigil/fr") as answer:
+                await answer.read()
+            read.pages += 1
+            read.failed += answer.status != 200
+            await asyncio.sleep(_READ_EVERY_S)
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_READERS)) as session:
+        tasks = [asyncio.create_task(reader(session, _READ_EVERY_S * nth / _READERS)) for nth in range(_READERS)]
+        try:
+            yield read
+        finally:
+            for task in tasks:
+                task.cancel()
+            # One that was refused ends the benchmark: it says so.
+            for ended in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(ended, Exception):
+                    raise ended
 
 
 async def _measure(into: _Measured, pid: int, seconds: float) -> None:

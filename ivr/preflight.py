@@ -151,7 +151,7 @@ def findings(settings: Settings, runtimes: list[Path], *, running: int | None = 
             found.append(Finding(what=what, well=True, state="well"))
         except BadInput as error:
             found.append(Finding(what=what, well=False, state=f"{error.field}: {error.problem}", mend=error.mend))
-    found += [_desks(settings), _notices(settings, running=running is not None), _simulator()]
+    found += [_desks(settings), _notices(settings, running=running is not None), _public(settings), _simulator()]
     return found
 
 
@@ -209,6 +209,16 @@ def _notices(settings: Settings, *, running: bool) -> Finding:
         return Finding(what="notices", well=False, state=state, mend=error.mend)
     state = notice_health.configured(notice_config.read(os.environ, demo=settings.demo))
     return Finding(what="notices", well=True, state=state)
+
+
+def _public(settings: Settings) -> Finding:
+    """Where readers of the status page, its feeds and e-mails find the line."""
+    try:
+        url = notice_config.read(os.environ, demo=settings.demo).public_url
+    except BadInput:
+        return Finding(what="public address", well=True, state="not known: see the notices")
+    lack = "none: links of feeds and JSON are relative; set OMNIVIGIL_PUBLIC_URL once others reach the line"
+    return Finding(what="public address", well=True, state=url or lack)
 
 
 def _desks(settings: Settings) -> Finding:

@@ -151,6 +151,8 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     desks, files_calendars = in_force(settings)
     calendars = LiveCalendars(files_calendars)
     notices = notice_config.read(os.environ, demo=settings.demo)
+    if notices.public_url is None and not settings.demo:
+        log.warning("links are relative: OMNIVIGIL_PUBLIC_URL is not set")
     found_runtime = runtime.find(runtime.folders(settings.state))
     sounds = sounds_of(settings, found_runtime, desks)
     await asyncio.to_thread(sounds.open)

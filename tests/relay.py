@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 
 class Relay:
@@ -20,6 +21,7 @@ class Relay:
         self.taken = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Relay:
         self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
@@ -32,22 +34,24 @@ class Relay:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.taken += 1
+        self._writers.append(writer)
         there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        self._writers.append(back)
         for source, sink in ((reader, back), (there, writer)):
-            task = asyncio.create_task(self._pass(source, sink))
-            self._tasks.add(task)
+            self._tasks.add(asyncio.create_task(self._pass(source, sink)))
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
+        with contextlib.suppress(ConnectionError):
             while some := await source.read(65536):
                 if not self.swallows:
                     sink.write(some)
-        except ConnectionError:
-            pass
-        finally:
-            # A connection whose ends are swallowed never ends for the other side.
-            if not self.swallows:
-                sink.close()
+        # An end that is swallowed is not told either.
+        if not self.swallows:
+            sink.close()

@@ -130,3 +130,13 @@ def test_doctor_says_what_is_wrong_with_the_desk_files(tmp_path: Path) -> None:
     assert found(good).well
     assert "17:00 is said" in found(good.replace("13:00-17:00", "13:00-18:00")).state
     assert "mine.yaml:" in found(good.replace("wait_s: 5", "wait_s: soon")).state
+
+
+@pytest.mark.parametrize(
+    ("url", "told"), [("https://line.example/soutien/", "https://line.example/soutien"), ("", "none")]
+)
+def test_doctor_says_where_links_lead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, told: str) -> None:
+    monkeypatch.setenv("OMNIVIGIL_PUBLIC_URL", url)
+    [found] = [one for one in preflight.findings(Settings(state=tmp_path), []) if one.what == "public address"]
+    assert found.state.startswith(told)
+    assert found.well
