@@ -38,7 +38,7 @@ def of_calendar(data: bytes, desk: Desk, now: datetime) -> Iterator[str]:
 def of_list(data: bytes, region: str) -> Iterator[str]:
     """A list's rows, its numbers as E.164. Raises AllBadInput for what is no list."""
     headings = {plain(called): one.name for each in LISTS for one in each.columns for called in (one.name, *one.called)}
-    sheet = read_sheet("list", data, {**{name: name for name in _NUMBERS}, **headings})
+    sheet = read_sheet("list", data, {**headings, **{name: name for name in _NUMBERS}})
     yield f"{len(sheet.rows)} rows; columns: {', '.join(sheet.headings.values()) or 'none that is known'}"
     if sheet.ignored:
         yield f"not looked at: {', '.join(sheet.ignored)}"

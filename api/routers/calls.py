@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from api.common import Has, Page, PageQuery, Short, make_cursor, read_moment_cur
 from ivr.calls import store
 from ivr.calls.call import Call
 from ivr.calls.view import summary
+from ivr.directory.numbers import NotANumber, read_number
 from ivr.errors import NotFound, Unavailable
 from ivr.tickets.store import of_call, open_tickets
 
@@ -114,6 +116,9 @@ class CallQuery(PageQuery):
 async def list_calls(query: Annotated[CallQuery, Query()], has: Has) -> Page[CallView]:
     """Calls, the newest first. Those that last are as they are at this moment."""
     filters = query.model_dump(exclude={"limit", "cursor", "open"}, exclude_none=True)
+    if query.ani is not None:
+        with contextlib.suppress(NotANumber):
+            filters["ani"] = read_number(query.ani, next(iter(has.desks.values())).region).e164
     before = read_moment_cursor(query.cursor)
     if query.open:
         found = _matching(has.calls.live(), filters, before)[: query.limit + 1]

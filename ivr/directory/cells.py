@@ -12,8 +12,11 @@ from ivr.directory.numbers import NotANumber, typed
 from ivr.lists.sheets import plain
 
 _SPARE_LIST = re.compile(r"\s*[,;|/\n]\s*")
-#: A comma may also stand before an extension.
-_SPARE_NUMBERS = re.compile(r"\s*(?:[;|/\n]|,(?!\s*(?:poste|p\.|ext|x|#)))\s*", re.IGNORECASE)
+#: A comma may also stand before an extension, a semicolon before RFC 3966's, and a slash after an area code.
+_SPARE_NUMBERS = re.compile(
+    r"\s*(?:[|\n]|;(?!\s*(?:ext|phone-context)=)|,(?!\s*(?:poste|p\.|ext|x|#))|(?<=[0-9]{4})/|\s/(?=\s))\s*",
+    re.IGNORECASE,
+)
 
 
 class Cell(ValueError):

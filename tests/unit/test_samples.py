@@ -58,8 +58,8 @@ def test_a_list_with_its_numbers() -> None:
     assert list(samples.of_list(data.encode("utf-16"), "CA")) == [
         "2 rows; columns: compte, numéro",
         "not looked at: couleur",
-        "  row 2: account 'C-9'; number +14185550101, extension 22",
-        "  row 3: account 'C-8'; number '4,18556E+09' is a number that Excel has rounded: "
+        "  row 2: account 'C-9'; numero +14185550101, extension 22",
+        "  row 3: account 'C-8'; numero '4,18556E+09' is a number that Excel has rounded: "
         "format the column as text, and enter the number again",
     ]
 

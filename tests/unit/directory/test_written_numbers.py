@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivr.directory.cells import telephones
 from ivr.directory.numbers import NotANumber, Written, normalise, read_direct, read_number
 from ivr.directory.reading import _digits_of
 
@@ -152,3 +153,18 @@ def test_any_text_is_a_number_or_refused(text: str, region: str) -> None:
 )
 def test_what_is_searched_for(asked: str, digits: str | None) -> None:
     assert _digits_of(asked) == digits
+
+
+@pytest.mark.parametrize(
+    ("cell", "numbers"),
+    [
+        ("418/555-0101", ["418 555-0101"]),
+        ("418 555-0101/418 555-0102", ["418 555-0101", "418 555-0102"]),
+        ("418 555-0101 / 418 555-0102", ["418 555-0101", "418 555-0102"]),
+        ("418/555-0101, 418/555-0102", ["418 555-0101", "418 555-0102"]),
+        ("tel:+1-418-555-0101;ext=22", ["+1-418-555-0101"]),
+        ("418 555-0101, poste 22; 418 555-0102", ["418 555-0101", "418 555-0102"]),
+    ],
+)
+def test_several_numbers_in_a_cell(cell: str, numbers: list[str]) -> None:
+    assert [number for number, _ in telephones(cell)] == numbers
