@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from ivr.calendars.events import Calendar, Occurrence
 from ivr.calendars.lines import CalendarProblem
+from ivr.calendars.series import AHEAD, series_of
 from ivr.desk.schema import Desk
 from ivr.directory.columns import LISTS
 from ivr.directory.numbers import NotANumber, read_number
 from ivr.errors import BadInput
 from ivr.lists.sheets import plain, read_sheet
-from ivr.oncall.ical import AHEAD, in_order, planned
+from ivr.oncall.ical import in_order, stints_of
 
 #: So much of a file is told.
 _MOST_LINES = 200
@@ -65,8 +66,8 @@ def _rota(calendar: Calendar, desk: Desk, now: datetime) -> Iterator[str]:
         yield f"{desk.id} has nobody on call"
         return
     try:
-        plan = planned(calendar, desk.oncall.people, desk.zone, now=now)
-        for one in in_order(stint for each in plan for stint in each.stints.values()):
+        found = [stints_of(each, desk.oncall.people, desk.zone) for each in series_of(calendar, desk.zone, now)]
+        for one in in_order(stint for stints in found for stint in stints.values()):
             start, end = one.start.astimezone(desk.zone), one.end.astimezone(desk.zone)
             yield f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}  {desk.oncall.people[one.person].name}"
     except BadInput as error:

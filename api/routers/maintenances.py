@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor, make_cursor, read_moment_cursor
 from api.routers.desks import desk_of
@@ -13,7 +13,7 @@ from api.routers.incidents import ServiceIds, Texts
 from api.services import Services
 from ivr.incidents.incident import Impact
 from ivr.incidents.keeping import services_of
-from ivr.maintenance import store
+from ivr.maintenance import importing, store
 from ivr.maintenance.maintenance import Kind, Maintenance, State, draft
 
 router = APIRouter(tags=["incidents"])
@@ -36,6 +36,21 @@ class NewMaintenance(Given):
     starts_at: Moment | None = Field(default=None, description="Without it, now.")
     ends_at: Moment
     sms: bool = Field(default=False, description="Whether subscribers by text message are told too.")
+
+
+class MaintenanceCalendar(Given):
+    """Maintenance to announce, as iCalendar (RFC 5545): each event's summary is a title, its time the window."""
+
+    desk: Short
+    kind: Kind = "planned"
+    texts: Annotated[dict[Short, Line], Field(max_length=10)] = Field(
+        default_factory=dict, description="By language; without them, as drafted."
+    )
+    impact: Impact = "minor"
+    services: ServiceIds = Field(default_factory=list)
+    components: list[Line] = Field(default_factory=list, max_length=20)
+    sms: bool = Field(default=False, description="Whether subscribers by text message are told too.")
+    ical: Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
 
 
 class MaintenanceChange(Given):
@@ -80,6 +95,14 @@ class MaintenanceView(BaseModel):
     version: int
 
 
+class MaintenanceImportView(BaseModel):
+    """What a calendar changed; what was as it says already is not told."""
+
+    announced: list[MaintenanceView]
+    changed: list[MaintenanceView]
+    cancelled: list[MaintenanceView]
+
+
 class MaintenanceQuery(PageQuery):
     """Which maintenances."""
 
@@ -110,6 +133,28 @@ async def announce_maintenance(given: NewMaintenance, has: Has, who: Who, respon
     )
     response.headers["Location"] = f"/v1/maintenances/{made.id}"
     return _view(has, made)
+
+
+@router.post("/maintenances/import", status_code=201)
+async def import_maintenances(given: MaintenanceCalendar, has: Has, who: Who) -> MaintenanceImportView:
+    """Announce what a calendar has. It is remembered: imported again, what it moved or called off is so here too."""
+    desk = desk_of(has, given.desk)
+    names = services_of(desk, given.services)
+    said = {
+        "kind": given.kind,
+        "texts": {one: given.texts.get(one) or draft(given.kind, names, one) for one in desk.languages} | given.texts,
+        "impact": given.impact,
+        "services": tuple(given.services),
+        "components": tuple(given.components),
+        "sms": given.sms,
+        "who": who.name,
+    }
+    taken = await importing.take(given.ical, desk, has.maintenances, has.store, said=said, now=has.clock())
+    return MaintenanceImportView(
+        announced=[_view(has, one) for one in taken.announced],
+        changed=[_view(has, one) for one in taken.changed],
+        cancelled=[_view(has, one) for one in taken.cancelled],
+    )
 
 
 @router.get("/maintenances")

@@ -61,6 +61,7 @@ OTHERWISE: Mapping[str, str] = {
     "api_tokens": "staff: while the token is good",
     "announcements": "staff: who announced what",
     "maintenances": "staff: who announced what",
+    "maintenance_events": "no names, only digests of a calendar's",
     "incident_updates": "staff: who announced what",
     "incident_reports": "staff: who wrote it",
 }

@@ -28,6 +28,7 @@ from ivr.maintenance.maintenance import (
     checked_texts,
     in_progress,
 )
+from ivr.maintenance.store import Origin
 from ivr.resting import rest
 from ivr.store.engine import Store, Unit
 
@@ -77,10 +78,11 @@ class Maintenances:
         ends_at: datetime,
         sms: bool,
         who: str,
+        origin: Origin | None = None,
     ) -> Maintenance:
-        """Announce one; without `starts_at` it begins now. Returns once it is committed.
+        """Announce one; without `starts_at` it begins now. `origin` is the event of a calendar that it comes from.
 
-        Raises BadInput, StoreUnavailable.
+        Returns once it is committed. Raises BadInput, StoreUnavailable.
         """
         now = self._clock()
         starts = starts_at if starts_at is not None else now
@@ -107,12 +109,20 @@ class Maintenances:
         async with self._changing, self._store.unit() as unit:
             made = await statements.get(unit, await statements.add(unit, values))
             assert made is not None  # noqa: S101 - it was written in this transaction
+            if origin is not None:
+                await statements.keep_origin(unit, desk.id, made.id, origin)
             await mailing.begin(unit, made, made.told, now)
         self._changed(made, "maintenance.announced")
         return made
 
     async def change(
-        self, maintenance_id: int, fields: Mapping[str, Any], *, version: int | None, who: str
+        self,
+        maintenance_id: int,
+        fields: Mapping[str, Any],
+        *,
+        version: int | None,
+        who: str,
+        origin: Origin | None = None,
     ) -> Maintenance:
         """Set some of title, texts, impact, services, components, starts_at, ends_at, sms; one that goes on keeps its
         beginning. Raises MaintenanceNotFound, MaintenanceChanged, BadInput, StoreUnavailable.
@@ -134,11 +144,15 @@ class Maintenances:
                 values = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
                 values |= {"texts": texts, "title": title, "updated_at": now, "by": who}
                 changed = await self._write(unit, was, values)
+                if origin is not None:
+                    await statements.keep_origin(unit, was.desk, was.id, origin)
                 await mailing.begin(unit, changed, "changed", now)
         self._changed(changed, "maintenance.changed")
         return changed
 
-    async def end(self, maintenance_id: int, *, cancel: bool, version: int | None, who: str) -> Maintenance:
+    async def end(
+        self, maintenance_id: int, *, cancel: bool, version: int | None, who: str, origin: Origin | None = None
+    ) -> Maintenance:
         """End it now: given up, or completed before its time. Raises as `change`."""
         async with self._changing:
             now = self._clock()
@@ -147,6 +161,8 @@ class Maintenances:
                 news: State = "cancelled" if cancel or was.state(now) == "scheduled" else "completed"
                 values = {"cancelled": news == "cancelled", "ended_at": now, "told": news, "updated_at": now, "by": who}
                 ended = await self._write(unit, was, values)
+                if origin is not None:
+                    await statements.keep_origin(unit, was.desk, was.id, origin)
                 await mailing.begin(unit, ended, news, now)
         self._changed(ended, f"maintenance.{news}")
         return ended

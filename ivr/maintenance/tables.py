@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table
 
 from ivr.store.metadata import Moment, json_type, metadata
 
@@ -35,6 +35,19 @@ maintenances = Table(
     Column("version", Integer, nullable=False),
     Index("ix_maintenances_desk_starts_at", "desk", "starts_at"),
     sqlite_autoincrement=True,
+)
+
+#: The events of calendars that maintenances came from, in the version in which they came.
+maintenance_events = Table(
+    "maintenance_events",
+    metadata,
+    Column("desk", String(40), primary_key=True),
+    #: Digest of the event's UID, and which of its occurrences, as `ivr.calendars.series` writes them.
+    Column("event", String(64), primary_key=True),
+    Column("occurrence", String(16), primary_key=True),
+    Column("maintenance_id", ForeignKey("maintenances.id", ondelete="CASCADE"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("stamped_at", Moment, nullable=False),
 )
 
 #: How far subscribers have been written to about what became of one.

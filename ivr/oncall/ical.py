@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import icalendar
 
 from ivr.calendars.events import Calendar, Event
 from ivr.calendars.lines import CalendarProblem
+from ivr.calendars.series import Series, moment_of, series_of
 from ivr.desk.oncall import Person
 from ivr.errors import BadInput
 from ivr.oncall.naming import person_of
@@ -21,8 +19,6 @@ from ivr.oncall.rota import Stint
 
 #: More than a year of daily changes.
 _MOST_STINTS = 500
-#: Events that recur are taken so far ahead.
-AHEAD = timedelta(days=400)
 
 
 def written(stints: Sequence[Stint], people: Mapping[str, Person], *, desk: str, now: datetime) -> bytes:
@@ -41,33 +37,15 @@ def written(stints: Sequence[Stint], people: Mapping[str, Person], *, desk: str,
     return bytes(calendar.to_ical())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Planned:
-    """What a calendar says of one event of its."""
-
-    #: Digest of its UID, under which it is remembered; None of an event without one.
-    key: str | None
-    #: Whether the calendar has the event itself, not merely some of its occurrences.
-    whole: bool
-    recurs: bool = False
-    #: By the occurrence they are, as `occurrence_key` writes it.
-    stints: dict[str, Stint] = field(default_factory=dict)
-    #: Occurrences that were called off.
-    gone: frozenset[str] = frozenset()
-    #: From this occurrence on, all of them were called off.
-    gone_from: str | None = None
-
-
 def read(
     data: bytes | str, people: Mapping[str, Person], zone: ZoneInfo, *, now: datetime | None = None
 ) -> list[Stint]:
-    """The stints in a calendar, the earliest first; of what recurs, those of `AHEAD` from `now` on.
+    """The stints in a calendar, the earliest first; of what recurs, those of 400 days from `now` on.
 
-    Raises BadInput as `planned` does.
+    Raises BadInput as `read_calendar`, `stints_of` and `in_order` do.
     """
-    calendar = read_calendar(data)
-    start = now or datetime(2000, 1, 1, tzinfo=UTC)
-    return in_order(one for each in planned(calendar, people, zone, now=start) for one in each.stints.values())
+    found = series_of(read_calendar(data), zone, now or datetime(2000, 1, 1, tzinfo=UTC))
+    return in_order(one for each in found for one in stints_of(each, people, zone).values())
 
 
 def read_calendar(data: bytes | str) -> Calendar:
@@ -90,75 +68,18 @@ def in_order(found: Iterable[Stint]) -> list[Stint]:
     return stints
 
 
-def planned(calendar: Calendar, people: Mapping[str, Person], zone: ZoneInfo, *, now: datetime) -> list[Planned]:
-    """What each event means for the rota. Raises BadInput, with its name and line, for one that cannot be used.
+def stints_of(series: Series, people: Mapping[str, Person], zone: ZoneInfo) -> dict[str, Stint]:
+    """What an event means for the rota, by occurrence. Raises BadInput, with its name and line, for one of no use.
 
     A title names a person, by id or by name (`ivr.oncall.naming`); what was called off needs none.
     """
-    by_uid: dict[str, list[Event]] = defaultdict(list)
-    for event in calendar.events:
-        by_uid[event.uid].append(event)
-    occurrences: dict[str, dict[str, Stint]] = defaultdict(dict)
-    for one in calendar.between(now, now + AHEAD):
-        if not one.cancelled and _series(by_uid[one.event.uid]):
-            which = occurrence_key(one.planned, zone)
-            occurrences[one.event.uid][which] = _stint(one.event, one.start, one.end, people, zone)
-    found = []
-    for uid, events in by_uid.items():
-        main = next((one for one in events if one.instead_of is None), None)
-        key = event_key(uid) if events[0].has_uid else None
-        if main is None:
-            found.append(_partly(key, events, people, zone))
-        elif _series(events):
-            found.append(Planned(key=key, whole=True, recurs=True, stints=occurrences[uid]))
-        else:
-            stints = {} if main.cancelled else {"": _stint(main, main.start, main.end, people, zone)}
-            found.append(Planned(key=key, whole=True, stints=stints))
-    return found
-
-
-def goes_on(calendar: Calendar, now: datetime) -> bool:
-    """Whether something in it recurs after the time for which it is taken."""
-    later = calendar.between(now + AHEAD, now + 2 * AHEAD)
-    return any(one.event.recurs and not one.cancelled for one in later)
-
-
-def event_key(uid: str) -> str:
-    """Under what an event is remembered: UIDs have any length, and may hold an address."""
-    return hashlib.sha256(uid.encode("utf-8", "replace")).hexdigest()
-
-
-def occurrence_key(at: date | None, zone: ZoneInfo) -> str:
-    """Which occurrence of an event; they sort as they follow one another."""
-    return "" if at is None else f"{_moment(at, zone):%Y%m%dT%H%M%SZ}"
-
-
-def _series(events: Sequence[Event]) -> bool:
-    """Whether there is an event that recurs, or of which an occurrence was changed."""
-    return len(events) > 1 or events[0].recurs
-
-
-def _partly(key: str | None, events: Sequence[Event], people: Mapping[str, Person], zone: ZoneInfo) -> Planned:
-    """Of an event of which there are some occurrences only, as one that was changed is sent by itself."""
-    stints: dict[str, Stint] = {}
-    gone: set[str] = set()
-    gone_from: str | None = None
-    for one in events:
-        at = occurrence_key(one.instead_of, zone)
-        if one.and_later and not one.cancelled:
-            raise one.wrong("changes later ones of an event that is not there", "export the whole calendar")
-        if one.cancelled:
-            gone.add(at)
-            gone_from = min(gone_from or at, at) if one.and_later else gone_from
-        else:
-            stints[at] = _stint(one, one.start, one.end, people, zone)
-    return Planned(key=key, whole=False, recurs=True, stints=stints, gone=frozenset(gone), gone_from=gone_from)
+    return {which: _stint(one.event, one.start, one.end, people, zone) for which, one in series.occurrences.items()}
 
 
 def _stint(event: Event, start: date, end: date, people: Mapping[str, Person], zone: ZoneInfo) -> Stint:
     person = person_of(event, people)
     try:
-        found = Stint(start=_moment(start, zone), end=_moment(end, zone), person=person, override=True)
+        found = Stint(start=moment_of(start, zone), end=moment_of(end, zone), person=person, override=True)
     except (ValueError, OverflowError):
         raise event.wrong("is in no year of ours", "give a date from 2000 on") from None
     try:
@@ -174,11 +95,3 @@ def checked(stint: Stint, *, field: str) -> Stint:
     if stint.end - stint.start > timedelta(days=92):
         raise BadInput(field=field, problem="longer than a quarter", mend="change the turns in the desk file instead")
     return stint
-
-
-def _moment(at: date, zone: ZoneInfo) -> datetime:
-    """A date is that local midnight, a floating time is local (RFC 5545 section 3.3.5)."""
-    moment = at if isinstance(at, datetime) else datetime.combine(at, time(0))
-    if not 2000 <= moment.year < 2099:
-        raise ValueError("not a year of ours")
-    return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from ivr.calendars.events import Calendar, Event
 from ivr.calendars.lines import CalendarProblem
+from ivr.calendars.series import AHEAD, Series, Version, event_key, goes_on, occurrence_key, series_of, version_of
 from ivr.desk.oncall import Person
 from ivr.oncall import store
-from ivr.oncall.ical import AHEAD, Planned, event_key, goes_on, in_order, occurrence_key, planned, read_calendar
+from ivr.oncall.ical import in_order, read_calendar, stints_of
 from ivr.oncall.rota import Stint, overlap
 from ivr.oncall.store import Imported
 from ivr.store.engine import Unit
-
-#: When an event was written that does not say so.
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,24 +43,25 @@ async def take(
     known = await store.versions(unit, desk, keys)
     fresh = [event for event in calendar.events if not _stale(event, known, zone)]
     calendar = Calendar.of(fresh)
-    plan = planned(calendar, people, zone, now=now)
-    in_order(one for each in plan for one in each.stints.values())
+    plan = [(each, stints_of(each, people, zone)) for each in series_of(calendar, zone, now)]
+    in_order(one for _, stints in plan for one in stints.values())
     there = await store.imported(unit, desk, keys)
-    removed = [one for each in plan for one in there if one.event == each.key and _is_over(one, each, now)]
+    removed = [
+        one for each, stints in plan for one in there if one.event == each.key and _is_over(one, each, stints, now)
+    ]
     for one in removed:
         await store.remove_override(unit, desk, one.id)
     added = []
-    for each in plan:
-        for occurrence, stint in sorted(each.stints.items()):
+    for each, stints in plan:
+        for occurrence, stint in sorted(stints.items()):
             override_id = await _add(unit, desk, stint, who=who, event=each.key, occurrence=occurrence)
             added += [(override_id, stint)] if override_id is not None else []
     for event in fresh:
         if event.has_uid:
             occurrence = occurrence_key(event.instead_of, zone)
-            version = _version(event)
-            await store.keep_version(
-                unit, desk, event_key(event.uid), occurrence, sequence=version[0], stamped_at=version[1]
-            )
+            sequence, stamped_at = version_of(event)
+            key = event_key(event.uid)
+            await store.keep_version(unit, desk, key, occurrence, sequence=sequence, stamped_at=stamped_at)
     return Taken(
         added=sorted(added, key=lambda one: one[1].start),
         removed=[one.stint for one in removed],
@@ -70,23 +69,16 @@ async def take(
     )
 
 
-def _version(event: Event) -> tuple[int, datetime]:
-    return event.sequence, max(event.stamp, _LONG_AGO)
-
-
-def _stale(event: Event, known: Mapping[tuple[str, str], tuple[int, datetime]], zone: ZoneInfo) -> bool:
+def _stale(event: Event, known: Mapping[tuple[str, str], Version], zone: ZoneInfo) -> bool:
     seen = known.get((event_key(event.uid), occurrence_key(event.instead_of, zone))) if event.has_uid else None
-    return seen is not None and _version(event) < seen
+    return seen is not None and version_of(event) < seen
 
 
-def _is_over(there: Imported, plan: Planned, now: datetime) -> bool:
+def _is_over(there: Imported, series: Series, stints: Mapping[str, Stint], now: datetime) -> bool:
     """Whether what an earlier import made is no more as a calendar says now."""
-    if plan.stints.get(there.occurrence) == there.stint or (plan.recurs and there.stint.end <= now):
+    if stints.get(there.occurrence) == there.stint or (series.recurs and there.stint.end <= now):
         return False
-    if plan.whole:
-        return True
-    called_off = there.occurrence in plan.gone or (plan.gone_from is not None and there.occurrence >= plan.gone_from)
-    return called_off or there.occurrence in plan.stints
+    return series.speaks_of(there.occurrence)
 
 
 async def _add(unit: Unit, desk: str, new: Stint, *, who: str, event: str | None, occurrence: str) -> int | None:

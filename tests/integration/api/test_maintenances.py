@@ -222,3 +222,56 @@ class TestSubscribers:
                 await unit.execute(update(outbox).values(state="sent"))
         written = sorted(mail["recipient"] for mail in await mails(line))
         assert written == sorted(f"nom{n}@exemple.ca" for n in range(25))
+
+
+class TestCalendars:
+    """Issue 19: a calendar announces, moves and gives up."""
+
+    @staticmethod
+    def ical(*events: tuple[str, ...]) -> str:
+        lines = [line for n, one in enumerate(events) for line in ("BEGIN:VEVENT", f"UID:{n}@noc", *one, "END:VEVENT")]
+        return "\r\n".join(["\ufeffBEGIN:VCALENDAR", "METHOD:PUBLISH", *lines, "END:VCALENDAR", ""])
+
+    @staticmethod
+    def at(hours: int) -> str:
+        return f"{NOW + hours * HOUR:%Y%m%dT%H%M%SZ}"
+
+    async def test_announced_moved_and_given_up(self, client: httpx.AsyncClient) -> None:
+        async def take(*events: tuple[str, ...]) -> dict[str, list[str]]:
+            given = {"desk": "omnivigil", "services": ["messagerie"], "ical": self.ical(*events)}
+            answer = await client.post(f"{URL}/import", json=given)
+            assert answer.status_code == 201, answer.text
+            return {name: [one["title"]["fr"] for one in found] for name, found in answer.json().items() if found}
+
+        router = ("SUMMARY:Routeur de Québec", f"DTSTART:{self.at(5)}", "DURATION:PT2H")
+        weekly = ("SUMMARY:Sauvegardes", f"DTSTART:{self.at(48)}", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;COUNT=2")
+        over = ("SUMMARY:Hier", f"DTSTART:{self.at(-24)}", "DURATION:PT1H")
+        assert await take(router, weekly, over) == {"announced": ["Routeur de Québec", "Sauvegardes", "Sauvegardes"]}
+        assert await take(router, weekly, over) == {}
+        moved = ("SUMMARY:Routeur de Québec", f"DTSTART:{self.at(6)}", "DURATION:PT2H", "SEQUENCE:2")
+        assert await take(moved) == {"changed": ["Routeur de Québec"]}
+        assert await take(router) == {}, "an older version that comes later"
+        assert await take((*moved[:3], "SEQUENCE:3", "STATUS:CANCELLED")) == {"cancelled": ["Routeur de Québec"]}
+        assert await take(moved) == {}
+        items = (await client.get(URL)).json()["items"]
+        states = {one["title"]["fr"]: (one["state"], one["starts_at"]) for one in items}
+        assert states["Routeur de Québec"] == ("cancelled", f"{NOW + 6 * HOUR:%Y-%m-%dT%H:%M:%S}Z")
+        assert len(items) == 3
+
+    @pytest.mark.parametrize(
+        ("event", "problem"),
+        [
+            (("SUMMARY:Trop long", f"DTSTART:{NOW:%Y%m%d}T235900Z", "DURATION:P30D"), "« Trop long »"),
+            (("SUMMARY:Sans début",), "DTSTART is missing"),
+            ((f"DTSTART:{NOW:%Y%m%d}T235900Z", "DURATION:PT1H"), "has no title"),
+        ],
+    )
+    async def test_one_event_that_is_wrong_spoils_all(
+        self, client: httpx.AsyncClient, event: tuple[str, ...], problem: str
+    ) -> None:
+        good = ("SUMMARY:Routeur", f"DTSTART:{self.at(5)}", "DURATION:PT2H")
+        given = {"desk": "omnivigil", "ical": self.ical(good, event)}
+        answer = await client.post(f"{URL}/import", json=given)
+        refused(answer, 422, field="ical")
+        assert problem in answer.json()["detail"]
+        assert (await client.get(URL)).json()["items"] == []
