@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sys
+import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -395,6 +396,7 @@ def doctor(
     database: DatabaseOption = None,
     ics: Annotated[Path | None, typer.Option(help="Tell what the line makes of a calendar; change nothing.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Tell what the line makes of a list; change nothing.")] = None,
+    mail: Annotated[Path | None, typer.Option(help="Tell what the line makes of an e-mail; change nothing.")] = None,
 ) -> None:
     """Say what is missing, and how to mend it; of a line that runs, with what it runs with."""
     from dataclasses import replace
@@ -408,6 +410,8 @@ def doctor(
     pid, settings = running if running is not None else (None, settings)
     if ics is not None or csv is not None:
         raise typer.Exit(0 if _samples(settings, ics, csv) else 1)
+    if mail is not None:
+        raise typer.Exit(0 if asyncio.run(_mail_sample(settings, mail)) else 1)
     found = findings(settings, runtime.folders(settings.state), running=pid)
     table = Table("", "what", "state", "mend")
     for one in found:
@@ -439,6 +443,38 @@ def _samples(settings: Settings, ics: Path | None, csv: Path | None) -> bool:
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
         except OSError as error:
             raise BadInput(field="file", problem=f"cannot be read: {error}", mend="name a file") from error
+    return well
+
+
+async def _mail_sample(settings: Settings, path: Path) -> bool:
+    """Say what the line makes of an e-mail; whether it can read it."""
+    from ivr.mail import foretelling
+    from ivr.mail.contents import Unreadable
+    from ivr.notify import config
+    from ivr.prepare import load
+    from ivr.store.engine import open_store
+
+    try:
+        content = await asyncio.to_thread(path.read_bytes)
+    except OSError as error:
+        raise BadInput(field="file", problem=f"cannot be read: {error}", mend="name a file") from error
+    with tempfile.TemporaryDirectory() as folder:
+        # The database of a line that never ran would be made by looking into it.
+        there = settings.database is not None or await asyncio.to_thread((settings.state / "omnivigil.sqlite3").is_file)
+        store = open_store(settings.database_url if there else f"sqlite+aiosqlite:///{folder}/empty.sqlite3")
+        if not there:
+            await store.migrate()
+        try:
+            notices = config.read(os.environ, demo=settings.demo)
+            told, well = await foretelling.of_mail(content, store, load(settings)[0], notices, settings.clock), True
+        except Unreadable as error:
+            told, well = list(foretelling.of_unreadable(content, error)), False
+        finally:
+            await store.close()
+    if not there:
+        console.print("There is no database yet: nobody is known, and no ticket.")
+    for line in told:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return well
 
 

@@ -78,7 +78,7 @@ from ivr.keeping.erasing import Eraser
 from ivr.keeping.logs import Logs
 from ivr.mail import receiver
 from ivr.mail import store as mail_statements
-from ivr.mail.taking import MailRoom
+from ivr.mail.taking import MailRoom, domain_of
 from ivr.maintenance.keeping import Maintenances
 from ivr.metrics.counting import Counters
 from ivr.metrics.line import LineMetrics
@@ -621,14 +621,12 @@ async def _notices(settings: Settings, context: LineContext, config: NoticeConfi
 
 
 def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig, refusals: Refusals) -> MailRoom:
-    desk = context.main_desk
     return MailRoom(
         context.store,
         context.directory,
         context.desks,
         folder=settings.mails,
-        # Without a server of our own for what goes out, ours are known by the operator's domain.
-        domain=config.smtp.domain if config.smtp else desk.departments[desk.menu.operator].email.rpartition("@")[2],
+        domain=domain_of(context.main_desk, config),
         clock=context.clock,
         bus=context.bus,
         sender=config.smtp.sender if config.smtp else None,

@@ -30,6 +30,7 @@ from ivr.mail.placing import GetTicket, Outcome, Place, place
 from ivr.mail.rules import Automatic, automatic, behind, comes_by_ours, wants_no_answer
 from ivr.mail.senders import one_address
 from ivr.notify.budgets import Budget, Draw, spend
+from ivr.notify.config import NoticeConfig
 from ivr.notify.outbox import put_email
 from ivr.refusals import Refusals
 from ivr.store.engine import Store, Unit
@@ -440,6 +441,11 @@ def _phone(desk: Desk) -> str:
     except phonenumbers.NumberParseException:
         return desk.numbers[0]
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL).removeprefix("+")
+
+
+def domain_of(desk: Desk, config: NoticeConfig) -> str:
+    """The domain of our Message-IDs; without a server of our own for what goes out, the operator's."""
+    return config.smtp.domain if config.smtp else desk.departments[desk.menu.operator].email.rpartition("@")[2]
 
 
 def contact_of(book: Book, address: str, provider: str) -> Contact | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from ivr.desk.load import load_desks
+from ivr.mail.contents import Unreadable
+from ivr.mail.foretelling import of_mail, of_unreadable
 from ivr.mail.keeping import file_of
+from ivr.notify.config import NoticeConfig
 from ivr.notify.tables import outbox
 from tests.integration.mail.test_receiver import DOMAIN, JULIE, NOW, OWN, SUPPORT, Line, letter, line
 
@@ -233,3 +239,52 @@ async def test_what_is_in_no_headers_of_a_kind_is_kept_as_it_came(line: Line) ->
     (path,) = line.folder.iterdir()
     assert path == file_of(line.folder, path.stem)
     assert path.read_bytes() == content
+
+
+class TestForetelling:
+    """`./omnivigil doctor --mail`."""
+
+    async def foretold(self, line: Line, content: bytes) -> list[str]:
+        return await of_mail(content, line.store, load_desks(), NoticeConfig(), lambda: NOW)
+
+    async def test_it_says_what_becomes_of_it_and_changes_nothing(self, line: Line) -> None:
+        number = await opened(line)
+        await line.set_status(number, "closed")
+        told = await self.foretold(line, letter("Encore.\n\n> Ancien", name="<9@y>").as_bytes())
+        assert told == [
+            "From: julie@clinique.example (Julie Tremblay)",
+            "Subject: Écho",
+            "Account: C-1001 Clinique du Cap, contact Julie Tremblay",
+            "Department: support of omnivigil",
+            "Becomes: a new ticket",
+            "Text:",
+            "  Encore.",
+            "Folded away:",
+            "  > Ancien",
+        ]
+        thanks = await self.foretold(line, reply(number, "Merci !", name="<8@y>").as_bytes())
+        assert f"Becomes: noted on ticket {number}, whose status stays" in thanks
+        assert "Because: it only says thanks" in thanks
+        assert len(await line.mails()) == len(await line.tickets()) == 1
+
+    async def test_attachments_programs_and_forms(self, line: Line) -> None:
+        told = await self.foretold(line, (MAILS / "winmail-rtf.eml").read_bytes())
+        assert "Attachment 1: rapport d’appels.pdf, application/pdf, 8 bytes" in told
+        told = await self.foretold(line, b"Return-Path: <>\r\n" + letter().as_bytes())
+        assert "Because: it has no return path: a delivery report" in told
+        told = await self.foretold(line, letter(sender="noreply@site.example", Reply_To=JULIE).as_bytes())
+        assert f"Written by: {JULIE}, who has no rights by that" in told
+
+    async def test_what_cannot_be_read_and_a_database_that_is_away(
+        self, line: Line, database_away: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        content = (MAILS / "unreadable-two-senders.eml").read_bytes()
+        with pytest.raises(Unreadable) as refusal:
+            await self.foretold(line, content)
+        assert list(of_unreadable(content, refusal.value)) == [
+            "Subject: Postes muets",
+            "Becomes: kept as unreadable, and staff are told: it has no single From address",
+        ]
+        with database_away():
+            told = await self.foretold(line, letter().as_bytes())
+        assert "Account: not known, for the database does not answer" in told

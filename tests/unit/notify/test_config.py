@@ -86,6 +86,9 @@ def test_endpoints_come_from_a_file(tmp_path: Path) -> None:
         ({"OMNIVIGIL_PUBLIC_URL": "line.example"}, "PUBLIC_URL"),
         ({"OMNIVIGIL_MAIL_LISTEN": "0.0.0.0:25"}, "MAIL_LISTEN"),
         ({"OMNIVIGIL_MAIL_LISTEN": "25"}, "MAIL_LISTEN"),
+        ({"OMNIVIGIL_MAIL_LARGEST_MB": "35 MB"}, "MAIL_LARGEST_MB"),
+        ({"OMNIVIGIL_MAIL_LARGEST_MB": "0"}, "MAIL_LARGEST_MB"),
+        ({"OMNIVIGIL_MAIL_LARGEST_MB": "151"}, "MAIL_LARGEST_MB"),
         ({"OMNIVIGIL_WEBHOOKS_FILE": "/nowhere"}, "WEBHOOKS_FILE"),
     ],
 )
@@ -124,3 +127,8 @@ def test_endpoints_that_cannot_be_used(tmp_path: Path, text: str) -> None:
 
 def test_in_the_demo_endpoints_may_be_on_this_machine(tmp_path: Path) -> None:
     assert read(hooks(tmp_path, entry(url="http://127.0.0.1:9/x")), demo=True).endpoints
+
+
+def test_the_largest_e_mail_is_35_mb_unless_told_otherwise() -> None:
+    assert read({}).mail_largest == 35 * 1024 * 1024
+    assert read({"OMNIVIGIL_MAIL_LARGEST_MB": "50"}).mail_largest == 50 * 1024 * 1024
