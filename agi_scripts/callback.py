@@ -6,7 +6,7 @@ import uuid
 
 import structlog
 
-from agi_scripts.context import LineContext, endpoint_of, next_step
+from agi_scripts.context import LineContext, member_of, next_step
 from agi_scripts.number import as_said
 from ivr.asterisk.ami import AmiRefused
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
@@ -48,7 +48,7 @@ async def callback(session: AgiSession, context: LineContext) -> None:
 
 async def _brief(session: AgiSession, context: LineContext, callback_id: str) -> None:
     """Tell the technician who is called; commit the attempt; only then dial."""
-    technician = context.directory.technician(endpoint_of(session) or "")
+    technician = context.directory.technician(member_of(session) or "")
     desk = context.main_desk
     language = technician.language if technician is not None else desk.languages[0]
     language = language if language in desk.languages else desk.languages[0]

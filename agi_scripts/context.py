@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from agi_scripts.recording import Recording
+from ivr import outside
 from ivr.announcements.announcer import Announcer
 from ivr.asterisk.fastagi import AgiSession
 from ivr.asterisk.queue_members import AmiQueueMembers
@@ -280,3 +281,8 @@ def caller_number(session: AgiSession, desk: Desk) -> str | None:
 def endpoint_of(session: AgiSession) -> str | None:
     """The account of the registered phone that calls (OV-2); None for the trunk."""
     return caller_endpoint(session.env.get("channel", ""))
+
+
+def member_of(session: AgiSession) -> str | None:
+    """What a queue called, where this is the channel it called: a technician's phone, or their number outside."""
+    return endpoint_of(session) or outside.of_channel(session.env.get("channel", ""))

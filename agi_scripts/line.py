@@ -12,6 +12,7 @@ from agi_scripts.following import follow
 from agi_scripts.partner import dial_string
 from agi_scripts.pending import pending_callback
 from agi_scripts.speaking import ask
+from ivr import outside
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk import menu
 from ivr.desk.elite import partner_first
@@ -20,9 +21,6 @@ from ivr.directory.numbers import normalise
 from ivr.directory.people import Partner
 
 log = structlog.get_logger()
-
-#: Whoever answers outside has so long to hear what it is about and press 1, in seconds, beside the ringing.
-_TAKEN_S = 15
 
 
 async def line(session: AgiSession, context: LineContext) -> None:
@@ -109,11 +107,11 @@ async def _converse(
 def ring_target(desk: Desk, phones: Sequence[str], *, trunk: bool) -> str:
     """What Dial rings for a department: phones of ours, and numbers outside where the line has a way out."""
     ours = [f"PJSIP/{phone}" for phone in phones if phone.isdigit()]
-    outside = [number for phone in phones if not phone.isdigit() if isinstance(number := desk.number_of(phone), str)]
-    if outside and not trunk:
+    numbers = [number for phone in phones if not phone.isdigit() if isinstance(number := desk.number_of(phone), str)]
+    if numbers and not trunk:
         log.warning("a department's numbers outside are not rung: the line has no way out", desk=desk.id)
-        outside = []
-    return "&".join([*ours, *(f"Local/{number}@{desk.id}-outside/n" for number in outside)])
+        numbers = []
+    return "&".join([*ours, *(f"Local/{number}@{desk.id}-outside/n" for number in numbers)])
 
 
 async def _decide(
@@ -128,7 +126,7 @@ async def _decide(
     target = to.queue if to.kind == "queue" else ring_target(desk, to.phones, trunk=context.trunk)
     seconds = desk.queues[to.queue].max_wait_s if to.queue else to.ring_s
     if to.kind == "ring" and any(phone.startswith("tel:") for phone in to.phones):
-        seconds = (seconds or 0) + _TAKEN_S
+        seconds = (seconds or 0) + outside.TAKEN_S
     now = context.clock()
     kind: str = to.kind
     first: tuple[str, ...] = ()

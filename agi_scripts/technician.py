@@ -49,8 +49,11 @@ async def _toggle(context: LineContext, wish: str, endpoint: str, known: Technic
         if reached in ("unregistered", "unreachable"):
             log.info("a technician is not logged in: the phone cannot be rung", endpoint=endpoint, reason=reached)
             return f"technician-{reached}"
+        served = {queue for desk in context.desks.values() for queue in desk.queues}
         for queue in known.queues:
-            await context.members.add(queue, endpoint, known.name)
+            # One that the desk files have no more keeps nobody from the others.
+            if queue in served:
+                await context.members.add(queue, endpoint, known.name)
         return "technician-login"
     if not mine:
         return "technician-not-logged-in"

@@ -156,6 +156,8 @@ class Services:
     messages: Path
     traces: CallTraces
     recordings: Recordings
+    #: Whether calls can go out by the trunk.
+    trunk: bool = False
     #: The desk files, which can be taken into force anew; None where nothing reads any.
     desk_files: DeskFiles | None = None
     #: Rings the first phone and then, for whoever answers it, the second. Raises Unavailable.

@@ -7,7 +7,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,9 +19,19 @@ from ivr.accounts.sealing import Seal
 from ivr.accounts.upkeep import seal_all
 from ivr.announcements.demo import demo_pins
 from ivr.announcements.on_air import OnAirFiles, streams_of
-from ivr.asterisk.config import DepartmentRouting, DeskRouting, FixedPrompts, Folders, PhoneAccount, QueueConfig, render
+from ivr.asterisk.config import (
+    DepartmentRouting,
+    DeskRouting,
+    FixedPrompts,
+    Folders,
+    OutsideMember,
+    PhoneAccount,
+    QueueConfig,
+    render,
+)
 from ivr.asterisk.runtime import Runtime
 from ivr.backup.making import before_migration
+from ivr.callbacks.numbers import Refused
 from ivr.clock import system_clock
 from ivr.desk.hours import Calendar, calendars_of
 from ivr.desk.kept import keep, kept, snapshot
@@ -31,7 +41,9 @@ from ivr.directory.asterisk_rows import phone_rows
 from ivr.directory.book import Book
 from ivr.directory.demo import load_demo
 from ivr.directory.directory import Directory
+from ivr.directory.known import number_outside
 from ivr.directory.tokens import keep_token
+from ivr.outside import TAKEN_S
 from ivr.prompts.build import BuildError, Sounds
 from ivr.prompts.catalog import PromptMissing
 from ivr.retiring import DEMO_TOKEN, Retired, retire
@@ -170,9 +182,10 @@ async def _prepare(
     finally:
         await store.close()
     progress("Asterisk's configuration")
-    phones = phone_accounts(directory.book)
-    configure(settings, runtime, desks, sounds, phones)
-    return Prepared(desks=desks, phones=phones, secrets=line_secrets(settings.state), retired=retired)
+    configure(settings, runtime, desks, sounds, directory.book)
+    return Prepared(
+        desks=desks, phones=phone_accounts(directory.book), secrets=line_secrets(settings.state), retired=retired
+    )
 
 
 def phone_accounts(book: Book) -> tuple[PhoneAccount, ...]:
@@ -196,14 +209,36 @@ def phone_accounts(book: Book) -> tuple[PhoneAccount, ...]:
     )
 
 
-def configure(
-    settings: Settings, runtime: Runtime, desks: Desks, sounds: Sounds, phones: Sequence[PhoneAccount]
-) -> frozenset[str]:
+def outside_members(book: Book, desks: Desks) -> tuple[OutsideMember, ...]:
+    """Staff who answer queues on a telephone that is none of ours.
+
+    Whoever's number may not be dialled is left out: desk files may have changed since it was entered.
+    """
+    main = next(iter(desks.values()))
+    found = []
+    for one in sorted(book.technicians.values(), key=lambda one: one.id):
+        if one.outside is None:
+            continue
+        number = number_outside(one, desks.values())
+        if isinstance(number, Refused):
+            log.warning("a member of staff is not rung outside", staff=one.key, reason=number.reason)
+            continue
+        theirs = next((desk for desk in desks.values() if desk.provider == one.provider), main)
+        language = one.language if one.language in main.languages else main.languages[0]
+        found.append(OutsideMember(endpoint=one.outside, number=number, caller_id=theirs.dialled[0], language=language))
+    return tuple(found)
+
+
+def configure(settings: Settings, runtime: Runtime, desks: Desks, sounds: Sounds, book: Book) -> frozenset[str]:
     """Render Asterisk's configuration; the names of the files that are other than before.
 
     Also while the line runs; then `ivr.asterisk.reloading` comes next. Takes a second with thousands of phones. Raises
     PromptMissing, and what `render` raises.
     """
+    members = outside_members(book, desks)
+    answered_outside = {
+        queue for member in members if (known := book.technician(member.endpoint)) for queue in known.queues
+    }
     return render(
         settings=settings,
         runtime=runtime,
@@ -213,7 +248,8 @@ def configure(
             QueueConfig(
                 id=name,
                 strategy=queue.strategy,
-                ring_s=queue.ring_s,
+                # Who answers outside has still to hear what it is about, and press 1; a queue has one time for all.
+                ring_s=queue.ring_s + (TAKEN_S if name in answered_outside else 0),
                 retry_s=queue.retry_s,
                 wrapup_s=queue.wrapup_s,
                 announce_s=queue.announce_s,
@@ -222,7 +258,8 @@ def configure(
             for desk in desks.values()
             for name, queue in desk.queues.items()
         ],
-        phones=phones,
+        phones=phone_accounts(book),
+        outside_members=members,
         prompts=_fixed_prompts(desks, sounds),
         trunks=[Trunk(host="127.0.0.0/8"), *settings.trunks],
         callback_ring_s=max((rules.ring_s for rules in _callback_rules(desks)), default=30),

@@ -272,9 +272,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     turned_over = _logs(settings, ami, context.main_desk)
 
     async def to_asterisk(others: Desks, said: Sounds) -> None:
-        await taking_up.other(
-            lambda book: configure_asterisk(settings, found_runtime, others, said, phone_accounts(book))
-        )
+        await taking_up.other(lambda book: configure_asterisk(settings, found_runtime, others, said, book))
 
     clockwork = Clockwork(store, desks, calendars, bus, clock)
 
@@ -331,6 +329,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
             members=context.members,
             keeper=keeper,
             watch=watch,
+            trunk=context.trunk,
             desks=desks,
             calendars=calendars,
             health=lambda: _health(settings, store, ami, ready, parts, probes, notices, desk_files, clock, taking_up),
@@ -723,9 +722,8 @@ def _taking_up(
     """What changes in the directory, for calls and for Asterisk."""
 
     def configure(book: Book) -> dict[str, str]:
-        phones = phone_accounts(book)
-        configure_asterisk(settings, found, desks, sounds, phones)
-        return {phone.name: phone.ha1 for phone in phones}
+        configure_asterisk(settings, found, desks, sounds, book)
+        return {phone.name: phone.ha1 for phone in phone_accounts(book)}
 
     return TakingUp(
         directory,
@@ -734,6 +732,7 @@ def _taking_up(
         cli=partial(process.cli, found, settings),
         unregister=partial(unregistering.unregister, settings.sip),
         members=members,
+        queues=lambda: [queue for desk in desks.values() for queue in desk.queues],
     )
 
 

@@ -20,6 +20,7 @@ from api.console.route import ConsoleRoute, accounts_of, done, may, session_of
 from api.console.signing import Posted
 from api.console.state import name_of
 from api.heads import events_of
+from api.duty import log_in
 from api.services import Services
 from api.streams import OF_A_SESSION, Streams
 from ivr.calls import store as calls
@@ -54,7 +55,7 @@ class State(Posted):
 async def desk(request: Request) -> Response:
     """The card, one's state in the queues, and the tickets that wait."""
     has: Services = request.app.state.services
-    endpoint = session_of(request).account.endpoint
+    endpoint = _endpoint(has, request)
     async with has.store.reading() as unit:
         found = await store.page(unit, filters={}, only_open=True, before=None, limit=20)
     mine = [one for queue in _queues(has) for one in has.watch.members(queue) if one.endpoint == endpoint]
@@ -69,19 +70,19 @@ async def desk(request: Request) -> Response:
 async def change_state(form: Annotated[State, Form()], request: Request) -> Response:
     """Log in or out, pause or resume, in all of one's queues."""
     has: Services = request.app.state.services
-    endpoint = session_of(request).account.endpoint or ""
+    endpoint = _endpoint(has, request) or ""
     technician = has.directory.technician(endpoint)
     if technician is None:
-        mend = "have an administrator add a technician's phone to your account"
+        mend = "have an administrator add one, or name your account in your staff entry"
         raise BadInput(field="state", problem="your account has no phone", mend=mend)
     if form.state in ("pause", "resume"):
         await has.members.pause(None, endpoint, form.state == "pause", "console")
+    elif form.state == "in":
+        await log_in(has, technician, endpoint)
     else:
-        for queue in technician.queues:
-            if form.state == "in":
-                await has.members.add(queue, endpoint, technician.name)
-            else:
-                await has.members.remove(queue, endpoint)
+        for one in await has.members.list(None):
+            if one.endpoint == endpoint:
+                await has.members.remove(one.queue, endpoint)
     return done(request, "/console/desk")
 
 
@@ -96,8 +97,15 @@ async def stream(request: Request) -> Response:
     async def still() -> bool:
         return await accounts.session(session.token) is not None
 
-    cards = _cards(request.app.state.services, session.account.endpoint, request.state.language, still)
+    has: Services = request.app.state.services
+    cards = _cards(has, _endpoint(has, request), request.state.language, still)
     return events_of(request, lambda: _counted(streams, session.token, cards))
+
+
+def _endpoint(has: Services, request: Request) -> str | None:
+    """What one is called on: the phone of one's account, or what stands for one's number outside."""
+    account = session_of(request).account
+    return account.endpoint or has.directory.outside_of_account(account.name)
 
 
 async def _counted(streams: Streams, token: str, cards: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

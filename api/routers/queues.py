@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
+from api import duty
 from api.common import Given, Has, Line
 from api.routers.calls import CallView
 from api.services import Member, Services
@@ -18,7 +19,14 @@ from ivr.errors import BadInput, NotFound
 router = APIRouter(tags=["queues"])
 
 QueueId = Annotated[str, Path(max_length=40, examples=["support"])]
-EndpointName = Annotated[str, Path(max_length=40, description="A technician's phone.", examples=["7001"])]
+EndpointName = Annotated[
+    str,
+    Path(
+        max_length=40,
+        description="A technician's phone, or what stands for their number outside, as outside-17.",
+        examples=["7001"],
+    ),
+]
 
 
 class QueueNotFound(NotFound):
@@ -91,7 +99,7 @@ async def read_queue(queue: QueueId, has: Has) -> QueueView:
 async def list_members(queue: QueueId, has: Has) -> list[MemberView]:
     """The technicians who are logged in."""
     _desk(has, queue)
-    return [_member_view(has, one) for one in await has.members.list(queue)]
+    return [member_view(has, one) for one in await has.members.list(queue)]
 
 
 @router.put("/queues/{queue}/members/{endpoint}", status_code=200)
@@ -99,7 +107,7 @@ async def log_in(queue: QueueId, endpoint: EndpointName, has: Has) -> MemberView
     """Log a technician in; again does no harm."""
     _desk(has, queue)
     technician = _technician(has, endpoint)
-    await has.members.add(queue, endpoint, technician.name)
+    await duty.log_in(has, technician, endpoint, (queue,))
     return await _member(has, queue, endpoint)
 
 
@@ -141,11 +149,12 @@ def _technician(has: Services, endpoint: str) -> Technician:
 async def _member(has: Services, queue: str, endpoint: str) -> MemberView:
     for one in await has.members.list(queue):
         if one.endpoint == endpoint:
-            return _member_view(has, one)
+            return member_view(has, one)
     raise MemberNotFound(queue=queue, endpoint=endpoint)
 
 
-def _member_view(has: Services, member: Member) -> MemberView:
+def member_view(has: Services, member: Member) -> MemberView:
+    """A member as the API tells it."""
     technician = has.directory.technician(member.endpoint)
     return MemberView(
         endpoint=member.endpoint,
@@ -164,7 +173,7 @@ def _view(has: Services, queue: str, desk: Desk, members: list[Member]) -> Queue
     return QueueView(
         id=queue,
         desk=desk.id,
-        members=[_member_view(has, one) for one in members],
+        members=[member_view(has, one) for one in members],
         waiting=[CallView(**summary(call)) for call in waiting],
         places=[
             PlaceView(

@@ -20,6 +20,7 @@ from ivr.asterisk.admission import carried, is_one_address, limits_of
 from ivr.asterisk.contacts import CONTACT_REST, elsewhere
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
+from ivr.outside import CONTEXT as OUTSIDE_CONTEXT
 from ivr.settings import Settings
 from ivr.trunks import Trunk, endpoints, is_trunk
 
@@ -221,6 +222,19 @@ class DeskRouting:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutsideMember:
+    """Somebody who answers queues on a telephone that is none of ours."""
+
+    #: What queues call them (`ivr.outside`).
+    endpoint: str
+    #: E.164 digits, checked by `ivr.callbacks.numbers`; and the number of ours that they see.
+    number: str
+    caller_id: str
+    #: What they are spoken to in.
+    language: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class QueueConfig:
     """One app_queue; times in seconds."""
 
@@ -332,6 +346,7 @@ def render(
     desks: Sequence[DeskRouting],
     queues: Sequence[QueueConfig],
     phones: Sequence[PhoneAccount],
+    outside_members: Sequence[OutsideMember] = (),
     prompts: FixedPrompts,
     trunks: Sequence[Trunk],
     callback_ring_s: int,
@@ -348,7 +363,14 @@ def render(
     UnsafeConfiguration, BadInput for limits of calls, and OSError of a full disk, with every file as it was before.
     """
     trunk_hosts = [one.host for one in trunks]
-    _check(desks=desks, queues=queues, phones=phones, trunk_hosts=trunk_hosts, streams=streams)
+    _check(
+        desks=desks,
+        queues=queues,
+        phones=phones,
+        outside_members=outside_members,
+        trunk_hosts=trunk_hosts,
+        streams=streams,
+    )
     folders = Folders.below(settings)
     folders.make(runtime)
     _link_fallback(folders.sounds, prompts)
@@ -387,6 +409,9 @@ def render(
         "carriers": endpoints(trunks),
         "callback_ring_s": callback_ring_s,
         "endpoints": phones,
+        # Without a way out Asterisk takes them for invalid, and no caller waits for them.
+        "outside_members": outside_members if settings.outbound else (),
+        "outside_context": OUTSIDE_CONTEXT,
         "queues": queues,
         "desks": desks,
         "streams": streams,
@@ -532,6 +557,7 @@ def _check(
     desks: Sequence[DeskRouting],
     queues: Sequence[QueueConfig],
     phones: Sequence[PhoneAccount],
+    outside_members: Sequence[OutsideMember] = (),
     trunk_hosts: Sequence[str],
     streams: Sequence[HeldStream] = (),
 ) -> None:
@@ -542,6 +568,7 @@ def _check(
         *(text for q in queues for text in (q.id, q.strategy, *q.keys)),
         *(text for p in phones for text in (p.name, p.ha1, p.kind, p.language, p.caller_id, p.did, *p.rights)),
         *(text for p in phones for text in (p.transport, *p.codecs)),
+        *(text for m in outside_members for text in (m.endpoint, m.number, m.caller_id, m.language)),
         *trunk_hosts,
         *(stream.name for stream in streams),
     ]

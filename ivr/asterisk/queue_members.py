@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ivr import outside
 from ivr.asterisk.ami import AmiRefused, Fields, ManagerInterface
 
 
@@ -42,6 +43,11 @@ STATUS = {
 }
 
 
+def interface_of(endpoint: str) -> str:
+    """What a queue calls for a technician: their phone, or their number outside by way of the dialplan."""
+    return f"PJSIP/{endpoint}" if outside.technician_id(endpoint) is None else outside.interface(endpoint)
+
+
 class AmiQueueMembers:
     """Adds, removes, pauses and lists members. Doing a thing twice is as doing it once.
 
@@ -51,7 +57,7 @@ class AmiQueueMembers:
     def __init__(
         self,
         ami: ManagerInterface,
-        interface: Callable[[str], str] = lambda endpoint: f"PJSIP/{endpoint}",
+        interface: Callable[[str], str] = interface_of,
         *,
         penalty: Callable[[str, str], int] = lambda queue, endpoint: 0,
     ) -> None:
@@ -62,7 +68,8 @@ class AmiQueueMembers:
     async def add(self, queue: str, endpoint: str, name: str, penalty: int | None = None) -> None:
         """Log a technician in to a queue; without a penalty, with theirs."""
         interface = self._interface(endpoint)
-        fields = {"Queue": queue, "Interface": interface, "StateInterface": interface, "MemberName": name}
+        watched = interface.removesuffix("/n")
+        fields = {"Queue": queue, "Interface": interface, "StateInterface": watched, "MemberName": name}
         given = self._penalty(queue, endpoint) if penalty is None else penalty
         try:
             await self._ami.action("QueueAdd", fields | ({"Penalty": str(given)} if given else {}))
@@ -102,7 +109,7 @@ def member_of(row: Fields) -> Member:
     location = row.get("location") or row.get("interface") or ""
     return Member(
         queue=row.get("queue", ""),
-        endpoint=location.partition("/")[2],
+        endpoint=outside.of_interface(location) or location.partition("/")[2],
         name=row.get("name") or row.get("membername") or "",
         paused=row.get("paused") == "1",
         paused_reason=row.get("pausedreason", ""),

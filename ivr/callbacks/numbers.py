@@ -27,6 +27,11 @@ class Refused:
     reason: str
 
 
+def for_our_people(number: str | None, *, region: str, own: Collection[str]) -> str | Refused:
+    """A telephone of our own people's that is none of ours, as `diallable`; `region` is their desk's."""
+    return diallable(number, region=region, allowed=(region, "CA", "US"), own=own)
+
+
 def diallable(number: str | None, *, region: str, allowed: Collection[str], own: Collection[str]) -> str | Refused:
     """The number as E.164 digits without plus sign, or why it is refused.
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from ivr import outside
 from ivr.calls.call import Call
 from ivr.calls.log import CallLog
 from ivr.trunks import is_trunk
@@ -16,6 +17,11 @@ Fields = Mapping[str, str]
 
 #: A department's telephone outside, by way of the dialplan (`agi_scripts.line.ring_target`): the half that is rung.
 _OUTSIDE = re.compile(r"Local/\d+@[a-z0-9-]+-outside-[0-9a-f]+;[12]")
+
+
+def _by_way_of_the_dialplan(channel: str) -> bool:
+    """Whether it leads to a telephone outside, whose answer counts once 1 is pressed: then its first half answers."""
+    return _OUTSIDE.fullmatch(channel) is not None or outside.of_channel(channel) is not None
 
 
 def enter(calls: CallLog, event: Fields, at: datetime) -> None:
@@ -31,6 +37,8 @@ def endpoint_of(channel: str) -> str:
     """The account in a channel's name: PJSIP/7001-0000002a is 7001's; of a telephone outside, no number is told."""
     if _OUTSIDE.fullmatch(channel):
         return "outside"
+    if (staff := outside.of_channel(channel)) is not None:
+        return staff
     return channel.partition("/")[2].rpartition("-")[0]
 
 
@@ -73,14 +81,13 @@ def _rings(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
 
 def _dialling(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     # app_queue dials too, and says so in its own words; whoever rings outside of a queue is a department.
-    # What a telephone outside says counts once it has pressed 1: then its first half answers.
     call = calls.current(call_id)
     if call is not None and _is_told_of_dialling(call, event):
         _rings(calls, call_id, event, at)
 
 
 def _is_told_of_dialling(call: Call, event: Fields) -> bool:
-    return (call.queue is None or _is_transferred(event)) and not _OUTSIDE.fullmatch(event.get("channel", ""))
+    return (call.queue is None or _is_transferred(event)) and not _by_way_of_the_dialplan(event.get("channel", ""))
 
 
 def _is_transferred(event: Fields) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 
+from ivr import outside
 from ivr.asterisk.ami import Fields, ManagerInterface
 from ivr.calls import store as statements
 from ivr.calls.asterisk_events import endpoint_of, queue_of, spoken
@@ -55,7 +56,8 @@ def _catch_up(calls: CallLog, call: Call, channels: Mapping[str, Fields], at: da
         return
     for uniqueid, other in channels.items():
         name = other.get("channel", "")
-        if uniqueid != call.linkedid and other.get("bridgeid") == bridge and name.startswith("PJSIP/"):
+        person = name.startswith("PJSIP/") or outside.of_channel(name) is not None
+        if person and uniqueid != call.linkedid and other.get("bridgeid") == bridge:
             calls.leg(call.id, uniqueid, channel=name, role="member", at=at, endpoint=endpoint_of(name))
             calls.leg_answered(call.id, uniqueid, at)
             calls.answered(call.id, at, endpoint=endpoint_of(name))

@@ -14,7 +14,7 @@ import holidays
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from ivr.callbacks.numbers import ISLANDS, Refused, diallable
+from ivr.callbacks.numbers import ISLANDS, Refused, for_our_people
 from ivr.desk.oncall import OnCall, Person  # noqa: F401 - published with the desk
 from ivr.desk.ticketing import Level, Routing, Ticketing, Times, ToPartner  # noqa: F401 - published with the desk
 
@@ -413,7 +413,7 @@ class Desk(_Part):
     def number_of(self, phone: str) -> str | Refused:
         """The number of a department's telephone outside, E.164 digits, or why it is not called."""
         number = phone.removeprefix(_OUTSIDE)
-        return diallable(number, region=self.region, allowed=(self.region, "CA", "US"), own=self.dialled)
+        return for_our_people(number, region=self.region, own=self.dialled)
 
     @property
     def call_trace(self) -> CallTrace:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ivr.dialling import Right, rights_of
 from ivr.directory.book import Book
 from ivr.directory.passwords import RETIRED
-from ivr.directory.people import Endpoint
+from ivr.directory.people import MAIN, Endpoint
 
 #: Signs that end or change a value in Asterisk's configuration files, and what would be replaced in its dialplan.
 _MEANT = re.compile(r'[\x00-\x1f\x7f\x85\u2028\u2029"<>\[\]\\;]|\$(?=[{\[])')
@@ -44,7 +44,15 @@ class PhoneRow:
 
 
 def phone_rows(book: Book) -> list[PhoneRow]:
-    """Every phone that has a password, by name."""
+    """Every phone that has a password, by name.
+
+    A number of two providers' is reached at one of them: the main one, else the first by name.
+    """
+    reached: dict[str, str] = {}
+    for phone in book.endpoints.values():
+        if book.number(phone.caller_id, phone.provider) is not None:
+            mine, other = phone.provider, reached.get(phone.caller_id, phone.provider)
+            reached[phone.caller_id] = min(mine, other, key=lambda provider: (provider != MAIN, provider))
     return [
         PhoneRow(
             name=phone.name,
@@ -53,7 +61,7 @@ def phone_rows(book: Book) -> list[PhoneRow]:
             language=phone.language,
             caller_id=phone.caller_id,
             rights=_rights(book, phone),
-            did=phone.caller_id if book.number(phone.caller_id, phone.provider) is not None else "",
+            did=phone.caller_id if reached.get(phone.caller_id) == phone.provider else "",
             display=_MEANT.sub(" ", phone.display).strip(),
             codecs=phone.codecs,
             transport=phone.transport or "",

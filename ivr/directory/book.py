@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
+from ivr import outside
 from ivr.directory.people import MAIN, NOBODY, Contact, Customer, Endpoint, Identity, Number, Partner, Technician
 
 K = TypeVar("K")
@@ -93,6 +94,20 @@ class Book:
         return self.endpoints.get(name)
 
     def technician(self, endpoint: str) -> Technician | None:
-        """Whose phone it is, when it is a technician's."""
+        """Whose phone it is, or number outside, when it is a technician's."""
+        if (number := outside.technician_id(endpoint)) is not None:
+            known = self.technicians.get(number)
+            return known if known is not None and known.outside is not None else None
         phone = self.endpoints.get(endpoint)
         return self.technicians.get(phone.technician_id) if phone and phone.technician_id is not None else None
+
+    def answers_on(self, technician: Technician) -> str | None:
+        """What they are called on, as queues know it: their phone, or what stands for their number outside."""
+        if technician.outside is not None:
+            return technician.outside
+        own = (name for name, one in self.endpoints.items() if one.technician_id == technician.id)
+        return min(own, default=None)
+
+    def outside_of_account(self, account: str) -> str | None:
+        """What stands for the number outside of whoever signs in with this account of the console."""
+        return next((one.outside for one in self.technicians.values() if one.account == account and one.outside), None)

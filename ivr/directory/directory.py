@@ -68,6 +68,10 @@ class Directory:
         """As Book.technician."""
         return self.book.technician(endpoint)
 
+    def outside_of_account(self, account: str) -> str | None:
+        """As Book.outside_of_account."""
+        return self.book.outside_of_account(account)
+
     async def remember_language(self, number: str, language: str) -> None:
         """The caller from this number chose a language (OV-4): known to the next call at once, and kept.
 

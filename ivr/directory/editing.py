@@ -18,6 +18,7 @@ from sqlalchemy import delete as delete_from
 
 from ivr.accounts import store as audit
 from ivr.accounts.tables import accounts as console_accounts
+from ivr.callbacks.numbers import Refused, for_our_people
 from ivr.directory import reading
 from ivr.directory import tables as t
 from ivr.directory.entries import (
@@ -348,6 +349,11 @@ def beyond_desks(kind: Kind, key: str, entry: AnyEntry, known: Known | None, *, 
             named = [("department", entry.department or "", known.departments, "department")]
         case StaffEntry():
             named = [(f"queues.{n}", one.queue, known.queues, "queue") for n, one in enumerate(entry.queues)]
+    if isinstance(entry, StaffEntry) and entry.external_number is not None:
+        number = for_our_people(entry.external_number, region=known.region, own=known.dialled)
+        if isinstance(number, Refused):
+            mend = "give a geographic or mobile number of the desk's country, Canada or the United States"
+            yield BadInput(field="external_number", problem="may not be called by the line", mend=mend)
     for field, value, there, called in named:
         if value and value not in there:
             mend = f"use one of {', '.join(there)}" if there else f"this provider's desk files have no {called}"

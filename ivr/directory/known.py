@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ivr.callbacks.numbers import Refused, for_our_people
 from ivr.desk.schema import Desk
+from ivr.directory.people import Technician
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +46,12 @@ def known_of(desks: Iterable[Desk], provider: str) -> Known:
         languages=tuple(dict.fromkeys(language for desk in own for language in desk.languages)),
         dialled=frozenset(one for desk in every for one in (*desk.dialled, *desk.service_codes)),
     )
+
+
+def number_outside(technician: Technician, desks: Iterable[Desk]) -> str | Refused:
+    """The number outside on which somebody answers queues, E.164 digits, or why it is not dialled.
+
+    Their provider's desk says in which country; no number that is dialled on the line for something else is one.
+    """
+    known = known_of(desks, technician.provider)
+    return for_our_people(f"+{technician.external_number}", region=known.region, own=known.dialled)

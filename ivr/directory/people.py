@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any, Final, Literal
 
+from ivr import outside
+
 ContactKind = Literal["administrateur", "facturation", "utilisateur"]
 EndpointKind = Literal["customer", "technician", "department"]
 Tier = Literal["standard", "elite"]
@@ -95,6 +97,11 @@ class Technician:
     external_number: str | None = None
     #: Name of their account of the console.
     account: str | None = None
+
+    @property
+    def outside(self) -> str | None:
+        """What stands for their phone in queues, when they answer on a telephone that is none of ours."""
+        return outside.endpoint_of(self.id) if self.external_number is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)

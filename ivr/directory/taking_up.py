@@ -10,14 +10,13 @@ What fails is tried again: until then the last good configuration stays, and `pr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
 import structlog
 
 from ivr.asterisk import reloading
-from ivr.asterisk.ami import AmiRefused
 from ivr.asterisk.config import note_unread, secrets_of, unread
 from ivr.asterisk.queue_members import Member
 from ivr.directory.book import Book
@@ -72,13 +71,17 @@ class TakingUp:
         cli: reloading.Cli,
         unregister: Callable[[str, str], Awaitable[bool]],
         members: Members,
+        queues: Callable[[], Collection[str]],
     ) -> None:
+        """`queues` are those of the desk files in force."""
         self._directory, self._configure, self._etc, self._cli = directory, configure, etc, cli
-        self._unregister, self._members = unregister, members
+        self._unregister, self._members, self._queues = unregister, members, queues
         self._wake = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         #: What Asterisk has been told; None before the first time.
         self._taken: Book | None = None
+        #: The queues that technicians were taken to last; None before that.
+        self._served: frozenset[str] | None = None
         #: Secrets' digests by phone as Asterisk's configuration had them last; None before that was looked at.
         self._digests: Mapping[str, str] | None = None
         #: Whether it may lack something all the same.
@@ -212,6 +215,8 @@ class TakingUp:
 
     async def _to_queues(self, book: Book) -> None:
         """Have who is logged in answer the queues that are theirs now. Raises Unavailable, AmiRefused."""
+        served = frozenset(self._queues())
+        new = served - self._served if self._served is not None else frozenset()
         logged_in: dict[str, list[Member]] = {}
         for member in await self._members.list(None):
             logged_in.setdefault(member.endpoint, []).append(member)
@@ -221,32 +226,34 @@ class TakingUp:
             if known is None:
                 if self._taken is None or before is not None:
                     await self._log_out(endpoint, mine)
+            elif before is not None and (known.provider, known.key) != (before.provider, before.key):
+                # A number outside that is somebody else's now.
+                await self._log_out(endpoint, mine)
             elif _duties(known) != _duties(before):
-                await self._change(endpoint, known, mine)
+                await self._change(endpoint, known, mine, frozenset(known.queues) & served)
+            elif theirs := new & frozenset(known.queues):
+                await self._change(endpoint, known, mine, theirs | {member.queue for member in mine})
+        self._served = served
 
     async def _log_out(self, endpoint: str, mine: list[Member]) -> None:
         for member in mine:
             await self._members.remove(member.queue, endpoint)
         log.info("who answers queues no more is logged out", endpoint=endpoint)
 
-    async def _change(self, endpoint: str, known: Technician, mine: list[Member]) -> None:
+    async def _change(self, endpoint: str, known: Technician, mine: list[Member], queues: frozenset[str]) -> None:
+        """Have somebody answer these queues and no others. A queue that Asterisk does not have yet is tried again."""
         there = {member.queue: member for member in mine}
         paused = next((member for member in mine if member.paused), None)
-        for queue in known.queues:
+        for queue in sorted(queues):
             penalty = known.penalties.get(queue, 0)
             if queue in there:
                 if there[queue].penalty != penalty:
                     await self._members.penalise(queue, endpoint, penalty)
                 continue
-            try:
-                await self._members.add(queue, endpoint, known.name, penalty)
-            except AmiRefused as error:
-                # A queue of a desk file that is not read yet.
-                log.warning("a technician's queue is unknown to Asterisk", queue=queue, error=str(error))
-                continue
+            await self._members.add(queue, endpoint, known.name, penalty)
             if paused is not None:
                 await self._members.pause(queue, endpoint, True, paused.paused_reason)
-        for queue in there.keys() - set(known.queues):
+        for queue in sorted(there.keys() - queues):
             await self._members.remove(queue, endpoint)
         log.info("a technician's queues changed while logged in", endpoint=endpoint)
 

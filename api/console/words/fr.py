@@ -602,7 +602,9 @@ SAID: Mapping[str, str] = {
     "write a text": "écrivez un texte",
     "your account has no phone": "votre compte n’a pas de téléphone",
     "have an administrator add it to your account": "demandez à l’administration de l’y ajouter",
-    "have an administrator add a technician's phone to your account": "demandez à l’administration de l’y ajouter",
+    "have an administrator add one, or name your account in your staff entry": (
+        "demandez à l’administration d’en ajouter un, ou de nommer votre compte dans votre fiche du personnel"
+    ),
     "this is no phone of the ticket's customer": "ce n’est pas un téléphone de ce client",
     "call the requester by the ticket's telephone number": "composez le numéro du demandeur",
 }

@@ -234,6 +234,10 @@ SAID: Mapping[str, str] = {
     "give the contact's account as well": "donnez aussi le compte du contact",
     "leave it out, or correct the kind": "retirez-le, ou corrigez le type",
     "give a phone of kind technician, or an external_number": "donnez un téléphone de technicien ou un numéro externe",
+    "may not be called by the line": "ne peut pas être appelé par la ligne",
+    "give a geographic or mobile number of the desk's country, Canada or the United States": (
+        "donnez un numéro géographique ou mobile du pays de la ligne, du Canada ou des États-Unis"
+    ),
     "is given beside a phone": "est donné en plus d’un téléphone",
     "give the one on which they answer": "gardez celui où la personne répond",
     "is there already": "existe déjà",

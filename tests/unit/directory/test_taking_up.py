@@ -54,6 +54,9 @@ class FakeAsterisk:
     registered: tuple[str, ...] = ()
     answers: bool = True
     refuses: bool = False
+    #: The queues of the desk files in force, and those that it does not have yet.
+    queues: tuple[str, ...] = ("support", "sales", "ventes")
+    lacks: tuple[str, ...] = ()
     asked: list[str] = field(default_factory=list)
     rendered: int = 0
     #: Set by the first question without an answer, and by the first look at who is logged in.
@@ -91,7 +94,7 @@ class FakeAsterisk:
         return tuple(self.members)
 
     async def add(self, queue: str, endpoint: str, name: str, penalty: int = 0) -> None:
-        if queue == "unknown":
+        if queue in self.lacks:
             raise AmiRefused(action="QueueAdd", said="no such queue")
         self.asked.append(f"add {endpoint} to {queue} at {penalty}")
 
@@ -128,6 +131,7 @@ def taking_up(directory: FakeDirectory, asterisk: FakeAsterisk) -> TakingUp:
         cli=asterisk.cli,
         unregister=asterisk.unregister,
         members=asterisk,
+        queues=lambda: asterisk.queues,
     )
 
 
@@ -230,6 +234,41 @@ async def test_queues_change_for_who_is_logged_in(asterisk: FakeAsterisk) -> Non
         "pause 7900 in ventes: *23",
         "remove 7900 from sales",
     ]
+
+
+async def test_a_queue_that_a_reload_of_desk_files_brings_is_joined_by_who_is_logged_in(
+    asterisk: FakeAsterisk,
+) -> None:
+    """And only that one: who logged out of another stays out of it. What Asterisk lacks is tried again."""
+    directory = FakeDirectory(book(("support", "sales", "cloud")))
+    taking = taking_up(directory, asterisk)
+    asterisk.members = [member("support", paused=True)]
+    await taking.once()
+    asterisk.queues += ("cloud",)
+    asterisk.lacks = ("cloud",)
+    taking.again()
+    with pytest.raises(AmiRefused):
+        await taking.once()
+    asterisk.lacks = ()
+    await taking.once()
+    assert asterisk.asked[-2:] == ["add 7900 to cloud at 0", "pause 7900 in cloud: *23"]
+    assert not any("sales" in one for one in asterisk.asked)
+    asterisk.asked.clear()
+    taking.again()
+    await taking.once()
+    assert asterisk.asked == []
+
+
+async def test_a_phone_that_somebody_else_has_now_is_logged_out(asterisk: FakeAsterisk) -> None:
+    """Nobody is on duty who did not log in; so with a number outside whose id is another's."""
+    directory = FakeDirectory(book(("support",)))
+    taking = taking_up(directory, asterisk)
+    asterisk.members = [member("support")]
+    await taking.once()
+    (nadia,) = directory.book.technicians.values()
+    directory.book = replace(directory.book, technicians={1: replace(nadia, key="luc")})
+    await taking.once()
+    assert asterisk.asked[-1] == "remove 7900 from support"
 
 
 async def test_who_is_no_technician_any_more_is_logged_out(asterisk: FakeAsterisk) -> None:
