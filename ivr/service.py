@@ -20,6 +20,7 @@ from agi_scripts.callback import callback
 from agi_scripts.context import LineContext, notice_of
 from agi_scripts.line import line
 from agi_scripts.message import message
+from agi_scripts.offered import offered
 from agi_scripts.page import page
 from agi_scripts.partner import place
 from agi_scripts.recording import inspect
@@ -511,6 +512,8 @@ async def _converse(session: AgiSession, context: LineContext, settings: Setting
             await waiting(session, context)
         case "callback":
             await callback(session, context)
+        case "offered":
+            await offered(session, context)
         case "place":
             await place(session, context)
         case "technician":

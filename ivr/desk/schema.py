@@ -203,6 +203,8 @@ class Department(_Part):
     lists: Annotated[tuple[ListId, ...], Field(max_length=20)] = ()
     #: Where its calls wait for a technician; a department has this or phones.
     queue: Identifier | None = None
+    #: Which of their `skills` in the directory technicians need to be rung first for its calls.
+    skill: Identifier | None = None
     #: The phones that ring together; one outside, as tel:5145551234, by the trunk, and whoever answers it presses 1.
     phones: tuple[Phone, ...] = ()
     #: How long they ring, in seconds, before the caller may leave a message.
@@ -264,6 +266,9 @@ class Queue(_Part):
     ring_s: Annotated[int, Field(ge=5, le=60)] = 20
     #: Seconds before the next round when nobody answered.
     retry_s: Annotated[int, Field(ge=1, le=30)] = 2
+    #: So long, in seconds from joining on, only those who speak the caller's language and have the department's skill
+    #: are rung, if any is on duty; then everybody.
+    suited_s: Annotated[int, Field(ge=0, le=600)] = 20
     #: Seconds of rest for a technician after each call.
     wrapup_s: Annotated[int, Field(ge=0, le=600)] = 15
     #: The longest wait, in seconds; then the caller may leave a message.

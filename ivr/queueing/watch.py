@@ -111,16 +111,21 @@ class QueueWatch:
         return sum(m.status not in _AWAY for m in self._members[queue].values())
 
     def _at_work(self, queue: str) -> int:
-        return sum(not m.paused and m.status not in _AWAY for m in self._members[queue].values())
+        return sum(self.is_on_duty(member) for member in self._members[queue].values())
 
     def free(self, queue: str) -> int:
-        """Who can be given a call this moment."""
+        """How many can be given a call this moment."""
+        return sum(self.is_free(queue, member) for member in self._members[queue].values())
+
+    def is_free(self, queue: str, member: Member) -> bool:
+        """Whether somebody can be given a call this moment."""
         rest = timedelta(seconds=self._queues[queue].wrapup_s)
-        now = self._clock()
-        return sum(
-            not m.paused and not m.in_call and m.status in _FREE and (m.last_call is None or now - m.last_call >= rest)
-            for m in self._members[queue].values()
-        )
+        rested = member.last_call is None or self._clock() - member.last_call >= rest
+        return not member.paused and not member.in_call and member.status in _FREE and rested
+
+    def is_on_duty(self, member: Member) -> bool:
+        """Whether somebody is at work and can be reached, though perhaps in a call."""
+        return not member.paused and member.status not in _AWAY
 
     def wait_s(self, queue: str, position: int) -> float | None:
         """The estimate for a position, in seconds; None when nobody is there to answer."""

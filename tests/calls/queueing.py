@@ -30,10 +30,10 @@ NUMBER = "18446664844"
 _count = itertools.count(1000)
 
 
-def desks(folder: Path, **changes: Any) -> Path:
+def desks(folder: Path, *, suited_s: int = 20, **changes: Any) -> Path:
     """The built-in desks, the main queue's callback offered at once and carried out quickly, with `changes`.
 
-    Accounting is outside.
+    Accounting is outside. After `suited_s` in line, technicians are rung who do not speak the caller's language.
     """
     folder.mkdir(parents=True)
     for file in (REPOSITORY / "ivr" / "desk" / "desks").iterdir():
@@ -42,7 +42,9 @@ def desks(folder: Path, **changes: Any) -> Path:
     block = "    announce_s: 10\n    callback:\n" + "".join(f"      {name}: {value}\n" for name, value in rules.items())
     path = folder / "omnivigil.yaml"
     text = path.read_text(encoding="utf-8")
-    text = re.sub(r"    callback:\n(      .*\n)+", block, text).replace("wrapup_s: 15", "wrapup_s: 1")
+    text = re.sub(r"    callback:\n(      .*\n)+", block, text).replace(
+        "wrapup_s: 15", f"wrapup_s: 1\n    suited_s: {suited_s}"
+    )
     text = text.replace('phones: ["7103"]', f'phones: ["tel:+{ACCOUNTING}"]')
     path.write_text(text, encoding="utf-8")
     return folder

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sipsim.phones import PhoneCall
+from sipsim.records import Answering
 
 from tests.calls.line import Line, wait_for
 from tests.calls.queueing import Busy, busy, busy_line, kill, new_number
@@ -19,7 +20,7 @@ NADIA = "15145559104"
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Line, int]]:
     """A line with a way out."""
-    with busy_line(tmp_path_factory.mktemp("staff")) as started:
+    with busy_line(tmp_path_factory.mktemp("staff"), suited_s=6) as started:
         yield started
 
 
@@ -70,7 +71,7 @@ async def test_a_call_is_taken_outside_with_1_and_with_nothing_else(line: Busy) 
     await _takes(taking, "1")
     await asyncio.to_thread(line.until_answered, number, endpoint, within_s=20)
     record = line.line.call_from(number)
-    assert {leg["role"]: leg["endpoint"] for leg in record["legs"]} == {"caller": "trunk", "member": endpoint}
+    assert {leg["role"]: leg["endpoint"] for leg in record["legs"]} == {"caller": None, "member": endpoint}
     assert NADIA not in str(record)
     waiting = await line.caller(other)
     assert (await asyncio.to_thread(_member, line.line, endpoint))["status"] == "in use"
@@ -93,3 +94,33 @@ async def test_on_duty_outside_over_a_crash_of_asterisk_and_service(line: Busy) 
     await asyncio.to_thread(
         wait_for, lambda: not line.line.api("GET", "/v1/queues/support/members"), "Nadia logged out", 15
     )
+
+
+def _speak(line: Line, **languages: str) -> None:
+    """Which language each technician speaks, by phone; known to calls when this returns."""
+    for phone, language in languages.items():
+        (one,) = line.api("GET", "/v1/directory/staff", params={"phone": phone.removeprefix("t")})["items"]
+        line.api("PATCH", f"/v1/directory/staff/{one['key']}", json={"languages": [language]})
+    line.api("PUT", "/v1/directory/staff/last", json={"name": "Last", "external_number": "+15145559105"})
+    wait_for(lambda: line.raw_api("GET", "/v1/staff/last/duty").status_code == 200, "what changed to be known")
+    line.api("DELETE", "/v1/directory/staff/last")
+
+
+async def test_who_speaks_the_caller_s_language_is_rung_first_and_others_after_a_while(line: Busy) -> None:
+    """In any order of phones and callers; nobody waits longer than the desk file says while another is free."""
+    await asyncio.to_thread(_speak, line.line, t7001="fr", t7002="en")
+    for phone in ("7001", "7002"):
+        line.technician(phone, Answering(how="answer"))
+    english, french, more = new_number(), new_number(), new_number()
+    first = await line.caller(english, language_key="9")
+    await asyncio.to_thread(line.until_answered, english, "7002", within_s=30)
+    second = await line.caller(french)
+    await asyncio.to_thread(line.until_answered, french, "7001", within_s=30)
+    await line.gone(second)
+    third = await line.caller(more, language_key="9")
+    await asyncio.to_thread(line.until_answered, more, "7001", within_s=60)
+    (answered,) = [one for one in line.line.call_from(more)["timeline"] if one["kind"] == "answered"]
+    assert answered["facts"]["waited_s"] >= 5, "7002 was waited for, who spoke with somebody"
+    rang = [one["facts"]["endpoint"] for one in line.line.call_from(english)["timeline"] if one["kind"] == "ringing"]
+    assert rang == ["7002"], "a phone that is passed over does not ring"
+    await line.gone(first, third)
