@@ -22,6 +22,30 @@ async def log_in(has: Services, technician: Technician, endpoint: str, queues: I
             await has.members.add(queue, endpoint, technician.name)
 
 
+def on_duty(has: Services, provider: str, key: str) -> bool:
+    """Whether a member of staff is logged in to a queue, as far as is known without asking Asterisk."""
+    person = has.directory.book.staff(provider, key)
+    endpoint = has.directory.book.answers_on(person) if person is not None else None
+    queues = (queue for desk in has.desks.values() for queue in desk.queues)
+    return any(one.endpoint == endpoint for queue in queues for one in has.watch.members(queue))
+
+
+async def log_in_to_all(has: Services, technician: Technician) -> None:
+    """Have somebody answer all of their queues, on what they have. Raises as `log_in`."""
+    endpoint = has.directory.book.answers_on(technician)
+    if endpoint is None:
+        mend = "give them a phone of kind technician, or an external_number"
+        raise BadInput(field="phone", problem="is missing", mend=mend)
+    await log_in(has, technician, endpoint)
+
+
+async def log_out(has: Services, endpoint: str | None) -> None:
+    """Take somebody out of every queue; a call that they are in goes on. Raises Unavailable, AmiRefused."""
+    for one in await has.members.list(None):
+        if one.endpoint == endpoint:
+            await has.members.remove(one.queue, one.endpoint)
+
+
 def _check_outside(has: Services, technician: Technician) -> None:
     """Nobody is logged in who could not be called."""
     if not has.trunk:

@@ -19,8 +19,8 @@ from api.console.live import PULSE_S
 from api.console.route import ConsoleRoute, accounts_of, done, may, session_of
 from api.console.signing import Posted
 from api.console.state import name_of
+from api.duty import log_in, log_out
 from api.heads import events_of
-from api.duty import log_in
 from api.services import Services
 from api.streams import OF_A_SESSION, Streams
 from ivr.calls import store as calls
@@ -80,9 +80,7 @@ async def change_state(form: Annotated[State, Form()], request: Request) -> Resp
     elif form.state == "in":
         await log_in(has, technician, endpoint)
     else:
-        for one in await has.members.list(None):
-            if one.endpoint == endpoint:
-                await has.members.remove(one.queue, endpoint)
+        await log_out(has, endpoint)
     return done(request, "/console/desk")
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from api.console import directory_forms as forms
 from api.console import handing_over, pages, words
 from api.console.route import ConsoleRoute, done, may, who
+from api.duty import on_duty
 from api.routers.provisioning import folder_of
 from api.services import Services
 from ivr.calls.tables import calls
@@ -200,7 +201,15 @@ async def entry(kind: OneKind, request: Request, key: Key, provider: Provider = 
     names = [found.key] if kind == "phones" else [one.key for one in whole.get("phones", ())]
     registered = await has.registered(names) if names else {}
     return await _form_page(
-        request, mine, kind, inputs, values=forms.shown(found.entry), found=found, registered=registered, whole=whole
+        request,
+        mine,
+        kind,
+        inputs,
+        values=forms.shown(found.entry),
+        found=found,
+        registered=registered,
+        whole=whole,
+        on_duty=kind == "staff" and on_duty(has, mine, key),
     )
 
 

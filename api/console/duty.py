@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
+from pydantic import Field
 from starlette.datastructures import FormData
 
 from api.console import directory_forms as forms
 from api.console import handing_over, pages
 from api.console.directory import common, known, labelled, new_key, provider_of
-from api.console.route import ConsoleRoute, may, who
+from api.console.route import ConsoleRoute, done, may, who
+from api.console.signing import Posted
+from api.duty import log_in_to_all, log_out
 from api.services import Services
 from ivr.accounts import administering
 from ivr.accounts.account import check_name
 from ivr.accounts.passwords import hashed
 from ivr.accounts.signing import create_account
 from ivr.directory import editing, reading
+from ivr.directory.editing import EntryNotFound
 from ivr.directory.entries import PhoneEntry, read_entry
 from ivr.directory.known import Known
 from ivr.errors import BadInput
@@ -111,6 +116,30 @@ async def put_on_duty(request: Request) -> Response:
         given_to=account,
         **common(request, mine),
     )
+
+
+class Shift(Posted):
+    """Whether a member of staff is to answer their queues."""
+
+    provider: Annotated[str, Field(max_length=60)] = ""
+    key: Annotated[str, Field(max_length=100)]
+    state: Literal["in", "out"]
+
+
+@router.post("/state")
+@may("administrator")
+async def change_state(form: Annotated[Shift, Form()], request: Request) -> Response:
+    """Log somebody in to all of their queues, or out: whoever has no phone of ours cannot dial *22."""
+    has: Services = request.app.state.services
+    mine = provider_of(has, form.provider)
+    person = has.directory.book.staff(mine, form.key)
+    if person is None:
+        raise EntryNotFound(entry=form.key)
+    if form.state == "in":
+        await log_in_to_all(has, person)
+    else:
+        await log_out(has, has.directory.book.answers_on(person))
+    return done(request, f"/console/directory/staff/entry?{urlencode({'provider': mine, 'key': form.key})}")
 
 
 def _text(form: FormData, name: str) -> str:

@@ -47,6 +47,8 @@ class AtWork:
     """A technician. `state` is free, talking, ringing, paused or away."""
 
     endpoint: str
+    #: Whether that stands for a telephone that is none of ours.
+    outside: bool = False
     name: str
     state: str
     with_whom: str | None
@@ -176,6 +178,7 @@ def _technicians(has: Services) -> list[AtWork]:
             before = found.get(member.endpoint)
             found[member.endpoint] = AtWork(
                 endpoint=member.endpoint,
+                outside=technician is not None and technician.outside is not None,
                 name=technician.name if technician is not None else member.endpoint,
                 state=_state(member.status, paused=member.paused, in_call=member.in_call or call is not None),
                 with_whom=(name_of(call.identity, "customer") or call.ani) if call is not None else None,

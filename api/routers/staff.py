@@ -13,7 +13,7 @@ from api.routers.directory import Provider, ProviderQuery
 from api.routers.queues import MemberView, member_view
 from api.services import Services
 from ivr.directory.people import Technician
-from ivr.errors import BadInput, NotFound
+from ivr.errors import NotFound
 
 router = APIRouter(prefix="/staff", tags=["staff"])
 
@@ -36,10 +36,10 @@ class DutyView(BaseModel):
 
 
 def _technician(key: StaffKey, has: Has, provider: Provider, _: ProviderQuery = None) -> Technician:
-    for one in has.directory.book.technicians.values():
-        if (one.provider, one.key) == (provider, key):
-            return one
-    raise StaffNotFound(staff=key)
+    found = has.directory.book.staff(provider, key)
+    if found is None:
+        raise StaffNotFound(staff=key)
+    return found
 
 
 Somebody = Annotated[Technician, Depends(_technician)]
@@ -54,21 +54,14 @@ async def read_duty(technician: Somebody, has: Has) -> DutyView:
 @router.put("/{key}/duty")
 async def begin_duty(technician: Somebody, has: Has) -> DutyView:
     """Log them in to all of their queues; again does no harm."""
-    endpoint = has.directory.book.answers_on(technician)
-    if endpoint is None:
-        mend = "give them a phone of kind technician, or an external_number"
-        raise BadInput(field="key", problem=f"{technician.key} has nothing to be called on", mend=mend)
-    await duty.log_in(has, technician, endpoint)
+    await duty.log_in_to_all(has, technician)
     return await _view(has, technician)
 
 
 @router.delete("/{key}/duty")
 async def end_duty(technician: Somebody, has: Has) -> DutyView:
     """Log them out of every queue; again does no harm. A call they are in goes on."""
-    endpoint = has.directory.book.answers_on(technician)
-    for one in await has.members.list(None):
-        if one.endpoint == endpoint:
-            await has.members.remove(one.queue, one.endpoint)
+    await duty.log_out(has, has.directory.book.answers_on(technician))
     return await _view(has, technician)
 
 

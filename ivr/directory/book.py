@@ -111,3 +111,7 @@ class Book:
     def outside_of_account(self, account: str) -> str | None:
         """What stands for the number outside of whoever signs in with this account of the console."""
         return next((one.outside for one in self.technicians.values() if one.account == account and one.outside), None)
+
+    def staff(self, provider: str, key: str) -> Technician | None:
+        """A provider's member of staff."""
+        return next((one for one in self.technicians.values() if (one.provider, one.key) == (provider, key)), None)

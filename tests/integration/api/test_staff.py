@@ -26,14 +26,14 @@ async def operator(line: Line) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def nadia(line: Line, operator: httpx.AsyncClient) -> httpx.AsyncClient:
+async def nadia(line: Line, operator: httpx.AsyncClient, client: httpx.AsyncClient) -> httpx.AsyncClient:
     """She answers outside, and the line has a way out."""
     assert line.app is not None
     line.services = replace(line.services, trunk=True)
     provide(line.app, line.services)
     assert (await operator.put("/v1/directory/staff/nadia", json=ENTRY)).status_code == 201
     await line.services.directory.renew()
-    return operator
+    return client
 
 
 class TestDuty:

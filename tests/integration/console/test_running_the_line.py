@@ -6,10 +6,14 @@ import asyncio
 import io
 import wave
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
+from api.app import provide
 from api.console.desk import _cards
 from ivr.directory import warned
+from ivr.directory.editing import put
+from ivr.directory.entries import read_entry
 from ivr.directory.people import Customer, Identity
 from ivr.incidents import store as incidents
 from ivr.listenings import store as listenings
@@ -485,3 +489,28 @@ async def test_a_reason_or_a_solution_that_goes_with_nothing_is_not_dropped(brow
     async with line.services.store.reading() as unit:
         [*_, last] = await store.events(unit, number)
     assert last["changes"]["reason"] == "Le client a rappelé."
+
+
+async def test_who_answers_outside_comes_on_duty_by_a_button(browser: Browsers, line: Line) -> None:
+    """On their own desk, as their account is in their entry; and an administrator does it for them."""
+    assert line.app is not None
+    provide(line.app, replace(line.services, trunk=True))
+    async with line.services.store.unit() as unit:
+        entry = read_entry(
+            "staff", {"name": "Omar", "external_number": "+15145559104", "queues": ["support"], "account": "ops"}
+        )
+        await put(unit, "main", "staff", "omar", entry, by="test", at=line.now)
+    await line.services.directory.reload()
+    person = line.services.directory.book.staff("main", "omar")
+    assert person is not None
+    ops, admin = await browser("ops"), await browser("admin")
+    await ops.post("/console/desk/state", state="in")
+    assert [one.endpoint for one in line.members.members.values()] == [person.outside]
+    await ops.post("/console/desk/state", state="out")
+    assert line.members.members == {}
+    page = (await admin.get("/console/directory/staff/entry?key=omar")).text
+    assert "Mettre en service" in page
+    await admin.post("/console/duty/state", key="omar", state="in")
+    assert [one.endpoint for one in line.members.members.values()] == [person.outside]
+    await admin.post("/console/duty/state", key="omar", state="out")
+    assert line.members.members == {}
