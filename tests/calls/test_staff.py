@@ -85,6 +85,26 @@ async def test_a_call_is_taken_outside_with_1_and_with_nothing_else(line: Busy) 
     assert line.line.api("DELETE", "/v1/staff/nadia/duty")["on_duty"] is False
 
 
+async def test_a_callback_is_carried_out_by_who_answers_outside(line: Busy) -> None:
+    """After 1 they hear who is called, as on a phone; the customer is dialled then."""
+    endpoint = await asyncio.to_thread(_nadia, line.line)
+    line.paused(endpoint, True)
+    number = new_number()
+    call = await line.caller(number)
+    await line.ask(call)
+    customer, nadia = line.customer(number), line.customer(NADIA)
+    line.paused(endpoint, False)
+    taking = await asyncio.to_thread(nadia.wait_ringing, 30)
+    await _takes(taking, "1")
+    await asyncio.to_thread(taking.wait_heard, "callback-brief")
+    rings = await asyncio.to_thread(customer.wait_ringing, 40)
+    await asyncio.to_thread(rings.press_when_heard, "callback-greeting", "1", after_s=2)
+    await asyncio.to_thread(line.until_state, number, "connected")
+    await asyncio.to_thread(rings.hang_up)
+    await asyncio.to_thread(line.until_state, number, "done")
+    await asyncio.to_thread(wait_for, lambda: line.line.call_from(number)["answered_by"] == endpoint, "who answered")
+
+
 async def test_on_duty_outside_over_a_crash_of_asterisk_and_service(line: Busy) -> None:
     """Who was on duty still is; a number that is taken away is called no more."""
     endpoint = await asyncio.to_thread(_nadia, line.line)
