@@ -83,6 +83,8 @@ class There:
     consoles: list[Row]
     #: Names of other providers' phones.
     others_phones: frozenset[str]
+    #: Numbers that ring other providers' phones, and that no phone of this one's shows yet; E.164 digits.
+    others_numbers: frozenset[str] = frozenset()
 
 
 @dataclass(kw_only=True)
@@ -116,12 +118,16 @@ async def look(unit: Unit, provider: str) -> There:
         if row["partner_id"] in ids:
             people.setdefault(row["partner_id"], []).append(dict(row))
     others = select(t.endpoints.c.name).where(t.endpoints.c.provider != provider)
+    theirs = (t.endpoints.c.provider == t.numbers.c.provider) & (t.endpoints.c.caller_id == t.numbers.c.e164)
+    ringing = select(t.numbers.c.e164).join(t.endpoints, theirs).where(t.numbers.c.provider != provider)
+    shown = {row["caller_id"] for row in rows["phones"].values()}
     return There(
         seq=await _seq(unit),
         rows=rows,
         people=people,
         consoles=[dict(row) for row in (await unit.execute(select(console_accounts))).mappings()],
         others_phones=frozenset((await unit.execute(others)).scalars()),
+        others_numbers=frozenset((await unit.execute(ringing)).scalars()) - shown,
     )
 
 

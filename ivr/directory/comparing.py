@@ -61,6 +61,7 @@ class _World:
     every: dict[Kind, dict[str, Row]]
     mobiles: dict[str, str]
     others_phones: frozenset[str]
+    others_numbers: frozenset[str]
     _indexes: dict[tuple[str, str], dict[Any, list[Row]]] = field(default_factory=dict)
 
     def find(self, table: str, values: Mapping[str, Any]) -> list[Row]:
@@ -93,6 +94,9 @@ class _OfSet(editing.Edit):
 
     async def name_is_taken(self) -> bool:
         return self.key in self.world.others_phones
+
+    async def rings_elsewhere(self, digits: str) -> bool:
+        return digits in self.world.others_numbers
 
     async def staff_on_it(self) -> list[str]:
         phone = self.world.every["phones"][self.key]
@@ -523,7 +527,7 @@ class _Planner:
                 mobiles |= {
                     one["mobile"]: key for one in people if one["mobile"] is not None and one["mobile"] not in mobiles
                 }
-        return _World(tables, every, mobiles, self._there.others_phones)
+        return _World(tables, every, mobiles, self._there.others_phones, self._there.others_numbers)
 
     def _check_untouched(
         self, world: _World, touched: Collection[tuple[Kind, str]], moved: Collection[tuple[Kind, str]]

@@ -394,6 +394,10 @@ class Edit(ABC):
         """Whether another phone of the line, whoever's, is called so."""
 
     @abstractmethod
+    async def rings_elsewhere(self, digits: str) -> bool:
+        """Whether a number, as E.164 digits, rings another provider's phones."""
+
+    @abstractmethod
     async def staff_on_it(self) -> list[str]:
         """Keys of the staff who answer on this phone."""
 
@@ -429,6 +433,13 @@ class _Edit(Edit):
     async def name_is_taken(self) -> bool:
         found = await self.unit.execute(select(t.endpoints.c.provider).where(t.endpoints.c.name == self.key))
         return self.before is None and found.first() is not None
+
+    async def rings_elsewhere(self, digits: str) -> bool:
+        table, number = t.endpoints, t.numbers
+        theirs = (table.c.provider == number.c.provider) & (table.c.caller_id == number.c.e164)
+        of_others = (table.c.provider != self.provider, number.c.e164 == digits)
+        found = await self.unit.execute(select(table.c.name).join(number, theirs).where(*of_others).limit(1))
+        return found.first() is not None
 
     async def staff_on_it(self) -> list[str]:
         rows = select(t.technicians.c.key).join(t.endpoints, t.endpoints.c.technician_id == t.technicians.c.id)
@@ -688,11 +699,21 @@ async def _check_phone(edit: Edit, entry: PhoneEntry, problems: list[BadInput]) 
     if number is not None and owner and number["customer_id"] != owner["customer_id"]:
         problem = f"{entry.caller_id} is another account's number"
         problems.append(BadInput(field="caller_id", problem=problem, mend="give one of its own account's, or none"))
+    if number is not None and _is_new(edit, entry.caller_id) and await edit.rings_elsewhere(number["e164"]):
+        problem = f"{entry.caller_id} rings another provider's phones already"
+        problems.append(
+            BadInput(field="caller_id", problem=problem, mend="give another; a number rings at one of them")
+        )
     if edit.before is not None and entry.kind != "technician":
         for user in await _staff_of(edit):
             problem = f"is {entry.kind}, and {user} answers on it"
             problems.append(BadInput(field="kind", problem=problem, mend="give them another phone first"))
     return owner
+
+
+def _is_new(edit: Edit, caller_id: str | None) -> bool:
+    """Whether a phone shows this number from now on only: what was so before is left."""
+    return edit.before is None or getattr(edit.before.entry, "caller_id", None) != caller_id
 
 
 async def _staff_of(edit: Edit) -> list[str]:

@@ -241,6 +241,7 @@ SAID: Mapping[str, str] = {
     "give a geographic or mobile number of the desk's country, Canada or the United States": (
         "donnez un numéro géographique ou mobile du pays de la ligne, du Canada ou des États-Unis"
     ),
+    "give another; a number rings at one of them": "donnez-en un autre ; un numéro sonne chez un seul des deux",
     "is given beside a phone": "est donné en plus d’un téléphone",
     "give the one on which they answer": "gardez celui où la personne répond",
     "is there already": "existe déjà",

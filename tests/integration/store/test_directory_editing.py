@@ -159,6 +159,12 @@ async def test_one_number_is_a_customer_of_two_providers_and_each_knows_its_own(
     assert known("14185550188", None) == known("14185550188", None, "main") == "Chez nous"
     assert known("14185550188", None, "autre") == known(None, "6900", "autre") == known(None, "6900") == "Chez eux"
     assert known(None, "6900", "main") is known("14185550188", None, "troisieme") is None
+    # It rings at one of them: whoever comes later is told, and what was entered before can still be changed.
+    await edit.put("phones", "6900", {"account": "C-9", "caller_id": "+14185550188"}, provider="autre")
+    with pytest.raises(BadInput, match="rings another provider's phones already"):
+        await edit.put("phones", "6901", {"account": "C-9", "caller_id": "+14185550188"})
+    await edit.put("phones", "6901", {"account": "C-9"})
+    await edit.put("phones", "6900", {"account": "C-9", "caller_id": "+14185550188", "devices": 3}, provider="autre")
     # Phones' names are one space.
     with pytest.raises(BadInput, match="another provider"):
         await edit.put("phones", "6900", {"account": "C-9"})
