@@ -102,6 +102,12 @@ class Busy:
     async def caller(self, number: str, *, language_key: str = "") -> RawCall:
         """Somebody calls, presses 2 and stands in the queue."""
         before = len(self.places())
+        call = await self.asks(number, language_key=language_key)
+        await asyncio.to_thread(wait_for, lambda: len(self.places()) > before, f"{number} in the queue")
+        return call
+
+    async def asks(self, number: str, *, language_key: str = "") -> RawCall:
+        """Somebody calls and presses 2; where a technician is free, they may be answered before they are seen."""
         call = await RawCall(self.line.server, NUMBER, number).__aenter__()
         self.callers.append(call)
         await asyncio.sleep(1.0)
@@ -109,7 +115,6 @@ class Busy:
             await call.press(language_key)
             await asyncio.sleep(1.0)
         await call.press("2")
-        await asyncio.to_thread(wait_for, lambda: len(self.places()) > before, f"{number} in the queue")
         return call
 
     async def hear(self, call: RawCall, prompt: str, *, language: str | None = None) -> Heard:

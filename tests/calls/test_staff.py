@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from sipsim.phones import PhoneCall
-from sipsim.raw import RawCall
 from sipsim.records import Answering
 
 from tests.calls.line import Line, wait_for
@@ -127,28 +126,18 @@ def _speak(line: Line, **languages: str) -> None:
     line.api("DELETE", "/v1/directory/staff/last")
 
 
-async def _calls(line: Busy, number: str, language_key: str = "") -> RawCall:
-    """Somebody asks for support; a technician may answer before anybody sees them in the queue."""
-    call = await line.at_menu(number)
-    if language_key:
-        await call.press(language_key)
-        await line.hear(call, "menu", language="en")
-    await call.press("2")
-    return call
-
-
 async def test_who_speaks_the_caller_s_language_is_rung_first_and_others_after_a_while(line: Busy) -> None:
     """In any order of phones and callers; nobody waits longer than the desk file says while another is free."""
     await asyncio.to_thread(_speak, line.line, t7001="fr", t7002="en")
     for phone in ("7001", "7002"):
         line.technician(phone, Answering(how="answer"))
     english, french, more = new_number(), new_number(), new_number()
-    first = await _calls(line, english, "9")
+    first = await line.asks(english, language_key="9")
     await asyncio.to_thread(line.until_answered, english, "7002", within_s=30)
-    second = await _calls(line, french)
+    second = await line.asks(french)
     await asyncio.to_thread(line.until_answered, french, "7001", within_s=30)
     await line.gone(second)
-    third = await _calls(line, more, "9")
+    third = await line.asks(more, language_key="9")
     await asyncio.to_thread(line.until_answered, more, "7001", within_s=60)
     (answered,) = [one for one in line.line.call_from(more)["timeline"] if one["kind"] == "answered"]
     assert answered["facts"]["waited_s"] >= 5, "7002 was waited for, who spoke with somebody"
