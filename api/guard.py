@@ -37,6 +37,8 @@ _FORM_UPLOADS = re.compile(r"/console/(announcements/[^/]+/recordings|import/pre
 _SIGNED = (STATUS_PATH, MESSAGES_PATH)
 _TYPES = ((_TABLES, ("CSV", ("text/csv",))), (_FORMS, ("a form", ("application/x-www-form-urlencoded",))))
 _READING = ("GET", "HEAD", "OPTIONS")
+#: What callers hear and where they are led: for tokens that say so.
+_DESK_FILES = re.compile(r"/v1/desks/[^/]+/file(/.*)?")
 #: Who are the customers, and their phones' passwords: for tokens that say so.
 _DIRECTORY = "/v1/directory/"
 #: The figures are open to this machine, where Prometheus's own agent is; not to whom a proxy on it speaks for.
@@ -79,6 +81,8 @@ class TokenGuard:
 
 def _needed(path: str, method: str) -> str:
     what = "read" if method in _READING else "write"
+    if what == "write" and _DESK_FILES.fullmatch(path):
+        return "desks:write"
     return f"directory:{what}" if f"{path}/".startswith(_DIRECTORY) else what
 
 

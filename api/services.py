@@ -17,7 +17,9 @@ from ivr.calltrace.traces import CallTraces
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
-from ivr.desk_files import Outcome
+from ivr.desk_editing.files import DeskFile, Edit
+from ivr.desk_editing.versions import Versions
+from ivr.desk_files import Outcome, Preview
 from ivr.directory.directory import Directory
 from ivr.directory.tokens import Tokens
 from ivr.events import EventBus
@@ -81,8 +83,24 @@ class DeskFiles(Protocol):
     def last(self) -> Outcome | None:
         """What the last reload, or check, has found."""
 
+    @property
+    def versions(self) -> Versions:
+        """Those that were in force."""
+
     async def reload(self, *, by: str, check: bool = False) -> Outcome:
         """Take them into force, or only look. Raises NotReloaded."""
+
+    def file(self, desk: str) -> DeskFile:
+        """A desk's file as it is now. Raises NoSuchFile and OSError."""
+
+    async def preview(self, edit: Edit) -> Preview:
+        """What an edit would change. Raises EditRefused."""
+
+    async def put(self, edit: Edit) -> Outcome:
+        """Write an edit into its file and take it into force, or change nothing.
+
+        Raises EditRefused, FileChanged, NotWritten and Unavailable.
+        """
 
 
 class CallbackKeeper(Protocol):

@@ -22,12 +22,15 @@ from ivr.desk.changes import Change, changes
 from ivr.desk.contradictions import contradictions
 from ivr.desk.hours import Calendar
 from ivr.desk.kept import keep
-from ivr.desk.load import DeskError, Desks
+from ivr.desk.load import BUILT_IN, DeskError, Desks
+from ivr.desk_editing.files import DeskFile, Edit, find, path_of, replace_file
+from ivr.desk_editing.versions import Source, Versions
 from ivr.errors import BadInput, OmnivigilError, Unavailable
 from ivr.events import EventBus
 from ivr.prepare import Calendars, Taken, copy_of, load, take
 from ivr.prompts.build import BuildError, Sounds
-from ivr.prompts.catalog import Catalog
+from ivr.prompts.catalog import Catalog, PromptMissing
+from ivr.prompts.doubtful import doubtful
 from ivr.settings import Settings
 from ivr.voices import sounds_of
 
@@ -41,6 +44,10 @@ Say = Callable[[str], None]
 
 class NotReloaded(BadInput):
     """The desk files cannot be used now; the last good ones are in force."""
+
+
+class EditRefused(BadInput):
+    """A desk's file cannot be used as somebody wants it; nothing has changed."""
 
 
 class LiveCalendars(Mapping[str, Mapping[str, Calendar]]):
@@ -84,6 +91,15 @@ class Outcome:
     in_force: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What an edit would change, and the desks and calendars that there would be."""
+
+    outcome: Outcome
+    desks: Desks
+    calendars: Calendars
+
+
 class DeskFiles:
     """The desk files of a running line.
 
@@ -110,6 +126,8 @@ class DeskFiles:
         self._past: deque[Version] = deque(maxlen=_VERSIONS)
         self._now = self._version()
         self._one_at_a_time = asyncio.Lock()
+        #: Those that were in force, on disk.
+        self.versions = Versions(settings.state / "desk-versions")
         #: Why the files as they are cannot be in force; None when they can, as far as was looked.
         self.problem: str | None = None
         self.last: Outcome | None = None
@@ -130,6 +148,45 @@ class DeskFiles:
             await asyncio.to_thread(load, self._settings)
         except DeskError as error:
             self._refused(error)
+        try:
+            await asyncio.to_thread(self._note, copy_of(self._settings), self._desks, "start", None)
+        except OSError as error:
+            log.error("the version of the desk files is not kept", reason=str(error))
+
+    def file(self, desk: str) -> DeskFile:
+        """A desk's file as it is now. Raises NoSuchFile and OSError."""
+        return find(self._folder, desk)
+
+    @property
+    def _folder(self) -> Path:
+        return self._settings.desks or BUILT_IN
+
+    async def preview(self, edit: Edit) -> Preview:
+        """What an edit would change. Raises EditRefused, whose field is the desk's."""
+        try:
+            with_edit = take(self._settings, {edit.path.name: edit.text})
+            taken = await asyncio.to_thread(with_edit.__enter__)
+            try:
+                outcome = await self._take(taken, edit.by, check=True, say=lambda _: None)
+                return Preview(outcome=outcome, desks=taken.desks, calendars=taken.calendars)
+            finally:
+                await asyncio.to_thread(with_edit.__exit__, None, None, None)
+        except (DeskError, BuildError, PromptMissing, OSError) as error:
+            raise _edit_refused(error, edit.path) from error
+
+    async def put(self, edit: Edit) -> Outcome:
+        """Write an edit into its file and take it into force, or change nothing.
+
+        Raises EditRefused, FileChanged, NotWritten, and Unavailable when Asterisk takes nothing up.
+        """
+        async with self._one_at_a_time:
+            try:
+                outcome = await self._reload(edit.by, check=False, say=lambda _: None, edit=edit)
+            except (DeskError, BuildError, PromptMissing, OSError) as error:
+                raise _edit_refused(error, edit.path) from error
+            self.problem = None
+            self.last = outcome
+            return outcome
 
     async def reload(self, *, by: str, check: bool = False, say: Say = lambda _: None) -> Outcome:
         """Take the files into force as they are now, or only `check` them; `by` is who had it so.
@@ -153,23 +210,23 @@ class DeskFiles:
         self.problem = _told(error)
         log.error("the desk files cannot be used; the last good ones are in force", reason=self.problem)
 
-    async def _reload(self, by: str, check: bool, say: Say) -> Outcome:
-        taking = take(self._settings)
+    async def _reload(self, by: str, check: bool, say: Say, edit: Edit | None = None) -> Outcome:
+        taking = take(self._settings, {edit.path.name: edit.text} if edit is not None else {})
         taken = await asyncio.to_thread(taking.__enter__)
         try:
-            return await self._take(taken, by, check, say)
+            return await self._take(taken, by, check, say, edit)
         finally:
             await asyncio.to_thread(taking.__exit__, None, None, None)
 
-    async def _take(self, taken: Taken, by: str, check: bool, say: Say) -> Outcome:
+    async def _take(self, taken: Taken, by: str, check: bool, say: Say, edit: Edit | None = None) -> Outcome:
         found = (*changes(self._desks, taken.desks), *await asyncio.to_thread(self._other_calendars, taken))
-        doubts = tuple(contradictions(taken.desks))
+        doubts = (*contradictions(taken.desks), *doubtful(taken.desks))
         for change in found:
             say(str(change))
         for doubt in doubts:
             say(f"Warning: {doubt}")
         now = self._clock()
-        if check or not found:
+        if check or not (found or edit):
             await asyncio.to_thread(_speakable, taken, now)
             say("These desk files can be used." if found else "Nothing has changed.")
             return Outcome(at=now, by=by, changes=found, warnings=doubts, in_force=not found)
@@ -181,7 +238,7 @@ class DeskFiles:
         # Asterisk first: a call must not be sent to a queue that is not there yet.
         try:
             await self._asterisk(taken.desks, sounds)
-            await asyncio.to_thread(keep, taken.copy, copy_of(self._settings))
+            await asyncio.to_thread(self._to_disk, taken, by, edit)
         except BaseException:
             await self._back()
             raise
@@ -190,6 +247,27 @@ class DeskFiles:
         self._bus.publish("desks.changed", now, {"by": by, "changes": [str(change) for change in found]})
         say("The new desk files are in force; calls that go on keep the old ones.")
         return Outcome(at=now, by=by, changes=found, warnings=doubts, in_force=True)
+
+    def _to_disk(self, taken: Taken, by: str, edit: Edit | None) -> None:
+        """The version, the edited file and the copy in force; none of them when one cannot be written."""
+        noted = self._note(taken.copy, taken.desks, by, edit)
+        before: bytes | None = None
+        try:
+            if edit is not None:
+                before = edit.write()
+            keep(taken.copy, copy_of(self._settings))
+        except BaseException:
+            self.versions.forget(noted)
+            if edit is not None and before is not None:
+                replace_file(edit.path, before)
+            raise
+
+    def _note(self, folder: Path, desks: Desks, by: str, edit: Edit | None) -> list[tuple[str, int]]:
+        paths = {desk: path_of(folder, desk) for desk in desks}
+        texts = {desk: path.read_bytes().decode() for desk, path in paths.items() if path is not None}
+        source: Source = edit.source if edit is not None else "file"
+        why = edit.why if edit is not None else ""
+        return self.versions.note(texts, by=by, source=source, why=why, at=self._clock())
 
     async def _back(self) -> None:
         try:
@@ -240,3 +318,11 @@ def _told(error: Exception) -> str:
     if isinstance(error, Unavailable):
         return f"not now: {error}"
     return str(error)
+
+
+def _edit_refused(error: Exception, edited: Path) -> EditRefused:
+    if not isinstance(error, DeskError):
+        return EditRefused(field="file", problem=_told(error), mend="nothing has changed; correct it and try again")
+    here = error.file.name == edited.name
+    where = f"line {error.line}: " if here else f"{error.file.name}:{error.line}: "
+    return EditRefused(field=error.field or "file", problem=f"{where}{error.problem}", mend=error.mend)

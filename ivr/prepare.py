@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
@@ -121,9 +122,9 @@ class Taken:
 
 
 @contextlib.contextmanager
-def take(settings: Settings) -> Iterator[Taken]:
-    """Read the desk files as a whole. Raises DeskError, and OSError of the disk."""
-    with snapshot(settings.desks or BUILT_IN, copy_of(settings)) as copy:
+def take(settings: Settings, instead: Mapping[str, str] = MappingProxyType({})) -> Iterator[Taken]:
+    """Read the desk files as a whole, with other texts `instead`, by file. Raises DeskError, and OSError."""
+    with snapshot(settings.desks or BUILT_IN, copy_of(settings), instead) as copy:
         desks, calendars = _read(copy)
         yield Taken(desks=desks, calendars=calendars, copy=copy)
 
@@ -321,7 +322,7 @@ async def _load_demo(settings: Settings, store: Store) -> None:
         await load_demo(unit)
         await demo_pins(unit)
         await demo_accounts(unit, settings.clock())
-        await keep_token(unit, token, DEMO_TOKEN, ("read", "write", "directory:write"), settings.clock())
+        await keep_token(unit, token, DEMO_TOKEN, ("read", "write", "directory:write", "desks:write"), settings.clock())
     _keep(path, token)
 
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from api.common import Given, Has, Who
+from api.desk_edits import DeskNotFound, files_of
 from api.services import Services
 from ivr.desk.schema import Desk
-from ivr.errors import NotFound
 
 router = APIRouter(tags=["desks"])
 
@@ -19,14 +19,6 @@ DeskId = Annotated[str, Path(max_length=40, examples=["omnivigil"])]
 
 #: Holidays and daylight saving are known for these years.
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-
-
-class DeskNotFound(NotFound):
-    """There is no such desk."""
-
-
-class NoDeskFiles(NotFound):
-    """There are no desk files to be reloaded."""
 
 
 class DepartmentView(BaseModel):
@@ -119,9 +111,7 @@ async def reload_desks(given: Reload, who: Who, has: Has) -> ReloadView:
 
     Files that cannot be used change nothing: 422 says which file, line and field, and how to mend it.
     """
-    if has.desk_files is None:
-        raise NoDeskFiles
-    outcome = await has.desk_files.reload(by=who.name, check=given.check)
+    outcome = await files_of(has).reload(by=who.name, check=given.check)
     return ReloadView(
         in_force=outcome.in_force,
         changes=[

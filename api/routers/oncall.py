@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from api.common import Given, Has, Who
-from api.routers.desks import DeskNotFound
+from api.desk_edits import DeskNotFound
 from api.services import Services
 from ivr.desk.oncall import OnCall, Person
 from ivr.desk.schema import Desk

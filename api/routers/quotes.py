@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from api.common import Given, Has
+from api.desk_edits import DeskNotFound
 from api.quoted import QuoteView, quote_view
-from api.routers.desks import DeskNotFound
 from api.routers.tickets import Slug
 from ivr.errors import BadInput
 from ivr.tickets import services

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from ivr.desk.load import DeskError
 
@@ -17,9 +18,10 @@ _MOST_BYTES = 5_000_000
 
 
 @contextlib.contextmanager
-def snapshot(folder: Path, into: Path) -> Iterator[Path]:
+def snapshot(folder: Path, into: Path, instead: Mapping[str, str] = MappingProxyType({})) -> Iterator[Path]:
     """The files as they are this moment, all of them: whoever saves one meanwhile changes nothing of it.
 
+    `instead` has other texts for some of them, by name.
     One at a time, of all processes: a restart prepares beside a service that may reload. A DeskError from within names
     the file that the operator knows. Raises DeskError where there is no such folder, and OSError.
     """
@@ -30,12 +32,12 @@ def snapshot(folder: Path, into: Path) -> Iterator[Path]:
     into.parent.mkdir(parents=True, exist_ok=True)
     with into.with_name(f"{into.name}.lock").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        with _copied(folder, into.with_name(f"{into.name}.new")) as new:
+        with _copied(folder, into.with_name(f"{into.name}.new"), instead) as new:
             yield new
 
 
 @contextlib.contextmanager
-def _copied(folder: Path, new: Path) -> Iterator[Path]:
+def _copied(folder: Path, new: Path, instead: Mapping[str, str]) -> Iterator[Path]:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
     for file in sorted(folder.iterdir()):
@@ -44,6 +46,8 @@ def _copied(folder: Path, new: Path) -> Iterator[Path]:
     for file in sorted(folder.glob("*/*.ics")):
         (new / file.parent.name).mkdir(exist_ok=True)
         shutil.copyfile(file, new / file.parent.name / file.name)
+    for name, text in instead.items():
+        (new / name).write_bytes(text.encode())
     (new / _SOURCE).write_text(str(folder), encoding="utf-8")
     try:
         yield new

@@ -202,22 +202,32 @@ def _refuse_confusing(file: Path, root: yaml.Node) -> None:
     walk(root, "", ())
 
 
-def _explain(file: Path, node: yaml.Node, error: ValidationError) -> DeskError:
+def problems(error: ValidationError) -> Iterator[tuple[list[str], str, str]]:
+    """What is wrong with a desk's values: where, how, and what to do; what explains the rest comes first."""
     # A misspelt field is both unknown and missing; the first of these helps more.
-    first: Any = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    location = [str(part) for part in first["loc"] if part != "[key]"]
-    problem = str(first["msg"])
-    mend = {"missing": "add it", "extra_forbidden": "remove it"}.get(first["type"], "correct the value")
-    broken = first.get("ctx", {}).get("error")
+    for one in sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden"):
+        yield _told(dict(one))
+
+
+def _told(one: dict[str, Any]) -> tuple[list[str], str, str]:
+    location = [str(part) for part in one["loc"] if part != "[key]"]
+    problem = str(one["msg"])
+    mend = {"missing": "add it", "extra_forbidden": "remove it"}.get(one["type"], "correct the value")
+    broken = one.get("ctx", {}).get("error")
     if isinstance(broken, Incoherent):
         location += [part for part in broken.field.split(".") if part]
         problem, mend = broken.problem, broken.mend
-    elif first["type"] == "string_pattern_mismatch":
-        problem, mend = f"{str(first['input'])[:40]!r} does not fit", MENDS[first["ctx"]["pattern"]]
-    elif first["type"] == "extra_forbidden":
+    elif one["type"] == "string_pattern_mismatch":
+        problem, mend = f"{str(one['input'])[:40]!r} does not fit", MENDS[one["ctx"]["pattern"]]
+    elif one["type"] == "extra_forbidden":
         problem = "there is no such field"
         if near := difflib.get_close_matches(location[-1], _FIELDS, n=1):
             mend = f"remove it, or did you mean {near[0]}?"
+    return location, problem, mend
+
+
+def _explain(file: Path, node: yaml.Node, error: ValidationError) -> DeskError:
+    location, problem, mend = next(problems(error))
     return DeskError(file=file, line=_line(node, location), field=".".join(location), problem=problem, mend=mend)
 
 

@@ -48,6 +48,14 @@ Phone = Annotated[
 Country = Annotated[str, _written(r"^[A-Z]{2}$", "use two capital letters (ISO 3166), as in CA")]
 Email = Annotated[str, _written(r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[a-z]+$", "write it as service@example.com")]
 ListId = Annotated[str, _written(r"^[A-Za-z0-9._-]{1,200}$", "write it as support.example.com, without < and >")]
+#: Beside the desk file or in a folder there, and nowhere else.
+CalendarFile = Annotated[
+    str,
+    _written(
+        r"^([^/.\s\x00-\x1f\\][^/\x00-\x1f\\]*/)?[^/.\s\x00-\x1f\\][^/\x00-\x1f\\]*$",
+        "name a file beside the desk file, as closures.ics, or in a folder there",
+    ),
+]
 #: What is also shown and put into headings of e-mails, so on one line.
 Name = Annotated[str, _written(r"^[^\x00-\x1f\x7f]{1,60}$", "write 1 to 60 characters on one line")]
 #: A name per language.
@@ -390,7 +398,7 @@ class Desk(_Part):
     holidays: Holidays | None = None
     exceptions: tuple[SpecialDay, ...] = ()
     #: iCalendar files (RFC 5545), relative to this one: whole-day events close the day, others their time.
-    ical: tuple[str, ...] = ()
+    ical: tuple[CalendarFile, ...] = ()
     #: This desk's own prompts, over the common ones of `ivr/prompts/texts`.
     texts: dict[Identifier, Texts] = {}
     #: What who sends a text message is answered, once a day; {number} is the desk's. The first desk's is used.

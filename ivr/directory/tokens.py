@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 #: `persons` is for what is known about one person; it goes with `write`. Neither `read` nor `write` is for the
 #: directory, which has scopes of its own: who writes there gives phones their passwords. `directory:write` reads too.
-SCOPES = ("read", "write", "persons", "directory:read", "directory:write")
+SCOPES = ("read", "write", "persons", "desks:write", "directory:read", "directory:write")
 #: Those that a token of one provider's may have: everything else tells of all of them.
 OF_ONE_PROVIDER = ("directory:read", "directory:write")
 

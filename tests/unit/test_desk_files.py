@@ -2,77 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+import asyncio
+import errno
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from ivr import desk_files, prepare
-from ivr.asterisk.runtime import Runtime
-from ivr.desk.kept import keep, kept
-from ivr.desk.load import BUILT_IN, Desks
-from ivr.desk_files import DeskFiles, LiveCalendars, NotReloaded
-from ivr.errors import Unavailable
-from ivr.events import EventBus
-from ivr.prompts import music
-from ivr.prompts.build import Sounds
-from ivr.prompts.catalog import Catalog
-from ivr.prompts.engines import Voices
-from ivr.settings import Settings
-from tests.unit.prompts.voice import HummingVoice, sound_files, tone
-
-
-@dataclass
-class World:
-    """A line of which only the desk files are real."""
-
-    settings: Settings
-    desks: Desks
-    calendars: LiveCalendars
-    sounds: Sounds
-    #: What Asterisk was given, by wrap-up time of its queue, and whether it takes anything.
-    given: list[int] = field(default_factory=list)
-    away: bool = False
-    switched: int = 0
-    now: datetime = datetime(2026, 11, 25, 15, tzinfo=UTC)
-
-    def edit(self, before: str, after: str) -> None:
-        path = cast(Path, self.settings.desks) / "omnivigil.yaml"
-        text = path.read_text(encoding="utf-8")
-        assert before in text
-        path.write_text(text.replace(before, after, 1), encoding="utf-8")
-
-    async def asterisk(self, desks: Desks, sounds: Sounds) -> None:
-        self.given.append(desks["omnivigil"].queues["support"].wrapup_s)
-        if self.away:
-            raise Unavailable(component="Asterisk")
-
-    def on_switch(self) -> None:
-        self.switched += 1
-
-    def files(self) -> DeskFiles:
-        return DeskFiles(
-            self.settings,
-            cast(Runtime, None),
-            desks=self.desks,
-            calendars=self.calendars,
-            sounds=self.sounds,
-            asterisk=self.asterisk,
-            switched=self.on_switch,
-            bus=EventBus(),
-            clock=lambda: self.now,
-        )
-
-    @property
-    def wrapup_s(self) -> int:
-        return self.desks["omnivigil"].queues["support"].wrapup_s
-
-    @property
-    def kept_wrapup_s(self) -> int:
-        return prepare.in_force(self.settings)[0]["omnivigil"].queues["support"].wrapup_s
+from ivr.desk.kept import kept
+from ivr.desk.load import BUILT_IN
+from ivr.desk_editing.files import Edit, FileChanged, NotWritten, find
+from ivr.desk_editing.versions import MOST, VersionNotFound, Versions
+from ivr.desk_files import EditRefused, NotReloaded, Outcome
+from ivr.errors import BadInput, Unavailable
+from tests.fakes.desk_files import World, make_world
+from tests.unit.prompts.voice import sound_files
 
 
 @pytest.fixture(scope="module")
@@ -83,29 +29,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def world(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    (tmp_path / "desks").mkdir()
-    shutil.copy(BUILT_IN / "omnivigil.yaml", tmp_path / "desks")
-    settings = Settings(state=tmp_path / "state", desks=tmp_path / "desks")
-
-    def sounds_of(settings: Settings, runtime: object, desks: Desks) -> Sounds:
-        return Sounds(
-            folder=tmp_path / "sounds",
-            cache=cache,
-            catalog=Catalog(desks),
-            voices=Voices([HummingVoice()]),
-            core_sounds=tmp_path / "core",
-            languages=(),
-        )
-
-    monkeypatch.setattr(desk_files, "sounds_of", sounds_of)
-    monkeypatch.setattr(music, "hold_music", lambda: tone(0.5))
-    # Thousands of openings, of which none is spoken here.
-    monkeypatch.setattr("ivr.prompts.catalog.DAYS_AHEAD", 1)
-    with prepare.take(settings) as taken:
-        keep(taken.copy, prepare.copy_of(settings))
-        sounds = sounds_of(settings, None, taken.desks)
-        sounds.build(taken.calendars, World.now)
-        return World(settings=settings, desks=taken.desks, calendars=LiveCalendars(taken.calendars), sounds=sounds)
+    return make_world(tmp_path, cache, monkeypatch)
 
 
 async def test_new_hours_menu_and_texts_are_in_force_at_once_and_calls_that_go_on_keep_the_old(world: World) -> None:
@@ -185,3 +109,139 @@ async def test_where_asterisk_takes_nothing_up_all_stays_as_it_was(world: World)
 
 def test_the_files_of_another_folder_are_not_the_last_good_ones(world: World) -> None:
     assert kept(BUILT_IN, prepare.copy_of(world.settings)) is None
+
+
+def edit_of(world: World, before: str, after: str, etag: str | None = None, *, by: str = "admin") -> Edit:
+    """What `by` wants in place of `before`, who has seen the file as it is."""
+    assert world.settings.desks is not None
+    file = find(world.settings.desks, "omnivigil")
+    assert before in file.text
+    text = file.text.replace(before, after, 1)
+    return Edit(path=file.path, text=text, etag=etag or file.etag, by=by, source="console", why="essai")
+
+
+async def test_an_edit_is_written_into_its_file_and_in_force_at_once_and_each_version_is_kept(world: World) -> None:
+    files = world.files()
+    await files.look()
+    path = files.file("omnivigil").path
+    path.chmod(0o640)
+    edit = edit_of(world, "wrapup_s: 15", "wrapup_s: 30")
+    shown = await files.preview(edit)
+    assert [str(one) for one in shown.outcome.changes] == ["omnivigil: queues.support.wrapup_s: 15 → 30"]
+    assert (shown.desks["omnivigil"].queues["support"].wrapup_s, world.wrapup_s, world.given) == (30, 15, [])
+
+    assert (await files.put(edit)).in_force
+    assert (world.wrapup_s, world.kept_wrapup_s, world.given, world.switched) == (30, 30, [30], 1)
+    assert path.read_text(encoding="utf-8") == edit.text
+    assert path.stat().st_mode & 0o777 == 0o640
+    # With an editor, and a reload.
+    world.edit("wrapup_s: 30", "wrapup_s: 45")
+    await files.reload(by="ops")
+    # A comment is a version too, though nothing else is.
+    assert (await files.put(edit_of(world, "# Dates that", "# All dates that"))).changes == ()
+    told = [(one.number, one.by, one.source, one.why) for one in files.versions.every("omnivigil")]
+    assert told == [
+        (4, "admin", "console", "essai"),
+        (3, "ops", "file", ""),
+        (2, "admin", "console", "essai"),
+        (1, "start", "file", ""),
+    ]
+    assert "wrapup_s: 15" in files.versions.text("omnivigil", 1)
+    await files.put(replace(edit, text=files.versions.text("omnivigil", 1), etag=None))
+    assert world.wrapup_s == 15
+
+
+async def test_the_second_of_two_editors_is_told_and_loses_nothing(world: World) -> None:
+    files = world.files()
+    first, second = (edit_of(world, "wrapup_s: 15", f"wrapup_s: {seconds}") for seconds in (30, 45))
+    done = await asyncio.gather(files.put(first), files.put(second), return_exceptions=True)
+    assert [type(one) for one in done] == [Outcome, FileChanged]
+    assert (world.wrapup_s, world.kept_wrapup_s) == (30, 30)
+    assert [one.etag for one in files.versions.every("omnivigil")] == [first.made]
+
+
+@pytest.mark.parametrize("broken", ["write", "keep", "asterisk", "link"])
+async def test_where_something_cannot_be_written_all_stays_as_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    files = world.files()
+    edit = edit_of(world, "wrapup_s: 15", "wrapup_s: 30")
+    before = edit.path.read_text(encoding="utf-8")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    world.away = broken == "asterisk"
+    with monkeypatch.context() as failing:
+        if broken == "write":
+            failing.setattr("ivr.desk_editing.files.os.fsync", full)
+        if broken == "keep":
+            failing.setattr(desk_files, "keep", full)
+        if broken == "link":
+            failing.setattr("pathlib.Path.replace", full)
+        with pytest.raises(Unavailable if broken == "asterisk" else BadInput) as refused:
+            await files.put(edit)
+    if broken != "asterisk":
+        assert "No space left on device" in str(refused.value)
+    assert edit.path.read_text(encoding="utf-8") == before
+    assert [one.name for one in edit.path.parent.iterdir()] == [edit.path.name]
+    assert (world.wrapup_s, world.kept_wrapup_s, world.switched) == (15, 15, 0)
+    assert files.versions.every("omnivigil") == []
+    assert files.problem is None
+    world.away = False
+    assert (await files.put(edit)).in_force
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field", "told"),
+    [
+        ("wrapup_s: 15", "wrapup_s: soon", "queues.support.wrapup_s", "line "),
+        ("ical: []", "ical: [../../secrets.json]", "ical.0", "does not fit"),
+        ("ical: []", "ical: [none.ics]", "ical", "there is no none.ics"),
+        ("ical: []", "ical: !!python/object/apply:os.system [id]", "file", "could not determine a constructor"),
+        ("ical: []", "ical: !include other.yaml", "file", "could not determine a constructor"),
+        ("exceptions: []", "exceptions: &a [*a]", "exceptions.0", "holds itself"),
+        ("    en: Welcome to OMNIVIGIL.", "", "texts.welcome", "no text in 'en'"),
+    ],
+)
+async def test_an_edit_that_cannot_be_used_names_line_field_and_mend_and_is_no_problem_of_the_files(
+    world: World, before: str, after: str, field: str, told: str
+) -> None:
+    files = world.files()
+    edit = edit_of(world, before, after)
+    for attempt in (files.preview, files.put):
+        with pytest.raises(EditRefused) as refused:
+            await attempt(edit)
+        assert (refused.value.field, told in refused.value.problem, bool(refused.value.mend)) == (field, True, True)
+    assert files.problem is None
+    assert "wrapup_s: 15" in edit.path.read_text(encoding="utf-8")
+
+
+async def test_the_shipped_file_is_never_written_and_a_link_stays_one(world: World, tmp_path: Path) -> None:
+    edit = edit_of(world, "wrapup_s: 15", "wrapup_s: 30")
+    shipped = replace(edit, path=BUILT_IN / "omnivigil.yaml", etag=None)
+    before = shipped.path.read_bytes()
+    with pytest.raises(NotWritten, match="came with the product"):
+        shipped.write()
+    assert shipped.path.read_bytes() == before
+    assert find(BUILT_IN, "omnivigil").read_only == "shipped"
+
+    elsewhere = tmp_path / "elsewhere.yaml"
+    edit.path.rename(elsewhere)
+    edit.path.symlink_to(elsewhere)
+    await world.files().put(edit)
+    assert edit.path.is_symlink()
+    assert "wrapup_s: 30" in elsewhere.read_text(encoding="utf-8")
+    assert world.wrapup_s == 30
+
+
+def test_so_many_versions_are_kept_and_no_more(tmp_path: Path) -> None:
+    versions = Versions(tmp_path)
+    for number in range(MOST + 3):
+        versions.note({"omnivigil": f"id: {number}\n"}, by="admin", source="api", at=World.now)
+    every = versions.every("omnivigil")
+    assert (len(every), every[0].number, every[-1].number) == (MOST, MOST + 3, 4)
+    for desk in ("../omnivigil", "nobody"):
+        assert versions.every(desk) == []
+        with pytest.raises(VersionNotFound):
+            versions.text(desk, 5)

@@ -36,6 +36,7 @@ WORDS: Mapping[str, str] = {
     "scope_read": "read",
     "scope_write": "read and change calls, tickets, incidents",
     "scope_persons": "export and erase a person’s data",
+    "scope_desks_write": "change desk files: hours, menu, texts",
     "scope_directory_read": "read the directory",
     "scope_directory_write": "change the directory",
     "good_until": "Good until",

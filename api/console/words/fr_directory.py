@@ -39,6 +39,7 @@ WORDS: Mapping[str, str] = {
     "scope_read": "lire",
     "scope_write": "lire et modifier les appels, billets, incidents",
     "scope_persons": "exporter et effacer les données d’une personne",
+    "scope_desks_write": "modifier les fichiers des bureaux : heures, menu, textes",
     "scope_directory_read": "lire l’annuaire",
     "scope_directory_write": "modifier l’annuaire",
     "good_until": "Valide jusqu’au",

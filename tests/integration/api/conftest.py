@@ -140,6 +140,7 @@ def filling() -> Filling:
             await keep_token(unit, "writer", "console", ["read", "write"], NOW)
             await keep_token(unit, "officer", "privacy", ["read", "write", "persons"], NOW)
             await keep_token(unit, "operator", "crm", ["read", "directory:write"], NOW)
+            await keep_token(unit, "editor", "desks", ["read", "desks:write"], NOW)
             await keep_token(unit, "looker", "crm", ["directory:read"], NOW)
             await keep_token(unit, "theirs", "crm", ["directory:write"], NOW, provider="autre")
             await keep_token(unit, "reader", "wallboard", ["read"], NOW)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
+from api.services import DeskFiles
 from ivr.desk.changes import Change
 from ivr.desk_files import NotReloaded, Outcome
 from tests.integration.api.asserting import refused
@@ -181,12 +182,12 @@ class Files:
 async def test_desk_files_are_reloaded_or_only_checked(line: Line, client: httpx.AsyncClient) -> None:
     assert line.app is not None
     refused(await client.post("/v1/desks/reload", json={}), 404)
-    line.app.state.services = replace(line.services, desk_files=Files())
+    line.app.state.services = replace(line.services, desk_files=cast(DeskFiles, Files()))
     change = {"desk": "omnivigil", "field": "menu.keys.1", "before": "ventes", "after": None}
     for check in (True, False):
         told = await client.post("/v1/desks/reload", json={"check": check})
         assert told.json() == {"in_force": not check, "changes": [change], "warnings": ["a doubt"]}
-    line.app.state.services = replace(line.services, desk_files=Files("omnivigil.yaml:12: x"))
+    line.app.state.services = replace(line.services, desk_files=cast(DeskFiles, Files("omnivigil.yaml:12: x")))
     wrong = refused(await client.post("/v1/desks/reload", json={}), 422)
     assert wrong["field"] == "desks"
     assert wrong["detail"] == "omnivigil.yaml:12: x"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import pytest
 
+from api.services import DeskFiles
 from ivr.desk.changes import Change
 from ivr.desk_files import NotReloaded, Outcome
 from tests.integration.api.conftest import NOW, Line
@@ -34,7 +36,7 @@ def files(line: Line) -> Files:
     """Behind the API."""
     found = Files()
     assert line.app is not None
-    line.app.state.services = replace(line.services, desk_files=found)
+    line.app.state.services = replace(line.services, desk_files=cast(DeskFiles, found))
     return found
 
 

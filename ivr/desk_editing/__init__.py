@@ -1,0 +1,1 @@
+"""Desk files that are changed from the console and the API, and written back with their comments."""
