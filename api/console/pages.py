@@ -108,7 +108,19 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
     def mail_reason(reason: str) -> str:
         return reasons.said(reason, language)
 
+    def desk_field(path: str) -> str:
+        return words.desk_field(language, path)
+
+    def desk_value(value: str) -> str:
+        return words.WORDS[language].get(f"desk_value_{value}", value)
+
+    def said(text: str) -> str:
+        return words.said(language, text)
+
     return {
+        "said": said,
+        "desk_field": desk_field,
+        "desk_value": desk_value,
         "named": named,
         "mail_reason": mail_reason,
         "action": action,

@@ -6,22 +6,22 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from api.console.words import en, en_directory, fr, fr_directory
+from api.console.words import en, en_desk, en_directory, fr, fr_desk, fr_directory
 from ivr.accounts.account import Role
 from ivr.written import typeset, typeset_all
 
 #: What each language calls itself.
 LANGUAGES: Mapping[str, str] = {"fr": "Français", "en": "English"}
 WORDS: Mapping[str, Mapping[str, str]] = {
-    "fr": typeset_all({**fr.WORDS, **fr_directory.WORDS}),
-    "en": {**en.WORDS, **en_directory.WORDS},
+    "fr": typeset_all({**fr.WORDS, **fr_directory.WORDS, **fr_desk.WORDS}),
+    "en": {**en.WORDS, **en_directory.WORDS, **en_desk.WORDS},
 }
 NOTED: Mapping[str, Mapping[str, str | None]] = {"fr": fr.NOTED, "en": en.NOTED}
 VALUES: Mapping[str, Mapping[str, str]] = {"fr": fr.VALUES, "en": en.VALUES}
 #: Of what is said in English everywhere else: what is wrong with a form, and what was done.
-SAID: Mapping[str, str] = {**fr.SAID, **fr_directory.SAID}
-BEGINS: Mapping[str, str] = {**fr.BEGINS, **fr_directory.BEGINS}
-ACTIONS: Mapping[str, str] = {**fr.ACTIONS, **fr_directory.ACTIONS}
+SAID: Mapping[str, str] = {**fr_desk.SAID, **fr.SAID, **fr_directory.SAID}
+BEGINS: Mapping[str, str] = {**fr.BEGINS, **fr_directory.BEGINS, **fr_desk.BEGINS}
+ACTIONS: Mapping[str, str] = {**fr.ACTIONS, **fr_directory.ACTIONS, **fr_desk.ACTIONS}
 
 #: What each role finds in its menu, by the word of its page.
 _PAGES: Mapping[Role, tuple[str, ...]] = {
@@ -154,6 +154,14 @@ def place(language: str, field: str, labels: Mapping[str, str] = MappingProxyTyp
     if part.isdecimal():
         return f"{word[_CALLED.get(name, name)]} {int(part) + 1}"
     return word[_CALLED.get(name, name)] + (f" ({word[f'language_{part}']})" if part in LANGUAGES else "")
+
+
+def desk_field(language: str, path: str) -> str:
+    """A field of a desk file, as in hours.monday.0, in words as far as there are any."""
+    word = WORDS[language]
+    return " · ".join(
+        str(int(one) + 1) if one.isdecimal() else word.get(f"desk_field_{one}", one) for one in path.split(".")
+    )
 
 
 def other(language: str) -> tuple[str, str]:
