@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sipsim.recognise import Recogniser
 
 from ivr import browser as browsers
 from ivr.accounts.demo import demo_account_password
+from ivr.desk.load import BUILT_IN
 from tests.calls.line import OPEN, REPOSITORY, Line, running_line
 
 SignIn = Callable[..., Page]
@@ -57,7 +59,10 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in _WRITING.items():
             environment.setenv(f"OMNIVIGIL_{name}", value)
-        with running_line(tmp_path_factory.mktemp("console") / "line", now=OPEN) as running:
+        folder = tmp_path_factory.mktemp("console")
+        # Their own desk files, which pages may change.
+        shutil.copytree(BUILT_IN, folder / "desks")
+        with running_line(folder / "line", now=OPEN, options=("--desks", str(folder / "desks"))) as running:
             yield running
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 from ivr.desk_editing.files import find
 from tests.fakes.desk_files import World, make_world
+from tests.html_forms import fields
 from tests.integration.api.conftest import Line
 from tests.integration.console.conftest import Browser, Browsers
 
@@ -31,25 +30,6 @@ def world(line: Line, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPat
         line.services, desks=made.desks, calendars=made.calendars, desk_files=made.files(), clock=lambda: made.now
     )
     return made
-
-
-def fields(page: str) -> dict[str, str]:
-    """What a browser would send of the first form of the page's content."""
-    form = page[page.index("<main") :]
-    form = form[form.index("<form") : form.index("</form>")]
-    found: dict[str, str] = {}
-    for tag in re.findall(r"<input [^>]*>", form):
-        name = re.search(r'name="([^"]*)"', tag)
-        value = re.search(r'value="([^"]*)"', tag)
-        if name and ('type="checkbox"' not in tag or " checked" in tag):
-            found[name[1]] = html.unescape(value[1]) if value else "on" if "checkbox" in tag else ""
-    for name_, body in re.findall(r'<select name="([^"]*)"[^>]*>(.*?)</select>', form, re.DOTALL):
-        chosen = re.search(r'<option value="([^"]*)" selected', body)
-        found[name_] = html.unescape(chosen[1]) if chosen else ""
-    for name_, text in re.findall(r'<textarea name="([^"]*)"[^>]*>(.*?)</textarea>', form, re.DOTALL):
-        # As browsers do: the first line break is not the text's, and others are two characters.
-        found[name_] = html.unescape(text).replace("\r\n", "\n").removeprefix("\n").replace("\n", "\r\n")
-    return {name: value for name, value in found.items() if name != "csrf"}
 
 
 async def opened(admin: Browser, part: str) -> dict[str, str]:
