@@ -123,7 +123,7 @@ async def test_what_is_wrong_stands_beside_its_field_with_what_was_typed(world: 
     refused = await admin.post(f"{AT}/hours/preview", **form)
     assert refused.status_code == 422
     assert 'value="&lt;b&gt;8 à midi&lt;/b&gt;" autocomplete="off" aria-invalid="true"' in refused.text
-    assert refused.text.count("écrivez-le ainsi : 08:00-12:00") == 2
+    assert refused.text.count("écrivez-le ainsi\u00a0: 08:00-12:00") == 2
     assert "Heures · Mardi · 1" in refused.text
     whole = await opened(admin, "file") | {"text": "id: omnivigil\nname: \u202eX"}
     refused = await admin.post(f"{AT}/file/preview", **whole)
