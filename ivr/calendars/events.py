@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import icalendar
 import recurring_ical_events
@@ -115,11 +115,11 @@ class Calendar:
         file = read_file(data)
         zones = Zones(file.zones)
         method = file.properties.get("METHOD", "").upper()
-        default = file.properties.get("X-WR-TIMEZONE", "")
-        wall = zones.of(default) if default and default.casefold() != "utc" else None
         found = [_event(block, zones, cancels=method == "CANCEL") for block in file.events]
-        if wall is not None:
-            found = [_floating_in(event, lambda at: at.replace(tzinfo=wall)) for event in found]
+        default = file.properties.get("X-WR-TIMEZONE", "")
+        needed = default.casefold() not in ("", "utc") and any(map(_has_no_zone, found))
+        if needed and (wall := zones.of(default)) is not None:
+            found = [_in_zone(event, wall) for event in found]
         return cls.of(_latest(found))
 
     @classmethod
@@ -383,11 +383,20 @@ def _until(until: date, start: date) -> date:
     return until.astimezone(UTC)
 
 
-def _floating_in(event: Event, place: Callable[[datetime], datetime]) -> Event:
-    """Google means its calendar's zone (X-WR-TIMEZONE) by times that float."""
+def _has_no_zone(event: Event) -> bool:
+    """Whether its start floats, or is in UTC though it recurs."""
+    if not isinstance(event.start, datetime):
+        return False
+    return event.start.tzinfo is None or (event.start.tzinfo is UTC and event.recurs)
+
+
+def _in_zone(event: Event, zone: tzinfo) -> Event:
+    """Google means its calendar's zone (X-WR-TIMEZONE) by times that float; what recurs in UTC recurs there."""
 
     def set_in(at: date) -> date:
-        return place(at) if isinstance(at, datetime) and at.tzinfo is None else at
+        if not isinstance(at, datetime) or at.tzinfo not in (None, UTC):
+            return at
+        return at.replace(tzinfo=zone) if at.tzinfo is None else at.astimezone(zone)
 
     return replace(
         event,

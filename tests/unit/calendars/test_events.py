@@ -308,6 +308,15 @@ class TestZones:
     def test_googles_calendar_has_a_zone(self) -> None:
         shift = event("DTSTART:20270712T080000", "DURATION:PT1H")
         assert moments(ics(shift, head=("X-WR-TIMEZONE:Europe/Paris",))) == ["07-12 02:00"]
+        whole = event("DTSTART;VALUE=DATE:20270712")
+        assert moments(ics(whole, head=("X-WR-TIMEZONE:Nowhere",))) == ["07-12"]
+
+    def test_what_recurs_in_utc_recurs_in_the_calendars_zone(self) -> None:
+        """At eight in winter and in summer."""
+        monthly = event("DTSTART:20270111T130000Z", "DURATION:PT1H", "RRULE:FREQ=MONTHLY;INTERVAL=6;COUNT=2")
+        toronto = ("X-WR-TIMEZONE:America/Toronto",)
+        assert moments(ics(monthly, head=toronto)) == ["01-11 08:00", "07-11 08:00"]
+        assert moments(ics(monthly)) == ["01-11 08:00", "07-11 09:00"]
 
 
 class TestTimes:
