@@ -40,6 +40,8 @@ from ivr.asterisk import keeper as asterisk_keeper
 from ivr.asterisk import process, runtime, unregistering
 from ivr.asterisk.ami import RECONNECTED, Ami, AmiRefused, Fields, State
 from ivr.asterisk.config import Folders
+from ivr.asterisk.devices import Devices
+from ivr.asterisk.devices import ask as ask_places
 from ivr.asterisk.fastagi import AgiSession, FastAgiServer
 from ivr.asterisk.queue_members import AmiQueueMembers, member_of
 from ivr.asterisk.registered import registered
@@ -641,7 +643,7 @@ async def _follow(
     ami: Ami, context: LineContext, counters: Counters, newcomers: Newcomers, probes: Probes, roll: Roll
 ) -> None:
     """Enter what Asterisk tells, in order; one event that cannot be entered does not stop the others."""
-    calls, refusals = context.calls, Refusals(counters.refused)
+    calls, refusals, devices = context.calls, Refusals(counters.refused), Devices()
     async for event in ami.events():
         try:
             if event is RECONNECTED:
@@ -654,6 +656,8 @@ async def _follow(
             await context.keeper.enter(event)
             context.page_calls.enter(event)
             refused.enter(event, refusals)
+            if (phone := devices.enter(event)) is not None:
+                context.aside(ask_places(ami, phone), "a phone's places asked")
             if (leg := legs.read(event)) is not None:
                 context.traces.ring.ended(leg)
                 if (heard := counters.leg_ended(leg)) is not None:

@@ -135,6 +135,7 @@ SERVICE_EVENTS = (
     "Hangup",
     "UserEvent",
     "AttendedTransfer",
+    "ContactStatus",
 )
 
 #: What a queue plays in turn to who waits; each caller may have files of their own by these names.

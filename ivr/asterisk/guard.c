@@ -7,56 +7,21 @@
  * A REGISTER (section 10.2) binds one address, the first: it is the one that Asterisk replaces by where the request came
  * from. What else is named in it could be anybody's.
  *
+ * An INVITE may name a call that it is to take over (RFC 3891). None does here: who may transfer says so by REFER, and it is
+ * an ordinary call to the number that it names.
+ *
  * And at what goes out: a 503 whose cause (RFC 3326) is congestion of the exchange, 42, says how long (RFC 3261, section
  * 20.33). The dialplan says it to carriers when there are too many calls, and cannot add a header to an answer.
  *
  * Only the beginnings of PJSIP's structures are written down here; they are part of its programming interface
  * (pjsip/sip_msg.h, pjsip/sip_uri.h) and the same in all of its 2.x versions. No header of the system's is included,
- * so that any C compiler will do.
+ * so that any C compiler will do. What happens within calls is in guard_calls.c.
  */
 
-struct text {
-    char *at;
-    long length;
-};
-
-struct uri {
-    const struct {
-        const struct text *(*scheme)(const void *uri);
-    } *does;
-};
-
-struct header {
-    struct header *before, *after;
-    int kind;
-    struct text name, short_name;
-    const void *does;
-};
-
-struct route {
-    struct header header;
-    /* A name and an address. */
-    const void *does;
-    struct text display;
-    struct uri *uri;
-};
-
-struct message {
-    /* 0 for a request. */
-    int kind;
-    struct {
-        int number;
-        struct text name;
-    } method;
-};
+#include "guard.h"
 
 typedef void *parser(char *packet, unsigned long length, void *received);
 typedef long printer(const void *message, char *buffer, unsigned long size);
-
-extern void *dlsym(void *library, const char *name);
-extern void *pjsip_msg_find_hdr_by_name(const void *message, const struct text *name, const void *from);
-
-#define NEXT_LIBRARY ((void *)-1L)
 
 static int is_sip(const struct uri *uri)
 {
@@ -71,20 +36,16 @@ static int is_sip(const struct uri *uri)
         && scheme->at[0] == 's' && scheme->at[1] == 'i' && scheme->at[2] == 'p';
 }
 
-static int is_register(const struct message *message)
+int guard_is_method(const struct message *message, const char *name)
 {
-    static const char name[] = "REGISTER";
-    int n;
+    long n;
 
-    if (message->kind != 0 || message->method.name.length != 8) {
+    if (message->kind != 0) {
         return 0;
     }
-    for (n = 0; n < 8; n++) {
-        if (message->method.name.at[n] != name[n]) {
-            return 0;
-        }
+    for (n = 0; n < message->method.name.length && name[n] == message->method.name.at[n] && name[n]; n++) {
     }
-    return 1;
+    return n == message->method.name.length && !name[n];
 }
 
 static void take_out(struct header *header)
@@ -106,13 +67,15 @@ static void keep_first(const void *message, const struct text *name)
 void *pjsip_parse_rdata(char *packet, unsigned long length, void *received)
 {
     static parser *parse;
-    struct text name = {"Record-Route", 12}, contact = {"Contact", 7};
+    struct text name = {"Record-Route", 12}, contact = {"Contact", 7}, replaces = {"Replaces", 8};
     struct route *found, *after;
+    struct header *one;
     void *message;
 
     if (!parse) {
         parse = (parser *)dlsym(NEXT_LIBRARY, "pjsip_parse_rdata");
     }
+    guard_look_at_packet(packet, (long)length);
     message = parse(packet, length, received);
     if (!message) {
         return message;
@@ -124,14 +87,19 @@ void *pjsip_parse_rdata(char *packet, unsigned long length, void *received)
         }
         after = pjsip_msg_find_hdr_by_name(message, &name, after);
     }
-    if (is_register(message)) {
+    if (guard_is_method(message, "REGISTER")) {
         keep_first(message, &contact);
     }
+    if (guard_is_method(message, "INVITE")) {
+        while ((one = pjsip_msg_find_hdr_by_name(message, &replaces, (void *)0))) {
+            take_out(one);
+        }
+    }
+    guard_look_at_request(message, packet, (long)length);
     return message;
 }
 
-/* Where a text begins in another; -1 where it does not. */
-static long find(const char *in, long length, const char *text, long its_length)
+long guard_find(const char *in, long length, const char *text, long its_length)
 {
     long at, n;
 
@@ -156,11 +124,12 @@ long pjsip_msg_print(const void *message, char *buffer, unsigned long size)
         print = (printer *)dlsym(NEXT_LIBRARY, "pjsip_msg_print");
     }
     length = print(message, buffer, size);
-    if (length < (long)sizeof(status) || find(buffer, sizeof(status) - 1, status, sizeof(status) - 1) != 0
-        || find(buffer, length, cause, sizeof(cause) - 1) < 0 || (unsigned long)(length + more) >= size) {
+    guard_look_at_written(buffer, length);
+    if (length < (long)sizeof(status) || guard_find(buffer, sizeof(status) - 1, status, sizeof(status) - 1) != 0
+        || guard_find(buffer, length, cause, sizeof(cause) - 1) < 0 || (unsigned long)(length + more) >= size) {
         return length;
     }
-    line = find(buffer, length, "\r\n", 2) + 2;
+    line = guard_find(buffer, length, "\r\n", 2) + 2;
     if (line < 2) {
         return length;
     }
@@ -285,21 +254,21 @@ static int is_to_one_of_ours(const char *text, long length)
     if (length < 32) {
         return 0;
     }
-    if (find(text, 11, "INVITE sip:", 11) == 0 || find(text, 8, "ACK sip:", 8) == 0
-        || find(text, 12, "OPTIONS sip:", 12) == 0) {
+    if (guard_find(text, 11, "INVITE sip:", 11) == 0 || guard_find(text, 8, "ACK sip:", 8) == 0
+        || guard_find(text, 12, "OPTIONS sip:", 12) == 0) {
         return 1;
     }
-    if (find(text, 8, "SIP/2.0 ", 8) != 0 || !(text[8] == '2' || (text[8] == '1' && text[9] == '8'))) {
+    if (guard_find(text, 8, "SIP/2.0 ", 8) != 0 || !(text[8] == '2' || (text[8] == '1' && text[9] == '8'))) {
         return 0;
     }
-    at = find(text, length, "\r\nCSeq: ", 8);
+    at = guard_find(text, length, "\r\nCSeq: ", 8);
     if (at < 0) {
         return 0;
     }
     for (at += 8; at < length && text[at] >= '0' && text[at] <= '9'; at++) {
     }
-    return find(text + at, length - at < 9 ? length - at : 9, " INVITE\r\n", 9) == 0
-        || find(text + at, length - at < 11 ? length - at : 11, " REGISTER\r\n", 11) == 0;
+    return guard_find(text + at, length - at < 9 ? length - at : 9, " INVITE\r\n", 9) == 0
+        || guard_find(text + at, length - at < 11 ? length - at : 11, " REGISTER\r\n", 11) == 0;
 }
 
 static void look_at_sent(int socket, const void *data, long length, const void *to)
@@ -397,5 +366,9 @@ long recvfrom(int socket, void *data, unsigned long length, int flags, void *fro
         return -1;
     }
 #endif
+    if (got > 0 && guard_is_key_repeated(socket, data, got)) {
+        *__errno_location() = LINUX_EAGAIN;
+        return -1;
+    }
     return got;
 }

@@ -1,4 +1,4 @@
-"""Builds `guard.c`, which looks at what PJSIP has parsed before Asterisk does, and tells whether it is at work."""
+"""Builds the guard, which looks at what PJSIP has parsed before Asterisk does, and tells whether it is at work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 
 log = structlog.get_logger()
 
-_SOURCE = Path(__file__).with_name("guard.c")
+_SOURCES = tuple(Path(__file__).with_name(name) for name in ("guard.c", "guard_calls.c"))
 _BUILD_S = 30.0
 
 
@@ -29,7 +29,7 @@ def build(folder: Path, *, rtp_from_anywhere: bool = False) -> Path | None:
         # Beside and then renamed: an Asterisk that still runs keeps the one that it has mapped.
         partial = target.with_name("guard.so.partial")
         options = ["-DHEARD_FROM_ANYWHERE"] if rtp_from_anywhere else []
-        words = [compiler, "-shared", "-fPIC", "-nostdlib", *options, "-o", str(partial), str(_SOURCE)]
+        words = [compiler, "-shared", "-fPIC", "-nostdlib", *options, "-o", str(partial), *map(str, _SOURCES)]
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=_BUILD_S, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -50,7 +50,7 @@ def is_available(folder: Path) -> bool:
 
 def source() -> str:
     """What the library is built from."""
-    return _SOURCE.read_text()
+    return "\n".join(source.read_text() for source in (*_SOURCES, _SOURCES[0].with_suffix(".h")))
 
 
 def _compilers() -> list[str]:

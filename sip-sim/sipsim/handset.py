@@ -66,7 +66,8 @@ def sdp(host: str, port: int, *, way: str = "sendrecv", formats: str = "", versi
 class Handset:
     """One device. Use as an asynchronous context manager.
 
-    `address` is what its Contact names instead of its own address, as behind NAT; `instance` its identity (RFC 5626).
+    `address` is what its Contact names instead of its own address, as behind NAT; `instance` its identity (RFC 5626). A
+    `deaf` one answers nothing that it is asked outside of a call, as one whose network lets nothing in.
     """
 
     def __init__(
@@ -79,9 +80,10 @@ class Handset:
         address: str = "",
         instance: str = "",
         call_id: str = "",
+        deaf: bool = False,
     ) -> None:
         self.server, self.name, self._password, self.transport = server, name, password, transport
-        self._named, self._instance = address, instance
+        self._named, self._instance, self._deaf = address, instance, deaf
         self._registration = call_id or f"{random.getrandbits(96):x}"
         self._sequence = random.randrange(1, 1000)
         self._link: asyncio.BaseTransport | None = None
@@ -89,8 +91,10 @@ class Handset:
         self._waiting: dict[tuple[str, str], asyncio.Queue[Message]] = {}
         self._talks: dict[str, Talk] = {}
         self._rung: asyncio.Queue[Talk] = asyncio.Queue()
-        #: Requests outside of a call, as OPTIONS; all are answered with 200.
+        #: Requests outside of a call, as OPTIONS.
         self.asked: list[Message] = []
+        #: Whether it was cut off.
+        self.gone = False
 
     async def __aenter__(self) -> Handset:
         loop = asyncio.get_running_loop()
@@ -108,8 +112,10 @@ class Handset:
 
     def cut(self) -> None:
         """Vanish, as by a cut cord."""
+        self.gone = True
         for talk in self._talks.values():
             talk.stream.close()
+        self._talks.clear()
         if self._link is not None:
             self._link.close()
 
@@ -139,6 +145,9 @@ class Handset:
             waiting = self._waiting.get((message.header("Call-ID"), number))
             if waiting is not None:
                 waiting.put_nowait(message)
+            return
+        if self._deaf and message.method in ("INVITE", "OPTIONS"):
+            self.asked.append(message)
             return
         talk = self._talks.get(message.header("Call-ID"))
         if talk is not None:

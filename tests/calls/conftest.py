@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
+from sipsim.handset import Handset
 from sipsim.phones import Phone, PhoneFarm
 from sipsim.recognise import Recogniser
 from sipsim.records import Answering
@@ -115,6 +118,34 @@ def closed_farm(closed_line: Line, tmp_path: Path, shared: Path) -> Iterator[Pho
     """Phones on the closed line."""
     with SharedPhones(tmp_path / "phones", server=closed_line.address, locks=shared) as phones:
         yield phones
+
+
+Make = Callable[..., Awaitable[Handset]]
+
+
+@pytest.fixture
+async def handset(open_line: Line, shared: Path) -> AsyncIterator[Make]:
+    """Makes registered handsets on the open line, each once no other test has its account."""
+    locks = shared / open_line.address.replace(":", "-")
+    locks.mkdir(exist_ok=True)
+    async with AsyncExitStack() as stack:
+
+        async def make(name: str, *, account: bool = True, **options: Any) -> Handset:
+            if account:
+                lock = FileLock(locks / f"{name}.lock", timeout=200, thread_local=False)
+                await asyncio.to_thread(lock.acquire)
+                stack.callback(lock.release)
+            one = await stack.enter_async_context(Handset(open_line.server, name, f"demo-{name}", **options))
+            if account:
+                assert (await one.register()).status == 200
+                stack.push_async_callback(leave, one)
+            return one
+
+        async def leave(one: Handset) -> None:
+            if not one.gone:
+                await one.register(0)
+
+        yield make
 
 
 @pytest.fixture

@@ -103,3 +103,61 @@ async def test_the_end_of_the_caller_s_leg_ends_the_call(calls: CallLog) -> None
     call = begin(calls, channel="PJSIP/6001-1", dials=False)
     enter(calls, {"event": "Hangup", "linkedid": "170.1", "uniqueid": "170.1", "cause": "16"}, NOW)
     assert (call.state, call.legs["170.1"].ended_at, call.legs["170.1"].cause) == ("ended", NOW, 16)
+
+
+def transfer(calls: CallLog, step: str, **facts: str) -> None:
+    """What the dialplan tells of a blind transfer."""
+    enter(calls, {"event": "UserEvent", "userevent": "OvTransfer", "linkedid": "170.1", "step": step, **facts}, NOW)
+
+
+async def test_a_blind_transfer(calls: CallLog) -> None:
+    """Of a call from the queue: it rings at the colleague's, comes back, and stands in the queue again."""
+    call = begin(calls, channel="PJSIP/trunk-1", dials=False)
+    enter(calls, {"event": "QueueCallerJoin", "linkedid": "170.1", **QUEUE}, NOW)
+    tell(calls, "AgentConnect", "PJSIP/7001-2", **QUEUE)
+    waited = call.answered_at
+    transfer(calls, "begun", by="7001", to="7002")
+    assert call.state == "ringing"
+    tell(calls, "DialBegin", "PJSIP/7002-3", context="transfer-ring")
+    tell(calls, "DialEnd", "PJSIP/7002-3", context="transfer-ring", dialstatus="NOANSWER")
+    transfer(calls, "returned", to="7001")
+    enter(calls, {"event": "QueueCallerJoin", "linkedid": "170.1", **QUEUE}, NOW)
+    assert (call.state, call.answered_by) == ("queue", "7001")
+    tell(calls, "DialBegin", "PJSIP/7003-4", context="line")
+    tell(calls, "AgentConnect", "PJSIP/7003-4", **QUEUE)
+    assert (call.state, call.answered_by, call.answered_at) == ("talking", "7003", waited)
+    assert legs(call)[1:] == [("member", "7001", True), ("member", "7002", False), ("member", "7003", True)]
+
+
+async def test_an_attended_transfer(calls: CallLog) -> None:
+    """Who was asked first is a leg that answered; one that did not succeed changes nothing."""
+    call = begin(calls, channel="PJSIP/trunk-1", dials=False)
+    tell(calls, "DialBegin", "PJSIP/7103-2")
+    tell(calls, "DialEnd", "PJSIP/7103-2", dialstatus="ANSWER")
+    facts = {
+        "event": "AttendedTransfer",
+        "transfereelinkedid": "170.1",
+        "origtransfererchannel": "PJSIP/7103-2",
+        "transfertargetchannel": "PJSIP/7001-3",
+        "transfertargetuniqueid": "3",
+    }
+    enter(calls, {**facts, "result": "Fail"}, NOW)
+    assert call.answered_by == "7103"
+    enter(calls, {**facts, "result": "Success"}, NOW)
+    assert (call.state, call.answered_by) == ("talking", "7001")
+    assert legs(call)[2:] == [("member", "7001", True)]
+
+
+async def test_a_caller_who_leaves_while_transferred(calls: CallLog) -> None:
+    call = begin(calls, channel="PJSIP/trunk-1", dials=False)
+    tell(calls, "DialBegin", "PJSIP/7103-2")
+    tell(calls, "DialEnd", "PJSIP/7103-2", dialstatus="ANSWER")
+    transfer(calls, "begun", by="7103", to="7001")
+    enter(calls, {"event": "Hangup", "linkedid": "170.1", "uniqueid": "170.1", "cause": "16"}, NOW)
+    assert (call.result, call.reason) == ("answered", "hung up while transferred")
+
+
+async def test_other_words_of_the_dialplan_are_no_transfers(calls: CallLog) -> None:
+    call = begin(calls, channel="PJSIP/trunk-1", dials=False)
+    enter(calls, {"event": "UserEvent", "userevent": "OvLeg", "linkedid": "170.1"}, NOW)
+    assert [one.kind for one in call.events] == ["started"]
