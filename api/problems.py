@@ -202,7 +202,8 @@ def _allowed(request: Request) -> str:
     routes = request.app.routes
     known = []
     for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"):
-        asked = {**request.scope, "method": method}
+        # What answers GET answers HEAD.
+        asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
         if any(route.matches(asked)[0] is Match.FULL for route in routes):
             known.append(method)
     return ", ".join(known)

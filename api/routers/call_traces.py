@@ -360,7 +360,6 @@ async def capture(trace_id: TraceId, has: Has) -> Response:
     response_class=FileResponse,
     responses={200: {"content": {"audio/wav": {}}}, 206: {"description": "The range that was asked for."}},
 )
-@router.head("/call-traces/{trace_id}/audio", include_in_schema=False)
 async def listen(trace_id: TraceId, has: Has, who: Who) -> FileResponse:
     """The call's recording, where the desk file has calls recorded, as WAV (8 kHz, 16 bit, both parties in one); ranges
     may be asked for (RFC 9110 section 14). It is noted who listens."""

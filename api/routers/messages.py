@@ -40,7 +40,6 @@ async def read_message(message_id: MessageId, has: Has) -> VoiceMessageView:
     response_class=FileResponse,
     responses={200: {"content": {"audio/wav": {}}}, 206: {"description": "The range that was asked for."}},
 )
-@router.head("/messages/{message_id}/audio", include_in_schema=False)
 async def listen(message_id: MessageId, has: Has, who: Who) -> FileResponse:
     """The recording, as WAV (8 kHz, 16 bit, mono); ranges may be asked for (RFC 9110 section 14).
 

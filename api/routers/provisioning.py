@@ -113,7 +113,10 @@ async def configuration(token: str, file: str, request: Request, has: Has) -> Re
     provider, entry = found
     if head_only(request):
         # The secret is made, and the token used up, for who takes the file.
-        return _answer("", file.rpartition(".")[2].lower())
+        answer = _answer("", file.rpartition(".")[2].lower())
+        # How long it will be is not known before.
+        del answer.headers["content-length"]
+        return answer
     async with has.store.unit() as unit:
         name = await tokens.use(unit, token, at)
         if name is None:

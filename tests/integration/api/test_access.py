@@ -141,7 +141,7 @@ class TestAddresses:
     async def test_wrong_methods(self, client: httpx.AsyncClient) -> None:
         response = await client.delete("/v1/tickets")
         refused(response, 405)
-        assert response.headers["allow"] == "GET, POST"
+        assert response.headers["allow"] == "GET, HEAD, POST"
 
     async def test_the_description_tells_of_tokens_and_problems(self, stranger: httpx.AsyncClient) -> None:
         described = (await stranger.get("/openapi.json")).json()

@@ -45,9 +45,13 @@ async def test_a_device_gets_its_account_with_a_new_secret_and_only_once(
     before = await kept(line)
     # What devices ask for besides is not there, and costs nothing.
     assert (await stranger.get(f"{phone}y000000000028.cfg")).status_code == 404
+    # Whoever only looks whether it is there uses nothing up.
+    head = await stranger.head(f"{phone}{MAC}.cfg")
+    assert (head.status_code, head.content, await kept(line)) == (200, b"", before)
     answer = await stranger.get(f"{phone}{MAC}.cfg")
     assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == head.headers["cache-control"] == "no-store"
+    assert answer.headers["content-type"] == head.headers["content-type"]
     values = dict(one.split(" = ", 1) for one in answer.text.splitlines() if " = " in one)
     assert values["account.1.user_name"] == "6900"
     assert values["account.1.label"] == "Nadia"
