@@ -9,8 +9,8 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: Addresses that end with a slash of their own: a device asks for its files below them.
-_FOLDERS = ("/provision/",)
+#: A device asks for its files below an address that ends with a slash; and programs say the API's addresses exactly.
+_EXACT = ("/provision/", "/v1/")
 
 
 class Heads:
@@ -63,6 +63,6 @@ def _without_slash(path: str) -> str | None:
 
     Two slashes at the beginning would name another host (RFC 3986 section 4.2).
     """
-    if not path.endswith("/") or path == "/" or path.startswith(("//", "/\\", *_FOLDERS)):
+    if not path.endswith("/") or path == "/" or path.startswith(("//", "/\\", *_EXACT)):
         return None
     return path.rstrip("/")

@@ -72,12 +72,6 @@ async def main_page(request: Request, has: Has) -> RedirectResponse:
     return RedirectResponse(f"/status/{next(iter(has.desks))}", status_code=307)
 
 
-@root.get("/")
-async def front(request: Request) -> RedirectResponse:
-    """Whoever is given nothing but the host."""
-    return RedirectResponse("/status", status_code=307)
-
-
 @router.get("/style.css", include_in_schema=False)
 async def style() -> FileResponse:
     """How it looks."""

@@ -85,7 +85,7 @@ async def test_every_address_leads_somewhere(public: str, line: Line) -> None:
         made = await client.post("/v1/maintenances", json=planned)
         assert made.status_code == 201, made.text
     page = "/status/omnivigil"
-    begin = [f"{public}{path}" for path in ("", "/status", "/console/", "/docs")]
+    begin = [f"{public}{path}" for path in ("/status", "/console/", "/docs")]
     begin += [f"{public}{root}/api/v2/{what}.json" for root in ("", page) for what in [*FIRST, *MORE]]
     async with httpx.AsyncClient(timeout=60, verify=NO_TLS, follow_redirects=True) as reader:
         seen = await _crawl(reader, begin, public)
