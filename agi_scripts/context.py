@@ -34,6 +34,7 @@ from ivr.incidents.keeping import Incidents
 from ivr.oncall.calling import PageCalls
 from ivr.oncall.paging import Paging
 from ivr.prompts.build import Sounds
+from ivr.queueing.kept import KeptPlaces
 from ivr.queueing.watch import QueueWatch
 from ivr.store.engine import Store
 from ivr.tickets import messages as ticket_messages
@@ -56,6 +57,8 @@ class LineContext:
     members: AmiQueueMembers
     watch: QueueWatch
     keeper: Keeper
+    #: Of callers whose calls were cut off.
+    kept: KeptPlaces
     store: Store
     spool: Spool
     sounds: Sounds

@@ -11,6 +11,7 @@ from agi_scripts.context import LineContext, caller_number, endpoint_of, next_st
 from agi_scripts.following import follow
 from agi_scripts.partner import dial_string
 from agi_scripts.pending import pending_callback
+from agi_scripts.returning import kept_place
 from agi_scripts.speaking import ask
 from ivr import outside
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
@@ -58,6 +59,8 @@ async def line(session: AgiSession, context: LineContext) -> None:
     try:
         destination = await _converse(session, context, desk, caller, dialled, call_id)
         place = await pending_callback(session, context, desk, destination, call_id)
+        if place == "":
+            place = await kept_place(session, context, desk, destination, call_id)
         if place is not None:
             partner = partner_first(desk, destination, identity) if place == "" else None
             await _decide(session, context, desk, destination, call_id, partner, place)

@@ -6,9 +6,14 @@ import structlog
 
 from agi_scripts.context import LineContext, endpoint_of
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
+from ivr.asterisk.queue_members import RESTING
 from ivr.directory.people import Technician
+from ivr.queueing.misses import REASONS
 
 log = structlog.get_logger()
+
+#: Breaks that calls have brought about which were not taken.
+MISSED = frozenset({RESTING, *REASONS.values()})
 
 
 async def technician(session: AgiSession, context: LineContext) -> None:
@@ -41,7 +46,11 @@ async def technician(session: AgiSession, context: LineContext) -> None:
 async def _toggle(context: LineContext, wish: str, endpoint: str, known: Technician, reached: str) -> str:
     """Change the membership and tell which prompt confirms it."""
     mine = [member for member in await context.members.list(None) if member.endpoint == endpoint]
+    missed = any(member.paused and member.paused_reason in MISSED for member in mine)
     if wish == "login":
+        if missed:
+            await context.members.pause(None, endpoint, False, "")
+            return "technician-back"
         if mine:
             for member in mine:
                 await context.members.remove(member.queue, endpoint)
@@ -57,6 +66,6 @@ async def _toggle(context: LineContext, wish: str, endpoint: str, known: Technic
         return "technician-login"
     if not mine:
         return "technician-not-logged-in"
-    pause = not any(member.paused for member in mine)
+    pause = not any(member.paused and member.paused_reason != RESTING for member in mine)
     await context.members.pause(None, endpoint, pause, "*23" if pause else "")
     return "technician-pause" if pause else "technician-unpause"

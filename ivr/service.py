@@ -53,6 +53,7 @@ from ivr.callbacks.offers import Offers
 from ivr.callbacks.put_through import PutThrough
 from ivr.calls import asterisk_events, refused, resuming
 from ivr.calls.begun import Begun
+from ivr.calls.call import VANISHED_TALKING
 from ivr.calls.log import CallLog
 from ivr.calls.newcomers import Identify, Newcomers
 from ivr.calls.recovery import Recovery
@@ -98,6 +99,8 @@ from ivr.prepare import in_force, line_secrets, phone_accounts
 from ivr.probing.probes import Probes
 from ivr.prompts.build import Sounds
 from ivr.proxies import read as read_proxies
+from ivr.queueing.kept import KeptPlaces
+from ivr.queueing.misses import Misses
 from ivr.queueing.news import News, folder_of
 from ivr.queueing.roll import Roll
 from ivr.queueing.watch import QueueWatch
@@ -108,7 +111,7 @@ from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
 from ivr.subscribers.keeping import Subscribers
 from ivr.supervisor import beat
-from ivr.tickets import journal
+from ivr.tickets import cut_off, journal
 from ivr.tickets import messages as ticket_messages
 from ivr.tickets import store as ticket_statements
 from ivr.tickets.clockwork import Clockwork
@@ -165,7 +168,12 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     parts = Parts(counters.part_restarted)
     store.observe = counters.transaction
     directory = Directory(store)
-    calls = CallLog(store, bus, open_tickets=lambda customer_id: _open_tickets(store, customer_id))
+    calls = CallLog(
+        store,
+        bus,
+        open_tickets=lambda customer_id: _open_tickets(store, customer_id),
+        silent_s=settings.rtp_timeout_s,
+    )
     spool = Spool(settings.spool / "intake")
     ami = Ami(settings.ami.host, settings.ami.port, "service", line_secrets(settings.state)["ami_service"])
     ready = _Ready()
@@ -247,6 +255,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         members=members,
         watch=watch,
         keeper=keeper,
+        kept=KeptPlaces(store, desks, clock),
         offers=offers,
         store=store,
         spool=spool,
@@ -271,6 +280,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     )
     probes = Probes(store, settings.sip, settings.state, clock)
     roll = Roll(store, ami, context.members)
+    misses = Misses(ami=ami, members=members, watch=watch, store=store, desks=desks, bus=bus, clock=clock)
     taking_up = _taking_up(settings, found_runtime, directory, desks, sounds, members)
     turned_over = _logs(settings, ami, context.main_desk)
 
@@ -359,6 +369,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         # Callers are served without their names until the database is back.
         await directory.reload()
         await announcer.load()
+        await context.kept.load()
     await gaps.tell_at_start(store, desks, clock())
     collector.start(settings.hep_collector, settings.homer)
     serving = asyncio.create_task(api.serve(), name="api")
@@ -387,7 +398,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     log.info("calls are taken", sip=str(settings.sip), http=str(settings.http))
     # Nothing else can be done once we are to end, Asterisk tells nothing any more, or nobody can ask us anything.
     parts.vital("stop signal", stop.wait)
-    parts.vital("events", lambda: _follow(ami, context, counters, newcomers, probes, roll))
+    parts.vital("events", lambda: _follow(ami, context, counters, newcomers, probes, roll, misses))
     parts.vital("api", lambda: _joined(serving))
     parts.add("call-in probe", probes.call_in)
     parts.add("write probe", probes.writing)
@@ -416,6 +427,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     parts.add("recovery", _recovery(settings, context, counters).run)
     parts.add("calls begun", _begun(settings, context, counters, ami).run)
     parts.add("roll call", roll.run)
+    parts.add("technicians' misses", misses.run)
     parts.add("paging", context.paging.run)
     parts.add("page calls", context.page_calls.run)
     parts.add("tickets' clocks", clockwork.run)
@@ -640,7 +652,13 @@ def _mail_room(settings: Settings, context: LineContext, config: NoticeConfig, r
 
 
 async def _follow(
-    ami: Ami, context: LineContext, counters: Counters, newcomers: Newcomers, probes: Probes, roll: Roll
+    ami: Ami,
+    context: LineContext,
+    counters: Counters,
+    newcomers: Newcomers,
+    probes: Probes,
+    roll: Roll,
+    misses: Misses,
 ) -> None:
     """Enter what Asterisk tells, in order; one event that cannot be entered does not stop the others."""
     calls, refusals, devices = context.calls, Refusals(counters.refused), Devices()
@@ -651,8 +669,11 @@ async def _follow(
                 context.aside(_compare(ami, context, newcomers), "calls compared with Asterisk's")
             context.watch.enter(event)
             roll.enter(event)
+            misses.enter(event)
             newcomers.joined(event)
             asterisk_events.enter(calls, event, context.clock())
+            context.kept.enter(event, calls)
+            _note_cut_off(context, event)
             await context.keeper.enter(event)
             context.page_calls.enter(event)
             refused.enter(event, refusals)
@@ -666,6 +687,13 @@ async def _follow(
                 context.bus.publish("member.changed", context.clock(), _member(event))
         except Exception:
             log.exception("event from Asterisk not entered", event_name=event.get("event"))
+
+
+def _note_cut_off(context: LineContext, event: Fields) -> None:
+    """A caller vanished while a technician talked to them: their ticket says so."""
+    call = context.calls.call_of(event.get("uniqueid", "")) if event.get("event") == "Hangup" else None
+    if call is not None and call.reason == VANISHED_TALKING:
+        context.aside(cut_off.note(context.store, call.id, context.clock()), f"end of call {call.id} on its ticket")
 
 
 async def _adopt(ami: Ami, channel: str, call_id: str, language: str) -> None:

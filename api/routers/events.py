@@ -36,6 +36,7 @@ async def events(
 ) -> Response:
     """Events from now on: call.started, call.queued, call.answered, call.ended, ticket.created, ticket.updated,
     ticket.alarm, emergency.paged, emergency.taken, emergency.late, emergency.called-back, member.changed,
+    technician.paused,
     announcement.changed, callback.accepted, callback.waiting, callback.dialling, callback.connected and one for each
     of their ends, desks.changed,
     notice.sent, notice.delivered, notice.refused, notice.unknown, notice.dead, notice.retried.

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from ivr import outside
 from ivr.asterisk.ami import AmiRefused, Fields, ManagerInterface
 
+#: The reason of a break that ends by itself: a technician who declined is not rung again at once.
+RESTING = "resting"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Member:

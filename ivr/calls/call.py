@@ -11,8 +11,14 @@ from typing import Any, NamedTuple
 CALLBACK = "callback"
 #: Happenings of a call that leaves who talked with it: to somebody else, and back when nobody answers there.
 TRANSFERRED = ("transferred", "returned")
-#: Asterisk's hangup cause for a channel that ended as channels should (ITU-T Q.850).
-_NORMAL = 16
+#: Asterisk's hangup cause for a channel that ended as channels should (ITU-T Q.850), and for one of which nothing was
+#: heard any more for `rtp_timeout`, neither RTP nor RTCP.
+_NORMAL, _SILENT = 16, 44
+#: How a call ends on record whose caller vanished from a queue: their place is kept (`ivr.queueing.kept`).
+VANISHED_IN_QUEUE = "vanished in the queue"
+VANISHED_TALKING = "vanished while talking"
+#: Beside the time-out, in seconds: whoever was answered so little before they were missed was not there any more.
+_LATE_S = 3.0
 
 
 class Happening(NamedTuple):
@@ -106,10 +112,30 @@ class Call:
         return "menu" if self.department is None else "ringing"
 
 
+def vanished(cause: int | None) -> bool:
+    """Whether a caller did not hang up, but was not heard any more: a cut cord, an empty battery."""
+    return cause == _SILENT
+
+
+def answered_to_nobody(call: Call, cause: int | None, at: datetime, *, silent_s: float) -> bool:
+    """Whether a technician answered a caller who had vanished from the queue before; `silent_s` is `rtp_timeout`."""
+    if not vanished(cause) or call.answered_at is None or call.queued_at is None:
+        return False
+    return (at - call.answered_at).total_seconds() <= silent_s + _LATE_S
+
+
 def outcome(call: Call, cause: int | None) -> tuple[str, str]:
     """Result and reason of a call whose caller's channel is gone, from how far it came."""
     if call.never_met:
         return "abandoned", "the customer did not answer"
+    if vanished(cause):
+        if call.answered_at is not None:
+            return "answered", VANISHED_TALKING
+        if call.queued_at is not None:
+            return "abandoned", VANISHED_IN_QUEUE
+        if call.department is not None:
+            return "abandoned", "vanished before anybody answered"
+        return "hung-up-in-menu", "vanished in the menu"
     if call.answered_at is not None:
         return "answered", "hung up after talking" if call.transfer is None else "hung up while transferred"
     if cause not in (None, 0, _NORMAL) and call.department is None:

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from ivr.calls import store as statements
-from ivr.calls.call import Call, Happening, Leg, outcome
+from ivr.calls.call import Call, Happening, Leg, answered_to_nobody, outcome, vanished
 from ivr.calls.plain import plain, plain_text
 from ivr.calls.view import leg_view, summary, view
 from ivr.clock import require_aware
@@ -76,12 +76,20 @@ class CallLog:
     """All calls of one service. `run` writes them; `close` writes what is left."""
 
     def __init__(
-        self, store: Store, bus: EventBus, *, open_tickets: OpenTickets | None = None, bounds: Bounds | None = None
+        self,
+        store: Store,
+        bus: EventBus,
+        *,
+        open_tickets: OpenTickets | None = None,
+        bounds: Bounds | None = None,
+        silent_s: float = 0.0,
     ) -> None:
         self._store = store
         self._bus = bus
         self._open_tickets = open_tickets
         self._bounds = bounds or Bounds()
+        #: Asterisk ends a call of which nothing was heard for so many seconds.
+        self._silent_s = silent_s
         self._held: dict[str, _Held] = {}
         self._by_linkedid: dict[str, str] = {}
         self._changed: dict[str, _Held] = {}
@@ -179,6 +187,13 @@ class CallLog:
         self._add(held, "queued", at, {"queue": queue, **facts})
         self._bus.publish("call.queued", at, summary(held.call) | {"facts": plain(facts)})
 
+    def waits_since(self, call_id: str, at: datetime) -> None:
+        """A caller takes a place back that they had since then: so long they have waited, once they stand there."""
+        held = self._held.get(call_id)
+        if held is not None and held.call.ended_at is None:
+            held.call.queued_at = require_aware(at)
+            self._row(held)
+
     def answered(self, call_id: str, at: datetime, *, endpoint: str, **facts: object) -> None:
         """Somebody answered: the first one counts, and whoever a call is transferred to after that.
 
@@ -234,9 +249,16 @@ class CallLog:
         held = self._held.get(call_id)
         if held is None:
             return
-        if held.call.ended_at is None:
-            result, reason = outcome(held.call, cause)
+        call = held.call
+        if call.ended_at is None:
+            if answered_to_nobody(call, cause, at, silent_s=self._silent_s):
+                call.answered_at = call.answered_by = None
+            result, reason = outcome(call, cause)
             self.end(call_id, at, result=result, reason=reason)
+        elif vanished(cause) and call.reason is not None:
+            # The conversation only saw that its caller was gone.
+            call.reason = call.reason.replace("caller hung up", "vanished in the menu").replace("hung up", "vanished")
+            self._row(held)
         held.gone = True
         self._mark(held)
 

@@ -279,6 +279,14 @@ class Queue(_Part):
     suited_s: Annotated[int, Field(ge=0, le=600)] = 20
     #: Seconds of rest for a technician after each call.
     wrapup_s: Annotated[int, Field(ge=0, le=600)] = 15
+    #: After so many calls in a row that a technician declined, let ring, or could not be reached for, they have a break
+    #: until they come back; 0 for never.
+    misses: Annotated[int, Field(ge=0, le=20)] = 3
+    #: Seconds before a technician who declined a call is rung again.
+    declined_rest_s: Annotated[int, Field(ge=5, le=600)] = 30
+    #: Minutes that the place is kept of a caller of whom nothing is heard any more: who calls again from the same
+    #: number or phone takes it back. 0 for not at all.
+    place_kept_min: Annotated[int, Field(ge=0, le=120)] = 15
     #: The longest wait, in seconds; then the caller may leave a message.
     max_wait_s: Annotated[int, Field(ge=30, le=14_400)] = 3600
     #: Seconds between two announcements of the caller's place and wait.

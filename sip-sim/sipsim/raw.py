@@ -86,6 +86,8 @@ class RawCall:
         self.stream = Stream(muted=muted)
         self.media = self.stream.media
         self._to = f"<sip:{number}@{server[0]}:{server[1]}>"
+        #: The response that answered it.
+        self.answer = ""
 
     async def __aenter__(self) -> RawCall:
         loop = asyncio.get_running_loop()
@@ -99,7 +101,7 @@ class RawCall:
             "a=fmtp:101 0-15\r\na=sendrecv\r\n"
         ).encode()
         try:
-            answer = await self._invite(sdp)
+            answer = self.answer = await self._invite(sdp)
         except BaseException:
             self._close()
             raise
@@ -158,6 +160,10 @@ class RawCall:
     async def press(self, key: str) -> float:
         """Send an 80 ms digit; the moment its end left, by perf_counter."""
         return await self.stream.press(key)
+
+    def vanish(self) -> None:
+        """Say nothing any more and go without a word, as a phone does whose cord is cut."""
+        self.stream.fall_silent()
 
     async def speak(self, ulaw: bytes) -> None:
         """Send G.711 µ-law audio in real time."""

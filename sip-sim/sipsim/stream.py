@@ -122,10 +122,14 @@ class Stream:
 
     def close(self) -> None:
         """Be silent."""
-        if self._being_there is not None:
-            self._being_there.cancel()
+        self.fall_silent()
         if self._rtp is not None:
             self._rtp.close()
+
+    def fall_silent(self) -> None:
+        """Not even comfort noise is sent from now on."""
+        if self._being_there is not None:
+            self._being_there.cancel()
 
     async def press(self, key: str) -> float:
         """Send an 80 ms digit; the moment its end left, by perf_counter."""

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 
 class Carrier(asyncio.DatagramProtocol):
-    """Where calls to the outside go: writes down every INVITE, and answers each as busy. It has no media."""
+    """Where calls to the outside go: writes down every INVITE, and answers each alike. It has no media."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: str = "486 Busy Here", *headers: str) -> None:
+        self._status, self._headers = status, headers
         #: Request-URIs, once for each call.
         self.invited: list[str] = []
         self._calls: set[str] = set()
@@ -34,7 +35,9 @@ class Carrier(asyncio.DatagramProtocol):
         if method == "INVITE" and (call := header(text, "call-id")) not in self._calls:
             self._calls.add(call)
             self.invited.append(rest.partition(" ")[0])
-        self._transport.sendto(answer(text, "486 Busy Here" if method == "INVITE" else "200 OK"), addr)
+        self._transport.sendto(
+            answer(text, self._status, *self._headers) if method == "INVITE" else answer(text, "200 OK"), addr
+        )
 
 
 class Thief(asyncio.DatagramProtocol):
@@ -133,12 +136,12 @@ class Thief(asyncio.DatagramProtocol):
         ]
 
 
-def answer(request: str, status: str) -> bytes:
+def answer(request: str, status: str, *headers: str) -> bytes:
     """A response without a body."""
     kept = ("via", "from", "to", "call-id", "cseq")
     lines = [line for line in request.split("\r\n")[1:] if line.partition(":")[0].lower() in kept]
     lines = [f"{one};tag=f" if one.lower().startswith("to:") and "tag=" not in one else one for one in lines]
-    return "\r\n".join([f"SIP/2.0 {status}", *lines, "Content-Length: 0", "", ""]).encode()
+    return "\r\n".join([f"SIP/2.0 {status}", *lines, *headers, "Content-Length: 0", "", ""]).encode()
 
 
 def header(message: str, name: str) -> str:

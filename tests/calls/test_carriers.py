@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 from sipsim.raw import CallFailed, RawCall
 
-from tests.calls.fraud import Carrier
+from ivr.asterisk.ami import Ami, AmiRefused
+from tests.calls.fraud import Carrier, header
 from tests.calls.line import OPEN, Line, free_ports, running_line, wait_for
 
 NUMBER = "18446664844"
@@ -144,3 +146,36 @@ async def test_who_calls(line: Line) -> None:
     record = Path(line.state) / "log" / "asterisk" / "cdr-custom" / "calls.csv"
     told = [row for row in record.read_text().splitlines() if "4185550101" in row]
     assert len(told) == sum(number == JULIE for _, _, _, number, _ in CASES), told
+
+
+@pytest.mark.parametrize("status", ["302 Moved Temporarily", "305 Use Proxy", "300 Multiple Choices"])
+async def test_where_a_carrier_sends_a_call_is_not_dialled(line: Line, out: int, status: str) -> None:
+    """Neither what it names outside, nor our own line, which would answer a page or a callback in somebody's place."""
+    carrier = Carrier(status, f"Contact: <sip:{NUMBER}@127.0.0.1:{line.sip}>, <sip:0114420794600@127.0.0.1:{out}>")
+    await carrier.open(out)
+    secret = json.loads((Path(line.state) / "secrets.json").read_text())["ami_service"]
+    ami = Ami("127.0.0.1", line.ami, "service", secret)
+    await ami.connect()
+    before = line.api("GET", "/v1/calls", params={"limit": 1})["items"]
+    try:
+        fields = {"Channel": "PJSIP/15145550000@outbound", "Context": "callback-join", "Exten": "s", "Priority": "1"}
+        with pytest.raises(AmiRefused):
+            await ami.action("Originate", {**fields, "Timeout": "8000", "Async": "false"}, timeout_s=20)
+        assert [one.partition("@")[0] for one in carrier.invited] == ["sip:15145550000"]
+        assert line.api("GET", "/v1/calls", params={"limit": 1})["items"] == before
+    finally:
+        await ami.close()
+        carrier.close()
+
+
+async def test_session_timers_as_carriers_ask_for_them(line: Line, ani: Callable[[], str]) -> None:
+    """RFC 4028: too short a time is told how long it must be; either side may refresh."""
+    timer = {"Supported": b"timer"}
+    with pytest.raises(CallFailed) as refused:
+        async with RawCall(line.server, NUMBER, ani(), extra={**timer, "Session-Expires": b"30"}):
+            pass
+    assert refused.value.status == 422
+    for refresher in (b"uas", b"uac"):
+        headers = {**timer, "Session-Expires": b"90;refresher=" + refresher}
+        async with RawCall(line.server, NUMBER, ani(), extra=headers) as call:
+            assert header(call.answer, "session-expires") == f"90;refresher={refresher.decode()}"

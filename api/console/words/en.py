@@ -405,6 +405,7 @@ VALUES: Mapping[str, str] = {
     "text_started": "texts wanted again",
     "text_answered": "answered",
     "text_kept": "kept without an answer",
+    "cut-off": "call cut off: the caller is not heard any more",
     "urgente": "urgent",
     "haute": "high",
     "moyenne": "medium",

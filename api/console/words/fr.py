@@ -454,6 +454,7 @@ VALUES: Mapping[str, str] = {
     "escalated": "escaladé",
     "alarm": "alarme",
     "hours-changed": "échéance déplacée : heures ou calendrier changés",
+    "cut-off": "appel coupé : on n’entend plus l’appelant",
     "warning": "avertissement",
     "breach": "échéance dépassée",
     "installation": "installation",

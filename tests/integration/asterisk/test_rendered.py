@@ -168,7 +168,7 @@ def test_any_directory_gives_the_sections_of_its_phones_and_no_others(
     text = (rendered.etc / "pjsip.conf").read_text()
     assert sorted(re.findall(r"^\[(\S+?)\]", text, re.M)) == sorted(without + [name for name in names for _ in "123"])
     for line in text.splitlines():
-        assert re.fullmatch(r"|;.*|\[\w+\](\(\w*!?\))?|\w+ = .*", line), line
+        assert re.fullmatch(r"|;.*|\[[\w-]+\](\(\w*!?\))?|\w+ = .*", line), line
     assert rendered.write(replace(known)) == frozenset()
 
 

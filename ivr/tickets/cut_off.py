@@ -1,0 +1,19 @@
+"""A ticket says that its call was cut off: nothing was heard of the caller any more."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ivr.store.engine import Store
+from ivr.tickets import store as statements
+from ivr.tickets.entering import LINE
+
+
+async def note(store: Store, call_id: str, at: datetime) -> None:
+    """Note it in the history of the call's ticket, if there is one. Raises StoreUnavailable."""
+    async with store.unit() as unit:
+        ticket = await statements.of_call(unit, call_id)
+        if ticket is not None:
+            await statements.add_event(
+                unit, ticket.number, at=at, who=LINE, kind="cut-off", changes={}, version=ticket.version
+            )
