@@ -420,7 +420,8 @@ def _outside(content: bytes, return_path: str) -> tuple[Mail, str | None]:
     answerable = written[0] if written is not None else None
     mail = Mail(
         key=seen.key,
-        sender=(answerable or seen.sender)[:254],
+        # Never empty, which says that it was erased.
+        sender=(answerable or seen.sender or "<>")[:254],
         sender_name="",
         subject=seen.subject,
         message_id=seen.message_id,

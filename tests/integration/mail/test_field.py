@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from ivr.mail.foretelling import of_mail, of_unreadable
 from ivr.mail.keeping import file_of
 from ivr.notify.config import NoticeConfig
 from ivr.notify.tables import outbox
+from ivr.store.engine import open_store
 from tests.integration.mail.test_receiver import DOMAIN, JULIE, NOW, OWN, SUPPORT, Line, letter, line
 
 __all__ = ["line"]
@@ -54,7 +53,7 @@ class TestWhatCannotBeRead:
     @pytest.mark.parametrize("sender", ["", "mailer-daemon@mx.example", SUPPORT])
     async def test_programs_and_null_senders_are_never_answered(self, line: Line, sender: str) -> None:
         await line.give((MAILS / "unreadable-no-sender.eml").read_bytes(), sender=sender)
-        assert [one["outcome"] for one in await line.mails()] == ["unreadable"]
+        assert [(one["outcome"], one["sender"]) for one in await line.mails()] == [("unreadable", sender or "<>")]
         assert await line.told(sender) == await line.told(OPS) == []
 
     async def test_marks_of_programs_are_seen_in_what_cannot_be_read(self, line: Line) -> None:
@@ -275,9 +274,7 @@ class TestForetelling:
         told = await self.foretold(line, letter(sender="noreply@site.example", Reply_To=JULIE).as_bytes())
         assert f"Written by: {JULIE}, who has no rights by that" in told
 
-    async def test_what_cannot_be_read_and_a_database_that_is_away(
-        self, line: Line, database_away: Callable[[], AbstractContextManager[None]]
-    ) -> None:
+    async def test_what_cannot_be_read_and_a_database_that_is_not_there(self, line: Line, tmp_path: Path) -> None:
         content = (MAILS / "unreadable-two-senders.eml").read_bytes()
         with pytest.raises(Unreadable) as refusal:
             await self.foretold(line, content)
@@ -285,6 +282,7 @@ class TestForetelling:
             "Subject: Postes muets",
             "Becomes: kept as unreadable, and staff are told: it has no single From address",
         ]
-        with database_away():
-            told = await self.foretold(line, letter().as_bytes())
+        empty = open_store(f"sqlite+aiosqlite:///{tmp_path}/empty.sqlite3")
+        told = await of_mail(letter().as_bytes(), empty, load_desks(), NoticeConfig(), lambda: NOW)
+        await empty.close()
         assert "Account: not known, for the database does not answer" in told
