@@ -11,6 +11,7 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import Depends, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from api import one_provider
 from api.services import Services
 from ivr.directory.tokens import Bearer
 from ivr.errors import BadInput
@@ -105,7 +106,8 @@ def cross_site(request: Request) -> bool:
 
 async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
-    return services
+    bearer: Bearer | None = getattr(request.state, "bearer", None)
+    return services if bearer is None or bearer.provider is None else one_provider.only(services, bearer.provider)
 
 
 async def _bearer(request: Request) -> Bearer:

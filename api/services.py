@@ -21,6 +21,7 @@ from ivr.desk_editing.files import DeskFile, Edit
 from ivr.desk_editing.versions import Versions
 from ivr.desk_files import Outcome, Preview
 from ivr.directory.directory import Directory
+from ivr.directory.known import Known, known_of
 from ivr.directory.tokens import Tokens
 from ivr.events import EventBus
 from ivr.incidents.keeping import Incidents
@@ -189,3 +190,11 @@ class Services:
     notices: NoticeConfig = field(default_factory=NoticeConfig)
     #: Folder of the e-mails as they came in.
     mails: Path = Path("mails")
+    #: Whose they are only, as `api.one_provider` makes them; None for every provider's.
+    provider: str | None = None
+    #: What every desk of the line is dialled by and speaks, where `desks` are one provider's.
+    line: Mapping[str, Desk] | None = None
+
+    def known(self, provider: str) -> Known:
+        """What desk files allow of a provider's entries."""
+        return known_of((self.line or self.desks).values(), provider)

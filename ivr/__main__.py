@@ -415,9 +415,10 @@ def doctor(
     found = findings(settings, runtime.folders(settings.state), running=pid)
     table = Table("", "what", "state", "mend")
     for one in found:
-        table.add_row("[green]✓[/]" if one.well else "[red]✗[/]", one.what, one.state, "" if one.well else one.mend)
+        mark = "[green]✓[/]" if one.well else "[yellow]•[/]" if one.remark else "[red]✗[/]"
+        table.add_row(mark, one.what, one.state, "" if one.well else one.mend)
     console.print(table)
-    raise typer.Exit(0 if all(one.well for one in found) else 1)
+    raise typer.Exit(0 if all(one.well or one.remark for one in found) else 1)
 
 
 def _samples(settings: Settings, ics: Path | None, csv: Path | None) -> bool:
@@ -566,6 +567,9 @@ def add_account(
     role: Annotated[str, typer.Option(help="technician, ops, manager, partner or administrator.")],
     partner: Annotated[str | None, typer.Option(help="Whose portal it is, by name.")] = None,
     phone: Annotated[str | None, typer.Option(help="The technician's phone, as 7001.")] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="The one provider whose line it sees and changes; every provider's without it.")
+    ] = None,
     state: StateOption = Path("var"),
     database: DatabaseOption = None,
 ) -> None:
@@ -578,7 +582,14 @@ def add_account(
         try:
             await store.migrate()
             await adding.add(
-                store, name=name, role=role, partner=partner, phone=phone, password=password, at=system_clock()
+                store,
+                name=name,
+                role=role,
+                partner=partner,
+                phone=phone,
+                provider=provider,
+                password=password,
+                at=system_clock(),
             )
         finally:
             await store.close()

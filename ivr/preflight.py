@@ -39,12 +39,13 @@ RUNNING_BYTES = 100_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing looked at: what, how it is, and how to mend it when it is not well."""
+    """One thing looked at: what, how it is, and how to mend it when it is not well. A remark hinders no line."""
 
     what: str
     well: bool
     state: str
     mend: str = ""
+    remark: bool = False
 
 
 def check_demo_is_private(settings: Settings) -> None:
@@ -237,5 +238,6 @@ def _simulator() -> Finding:
         interpreter.find()
     except FarmFailed:
         mend = "run ./omnivigil test or ./omnivigil sim, which install them"
-        return Finding(what="simulated phones", well=False, state="not installed; only tests need them", mend=mend)
+        state = "not installed; only tests need them"
+        return Finding(what="simulated phones", well=False, state=state, mend=mend, remark=True)
     return Finding(what="simulated phones", well=True, state="present")

@@ -281,7 +281,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     probes = Probes(store, settings.sip, settings.state, clock)
     roll = Roll(store, ami, context.members)
     misses = Misses(ami=ami, members=members, watch=watch, store=store, desks=desks, bus=bus, clock=clock)
-    taking_up = _taking_up(settings, found_runtime, directory, desks, sounds, members)
+    taking_up = _taking_up(settings, found_runtime, directory, desks, sounds, members, bus)
     turned_over = _logs(settings, ami, context.main_desk)
 
     async def to_asterisk(others: Desks, said: Sounds) -> None:
@@ -753,6 +753,7 @@ def _taking_up(
     desks: Desks,
     sounds: Sounds,
     members: AmiQueueMembers,
+    bus: EventBus,
 ) -> TakingUp:
     """What changes in the directory, for calls and for Asterisk."""
 
@@ -768,6 +769,7 @@ def _taking_up(
         unregister=partial(unregistering.unregister, settings.sip),
         members=members,
         queues=lambda: [queue for desk in desks.values() for queue in desk.queues],
+        bus=bus,
     )
 
 

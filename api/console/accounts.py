@@ -11,13 +11,16 @@ from pydantic import Field
 
 from api.common import Line, Short
 from api.console import pages
+from api.console.directory import provider_of
+from api.console.pages import line_of
 from api.console.route import ConsoleRoute, accounts_of, done, may, session_of
 from api.console.signing import Posted
 from api.services import Services
-from ivr.accounts import administering
+from ivr.accounts import administering, store
 from ivr.accounts.account import ROLES, check_role
 from ivr.accounts.adding import partner_of
 from ivr.accounts.passwords import hashed
+from ivr.directory.known import providers_of
 from ivr.errors import BadInput
 
 router = APIRouter(prefix="/console/accounts", route_class=ConsoleRoute, include_in_schema=False)
@@ -33,6 +36,7 @@ class NewAccount(Posted):
     password: Annotated[str, Field(max_length=300)] = ""
     partner: Line | None = None
     endpoint: Short | None = None
+    provider: Annotated[str, Field(max_length=60)] = ""
 
 
 class ChangedAccount(Posted):
@@ -40,6 +44,7 @@ class ChangedAccount(Posted):
 
     role: Short
     endpoint: Annotated[str, Field(max_length=40)] = ""
+    provider: Annotated[str, Field(max_length=60)] = ""
 
 
 class EndedSession(Posted):
@@ -63,6 +68,11 @@ def check_phone(has: Services, endpoint: str | None) -> str | None:
     return endpoint
 
 
+def limit(has: Services, named: str) -> str | None:
+    """The provider that an account is limited to; whoever is limited makes none that sees more. Raises BadInput."""
+    return provider_of(has, named) if named else has.provider
+
+
 def _not_oneself(request: Request, name: str) -> None:
     if name == session_of(request).account.name:
         raise BadInput(field="name", problem="this is your own account", mend="have another administrator do it")
@@ -76,11 +86,14 @@ async def account_list(request: Request) -> Response:
 
 
 async def _list_page(request: Request, **shown: Any) -> Response:
-    has: Services = request.app.state.services
+    has = line_of(request)
+    async with has.store.reading() as unit:
+        found = await store.every(unit)
     return pages.page(
         request,
         "accounts.html.j2",
-        accounts=await accounts_of(request).every(),
+        accounts=found,
+        providers=providers_of(has.desks.values()),
         roles=ROLES,
         partners={one.id: one.name for one in has.directory.book.partners.values()},
         phones=technicians_phones(has),
@@ -92,16 +105,19 @@ async def _list_page(request: Request, **shown: Any) -> Response:
 @may("administrator")
 async def add_account(form: Annotated[NewAccount, Form()], request: Request) -> Response:
     """Let somebody sign in."""
-    has: Services = request.app.state.services
-    partner_id = partner_of(has.directory.book, form.partner) if form.partner is not None else None
+    has = line_of(request)
+    limited_to = limit(has, form.provider)
+    book = has.directory.book.only(limited_to) if limited_to is not None else has.directory.book
+    partner = partner_of(book, form.partner) if form.partner is not None else None
     given = "" if form.password else administering.new_password(form.name)
     await accounts_of(request).create(
         name=form.name,
         role=check_role(form.role),
         password=form.password or given,
-        partner_id=partner_id,
+        partner_id=partner.id if partner is not None else None,
         endpoint=check_phone(has, form.endpoint),
         must_change=not form.password,
+        limited_to=partner.provider if partner is not None else limited_to,
     )
     if given:
         return await _list_page(request, given=given, given_to=form.name)
@@ -116,7 +132,7 @@ async def account_of(name: Name, request: Request) -> Response:
 
 
 async def _account_page(request: Request, name: str, **shown: Any) -> Response:
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.reading() as unit:
         found = await administering.get(unit, name)
         sessions = await administering.sessions(unit, found.id, has.clock())
@@ -130,6 +146,7 @@ async def _account_page(request: Request, name: str, **shown: Any) -> Response:
         partner=partner.name if partner is not None else None,
         roles=[role for role in ROLES if (role == "partner") == (found.role == "partner")],
         phones=technicians_phones(has),
+        providers=providers_of(has.desks.values()),
         **{"given": None, "given_to": name, "told": None} | shown,
     )
 
@@ -138,12 +155,14 @@ async def _account_page(request: Request, name: str, **shown: Any) -> Response:
 @may("administrator")
 async def change_account(name: Name, form: Annotated[ChangedAccount, Form()], request: Request) -> Response:
     """Give an account another role or phone; one's own role is another administrator's to change."""
-    has: Services = request.app.state.services
-    if form.role != session_of(request).account.role:
+    has = line_of(request)
+    me = session_of(request).account
+    if (form.role, limit(has, form.provider)) != (me.role, me.limited_to):
         _not_oneself(request, name)
     endpoint = check_phone(has, form.endpoint)
     async with has.store.unit() as unit:
-        await administering.change(unit, name, role=form.role, endpoint=endpoint)
+        limited_to = limit(has, form.provider)
+        await administering.change(unit, name, role=form.role, endpoint=endpoint, limited_to=limited_to)
     return done(request, f"/console/accounts/{name}")
 
 
@@ -151,7 +170,7 @@ async def change_account(name: Name, form: Annotated[ChangedAccount, Form()], re
 @may("administrator")
 async def disable_account(name: Name, request: Request) -> Response:
     """Let somebody sign in no more; whoever is signed in is out at once."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     _not_oneself(request, name)
     async with has.store.unit() as unit:
         await administering.close(unit, name, has.clock())
@@ -162,7 +181,7 @@ async def disable_account(name: Name, request: Request) -> Response:
 @may("administrator")
 async def reopen_account(name: Name, request: Request) -> Response:
     """Let somebody sign in again, with another password, which is shown once."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     given, password_hash = await _new_password(name)
     async with has.store.unit() as unit:
         await administering.reopen(unit, name, password_hash)
@@ -173,7 +192,7 @@ async def reopen_account(name: Name, request: Request) -> Response:
 @may("administrator")
 async def give_password(name: Name, request: Request) -> Response:
     """Another password, which is shown once and must be changed at the next sign-in."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     _not_oneself(request, name)
     given, password_hash = await _new_password(name)
     async with has.store.unit() as unit:
@@ -190,7 +209,7 @@ async def _new_password(name: str) -> tuple[str, str]:
 @may("administrator")
 async def reset_second_factor(name: Name, request: Request) -> Response:
     """Ask for no codes any more: the phone and the recovery codes are lost."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     _not_oneself(request, name)
     async with has.store.unit() as unit:
         await administering.reset_second_factor(unit, name)
@@ -201,7 +220,7 @@ async def reset_second_factor(name: Name, request: Request) -> Response:
 @may("administrator")
 async def end_sessions_of(name: Name, form: Annotated[EndedSession, Form()], request: Request) -> Response:
     """Sign somebody out, in one place or everywhere."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.unit() as unit:
         found = await administering.get(unit, name)
         if form.session:

@@ -9,9 +9,9 @@ from fastapi.responses import Response
 
 from api.common import Line, Short
 from api.console import pages
+from api.console.pages import line_of
 from api.console.route import ConsoleRoute, done, may
 from api.console.signing import Posted
-from api.services import Services
 from ivr.accounts import store
 from ivr.accounts.adding import partner_of
 from ivr.directory import warned
@@ -38,7 +38,7 @@ class NewPerson(Posted):
 @may("administrator")
 async def warned_list(request: Request) -> Response:
     """Who at the partners' gets text messages of incidents."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.reading() as unit:
         people = await warned.every(unit)
     return pages.page(
@@ -55,7 +55,7 @@ async def warned_list(request: Request) -> Response:
 @may("administrator")
 async def add_warned(form: Annotated[NewPerson, Form()], request: Request) -> Response:
     """Warn somebody from now on."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     desk = pages.main_desk(request)
     if form.language is not None and form.language not in desk.languages:
         mend = f"give one of {', '.join(desk.languages)}"
@@ -63,7 +63,7 @@ async def add_warned(form: Annotated[NewPerson, Form()], request: Request) -> Re
     async with has.store.unit() as unit:
         await warned.add(
             unit,
-            partner_id=partner_of(has.directory.book, form.partner),
+            partner_id=partner_of(has.directory.book, form.partner).id,
             name=form.name,
             role=form.role,
             mobile=form.mobile,
@@ -77,7 +77,7 @@ async def add_warned(form: Annotated[NewPerson, Form()], request: Request) -> Re
 @may("administrator")
 async def remove_warned(person_id: Annotated[int, Path(ge=1, le=2**31 - 1)], request: Request) -> Response:
     """Warn somebody no more."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.unit() as unit:
         await warned.remove(unit, person_id)
     return done(request, "/console/warned")
@@ -87,7 +87,7 @@ async def remove_warned(person_id: Annotated[int, Path(ge=1, le=2**31 - 1)], req
 @may("administrator")
 async def audit_log(request: Request, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None) -> Response:
     """What was done, and who listened to what, the latest first."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.reading() as unit:
         found = await store.page(unit, before=before, limit=_SHOWN + 1)
         heard = await listenings.page(unit, kind=None, subject=None, before=None, limit=_SHOWN)

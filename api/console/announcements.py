@@ -13,11 +13,11 @@ from pydantic import Field
 from api.common import Short
 from api.console import pages
 from api.console.incidents import OPS, Long
+from api.console.pages import line_of
 from api.console.route import ConsoleRoute, bearer_of, checked, done, may
 from api.console.signing import Posted
 from api.routers import announcements as api
 from api.routers.desks import DeskId, desk_of
-from api.services import Services
 from ivr.errors import BadInput
 from ivr.prompts.audio import Pcm
 
@@ -43,7 +43,7 @@ class Heard(Posted):
 @may(*OPS)
 async def announcements(request: Request) -> Response:
     """What each desk tells now."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     told = [(desk, has.announcer.in_force(desk.id), has.announcer.scheduled(desk.id)) for desk in has.desks.values()]
     return pages.page(request, "announcements.html.j2", told=told)
 
@@ -52,7 +52,7 @@ async def announcements(request: Request) -> Response:
 @may(*OPS)
 async def announce(desk: DeskId, form: Annotated[Announcement, Form()], request: Request) -> Response:
     """Tell a text; it replaces what was told."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     found = desk_of(has, desk)
     texts = {name: text for name in found.languages if (text := getattr(form, f"text_{name}").strip())}
     await api.announce(found.id, checked(api.NewAnnouncement, {"texts": texts}), has, bearer_of(request))
@@ -63,7 +63,7 @@ async def announce(desk: DeskId, form: Annotated[Announcement, Form()], request:
 @may(*OPS)
 async def end_announcement(desk: DeskId, request: Request) -> Response:
     """All services are operational again."""
-    await api.back_to_normal(desk, request.app.state.services, bearer_of(request))
+    await api.back_to_normal(desk, line_of(request), bearer_of(request))
     return done(request, "/console/announcements")
 
 
@@ -76,7 +76,7 @@ async def announce_recordings(
     en: Annotated[UploadFile | None, File()] = None,
 ) -> Response:
     """Tell what was recorded in the browser, once there is one for each language."""
-    await api.announce_recordings(desk, request.app.state.services, bearer_of(request), fr, en)
+    await api.announce_recordings(desk, line_of(request), bearer_of(request), fr, en)
     return done(request, "/console/announcements")
 
 
@@ -84,7 +84,7 @@ async def announce_recordings(
 @may(*OPS)
 async def hear_announcement(desk: DeskId, form: Annotated[Heard, Form()], request: Request) -> Response:
     """How a text would sound on the telephone, as WAV; nothing is told to anybody."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     if not form.text.strip():
         raise BadInput(field=f"text_{form.language[:5]}", problem="there is nothing to say", mend="write a text")
     pcm = await has.announcer.preview(desk_of(has, desk), form.language, form.text)

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from api.console import charts, pages
 from api.console.live import FRAGMENTS, Boards, Listener
+from api.console.pages import line_of
 from api.console.route import STAFF, ConsoleRoute, accounts_of, may, session_of
 from api.heads import events_of
 from api.streams import OF_A_SESSION, Streams
@@ -54,9 +55,11 @@ async def _written(
 @may(*STAFF)
 async def numbers(request: Request) -> JSONResponse:
     """Today's calls per quarter hour, their waits, and how the reported ones sounded."""
-    return JSONResponse(await charts.today(request.app.state.services))
+    return JSONResponse(await charts.today(line_of(request)))
 
 
 def _boards(request: Request) -> Boards:
-    boards: Boards = request.app.state.boards
-    return boards
+    """Drawn once for everybody who sees the same: each provider's people, and those of the whole line."""
+    has = line_of(request)
+    boards: dict[str | None, Boards] = request.app.state.boards
+    return boards.setdefault(has.provider, Boards(has))

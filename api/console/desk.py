@@ -16,9 +16,10 @@ from markupsafe import Markup
 
 from api.console import pages
 from api.console.live import PULSE_S
+from api.console.pages import line_of
 from api.console.route import ConsoleRoute, accounts_of, done, may, session_of
 from api.console.signing import Posted
-from api.console.state import name_of
+from api.console.state import live_calls, name_of
 from api.duty import log_in, log_out
 from api.heads import events_of
 from api.services import Services
@@ -54,7 +55,7 @@ class State(Posted):
 @may("technician", "ops", "administrator")
 async def desk(request: Request) -> Response:
     """The card, one's state in the queues, and the tickets that wait."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     endpoint = _endpoint(has, request)
     async with has.store.reading() as unit:
         found = await store.page(unit, filters={}, only_open=True, before=None, limit=20)
@@ -69,7 +70,7 @@ async def desk(request: Request) -> Response:
 @may("technician", "ops", "administrator")
 async def change_state(form: Annotated[State, Form()], request: Request) -> Response:
     """Log in or out, pause or resume, in all of one's queues."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     endpoint = _endpoint(has, request) or ""
     technician = has.directory.technician(endpoint)
     if technician is None:
@@ -95,7 +96,7 @@ async def stream(request: Request) -> Response:
     async def still() -> bool:
         return await accounts.session(session.token) is not None
 
-    has: Services = request.app.state.services
+    has = line_of(request)
     cards = _cards(has, _endpoint(has, request), request.state.language, still)
     return events_of(request, lambda: _counted(streams, session.token, cards))
 
@@ -193,7 +194,7 @@ def incoming_at(has: Services, endpoint: str | None) -> Incoming | None:
     """Whom a phone rings for, or talks with."""
     if endpoint is None:
         return None
-    live = has.calls.live()
+    live = live_calls(has)
     for call in live:
         if call.state == "talking" and call.answered_by == endpoint:
             return _of_call(call, "talking")

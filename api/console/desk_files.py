@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from api import desk_edits
 from api.console import desk_forms, pages
+from api.console.pages import line_of
 from api.console.route import ConsoleRoute, PageNotFound, done, may, who
 from api.services import Services
 from ivr.desk.schema import Week
@@ -40,7 +41,7 @@ _LONGEST_REASON = 200
 @may("administrator")
 async def desk_versions(desk: DeskId, request: Request) -> Response:
     """The versions of a desk's file that were in force."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     file = await desk_edits.file_of(has, desk)
     found = await asyncio.to_thread(desk_edits.files_of(has).versions.every, desk)
     return pages.page(request, "desk_versions.html.j2", versions=found, **_common(has, desk, file))
@@ -87,7 +88,7 @@ async def preview_desk_file(desk: DeskId, part: Part, request: Request) -> Respo
 @may("administrator")
 async def change_desk_file(desk: DeskId, part: Part, request: Request) -> Response:
     """Write it into the file and take it into force; calls that go on keep the desk that they began with."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     file, form = await _file(request, desk), await _form(request)
     if _seen(form) != file.etag:
         return await _preview(request, desk, part, form, file, changed=True)
@@ -106,7 +107,7 @@ async def change_desk_file(desk: DeskId, part: Part, request: Request) -> Respon
 
 
 async def _file(request: Request, desk: str) -> DeskFile:
-    return await desk_edits.file_of(request.app.state.services, desk)
+    return await desk_edits.file_of(line_of(request), desk)
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -173,7 +174,7 @@ async def _preview(
     request: Request, desk: str, part: str, form: Mapping[str, str], file: DeskFile, *, changed: bool = False
 ) -> Response:
     """What would change, and what callers would hear before and after."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     try:
         text = await _text(has, desk, part, form, file)
         edit = await desk_edits.edit_of(desk, file, text, etag=file.etag, by=who(request), source="console")
@@ -233,7 +234,7 @@ def _form_page(
         problems=_problems(error),
         spoken=spoken,
         may_be_spoken=part in _SPOKEN,
-        **_common(request.app.state.services, desk, file),
+        **_common(line_of(request), desk, file),
     )
 
 
@@ -245,7 +246,7 @@ def _whole_page(request: Request, desk: str, file: DeskFile, text: str, error: B
         part=_WHOLE,
         text=text,
         problems=_problems(error),
-        **_common(request.app.state.services, desk, file),
+        **_common(line_of(request), desk, file),
     )
 
 

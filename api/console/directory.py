@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from api.console import directory_forms as forms
 from api.console import handing_over, pages, words
+from api.console.pages import line_of
 from api.console.route import ConsoleRoute, done, may, who
 from api.duty import on_duty
 from api.routers.provisioning import folder_of
@@ -20,7 +21,7 @@ from ivr.calls.tables import calls
 from ivr.directory import editing, reading
 from ivr.directory.editing import Changed
 from ivr.directory.entries import KINDS, AccountEntry, AnyEntry, ContactEntry, Kind, check_key, read_entry
-from ivr.directory.known import Known, known_of, providers_of
+from ivr.directory.known import Known, providers_of
 from ivr.directory.people import slug
 from ivr.directory.reading import Found
 from ivr.directory.tables import customers
@@ -61,7 +62,7 @@ def provider_of(has: Services, named: str) -> str:
 
 def known(has: Services, provider: str) -> Known:
     """What the provider's desk files allow."""
-    return known_of(has.desks.values(), provider)
+    return has.known(provider)
 
 
 def address(provider: str, kind: Kind, page: str = "entry", **query: str) -> str:
@@ -72,7 +73,7 @@ def address(provider: str, kind: Kind, page: str = "entry", **query: str) -> str
 
 def common(request: Request, provider: str) -> dict[str, Any]:
     """What the directory's pages share."""
-    every = providers_of(request.app.state.services.desks.values())
+    every = providers_of(line_of(request).desks.values())
     # Addresses say whose the entry is only where there is a choice.
     mine = provider if provider != every[0] else ""
     return {"provider": mine, "providers": every, "kinds": KINDS, "title_of": title_of, "at": _address_with(mine)}
@@ -95,7 +96,7 @@ def title_of(one: Found) -> str:
 @may("administrator")
 async def directory(request: Request, q: Words = "", provider: Provider = "") -> Response:
     """A search over everything."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     mine, asked = provider_of(has, provider), q.strip()
     found: dict[Kind, Sequence[Found]] = {}
     async with has.store.reading() as unit:
@@ -117,7 +118,7 @@ async def directory_list(
     key: Annotated[str | None, Query(max_length=80)] = None,
 ) -> Response:
     """Those of a kind, by key; `value` and `key` are where the part before ended."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     mine, asked = provider_of(has, provider), q.strip()
     after = (value, key) if value is not None and key is not None else None
     async with has.store.reading() as unit:
@@ -140,7 +141,7 @@ async def directory_list(
 @may("administrator")
 async def new_entry(kind: OneKind, request: Request, provider: Provider = "") -> Response:
     """The form for one more; what the address says of its fields is in it already."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     mine = provider_of(has, provider)
     inputs = forms.inputs_of(kind, known(has, mine))
     begun = {one.name: request.query_params[one.name][:80] for one in inputs if one.name in request.query_params}
@@ -180,7 +181,7 @@ async def _form_page(
         inputs=inputs,
         values=values,
         people=forms.rows_of_people(values),
-        offered=await offered(request.app.state.services, provider, inputs, values),
+        offered=await offered(line_of(request), provider, inputs, values),
         found=found,
         key_label=forms.labels_of(kind, inputs)["key"],
         key_made=kind in _NAMED,
@@ -192,7 +193,7 @@ async def _form_page(
 @may("administrator")
 async def entry(kind: OneKind, request: Request, key: Key, provider: Provider = "") -> Response:
     """One entry and the form that changes it; a customer is seen whole."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     mine = provider_of(has, provider)
     async with has.store.reading() as unit:
         found = await _get(unit, mine, kind, key)
@@ -245,7 +246,7 @@ async def whole_of(unit: Unit, has: Services, provider: str, account: Found) -> 
 @may("administrator")
 async def save_entry(kind: OneKind, request: Request) -> Response:
     """Enter one more or change one, unless somebody else did in the meantime."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     form = await request.form()
     mine = provider_of(has, str(form.get("provider", "")))
     there = known(has, mine)
@@ -316,7 +317,7 @@ async def conflict(
     request: Request, provider: str, kind: Kind, key: str, *, typed: Mapping[str, Any], inputs: Sequence[forms.Input]
 ) -> Response:
     """Somebody changed it in the meantime: what is there now beside what was typed, which stays in the form."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.reading() as unit:
         now = await _get(unit, provider, kind, key)
     part = bool(request.headers.get("hx-request"))
@@ -345,7 +346,7 @@ def secret_page(request: Request, provider: str, name: str, secret: str, entry: 
 @may("administrator")
 async def renew_secret(request: Request) -> Response:
     """Another secret for a phone; the one it had is worthless from now on."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     form = await request.form()
     mine, name = provider_of(has, str(form.get("provider", ""))), str(form.get("key", ""))
     async with has.store.unit() as unit:
@@ -360,7 +361,7 @@ async def renew_secret(request: Request) -> Response:
 @may("administrator")
 async def offer_configuration(request: Request) -> Response:
     """An address where the phone's device takes its configuration, once and within a day; shown once."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     form = await request.form()
     mine, name = provider_of(has, str(form.get("provider", ""))), str(form.get("key", ""))
     async with has.store.unit() as unit:
@@ -377,7 +378,7 @@ async def offer_configuration(request: Request) -> Response:
 @may("administrator")
 async def ask_to_remove(kind: OneKind, request: Request, key: Key, provider: Provider = "") -> Response:
     """What still uses an entry, or the question whether it is to go."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     mine = provider_of(has, provider)
     async with has.store.reading() as unit:
         found = await _get(unit, mine, kind, key)
@@ -389,7 +390,7 @@ async def ask_to_remove(kind: OneKind, request: Request, key: Key, provider: Pro
 @may("administrator")
 async def remove_entry(kind: OneKind, request: Request) -> Response:
     """Remove it, unless something still uses it or somebody changed it in the meantime."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     form = await request.form()
     mine, key = provider_of(has, str(form.get("provider", ""))), str(form.get("key", ""))
     async with has.store.unit() as unit:

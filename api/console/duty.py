@@ -14,10 +14,10 @@ from starlette.datastructures import FormData
 from api.console import directory_forms as forms
 from api.console import handing_over, pages
 from api.console.directory import common, known, labelled, new_key, provider_of
+from api.console.pages import line_of
 from api.console.route import ConsoleRoute, done, may, who
 from api.console.signing import Posted
 from api.duty import log_in_to_all, log_out
-from api.services import Services
 from ivr.accounts import administering
 from ivr.accounts.account import check_name
 from ivr.accounts.passwords import hashed
@@ -43,7 +43,7 @@ def _inputs(there: Known) -> tuple[forms.Input, ...]:
 @may("administrator")
 async def duty(request: Request, provider: Annotated[str, Query(max_length=60)] = "") -> Response:
     """The form, with a phone's name that is free and every language chosen."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     mine = provider_of(has, provider)
     there = known(has, mine)
     async with has.store.reading() as unit:
@@ -63,7 +63,7 @@ async def _free_phone(unit: Unit, provider: str, there: Known) -> str:
     )
     numbers = [int(one.key) for one in part.entries if one.key.isdecimal() and len(one.key) <= len(str(_FIRST_PHONE))]
     number = max(numbers, default=_FIRST_PHONE) + 1
-    while str(number) in there.dialled:
+    while str(number) in there.dialled or await editing.phone_exists(unit, str(number)):
         number += 1
     return str(number)
 
@@ -72,7 +72,7 @@ async def _free_phone(unit: Unit, provider: str, there: Known) -> str:
 @may("administrator")
 async def put_on_duty(request: Request) -> Response:
     """Make the account, the phone and the person in one transaction; password and secret are shown once."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     form = await request.form()
     mine = provider_of(has, _text(form, "provider"))
     there = known(has, mine)
@@ -103,6 +103,7 @@ async def put_on_duty(request: Request) -> Response:
                 at=has.clock(),
                 endpoint=phone,
                 must_change=True,
+                limited_to=has.provider,
             )
         made = await editing.put(unit, mine, "phones", phone, PhoneEntry(kind="technician"), **told)
         await editing.put(unit, mine, "staff", key, person, **told)
@@ -130,7 +131,7 @@ class Shift(Posted):
 @may("administrator")
 async def change_state(form: Annotated[Shift, Form()], request: Request) -> Response:
     """Log somebody in to all of their queues, or out: whoever has no phone of ours cannot dial *22."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     mine = provider_of(has, form.provider)
     person = has.directory.book.staff(mine, form.key)
     if person is None:

@@ -11,7 +11,7 @@ import segno
 from fastapi import Request
 from markupsafe import Markup
 
-from api.services import Services
+from api.console.pages import line_of
 from ivr.settings import Address
 
 #: Addresses that listen on every network: phones are told the name under which the console is reached.
@@ -33,7 +33,7 @@ class HandedOver:
 
 def of(request: Request, name: str, secret: str) -> HandedOver:
     """What a phone of this name is given."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     server = server_of(has.sip, request.url.hostname or "localhost")
     # RFC 3261 section 19.1.1 has room for a password; it is on paper and on a screen for a moment, never on the wire.
     uri = f"sip:{name}:{quote(secret, safe='')}@{server}"

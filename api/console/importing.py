@@ -18,6 +18,7 @@ from starlette.datastructures import UploadFile
 
 from api.console import pages
 from api.console.directory import common, known, provider_of
+from api.console.pages import line_of
 from api.console.route import ConsoleRoute, may, session_of, who
 from api.console.signing import Posted
 from api.services import Services
@@ -92,7 +93,7 @@ def _page(request: Request, provider: str, **shown: Any) -> Response:
 @may("administrator")
 async def import_page(request: Request, provider: Annotated[str, Query(max_length=60)] = "") -> Response:
     """Where files are chosen."""
-    return _page(request, provider_of(request.app.state.services, provider))
+    return _page(request, provider_of(line_of(request), provider))
 
 
 @router.get("/template")
@@ -110,7 +111,7 @@ async def import_template(request: Request, file: Annotated[str, Query(max_lengt
 @may("administrator")
 async def preview_import(request: Request) -> Response:
     """What the files would change; every wrong cell at once. Nothing is changed."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     form = await request.form()
     mine = provider_of(has, str(form.get("provider", "")))
     given = {
@@ -139,7 +140,7 @@ async def _planned(has: Services, given: Mapping[str, bytes], provider: str, *, 
 
 
 def _shown(request: Request, provider: str, plan: Plan) -> Response:
-    has: Services = request.app.state.services
+    has = line_of(request)
     previews: Previews = request.app.state.previews
     account = session_of(request).account.id
     key = previews.keep(account, plan, has.clock()) if plan.changes else None
@@ -157,7 +158,7 @@ def _counts(plan: Plan) -> dict[str, Counter[str]]:
 @may("administrator")
 async def carry_out_import(form: Annotated[Agreed, Form()], request: Request) -> Response:
     """Carry out what was shown, all or nothing; not if somebody changed the directory in the meantime."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     previews: Previews = request.app.state.previews
     plan = previews.take(form.plan, session_of(request).account.id, has.clock())
     try:

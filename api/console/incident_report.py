@@ -11,10 +11,10 @@ from fastapi.responses import Response
 from api.common import Short
 from api.console import pages
 from api.console.incidents import OPS, IncidentId
+from api.console.pages import line_of
 from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may
 from api.console.signing import Posted
 from api.routers import reports as api
-from api.services import Services
 from ivr.reports.report import HEADINGS, SECTIONS
 
 router = APIRouter(prefix="/console/incidents", route_class=ConsoleRoute, include_in_schema=False)
@@ -30,7 +30,7 @@ class Publishing(Posted):
 @may(*STAFF)
 async def incident_report(incident_id: IncidentId, request: Request) -> Response:
     """The report as it stands, in every language of the desk."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     incident = await has.incidents.get(incident_id)
     return pages.page(
         request,
@@ -48,7 +48,7 @@ async def incident_report(incident_id: IncidentId, request: Request) -> Response
 @may(*OPS)
 async def write_incident_report(incident_id: IncidentId, request: Request) -> Response:
     """Keep what was written, unless somebody else wrote in the meantime."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     form = await request.form()
     sections: dict[str, dict[str, str]] = {}
     for name, value in form.items():
@@ -66,7 +66,7 @@ async def publish_incident_report(
     incident_id: IncidentId, form: Annotated[Publishing, Form()], request: Request
 ) -> Response:
     """Send it to those who asked."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     await api.publish_report(incident_id, api.Publishing(version=form.version), has, bearer_of(request))
     return done(request, f"/console/incidents/{incident_id}/report")
 
@@ -77,5 +77,5 @@ async def incident_report_pdf(
     incident_id: IncidentId, request: Request, language: Annotated[Short | None, Query()] = None
 ) -> Response:
     """As those who asked will read it."""
-    found: Headers = await api.read_report_pdf(incident_id, request.app.state.services, language)
+    found: Headers = await api.read_report_pdf(incident_id, line_of(request), language)
     return found

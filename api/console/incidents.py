@@ -11,6 +11,7 @@ from pydantic import Field
 
 from api.common import Short
 from api.console import pages
+from api.console.pages import line_of
 from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may
 from api.console.signing import Posted
 from api.routers import incidents as api
@@ -103,7 +104,7 @@ def _of_csv(has: Services, desk: Desk, form: NewIncident | AffectedForm, named: 
 @may(*STAFF)
 async def incidents(request: Request, desk: Annotated[str, Query(max_length=40)] = "") -> Response:
     """Those that are open, those that were, and the form for one more."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     chosen = has.desks.get(desk) or pages.main_desk(request)
     async with has.store.reading() as unit:
         found = await store.page(unit, desk=None, is_open=None, before=None, limit=_SHOWN)
@@ -128,7 +129,7 @@ async def draft_texts(
     services: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006
 ) -> Response:
     """What could be said, to be changed as needed."""
-    found: Desk = desk_of(request.app.state.services, desk)
+    found: Desk = desk_of(line_of(request), desk)
     return pages.page(request, "incident_texts.html.j2", desk=found, texts=_drafts(found, stage, services))
 
 
@@ -141,7 +142,7 @@ def _drafts(desk: Desk, stage: Stage, services: Any) -> Mapping[str, str]:
 @may(*OPS)
 async def open_incident(form: Annotated[NewIncident, Form()], request: Request) -> Response:
     """Open one. When this is answered, it is committed and on the air."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     desk = desk_of(has, form.desk)
     values = {
         "desk": desk.id,
@@ -164,7 +165,7 @@ async def open_incident(form: Annotated[NewIncident, Form()], request: Request) 
 @may(*STAFF)
 async def incident(incident_id: IncidentId, request: Request) -> Response:
     """One, with all that was said of it and the form for what is new."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     found = await has.incidents.get(incident_id)
     view = await api.read_incident(incident_id, has, Response())
     desk = has.desks[found.desk]
@@ -187,7 +188,7 @@ async def incident(incident_id: IncidentId, request: Request) -> Response:
 @may(*OPS)
 async def update_incident(incident_id: IncidentId, form: Annotated[NewUpdate, Form()], request: Request) -> Response:
     """Say what is new, unless somebody else did in the meantime."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     desk = has.desks[(await has.incidents.get(incident_id)).desk]
     values = {
         "stage": form.stage,
@@ -206,7 +207,7 @@ async def update_incident(incident_id: IncidentId, form: Annotated[NewUpdate, Fo
 @may(*OPS)
 async def change_affected(incident_id: IncidentId, form: Annotated[AffectedForm, Form()], request: Request) -> Response:
     """Say anew whom it affects: those who are chosen, typed, and of the CSV, all or none."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     desk = has.desks[(await has.incidents.get(incident_id)).desk]
     given = checked(api.AffectedChange, _affected(form) | {"version": form.version})
     named = _of_csv(has, desk, form, api.named(has, given, desk, ""))

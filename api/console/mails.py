@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.console import pages
+from api.console.pages import line_of
 from api.console.route import STAFF, ConsoleRoute, bearer_of, may, session_of
 from api.console.tickets import WORKERS
 from api.routers import mails
-from api.services import Services
 from ivr.mail import store
 from ivr.mail.quoting import folded
 
@@ -30,7 +30,7 @@ async def mail_list(
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
     """E-mails, the newest first; without those that were taken, unless they are asked for."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     only = None if every else _UNTAKEN
     async with has.store.reading() as unit:
         found = await store.page(unit, filters={}, before=before, limit=_SHOWN + 1, outcomes=only)
@@ -48,7 +48,7 @@ async def mail_list(
 @may(*WORKERS)
 async def mail(mail_id: mails.MailId, request: Request) -> Response:
     """One e-mail."""
-    found = await mails.read_mail(mail_id, request.app.state.services)
+    found = await mails.read_mail(mail_id, line_of(request))
     return pages.page(request, "mail.html.j2", mail=folded(found.model_dump()), may_write=True)
 
 
@@ -56,11 +56,11 @@ async def mail(mail_id: mails.MailId, request: Request) -> Response:
 @may(*WORKERS)
 async def mail_attachment(mail_id: mails.MailId, nth: mails.Nth, request: Request) -> Response:
     """What came with an e-mail, to save; it is noted who opens it."""
-    return await mails.read_attachment(mail_id, nth, request.app.state.services, bearer_of(request))
+    return await mails.read_attachment(mail_id, nth, line_of(request), bearer_of(request))
 
 
 @router.get("/{mail_id}/original")
 @may(*WORKERS)
 async def mail_original(mail_id: mails.MailId, request: Request) -> Response:
     """An e-mail as it came, to save; it is noted who opens it."""
-    return await mails.read_original(mail_id, request.app.state.services, bearer_of(request))
+    return await mails.read_original(mail_id, line_of(request), bearer_of(request))

@@ -14,12 +14,12 @@ from pydantic import Field
 from api.common import Short
 from api.console import pages
 from api.console.incidents import OPS, Chosen, Long, by_language, lines_of
+from api.console.pages import line_of
 from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may
 from api.console.signing import Posted
 from api.routers import maintenances as api
 from api.routers.desks import desk_of
 from api.routers.maintenances import MaintenanceId
-from api.services import Services
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput
 from ivr.incidents.keeping import services_of
@@ -93,7 +93,7 @@ def _moment(field: str, typed: str, desk: Desk) -> datetime | None:
 @may(*STAFF)
 async def maintenances(request: Request, desk: Annotated[str, Query(max_length=40)] = "") -> Response:
     """Those to come, those that were, and the form for one more."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     chosen = has.desks.get(desk) or pages.main_desk(request)
     async with has.store.reading() as unit:
         found = await store.page(unit, desk=chosen.id, before=None, limit=_SHOWN)
@@ -118,7 +118,7 @@ async def draft_maintenance(
     services: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006
 ) -> Response:
     """What could be said, to be changed as needed."""
-    found = desk_of(request.app.state.services, desk)
+    found = desk_of(line_of(request), desk)
     return pages.page(request, "incident_texts.html.j2", desk=found, texts=_drafts(found, kind, services))
 
 
@@ -131,7 +131,7 @@ def _drafts(desk: Desk, kind: Kind, services: Any) -> Mapping[str, str]:
 @may(*OPS)
 async def announce_maintenance(form: Annotated[NewPlan, Form()], request: Request) -> Response:
     """Announce one. When this is answered, it is committed and on the status page."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     desk = desk_of(has, form.desk)
     values = _values(form, desk) | {"desk": desk.id, "kind": form.kind}
     if values["ends_at"] is None:
@@ -144,7 +144,7 @@ async def announce_maintenance(form: Annotated[NewPlan, Form()], request: Reques
 @may(*STAFF)
 async def maintenance(maintenance_id: MaintenanceId, request: Request) -> Response:
     """One, and the form that changes it until it is over."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     found = await has.maintenances.get(maintenance_id)
     state = found.state(has.clock())
     return pages.page(
@@ -164,7 +164,7 @@ async def change_maintenance(
     maintenance_id: MaintenanceId, form: Annotated[ChangedPlan, Form()], request: Request
 ) -> Response:
     """Change it, unless somebody else did in the meantime."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     desk = has.desks[(await has.maintenances.get(maintenance_id)).desk]
     given = checked(api.MaintenanceChange, _values(form, desk) | {"version": form.version})
     await api.change_maintenance(maintenance_id, given, has, bearer_of(request))
@@ -178,7 +178,7 @@ async def cancel_maintenance(
 ) -> Response:
     """Give it up."""
     given = api.Ending(version=form.version)
-    await api.cancel_maintenance(maintenance_id, given, request.app.state.services, bearer_of(request))
+    await api.cancel_maintenance(maintenance_id, given, line_of(request), bearer_of(request))
     return done(request, f"/console/maintenances/{maintenance_id}")
 
 
@@ -189,5 +189,5 @@ async def complete_maintenance(
 ) -> Response:
     """End it before its time."""
     given = api.Ending(version=form.version)
-    await api.complete_maintenance(maintenance_id, given, request.app.state.services, bearer_of(request))
+    await api.complete_maintenance(maintenance_id, given, line_of(request), bearer_of(request))
     return done(request, f"/console/maintenances/{maintenance_id}")

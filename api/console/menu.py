@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from api.console import pages, words
+from api.console.pages import line_of
 from api.console.route import STAFF, ConsoleRoute, PageNotFound, done, may, session_of
 from api.console.signing import Posted
 from api.services import Services
@@ -47,7 +48,7 @@ async def voice_menu(
     press: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
     """The picture, and what would be heard."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     found = has.desks.get(desk) or pages.main_desk(request)
     moment = _moment(at, found) or has.clock()
     choices = _choices(has, found, request.state.language, moment)
@@ -78,7 +79,7 @@ class Files(Posted):
 @may("administrator", "ops")
 async def reload_desks(form: Annotated[Files, Form()], request: Request) -> Response:
     """Take the desk files into force, or only say what would change."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     if has.desk_files is None:
         raise PageNotFound
     await has.desk_files.reload(by=session_of(request).account.name, check=form.check)

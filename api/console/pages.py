@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.console import history, words
+from api.services import Services
 from ivr.desk.schema import Desk
 from ivr.incidents.incident import STAGE_NAMES
 from ivr.mail import reasons
@@ -163,6 +164,12 @@ def _environment(language: str, zone: ZoneInfo) -> Environment:
     return made
 
 
+def line_of(request: Request) -> Services:
+    """What whoever asks may see and change: of somebody limited to one provider, nothing of others."""
+    services: Services = request.state.services
+    return services
+
+
 def page(request: Request, template: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A whole page for whoever asks."""
     session = request.state.session
@@ -175,7 +182,7 @@ def page(request: Request, template: str, /, *, status: int = 200, **values: Any
         nav=words.navigation(role, request.state.language),
         here=request.url.path,
         csrf=request.state.csrf,
-        now=request.app.state.services.clock(),
+        now=line_of(request).clock(),
         desks_problem=_desks_problem(request) if role not in (None, "partner") else None,
         **values,
     )
@@ -183,7 +190,7 @@ def page(request: Request, template: str, /, *, status: int = 200, **values: Any
 
 
 def _desks_problem(request: Request) -> str | None:
-    files = request.app.state.services.desk_files
+    files = line_of(request).desk_files
     return files.problem if files is not None else None
 
 
@@ -195,5 +202,5 @@ def moment(request: Request, at: datetime) -> str:
 
 def main_desk(request: Request) -> Desk:
     """The desk whose time zone pages speak."""
-    desk: Desk = next(iter(request.app.state.services.desks.values()))
+    desk: Desk = next(iter(line_of(request).desks.values()))
     return desk

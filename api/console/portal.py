@@ -10,12 +10,12 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from api.console import pages
+from api.console.pages import line_of
 from api.console.route import ConsoleRoute, may, session_of
 from api.console.scope import NotTheirs, PartnerScope
 from api.console.traces import Lang, with_own_style
 from api.routers import call_traces
 from api.routers.call_traces import TraceId
-from api.services import Services
 from ivr.maintenance.maintenance import STATE_NAMES
 from ivr.quality import words
 
@@ -30,7 +30,7 @@ async def _scope(request: Request) -> AsyncIterator[PartnerScope]:
     partner_id = session_of(request).account.partner_id
     if partner_id is None:
         raise NotTheirs
-    async with request.app.state.services.store.reading() as unit:
+    async with line_of(request).store.reading() as unit:
         yield PartnerScope(unit, partner_id)
 
 
@@ -38,7 +38,7 @@ async def _scope(request: Request) -> AsyncIterator[PartnerScope]:
 @may("partner")
 async def portal(request: Request) -> Response:
     """The front page."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with _scope(request) as scope:
         values: dict[str, Any] = {
             "touched": await scope.incidents(has),
@@ -75,7 +75,7 @@ async def portal_report(trace_id: TraceId, request: Request, lang: Lang = None) 
     async with _scope(request) as scope:
         await scope.trace(trace_id)
     language = lang or request.state.language
-    return with_own_style(await call_traces.report(trace_id, request.app.state.services, language))
+    return with_own_style(await call_traces.report(trace_id, line_of(request), language))
 
 
 @router.get("/traces/{trace_id}/capture.pcap")
@@ -84,4 +84,4 @@ async def portal_capture(trace_id: TraceId, request: Request) -> Response:
     """SIP and RTCP of one of their calls, for Wireshark."""
     async with _scope(request) as scope:
         await scope.trace(trace_id)
-    return await call_traces.capture(trace_id, request.app.state.services)
+    return await call_traces.capture(trace_id, line_of(request))

@@ -17,9 +17,9 @@ from sqlalchemy import select
 from api.console import directory_forms as forms
 from api.console import handing_over, pages
 from api.console.directory import conflict, known, labelled, new_key
+from api.console.pages import line_of
 from api.console.route import ConsoleRoute, done, may, session_of, who
 from api.console.scope import NotTheirs
-from api.services import Services
 from ivr.directory import editing, reading
 from ivr.directory.editing import Changed
 from ivr.directory.entries import AccountEntry, ContactEntry, Kind, PhoneEntry, read_entry
@@ -82,7 +82,7 @@ def _inputs(kind: Kind, there: Known) -> tuple[forms.Input, ...]:
 @may("partner")
 async def their_customer(request: Request, key: Key) -> Response:
     """A customer of theirs: contacts, numbers and phones."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     whole: dict[str, Sequence[Found]] = {}
     async with has.store.reading() as unit:
         partner = await _partner(unit, request)
@@ -98,7 +98,7 @@ async def their_customer(request: Request, key: Key) -> Response:
 @may("partner")
 async def new_of_theirs(kind: TheirKind, request: Request, account: Key) -> Response:
     """The form for one more of a customer's."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.reading() as unit:
         partner = await _partner(unit, request)
         await _account(unit, partner, account)
@@ -110,7 +110,7 @@ async def new_of_theirs(kind: TheirKind, request: Request, account: Key) -> Resp
 @may("partner")
 async def entry_of_theirs(kind: TheirKind, request: Request, key: Key) -> Response:
     """One contact or phone, and the form that changes it."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.reading() as unit:
         partner = await _partner(unit, request)
         found = await _entry(unit, partner, kind, key)
@@ -121,7 +121,7 @@ async def entry_of_theirs(kind: TheirKind, request: Request, key: Key) -> Respon
 def _form(
     request: Request, kind: Kind, partner: Partner, *, values: Mapping[str, Any], found: Found | None, account: str
 ) -> Response:
-    there = known(request.app.state.services, partner.provider)
+    there = known(line_of(request), partner.provider)
     inputs = [one for one in _inputs(kind, there) if one.name != "account"]
     return pages.page(
         request,
@@ -140,7 +140,7 @@ def _form(
 @may("partner")
 async def save_of_theirs(kind: TheirKind, request: Request) -> Response:
     """Enter one more or change one, unless somebody else did in the meantime."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     form = await request.form()
     etag, key = str(form.get("etag", "")), str(form.get("key", "")).strip()
     async with has.store.reading() as unit:
@@ -197,7 +197,7 @@ def _secret(request: Request, name: str, secret: str, account: str) -> Response:
 @may("partner")
 async def secret_of_theirs(request: Request) -> Response:
     """Another secret for a phone of theirs; the one it had is worthless from now on."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     name = str((await request.form()).get("key", ""))
     async with has.store.unit() as unit:
         await unit.alone("directory")
@@ -212,7 +212,7 @@ async def secret_of_theirs(request: Request) -> Response:
 @may("partner")
 async def remove_of_theirs(kind: TheirKind, request: Request) -> Response:
     """Remove it, unless something still uses it or somebody changed it in the meantime."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     form = await request.form()
     key, etag = str(form.get("key", "")), str(form.get("etag", "")) or None
     async with has.store.unit() as unit:

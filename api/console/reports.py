@@ -14,10 +14,10 @@ from fastapi.responses import Response
 from sqlalchemy import func, select
 
 from api.console import pages, words
+from api.console.pages import line_of
 from api.console.route import ConsoleRoute, may
 from api.routers.oncall import MonthQuery, list_emergencies
 from api.routers.tickets import clock_view
-from api.services import Services
 from ivr.callbacks import store as callbacks
 from ivr.calltrace.tables import call_traces
 from ivr.quality import words as causes
@@ -78,7 +78,7 @@ async def report_csv(what: What, request: Request, month: Month = "") -> Respons
 
 def _period(request: Request, month: str) -> Period:
     zone = pages.main_desk(request).zone
-    chosen = month or f"{request.app.state.services.clock().astimezone(zone):%Y-%m}"
+    chosen = month or f"{line_of(request).clock().astimezone(zone):%Y-%m}"
     start = datetime.fromisoformat(f"{chosen}-01").replace(tzinfo=zone)
     end = (start.replace(tzinfo=None) + timedelta(days=31)).replace(day=1, tzinfo=zone)
     return Period(month=chosen, start=start, end=end)
@@ -91,7 +91,7 @@ def _words(request: Request, *names: str) -> tuple[str, ...]:
 
 async def _levels(request: Request, period: Period) -> Table:
     """Of the tickets of the month, by level and clock: kept, broken, still running, and the share kept in % (OV-15)."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     counts: dict[tuple[int, str], list[int]] = {(n, name): [0, 0, 0] for n in (1, 2, 3, 4) for name in ("tmr", "tr")}
     async with has.store.reading() as unit:
         inside = (tickets.c.created_at >= period.start) & (tickets.c.created_at < period.end)
@@ -114,7 +114,7 @@ async def _levels(request: Request, period: Period) -> Table:
 
 async def _promise(request: Request, period: Period) -> Table:
     """Emergencies that were taken within the 30 minutes callers are promised, by desk."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     rows = []
     for desk in has.desks.values():
         found = await list_emergencies(desk.id, MonthQuery(month=period.month), has)
@@ -126,7 +126,7 @@ async def _promise(request: Request, period: Period) -> Table:
 
 async def _funnel(request: Request, period: Period) -> Table:
     """How far callbacks came, by desk, from the month's first day on (OV-9)."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     names = ("offered", "accepted", "dialled", "answered", "talked", "cancelled", "refused", "expired")
     rows: list[tuple[str | int, ...]] = []
     async with has.store.reading() as unit:
@@ -139,7 +139,7 @@ async def _funnel(request: Request, period: Period) -> Table:
 
 async def _traces(request: Request, period: Period) -> Table:
     """Calls reported with *57, by verdict."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     inside = (call_traces.c.reported_at >= period.start) & (call_traces.c.reported_at < period.end)
     query = select(call_traces.c.cause, func.count(), func.avg(call_traces.c.mos)).where(inside)
     async with has.store.reading() as unit:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
+from api import one_provider
 from api.common import cross_site
 from api.console import pages, words
 from ivr.accounts.account import Role
@@ -115,6 +116,7 @@ def begin(request: Request) -> None:
     asked = request.cookies.get(LANGUAGE_COOKIE, "")
     request.state.language = asked if asked in words.LANGUAGES else next(iter(words.LANGUAGES))
     request.state.session = None
+    request.state.services = request.app.state.services
     visitor = request.cookies.get(VISITOR_COOKIE, "")
     # Without a token to derive it from it would be the same for everybody, other sites' pages among them.
     request.state.csrf = csrf_of(visitor) if visitor else ""
@@ -134,6 +136,10 @@ async def _admit(request: Request, endpoint: Callable[..., Any], name: str, hand
         if session.account.role not in roles:
             # Partners are not told which pages there are.
             raise PageNotFound if session.account.role == "partner" else NotYours
+    if session is not None and session.account.limited_to is not None:
+        own = one_provider.only(request.app.state.services, session.account.limited_to)
+        await one_provider.admit(own, request.path_params)
+        request.state.services = own
     if request.method in ("GET", "HEAD"):
         return await handle(request)
     return await _act(request, name, handle, accounts)
@@ -278,7 +284,7 @@ def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
 
 def bearer_of(request: Request) -> Bearer:
     """Who does it, for what the API does as well."""
-    return Bearer(name=who(request), scopes=("read", "write"))
+    return Bearer(name=who(request), scopes=("read", "write"), provider=session_of(request).account.limited_to)
 
 
 def accounts_of(request: Request) -> Accounts:

@@ -79,7 +79,7 @@ class _Files(StaticFiles):
 def provide(app: FastAPI, services: Services) -> None:
     """Put these services behind the console."""
     app.state.accounts = Accounts(services.store, services.clock, services.seal)
-    app.state.boards = Boards(services)
+    app.state.boards = {None: Boards(services)}
     app.state.previews = importing.Previews()
 
 

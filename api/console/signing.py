@@ -13,6 +13,7 @@ from pydantic import Field
 
 from api.common import Given
 from api.console import pages, words
+from api.console.pages import line_of
 from api.console.route import (
     ANYBODY,
     LANGUAGE_COOKIE,
@@ -30,7 +31,6 @@ from api.console.route import (
     session_of,
     source_of,
 )
-from api.services import Services
 from ivr.accounts import administering
 from ivr.accounts.account import ROLES
 from ivr.accounts.guessing import KNOWN
@@ -168,7 +168,7 @@ async def account_page(request: Request) -> Response:
 
 
 async def _account_page(request: Request, **values: Any) -> Response:
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.reading() as unit:
         sessions = await administering.sessions(unit, session_of(request).account.id, has.clock())
     secret = new_secret()
@@ -200,7 +200,7 @@ class EndedSession(Posted):
 @may(*ROLES)
 async def end_own_sessions(form: Annotated[EndedSession, Form()], request: Request) -> Response:
     """Sign out elsewhere; this session goes on."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     me, own = session_of(request).account.id, digest(session_of(request).token)
     async with has.store.unit() as unit:
         if form.session and form.session != own:

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from api.routers.tickets import clock_view
 from api.services import Services
+from ivr.calls.call import Call
 from ivr.calls.tables import calls
 from ivr.desk.schema import Desk
 from ivr.incidents.incident import Incident
@@ -121,8 +122,13 @@ def read_live(has: Services, language: str) -> Live:
         lines=tuple(_lines(has, language)),
         incidents=incidents,
         announced=announced[0].texts.get(language, "") if announced else None,
-        talking=sum(call.state == "talking" for call in has.calls.live()),
+        talking=sum(call.state == "talking" for call in live_calls(has)),
     )
+
+
+def live_calls(has: Services) -> list[Call]:
+    """Calls that go on to desks of ours."""
+    return [call for call in has.calls.live() if call.desk in has.desks]
 
 
 def _queues(has: Services) -> list[tuple[str, Desk]]:
@@ -169,7 +175,7 @@ def name_of(identity: Mapping[str, Any], part: str) -> str | None:
 
 
 def _technicians(has: Services) -> list[AtWork]:
-    talking = {call.answered_by: call for call in has.calls.live() if call.state == "talking"}
+    talking = {call.answered_by: call for call in live_calls(has) if call.state == "talking"}
     found: dict[str, AtWork] = {}
     for queue, _ in _queues(has):
         for member in has.watch.members(queue):

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.console import pages
+from api.console.pages import line_of
 from api.console.route import STAFF, ConsoleRoute, may
-from api.services import Services
 from ivr.texts import taking
 
 router = APIRouter(prefix="/console/texts", route_class=ConsoleRoute, include_in_schema=False)
@@ -21,7 +21,7 @@ _SHOWN = 50
 @may(*STAFF)
 async def text_list(request: Request, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None) -> Response:
     """Text messages, the newest first."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.reading() as unit:
         found = await taking.page(unit, sender=None, before=before, limit=_SHOWN + 1)
     return pages.page(request, "texts.html.j2", found=found[:_SHOWN], more=len(found) > _SHOWN)

@@ -14,6 +14,7 @@ from starlette.datastructures import FormData
 
 from api.common import Text
 from api.console import details, pages
+from api.console.pages import line_of
 from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may, session_of
 from api.console.signing import Posted
 from api.routers import messages, tickets
@@ -73,7 +74,7 @@ async def ticket_list(
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
     """Tickets, the newest first; without those that are done, unless they are asked for."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.reading() as unit:
         found = await store.page(unit, filters={}, only_open=not every, before=before, limit=_SHOWN + 1)
     return pages.page(request, "tickets.html.j2", found=found[:_SHOWN], more=len(found) > _SHOWN, every=every)
@@ -83,7 +84,7 @@ async def ticket_list(
 @may(*STAFF)
 async def ticket(number: Number, request: Request) -> Response:
     """One ticket."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     detail = await tickets.read_ticket(number, Headers(), has)
     async with has.store.reading() as unit:
         reported = await traces.page(unit, filters={"ticket_number": int(number)}, before=None, limit=10)
@@ -122,7 +123,7 @@ def _phones_of(has: Services, customer_id: int | None) -> list[tuple[str, str]]:
 async def change_ticket(number: Number, request: Request) -> Response:
     """Change it, unless somebody else did in the meantime."""
     form = await request.form()
-    has: Services = request.app.state.services
+    has = line_of(request)
     values = _values(form)
     before = await tickets.read_ticket(number, Headers(), has)
     # The form always has a status: the one that is there asks for nothing, and no reason or solution goes with it.
@@ -158,7 +159,7 @@ def _values(form: FormData) -> dict[str, Any]:
 async def answer_ticket(number: Number, form: Annotated[Answer, Form()], request: Request) -> Response:
     """Answer the requester by e-mail."""
     given = tickets.Answer(text=form.text.replace("\r", ""), version=form.version)
-    await tickets.answer_ticket(number, given, Headers(), request.app.state.services, bearer_of(request), None)
+    await tickets.answer_ticket(number, given, Headers(), line_of(request), bearer_of(request), None)
     return done(request, f"/console/tickets/{number}")
 
 
@@ -166,7 +167,7 @@ async def answer_ticket(number: Number, form: Annotated[Answer, Form()], request
 @may(*WORKERS)
 async def call_back(number: Number, form: Annotated[CallBack, Form()], request: Request) -> Response:
     """Ring one's own phone and then, once it is answered, the customer's."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     own = session_of(request).account.endpoint
     detail = await tickets.read_ticket(number, Headers(), has)
     if own is None:
@@ -183,4 +184,4 @@ async def call_back(number: Number, form: Annotated[CallBack, Form()], request: 
 @may(*WORKERS)
 async def message_sound(message_id: messages.MessageId, request: Request) -> Response:
     """A voice message; it is noted who listens."""
-    return await messages.listen(message_id, request.app.state.services, bearer_of(request))
+    return await messages.listen(message_id, line_of(request), bearer_of(request))

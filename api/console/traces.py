@@ -13,11 +13,11 @@ from fastapi.responses import Response
 
 from api.common import Text
 from api.console import pages
+from api.console.pages import line_of
 from api.console.route import STAFF, ConsoleRoute, bearer_of, done, may, session_of
 from api.console.signing import Posted
 from api.routers import call_traces as api
 from api.routers.call_traces import ProposalId, TraceId
-from api.services import Services
 from ivr.calltrace import store
 from ivr.quality import words
 
@@ -51,7 +51,7 @@ class Answered(Posted):
 @may(*STAFF)
 async def trace_list(request: Request) -> Response:
     """The latest reports."""
-    has: Services = request.app.state.services
+    has = line_of(request)
     async with has.store.reading() as unit:
         found = await store.page(unit, filters={}, before=None, limit=_SHOWN)
         undecided = await store.page(unit, filters={"state": "unanswered"}, before=None, limit=_SHOWN)
@@ -71,7 +71,7 @@ async def trace_list(request: Request) -> Response:
 @may(*WORKERS)
 async def decide(trace_id: TraceId, form: Annotated[Decided, Form()], request: Request) -> Response:
     """What staff decide on a report of an account with unanswered recommendations (OV-25)."""
-    await api.decide(trace_id, api.Decision(state=form.state), request.app.state.services, bearer_of(request))
+    await api.decide(trace_id, api.Decision(state=form.state), line_of(request), bearer_of(request))
     return done(request, "/console/traces")
 
 
@@ -80,7 +80,7 @@ async def decide(trace_id: TraceId, form: Annotated[Decided, Form()], request: R
 async def answered(trace_id: TraceId, form: Annotated[Answered, Form()], request: Request) -> Response:
     """What the customer answered to our recommendations."""
     given = api.Answer(text=form.text.replace("\r", ""))
-    await api.answer(trace_id, given, request.app.state.services, bearer_of(request))
+    await api.answer(trace_id, given, line_of(request), bearer_of(request))
     return done(request, "/console/traces")
 
 
@@ -89,7 +89,7 @@ async def answered(trace_id: TraceId, form: Annotated[Answered, Form()], request
 async def dismissed(proposal_id: ProposalId, form: Annotated[Dismissed, Form()], request: Request) -> Response:
     """Reports that have something in common, and are no incident."""
     given = api.Dismissal(state="dismissed")
-    await api.dismiss(proposal_id, given, request.app.state.services, bearer_of(request))
+    await api.dismiss(proposal_id, given, line_of(request), bearer_of(request))
     return done(request, "/console/traces")
 
 
@@ -97,7 +97,7 @@ async def dismissed(proposal_id: ProposalId, form: Annotated[Dismissed, Form()],
 @may(*STAFF)
 async def trace_report(trace_id: TraceId, request: Request, lang: Lang = None) -> Response:
     """One page to look at or print."""
-    made = await api.report(trace_id, request.app.state.services, lang or request.state.language)
+    made = await api.report(trace_id, line_of(request), lang or request.state.language)
     return with_own_style(made)
 
 
@@ -105,14 +105,14 @@ async def trace_report(trace_id: TraceId, request: Request, lang: Lang = None) -
 @may(*STAFF)
 async def trace_capture(trace_id: TraceId, request: Request) -> Response:
     """SIP and RTCP of the call, for Wireshark."""
-    return await api.capture(trace_id, request.app.state.services)
+    return await api.capture(trace_id, line_of(request))
 
 
 @router.get("/{trace_id}/audio.wav")
 @may(*WORKERS)
 async def trace_sound(trace_id: TraceId, request: Request) -> Response:
     """The call's recording, where calls are recorded; it is noted who listens."""
-    return await api.listen(trace_id, request.app.state.services, bearer_of(request))
+    return await api.listen(trace_id, line_of(request), bearer_of(request))
 
 
 def with_own_style(made: Response) -> Response:

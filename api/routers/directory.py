@@ -13,7 +13,7 @@ from api.common import Has, Line, Page, PageQuery, Short, Who, bad_cursor, make_
 from api.services import Services
 from ivr.directory import editing, reading
 from ivr.directory.entries import ENTRIES, KEY_FIELDS, Kind, check_key, read_entry
-from ivr.directory.known import Known, known_of, providers_of
+from ivr.directory.known import Known, providers_of
 from ivr.directory.tokens import Bearer
 from ivr.errors import BadInput, NotFound
 
@@ -66,8 +66,8 @@ def _provider(request: Request, has: Has, who: Who) -> str:
 def provider_of(has: Services, who: Bearer, asked: str | None) -> str:
     """Whose directory a request is about. Raises ProviderNotFound, also for what the token may not see."""
     there = providers_of(has.desks.values())
-    provider = asked or who.provider or there[0]
-    if provider not in there or (who.provider is not None and provider != who.provider):
+    provider = asked or there[0]
+    if provider not in there:
         raise ProviderNotFound()
     return provider
 
@@ -257,7 +257,7 @@ async def renew_secret(name: EntryKey, has: Has, who: Who, provider: Provider, i
 
 
 def _known(has: Services, provider: str) -> Known:
-    return known_of(has.desks.values(), provider)
+    return has.known(provider)
 
 
 def _key(kind: Kind, key: str, known: Known) -> str:

@@ -41,6 +41,8 @@ class Account:
     #: Nothing can be done but choose another password.
     must_change: bool = False
     last_sign_in_at: datetime | None = None
+    #: The one provider whose line it sees and changes; None for every provider's.
+    limited_to: str | None = None
 
 
 def check_name(name: str) -> str:

@@ -91,20 +91,23 @@ async def close(unit: Unit, name: str, at: datetime) -> None:
     await store.end_sessions(unit, found.id)
 
 
-async def change(unit: Unit, name: str, *, role: str, endpoint: str | None) -> None:
-    """Another role, and the phone that goes with it; sessions end when the role changes.
+async def change(unit: Unit, name: str, *, role: str, endpoint: str | None, limited_to: str | None) -> None:
+    """Another role, the phone that goes with it, and the provider it is limited to; sessions end when it may do else.
 
-    Raises AccountNotFound, and BadInput for the last administrator's role and for a partner's account, which stays one.
+    Raises AccountNotFound, and BadInput for the last administrator of the whole line and for a partner's account, which
+    stays one, and its partner's provider's.
     """
     found, known = await _alone(unit, name), check_role(role)
     if (found.role == "partner") != (known == "partner"):
         mend = "close it, and add another account"
         raise BadInput(field="role", problem="a partner's account stays a partner's", mend=mend)
     check_bound(known, found.partner_id, endpoint)
-    if known != "administrator":
+    if known == "partner":
+        limited_to = found.limited_to
+    if known != "administrator" or limited_to is not None:
         await _not_the_last(unit, found)
-    await store.change(unit, found.id, {"role": known, "endpoint": endpoint})
-    if known != found.role:
+    await store.change(unit, found.id, {"role": known, "endpoint": endpoint, "limited_to": limited_to})
+    if (known, limited_to) != (found.role, found.limited_to):
         await store.end_sessions(unit, found.id)
 
 
@@ -139,6 +142,7 @@ async def _not_the_last(unit: Unit, found: Account) -> None:
     if (
         found.role == "administrator"
         and found.disabled_at is None
+        and found.limited_to is None
         and not await store.others_administer(unit, found.id)
     ):
         mend = "make somebody else an administrator first"

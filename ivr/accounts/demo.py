@@ -9,6 +9,7 @@ from ivr.accounts.account import Role
 from ivr.accounts.passwords import hashed
 from ivr.accounts.signing import create_account
 from ivr.directory import store as directory
+from ivr.directory.people import MAIN
 from ivr.directory.tables import partners
 from ivr.store.engine import Unit
 
@@ -45,4 +46,5 @@ async def demo_accounts(unit: Unit, at: datetime) -> None:
             at=at,
             partner_id=partner_id,
             endpoint=endpoint,
+            limited_to=MAIN if partner is not None else None,
         )

@@ -96,8 +96,9 @@ async def create_account(
     partner_id: int | None = None,
     endpoint: str | None = None,
     must_change: bool = False,
+    limited_to: str | None = None,
 ) -> int:
-    """A new account's id. Raises BadInput."""
+    """A new account's id; with `limited_to` it sees and changes one provider's line only. Raises BadInput."""
     known = check_role(role)
     check_bound(known, partner_id, endpoint)
     values = {
@@ -108,6 +109,7 @@ async def create_account(
         "password_hash": password_hash,
         "created_at": at,
         "must_change": must_change,
+        "limited_to": limited_to,
     }
     made = await store.add(unit, values)
     if made is None:
@@ -277,11 +279,6 @@ class Accounts:
 
     # Administrators ------------------------------------------------------------------------------------
 
-    async def every(self) -> list[Account]:
-        """All accounts, by name."""
-        async with self._store.reading() as unit:
-            return await store.every(unit)
-
     async def create(
         self,
         *,
@@ -291,8 +288,9 @@ class Accounts:
         partner_id: int | None,
         endpoint: str | None,
         must_change: bool = False,
+        limited_to: str | None = None,
     ) -> None:
-        """A new account. Raises BadInput."""
+        """A new account, as `create_account` makes it. Raises BadInput."""
         password_hash = await asyncio.to_thread(passwords.hashed, check_password(password, name))
         async with self._store.unit() as unit:
             await create_account(
@@ -304,6 +302,7 @@ class Accounts:
                 partner_id=partner_id,
                 endpoint=endpoint,
                 must_change=must_change,
+                limited_to=limited_to,
             )
 
     # What was done -------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from ivr.store.engine import Unit
 
 def account_of(row: RowMapping) -> Account:
     """An account of its row."""
-    last = ("created_at", "disabled_at", "must_change", "last_sign_in_at")
+    last = ("created_at", "disabled_at", "must_change", "last_sign_in_at", "limited_to")
     names = ("id", "name", "role", "partner_id", "endpoint", *last)
     return Account(**{name: row[name] for name in names}, totp=row["totp_secret"] is not None)
 
@@ -46,9 +46,10 @@ async def change(unit: Unit, account_id: int, values: Mapping[str, Any]) -> None
 
 
 async def others_administer(unit: Unit, account_id: int) -> bool:
-    """Whether any other account that is open is an administrator's."""
+    """Whether any other account that is open is an administrator's of the whole line."""
     c = t.accounts.c
-    query = select(c.id).where(c.role == "administrator", c.disabled_at.is_(None), c.id != account_id).limit(1)
+    whole = (c.role == "administrator", c.disabled_at.is_(None), c.limited_to.is_(None))
+    query = select(c.id).where(*whole, c.id != account_id).limit(1)
     return (await unit.execute(query)).first() is not None
 
 

@@ -15,6 +15,8 @@ accounts = Table(
     Column("role", String(20), nullable=False),
     #: Whose portal it is, of a partner's account. Not tied to the directory: an account never moves to another partner.
     Column("partner_id", Integer),
+    #: The one provider whose line it sees and changes; null for every provider's. A partner's is its partner's.
+    Column("limited_to", String(40)),
     #: A technician's phone.
     Column("endpoint", String(40)),
     #: Argon2id (RFC 9106).

@@ -12,6 +12,7 @@ from ivr.directory.people import MAIN, NOBODY, Contact, Customer, Endpoint, Iden
 
 K = TypeVar("K")
 V = TypeVar("V")
+Owned = TypeVar("Owned", Partner, Customer, Contact, Endpoint, Technician)
 
 
 def _none() -> Mapping[K, V]:
@@ -31,6 +32,22 @@ class Book:
     technicians: Mapping[int, Technician] = field(default_factory=_none)
     #: The language that a caller from this number last chose.
     languages: Mapping[str, str] = field(default_factory=_none)
+
+    def only(self, provider: str) -> Book:
+        """One provider's entries."""
+
+        def own(entries: Mapping[K, Owned]) -> Mapping[K, Owned]:
+            return {key: one for key, one in entries.items() if one.provider == provider}
+
+        return Book(
+            partners=own(self.partners),
+            customers=own(self.customers),
+            contacts=own(self.contacts),
+            numbers={provider: self.numbers.get(provider, {})},
+            endpoints=own(self.endpoints),
+            technicians=own(self.technicians),
+            languages=self.languages,
+        )
 
     def identify(self, number: str | None, endpoint: str | None, provider: str | None = None) -> Identity:
         """Who calls: by the registered phone when there is one, else by the number (OV-2, OV-3).

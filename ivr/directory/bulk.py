@@ -117,6 +117,7 @@ async def look(unit: Unit, provider: str) -> There:
     for row in (await unit.execute(select(warned).order_by(warned.c.id))).mappings():
         if row["partner_id"] in ids:
             people.setdefault(row["partner_id"], []).append(dict(row))
+    # Names of phones are one space on a line, whosever they are.
     others = select(t.endpoints.c.name).where(t.endpoints.c.provider != provider)
     theirs = (t.endpoints.c.provider == t.numbers.c.provider) & (t.endpoints.c.caller_id == t.numbers.c.e164)
     ringing = select(t.numbers.c.e164).join(t.endpoints, theirs).where(t.numbers.c.provider != provider)
@@ -126,8 +127,8 @@ async def look(unit: Unit, provider: str) -> There:
         rows=rows,
         people=people,
         consoles=[dict(row) for row in (await unit.execute(select(console_accounts))).mappings()],
-        others_phones=frozenset((await unit.execute(others)).scalars()),
-        others_numbers=frozenset((await unit.execute(ringing)).scalars()) - shown,
+        others_phones=frozenset((await unit.everywhere.execute(others)).scalars()),
+        others_numbers=frozenset((await unit.everywhere.execute(ringing)).scalars()) - shown,
     )
 
 
@@ -223,7 +224,7 @@ class _Writing:
                 continue
             if "id" in table.c:
                 # Nobody else makes rows before these are written, or nothing is.
-                first = (await unit.execute(select(func.coalesce(func.max(table.c.id), 0)))).scalar_one() + 1
+                first = (await unit.everywhere.execute(select(func.coalesce(func.max(table.c.id), 0)))).scalar_one() + 1
                 new = (row["id"] for row in rows if row["id"] < 0)
                 self._ids |= {number: first + n for n, number in enumerate(new)}
             columns = [sql_column(name, table.c[name].type) for name in rows[0]]

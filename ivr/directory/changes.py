@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Table, func, select
@@ -47,6 +48,31 @@ async def since(unit: Unit, seq: int) -> list[Change] | None:
     if len(found) > MOST or (found and found[0].seq != seq + 1):
         return None
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """What one process wrote at once without telling of it, by how many entries of each kind."""
+
+    provider: str
+    by: str
+    at: datetime
+    counts: Mapping[str, int]
+
+    def facts(self) -> dict[str, Any]:
+        """As listeners are told of it."""
+        return {"provider": self.provider, "what": "import", "counts": dict(self.counts), "by": self.by}
+
+
+async def untold(unit: Unit, after: int, until: int) -> list[Import]:
+    """What was written after one change and until another, and nobody was told of."""
+    c = t.directory_changes.c
+    columns = (c.provider, c.by, c.at, c.kind)
+    counted = select(*columns, func.sum(c.entries).label("entries")).group_by(*columns).order_by(func.min(c.seq))
+    counts: dict[tuple[str, str, datetime], dict[str, int]] = {}
+    for row in await unit.execute(counted.where(c.seq > after, c.seq <= until, c.told.is_(False))):
+        counts.setdefault((row.provider, row.by, row.at), {})[row.kind] = int(row.entries)
+    return [Import(provider=provider, by=by, at=at, counts=found) for (provider, by, at), found in counts.items()]
 
 
 async def after(unit: Unit, book: Book, changes: Iterable[Change]) -> Book:

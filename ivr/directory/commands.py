@@ -54,7 +54,7 @@ def import_(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder of CSV files, one of them, or a YAML file.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Remove what a list does not have.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before something is removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking, where nobody can be asked.")] = False,
     provider: Provider = None,
     desks: Desks = None,
     state: State = Path("var"),
@@ -73,7 +73,10 @@ def import_(
             _tell(plan)
             if dry_run or not plan.changes:
                 return False
-            if any(one.what == "removed" for one in plan.changes) and not yes and sys.stdin.isatty():
+            if any(one.what == "removed" for one in plan.changes) and not yes:
+                if not sys.stdin.isatty():
+                    mend = "look at what --dry-run says, then give --yes"
+                    raise BadInput(field="--prune", problem="removes entries, and nobody is there to ask", mend=mend)
                 typer.confirm("Remove these?", abort=True)
             return True
 

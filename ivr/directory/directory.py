@@ -56,6 +56,11 @@ class Directory:
         self.book, self.seq = replace(book, languages=self._languages), found[-1].seq
         return True
 
+    async def untold(self, after: int, until: int) -> list[changes.Import]:
+        """What was written after one change and until another without telling. Raises StoreUnavailable."""
+        async with self._store.reading() as unit:
+            return await changes.untold(unit, after, until)
+
     def identify(self, number: str | None, endpoint: str | None, provider: str | None = None) -> Identity:
         """As Book.identify."""
         return self.book.identify(number, endpoint, provider)
@@ -91,3 +96,24 @@ class Directory:
         for saved, chosen in saving.items():
             if self._unsaved.get(saved) == chosen:
                 del self._unsaved[saved]
+
+
+class OneProviders(Directory):
+    """One provider's part of a directory, as it is now; only to be looked into."""
+
+    def __init__(self, whole: Directory, provider: str) -> None:
+        self._whole, self._provider = whole, provider
+        self._of: Book | None = None
+        self._part = Book()
+
+    @property
+    def book(self) -> Book:  # type: ignore[override]
+        """The provider's entries of the book in use."""
+        if self._of is not self._whole.book:
+            self._of = self._whole.book
+            self._part = self._of.only(self._provider)
+        return self._part
+
+    def identify(self, number: str | None, endpoint: str | None, provider: str | None = None) -> Identity:
+        """As Book.identify, of this provider's."""
+        return self.book.identify(number, endpoint, provider or self._provider)

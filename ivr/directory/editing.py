@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,6 +97,12 @@ class Put:
     entry: AnyEntry
     #: Of a phone that is new: what it registers with, told this once.
     secret: str | None = None
+
+
+async def phone_exists(unit: Unit, name: str) -> bool:
+    """Whether a phone of the line, whoever's, is called so."""
+    found = await unit.everywhere.execute(select(t.endpoints.c.name).where(t.endpoints.c.name == name))
+    return found.first() is not None
 
 
 def new_secret() -> str:
@@ -290,29 +297,31 @@ async def _note(
     action = f"directory.{what}"
     line = await audit.note(unit, at=at, who=by, source=source, action=action, subject=subject, fields=fields)
     await audit.noted(unit, line, 201 if created else 204 if what == "delete" else 200)
-    await note_changes(unit, [(kind, key, what)], provider=provider, by=by, at=at)
+    await note_changes(unit, [(kind, key, what)], provider=provider, by=by, at=at, told=bus is not None)
     if bus is not None:
         told = {"provider": provider, "kind": kind, "key": key, "what": what, "by": by}
         unit.afterwards(lambda: bus.publish("directory.changed", at, told))
 
 
 async def note_changes(
-    unit: Unit, changes: Iterable[tuple[Kind, str, str]], *, provider: str, by: str, at: datetime
+    unit: Unit, changes: Iterable[tuple[Kind, str, str]], *, provider: str, by: str, at: datetime, told: bool = False
 ) -> None:
     """Enter what changed, as (kind, key, put or delete), for whoever keeps a copy. Call it under `alone("directory")`:
-    the numbers must grow in the order of the commits.
+    the numbers must grow in the order of the commits. `told` says that listeners hear of it from whoever calls this.
     """
     table = t.directory_changes
-    rows = [
-        {"at": at, "provider": provider, "kind": kind, "key": key, "by": by[:40], "what": what}
+    rows: list[Row] = [
+        {"at": at, "provider": provider, "kind": kind, "key": key, "by": by[:40], "what": what, "told": told}
         for kind, key, what in changes
     ]
     if not rows:
         return
     if skipped := len(rows) > KEPT_CHANGES:
         # The gap tells whoever reads on that they are behind, and read everything; one by one would tell them no more.
-        await _skip(unit, len(rows) - 1)
-        rows = rows[-1:]
+        counts = Counter(row["kind"] for row in rows)
+        kept: list[Row] = [{**row, "entries": counts[kind]} for kind, row in {row["kind"]: row for row in rows}.items()]
+        await _skip(unit, len(rows) - len(kept))
+        rows = kept
     await unit.execute(unit.insert(table), rows)
     last: int = (await unit.execute(select(func.max(table.c.seq)))).scalar_one()
     if skipped or len(rows) >= _SWEEP_EVERY or last % _SWEEP_EVERY == 0:
@@ -326,7 +335,8 @@ async def _skip(unit: Unit, numbers: int) -> None:
         sequence = func.pg_get_serial_sequence(table.name, "seq")
         await unit.execute(select(func.setval(sequence, func.nextval(sequence) + numbers - 1)))
         return
-    last = (await unit.execute(text("SELECT seq FROM sqlite_sequence WHERE name = 'directory_changes'"))).scalar()
+    counted = text("SELECT seq FROM sqlite_sequence WHERE name = 'directory_changes'")
+    last = (await unit.everywhere.execute(counted)).scalar()
     skipped = {"seq": (last or 0) + numbers, "at": datetime.now(UTC), "kind": "", "key": "", "by": "", "what": ""}
     await unit.execute(unit.insert(table).values(skipped))
     await unit.execute(delete_from(table).where(table.c.seq == skipped["seq"]))
@@ -431,14 +441,14 @@ class _Edit(Edit):
         return found.scalar_one_or_none()
 
     async def name_is_taken(self) -> bool:
-        found = await self.unit.execute(select(t.endpoints.c.provider).where(t.endpoints.c.name == self.key))
-        return self.before is None and found.first() is not None
+        return self.before is None and await phone_exists(self.unit, self.key)
 
     async def rings_elsewhere(self, digits: str) -> bool:
         table, number = t.endpoints, t.numbers
         theirs = (table.c.provider == number.c.provider) & (table.c.caller_id == number.c.e164)
         of_others = (table.c.provider != self.provider, number.c.e164 == digits)
-        found = await self.unit.execute(select(table.c.name).join(number, theirs).where(*of_others).limit(1))
+        query = select(table.c.name).join(number, theirs).where(*of_others).limit(1)
+        found = await self.unit.everywhere.execute(query)
         return found.first() is not None
 
     async def staff_on_it(self) -> list[str]:
@@ -762,7 +772,8 @@ async def _check_staff(edit: Edit, entry: StaffEntry, problems: list[BadInput]) 
                 problems.append(
                     BadInput(field="phone", problem=problem, mend="give another, or take it from them first")
                 )
-    if entry.account is not None and await edit.row(console_accounts, name=entry.account) is None:
+    kept = edit.before is not None and cast(StaffEntry, edit.before.entry).account == entry.account
+    if entry.account is not None and not kept and await edit.row(console_accounts, name=entry.account) is None:
         problem = f"there is no account {entry.account} of the console"
         problems.append(BadInput(field="account", problem=problem, mend="make it with ./omnivigil account add"))
     return {}

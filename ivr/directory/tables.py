@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint, text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint, false, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 
 from ivr.directory.people import MAIN, slug
@@ -177,6 +177,10 @@ directory_changes = Table(
     Column("by", String(40), nullable=False),
     #: put or delete
     Column("what", String(10), nullable=False),
+    #: How many entries of its kind it tells of: of very many at once there is one row a kind.
+    Column("entries", Integer, nullable=False, server_default=text("1")),
+    #: Whether the process that wrote it has told its listeners of it.
+    Column("told", Boolean, nullable=False, server_default=false()),
     Index("ix_directory_changes_kind_key", "kind", "key"),
     sqlite_autoincrement=True,
 )

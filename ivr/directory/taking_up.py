@@ -23,6 +23,7 @@ from ivr.directory.book import Book
 from ivr.directory.directory import Directory
 from ivr.directory.people import Technician
 from ivr.errors import OmnivigilError, Unavailable
+from ivr.events import EventBus
 from ivr.resting import rest
 
 log = structlog.get_logger()
@@ -72,10 +73,11 @@ class TakingUp:
         unregister: Callable[[str, str], Awaitable[bool]],
         members: Members,
         queues: Callable[[], Collection[str]],
+        bus: EventBus,
     ) -> None:
         """`queues` are those of the desk files in force."""
         self._directory, self._configure, self._etc, self._cli = directory, configure, etc, cli
-        self._unregister, self._members, self._queues = unregister, members, queues
+        self._unregister, self._members, self._queues, self._bus = unregister, members, queues, bus
         self._wake = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         #: What Asterisk has been told; None before the first time.
@@ -98,6 +100,7 @@ class TakingUp:
         away = False
         loop = asyncio.get_running_loop()
         whole_at = loop.time() + _WHOLE_S
+        told = self._directory.seq
         self._wake.set()
         while True:
             await rest(_LOOK_S)
@@ -108,12 +111,21 @@ class TakingUp:
                     self._wake.set()
                 elif await self._directory.renew():
                     self._wake.set()
+                told = await self._tell(told)
             except Unavailable as error:
                 if not away:
                     log.warning("directory not renewed; calls use the one in memory", error=str(error))
                 away = True
             else:
                 away = False
+
+    async def _tell(self, told: int | None) -> int | None:
+        """Tell listeners what was entered since a change without telling; up to which change they know it now."""
+        known = self._directory.seq
+        if told is not None and known is not None and told != known:
+            for one in await self._directory.untold(told, known):
+                self._bus.publish("directory.changed", one.at, one.facts())
+        return known
 
     # ---- Asterisk ----------------------------------------------------------------------------------------------------
 

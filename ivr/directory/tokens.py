@@ -109,13 +109,19 @@ async def create_token(
     return token
 
 
+def check_provider_name(provider: str) -> str:
+    """The name of a provider, whether this line has desks of it or not. Raises BadInput."""
+    if not _PROVIDER.fullmatch(provider):
+        mend = "write it as a desk file does, as in main"
+        raise BadInput(field="provider", problem="is not the name of a provider", mend=mend)
+    return provider
+
+
 def check_provider(scopes: Sequence[str], provider: str | None) -> None:
     """A token of one provider's tells nothing of others. Raises BadInput."""
     if provider is None:
         return
-    if not _PROVIDER.fullmatch(provider):
-        mend = "write it as a desk file does, as in main"
-        raise BadInput(field="provider", problem="is not the name of a provider", mend=mend)
+    check_provider_name(provider)
     if beyond := set(scopes) - set(OF_ONE_PROVIDER):
         problem = f"{', '.join(sorted(beyond))} tells of every provider's"
         raise BadInput(field="provider", problem=problem, mend=f"give it only {' or '.join(OF_ONE_PROVIDER)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -36,11 +37,16 @@ class StoreUnavailable(Unavailable):
     """The database does not answer."""
 
 
+#: Makes of a statement one that sees and changes less.
+Narrow = Callable[[Executable], Executable]
+
+
 class Unit:
     """One transaction: what features write with, and what is to happen once it is committed."""
 
-    def __init__(self, connection: AsyncConnection, *, writes: bool) -> None:
+    def __init__(self, connection: AsyncConnection, *, writes: bool, narrow: Narrow | None = None) -> None:
         self._connection = connection
+        self._narrow = narrow
         #: Whether it may do more than read.
         self.writes = writes
         self._afterwards: list[Callable[[], object]] = []
@@ -49,12 +55,19 @@ class Unit:
         self, statement: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     ) -> CursorResult[Any]:
         """Run one statement; with a sequence of values, once for each."""
+        if self._narrow is not None:
+            statement = self._narrow(statement)
         try:
             return await self._connection.execute(statement, values)
         except OSError as error:
             # From PostgreSQL's driver: the server is silent, and what it did cannot be known.
             await self._connection.invalidate()
             raise StoreUnavailable(problem=str(error) or "the server does not answer") from error
+
+    @property
+    def everywhere(self) -> Unit:
+        """The same transaction over all of the tables, for what must be one on the whole line: names, ids."""
+        return Unit(self._connection, writes=self.writes)
 
     async def alone(self, *names: object) -> None:
         """Let no other transaction that asks for these names go on until this one ends.
@@ -133,6 +146,13 @@ class Store:
         self._snapshot: dict[str, Any] = (
             {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self._turn is None else {}
         )
+        self._narrow: Narrow | None = None
+
+    def narrowed(self, narrow: Narrow) -> Store:
+        """The same database, of which every unit sees and changes only what `narrow` leaves of its statements."""
+        made = copy.copy(self)
+        made._narrow = narrow
+        return made
 
     @contextlib.asynccontextmanager
     async def unit(self, *, before: Callable[[Unit], Awaitable[None]] | None = None) -> AsyncIterator[Unit]:
@@ -151,13 +171,13 @@ class Store:
                 if before is not None:
                     connection = await stack.enter_async_context(self._connected())
                     async with connection.begin():
-                        await before(Unit(connection, writes=False))
+                        await before(Unit(connection, writes=False, narrow=self._narrow))
                 await stack.enter_async_context(self._my_turn())
                 if connection is None:
                     connection = await stack.enter_async_context(self._connected())
                 connection = await connection.execution_options(ov_writes=True)
                 async with connection.begin():
-                    unit = Unit(connection, writes=True)
+                    unit = Unit(connection, writes=True, narrow=self._narrow)
                     yield unit
         self.observe("write", time.perf_counter() - began)
         unit.committed()
@@ -186,7 +206,7 @@ class Store:
                 # All of its statements see the same state, as under SQLite.
                 connection = await connection.execution_options(**self._snapshot)
                 async with connection.begin():
-                    yield Unit(connection, writes=False)
+                    yield Unit(connection, writes=False, narrow=self._narrow)
         self.observe("read", time.perf_counter() - began)
 
     @contextlib.asynccontextmanager

@@ -9,8 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sipsim.errors import FarmFailed
+from typer.testing import CliRunner
 
 from ivr import preflight
+from ivr.__main__ import app
 from ivr.desk.load import BUILT_IN
 from ivr.errors import BadInput
 from ivr.ports import check_ports
@@ -140,3 +143,18 @@ def test_doctor_says_where_links_lead(tmp_path: Path, monkeypatch: pytest.Monkey
     [found] = [one for one in preflight.findings(Settings(state=tmp_path), []) if one.what == "public address"]
     assert found.state.startswith(told)
     assert found.well
+
+
+def test_what_only_tests_need_is_a_remark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise FarmFailed
+
+    monkeypatch.setattr("ivr.preflight.interpreter.find", none)
+    monkeypatch.setattr(preflight, "findings", lambda *_, **__: [preflight._simulator()])
+    done = CliRunner().invoke(app, ["doctor", "--state", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "•" in done.output
+    assert "✗" not in done.output
+    broken = preflight.Finding(what="ports", well=False, state="taken")
+    monkeypatch.setattr(preflight, "findings", lambda *_, **__: [preflight._simulator(), broken])
+    assert CliRunner().invoke(app, ["doctor", "--state", str(tmp_path)]).exit_code == 1

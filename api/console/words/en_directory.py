@@ -44,6 +44,7 @@ WORDS: Mapping[str, str] = {
     "over": "over",
     "revoke": "Revoke",
     "every_provider": "all",
+    "account_provider_hint": "An account limited to one provider sees and changes only what is that provider’s.",
     "token_provider_hint": "A token of one provider’s can only read or change its directory.",
     "make_token": "Make a token",
     "make": "Make",

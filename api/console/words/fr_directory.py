@@ -47,6 +47,7 @@ WORDS: Mapping[str, str] = {
     "over": "échu",
     "revoke": "Révoquer",
     "every_provider": "tous",
+    "account_provider_hint": "Un compte limité à un fournisseur ne voit et ne change que ce qui est à lui.",
     "token_provider_hint": "Un jeton limité à un fournisseur ne peut que lire ou modifier son annuaire.",
     "make_token": "Créer un jeton",
     "make": "Créer",

@@ -13,6 +13,7 @@ import pytest
 
 from api.app import provide
 from ivr.desk.load import Desks
+from ivr.directory.directory import Directory
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import Line
 from tests.plain_http import NO_TLS
@@ -55,7 +56,7 @@ async def test_the_contract_account_phone_number_and_technician(operator: httpx.
     assert (await put(operator, "numbers/+14185550188", account="C-9")).status_code == 201
     assert (await put(operator, "phones/7900", kind="technician")).status_code == 201
     assert (await put(operator, "staff/nadia", name="Nadia", phone="7900", queues=["support"])).status_code == 201
-    book = await line.services.directory.reload()
+    book = await Directory(line.services.store).reload()
     known = book.identify("14185550188", None)
     assert known.customer is not None
     assert (known.customer.account, known.language) == ("C-9", "fr")

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from ivr.callbacks import store as callback_statements
 from ivr.calls.tables import calls
 from ivr.directory import editing
+from ivr.directory.directory import Directory
 from ivr.directory.entries import read_entry
 from ivr.notify.tables import outbox
 from ivr.tickets import tables as t
@@ -311,7 +312,7 @@ class TestRights:
             async with line.services.store.unit() as unit:
                 entry = read_entry("contacts", values | {"rights": rights})
                 await editing.put(unit, "main", "contacts", "omar", entry, by="ana", at=line.now)
-            book = await line.services.directory.reload()
+            book = await Directory(line.services.store).reload()
             (omar,) = [one.id for one in book.contacts.values() if one.key == "omar"]
             number = (await make(client, kind="contacts", account_number=ELITE, contact_id=omar))["number"]
             answer = await client.patch(f"/v1/tickets/{number}", json={"status": "in-progress"})

@@ -85,14 +85,14 @@ async def test_the_last_administrator_stays_even_when_two_close_one_another(line
         async with database.unit() as unit:
             await administering.close(unit, "admin", line.now)
     async with database.unit() as unit:
-        await administering.change(unit, "gestion", role="administrator", endpoint=None)
+        await administering.change(unit, "gestion", role="administrator", endpoint=None, limited_to=None)
 
     async def lose(name: str) -> None:
         async with database.unit() as unit:
             if name == "admin":
                 await administering.close(unit, name, line.now)
             else:
-                await administering.change(unit, name, role="ops", endpoint=None)
+                await administering.change(unit, name, role="ops", endpoint=None, limited_to=None)
 
     ended = await asyncio.gather(lose("admin"), lose("gestion"), return_exceptions=True)
     assert [type(one) for one in ended if one is not None] == [BadInput]

@@ -6,11 +6,17 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine
 from typer.testing import CliRunner, Result
 
 from ivr.__main__ import app
+from ivr.errors import BadInput
+from ivr.store import engine
+from ivr.store.engine import StoreUnavailable
 
 OPERATOR = {
     "comptes.csv": "compte;nom;langue\r\nC-9;Essai « inc. »;français\r\n",
@@ -57,6 +63,18 @@ def test_from_the_template_to_an_export_that_changes_nothing(tmp_path: Path) -> 
     assert run("import", folder, "--state", state).stdout.strip() == "Nothing changes."
 
 
+def test_nothing_is_removed_where_nobody_can_be_asked(lists: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    assert run("import", lists, "--state", state).exit_code == 0
+    (lists / "numéros.csv").write_bytes("numéro;compte\r\n".encode("windows-1252"))
+    refused = run("import", lists, "--prune", "--state", state)
+    assert isinstance(refused.exception, BadInput)
+    assert (refused.exception.field, "--yes" in refused.exception.mend) == ("--prune", True)
+    assert "1 numbers" in run("export", tmp_path / "before", "--state", state).stdout
+    assert run("import", lists, "--prune", "--yes", "--state", state).exit_code == 0
+    assert "numbers" not in run("export", tmp_path / "after", "--state", state).stdout
+
+
 def test_everything_that_is_wrong_is_told_and_nothing_is_done(lists: Path, tmp_path: Path) -> None:
     (lists / "personnes.csv").write_bytes("compte;nom;courriel\r\nC-9;Zoé;zoé\r\nC-8;Luc;\r\n".encode("windows-1252"))
     (lists / "postes.csv").write_bytes(b"poste;compte;vendeur\r\nudp;C-9;Luc\r\n")
@@ -96,6 +114,40 @@ def test_a_disk_that_fills_leaves_no_phone_without_its_secret(
     assert "nothing was changed" in str(done.exception)
     assert not (lists / "phones-secrets.csv").exists()
     assert run("import", lists, "--state", state).exit_code == 0
+
+
+def test_a_disk_that_fills_while_rows_are_written_has_none_of_them(
+    lists: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's own limit stands in for the disk's: the same error, SQLITE_FULL, from the very statement."""
+    state = tmp_path / "state"
+    assert run("import", lists, "--state", state).exit_code == 0
+    many = tmp_path / "many"
+    many.mkdir()
+    rows = "".join(f"C-{n};Client numéro {n} au nom assez long;{n}, rue Principale, Québec\r\n" for n in range(3000))
+    (many / "comptes.csv").write_text(f"compte;nom;adresse\r\n{rows}", "utf-8")
+    made = engine._engine
+
+    def small(*given: Any, **more: Any) -> AsyncEngine:
+        found = made(*given, **more)
+
+        @event.listens_for(found.sync_engine, "begin")
+        def limited(connection: Connection) -> None:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            if not limits:
+                limits.append(pages + 20)
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {limits[0]}")
+
+        return found
+
+    limits: list[int] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "_engine", small)
+        done = run("import", many, "--state", state)
+    assert isinstance(done.exception, StoreUnavailable)
+    assert "full" in str(done.exception)
+    assert run("export", tmp_path / "after", "--state", state).stdout.endswith("1 accounts, 1 numbers, 1 phones\n")
+    assert run("import", many, "--state", state).exit_code == 0
 
 
 @pytest.mark.parametrize(

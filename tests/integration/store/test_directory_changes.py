@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ivr.directory import changes, editing
+from ivr.desk.load import load_desks
+from ivr.directory import bulk, changes, comparing, editing, files
 from ivr.directory.directory import Directory
 from ivr.directory.entries import Kind, read_entry
+from ivr.directory.known import known_of
+from ivr.directory.taking_up import TakingUp
+from ivr.errors import Unavailable
+from ivr.events import EventBus, Listener
+from ivr.lists.sheets import write_sheet
 from ivr.store.engine import Store
 
 AT = datetime(2026, 11, 25, 15, tzinfo=UTC)
@@ -102,3 +112,105 @@ async def test_the_languages_of_callers_stay(store: Store) -> None:
     await directory.remember_language("14185550199", "en")
     assert directory.identify("14185550188", None).language == "en"
     assert directory.identify("14185550199", None).language == "en"
+
+
+@contextlib.asynccontextmanager
+async def _followed(store: Store, tmp_path: Path) -> AsyncIterator[tuple[Directory, Listener]]:
+    """A service that follows what changes; Asterisk's half of it is not looked at here."""
+    directory, bus = Directory(store), EventBus()
+    await directory.reload()
+    nobody: Any = None
+    taking_up = TakingUp(
+        directory, configure=nobody, etc=tmp_path, cli=nobody, unregister=nobody, members=nobody, queues=nobody, bus=bus
+    )
+    with bus.listen() as listener:
+        task = asyncio.create_task(taking_up.follow())
+        try:
+            yield directory, listener
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def _import(store: Store, lists: dict[str, list[list[str]]]) -> None:
+    """Lists that another process enters."""
+    known = known_of(load_desks().values(), "main")
+    drafts = files.read({name: write_sheet(rows[0], rows[1:]) for name, rows in lists.items()})
+    async with store.reading() as unit:
+        there = await bulk.look(unit, "main")
+    made = comparing.plan(there, drafts, provider="main", known=known, prune=False)
+    await bulk.carry_out(store, made, by="ops", at=AT, source="test")
+
+
+@pytest.mark.parametrize("kept", [editing.KEPT_CHANGES, 2])
+async def test_an_import_of_another_process_is_told_once_and_by_counts(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    """However many rows it has; and what was told by whoever did it is not told again."""
+    monkeypatch.setattr(editing, "KEPT_CHANGES", kept)
+    async with _followed(store, tmp_path) as (directory, listener), asyncio.timeout(60):
+        accounts = [["compte", "nom"], *([f"C-{n}", f"Essai {n}"] for n in range(3))]
+        await _import(store, {"accounts.csv": accounts, "phones.csv": [["poste", "compte"], ["6900", "C-1"]]})
+        first = await anext(listener)
+        counts = {"accounts": 3, "phones": 1}
+        assert (first.kind, first.at) == ("directory.changed", AT)
+        assert first.data == {"provider": "main", "what": "import", "counts": counts, "by": "ops"}
+        assert directory.endpoint("6900") is not None
+        async with store.unit() as unit:
+            entry, bus = read_entry("accounts", {"name": "Autre"}), EventBus()
+            await editing.put(unit, "main", "accounts", "C-0", entry, by="api", at=AT, bus=bus)
+        await _import(store, {"accounts.csv": [["compte", "nom"], ["C-9", "Neuf"]]})
+        second = await anext(listener)
+        assert second.data == {"provider": "main", "what": "import", "counts": {"accounts": 1}, "by": "ops"}
+        assert listener.more() == []
+
+
+async def test_a_database_that_goes_away_after_the_commit_keeps_nothing_from_calls(
+    store: Store, database_away: Callable[[], contextlib.AbstractContextManager[None]], tmp_path: Path
+) -> None:
+    """What was committed is taken up, and told of, once the database is back; until then calls have what they had.
+
+    SQLite can only be away for writers: there nothing is waited for.
+    """
+    async with _followed(store, tmp_path) as (directory, listener), asyncio.timeout(90):
+        tried, renew = asyncio.Event(), directory.renew
+
+        async def watched() -> bool:
+            try:
+                return await renew()
+            except Unavailable:
+                tried.set()
+                raise
+
+        directory.renew = watched  # type: ignore[method-assign]
+        before = directory.book
+        async with store.reading() as unit:
+            unreadable = unit.dialect == "postgresql"
+        async with _stopped(directory):
+            await _import(store, {"accounts.csv": [["compte", "nom"], ["C-9", "Essai"]]})
+            outage = database_away()
+            outage.__enter__()
+        try:
+            if unreadable:
+                await tried.wait()
+                assert directory.book is before
+        finally:
+            outage.__exit__(None, None, None)
+        assert (await anext(listener)).data["counts"] == {"accounts": 1}
+        assert [one.name for one in directory.book.customers.values()] == ["Essai"]
+
+
+@contextlib.asynccontextmanager
+async def _stopped(directory: Directory) -> AsyncIterator[None]:
+    """Nothing is renewed meanwhile."""
+    renew, hold = directory.renew, asyncio.Event()
+
+    async def held() -> bool:
+        await hold.wait()
+        return await renew()
+
+    directory.renew = held  # type: ignore[method-assign]
+    yield
+    directory.renew = renew  # type: ignore[method-assign]
+    hold.set()

@@ -18,6 +18,7 @@ from ivr.directory.directory import Directory
 from ivr.directory.people import Endpoint, Technician
 from ivr.directory.taking_up import TakingUp
 from ivr.errors import Unavailable
+from ivr.events import EventBus
 
 PHONE = Endpoint(name="7900", kind="technician", language="fr", ha1="a" * 32, caller_id="7900", display="Nadia")
 
@@ -132,6 +133,7 @@ def taking_up(directory: FakeDirectory, asterisk: FakeAsterisk) -> TakingUp:
         unregister=asterisk.unregister,
         members=asterisk,
         queues=lambda: asterisk.queues,
+        bus=EventBus(),
     )
 
 
