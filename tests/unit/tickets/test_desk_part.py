@@ -26,7 +26,7 @@ from ivr.desk.load import BUILT_IN, DeskError, load_desk
         ),
         ("    - rma", "    - RMA", "tickets.services.7", "lower-case"),
         ("turns: [annie, luc]", "turns: [annie, personne]", "oncall", ""),
-        ('phone: "14185550161"', 'phone: "418-555-0161"', "oncall.people.annie.phone", "15 digits"),
+        ('phone: "14185550161"', 'phone: "12"', "oncall.people.annie.phone", "15 digits"),
         ("manager_after_min: 20", "manager_after_min: 30", "oncall.manager_after_min", ""),
         ("first_turn: 2026-01-05", "first_turn: lundi", "oncall.first_turn", ""),
         ("  every_min: 5", "  every_minute: 5", "oncall.every_minute", "did you mean every_min"),
