@@ -84,7 +84,7 @@ async def test_a_change_without_the_forms_token_is_refused(browser: Browsers) ->
         someone = await browser(name)
         for route in ROUTES:
             if "POST" in (route.methods or ()) and role in roles_of(route.endpoint):
-                uploads = route.path.endswith(("/recordings", "/preview"))
+                uploads = route.path.endswith(("/recordings", "/import/preview"))
                 files = {"fr": b"RIFF"} if uploads else None
                 answer = await someone.http.post(_address(route), data={"csrf": "forged"}, files=files)
                 assert answer.status_code == 403, route.path
