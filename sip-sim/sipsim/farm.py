@@ -132,6 +132,9 @@ class Call(pj.Call):  # type: ignore[misc]  # pjsua2 has no types
         if self.player is not None:
             self.player.startTransmit(audio)
 
+    def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
+        self.note("transfer", status=prm.statusCode, final=prm.finalNotify)
+
     def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
         self.note("digit", digit=prm.digit)
 
@@ -389,6 +392,12 @@ class Farm:
             return
         param.opt.flag = pj.PJSUA_CALL_UNHOLD
         self.calls[call].reinvite(param)
+
+    def do_transfer(self, *, call: int, uri: str) -> None:
+        self.calls[call].xfer(uri, pj.CallOpParam(True))
+
+    def do_connect(self, *, call: int, other: int) -> None:
+        self.calls[call].xferReplaces(self.calls[other], pj.CallOpParam(True))
 
     def do_hangup(self, *, call: int, status: int) -> None:
         if call in self.calls and not self.calls[call].gone:

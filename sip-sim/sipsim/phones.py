@@ -386,6 +386,14 @@ class PhoneCall:
         """Take it back."""
         self.phone.farm.command("hold", call=self.number, hold=False)
 
+    def transfer(self, to: str) -> None:
+        """Send the other side to a number (REFER); what becomes of it is told by `transfer` events."""
+        self.phone.farm.command("transfer", call=self.number, uri=f"sip:{to}@{self.phone.farm.server}")
+
+    def connect(self, other: PhoneCall) -> None:
+        """Send the other side to whom another call of this phone is with (Replaces)."""
+        self.phone.farm.command("connect", call=self.number, other=other.number)
+
     def hang_up(self, status: int = 0, timeout_s: float = 10.0) -> Ending:
         """End it, or refuse it with a SIP status. Harmless on a call that is over."""
         self.phone.farm.command("hangup", call=self.number, status=status)

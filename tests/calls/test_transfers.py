@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sipsim.handset import Handset, Message, Talk
+from sipsim.phones import PhoneFarm
 from sipsim.raw import RawCall
+from sipsim.records import Answering
 
+from tests.calls.conftest import registered
 from tests.calls.fraud import Carrier
 from tests.calls.line import OPEN, Line, free_ports, running_line, wait_for
 
@@ -198,6 +202,36 @@ async def test_an_attended_transfer(line: Line, phone: Make) -> None:
     call = line.ended_call_from("14185557030")
     assert told(call, "transferred", "answered") == [("7001",), ("7001", "7002"), ("7002",)]
     assert ("member", "7002") in [(leg["role"], leg["endpoint"]) for leg in call["legs"]]
+
+
+async def test_a_real_phone_transfers(line: Line, tmp_path: Path) -> None:
+    """PJSIP's: blind, to one who declines, so that the caller comes back; then after asking."""
+    with PhoneFarm(tmp_path / "phones", server=line.address) as phones:
+        annie = registered(phones, "7001", Answering(how="answer"))
+        luc = registered(phones, "7002", Answering(how="decline"))
+        line.api("PUT", "/v1/queues/support/members/7001")
+        async with RawCall(line.server, NUMBER, "14185557050") as caller:
+            await asyncio.sleep(1)
+            await caller.press("2")
+            talk = await asyncio.to_thread(annie.wait_ringing, 30)
+            await asyncio.to_thread(talk.wait_answered)
+            talk.transfer("7002")
+            assert (await asyncio.to_thread(talk.wait_for, "transfer")).facts["status"] < 300
+            back = await asyncio.to_thread(annie.wait_ringing, 30)
+            await asyncio.to_thread(back.wait_answered)
+            luc.answering(Answering(how="answer"))
+            back.hold()
+            asking = annie.dial("7002")
+            await asyncio.to_thread(asking.wait_answered)
+            back.connect(asking)
+            await until(lambda: line.call_from("14185557050")["answered_by"] == "7002", "the colleague")
+            assert not caller.ended
+        line.api("DELETE", "/v1/queues/support/members/7001")
+    assert told(line.ended_call_from("14185557050"), "transferred", "returned") == [
+        ("7001", "7002"),
+        ("7001",),
+        ("7001", "7002"),
+    ]
 
 
 TARGETS = [
