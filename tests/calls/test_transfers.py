@@ -193,6 +193,9 @@ async def test_an_attended_transfer(line: Line, phone: Make) -> None:
         asked = await luc.rung()
         await asked.pick_up()
         consulted = await asking
+        # They talk: a transfer within milliseconds of the answer, before Asterisk has put the two together, fails.
+        await consulted.stream.speak(b"\x20" * 1600)
+        await until(lambda: len(asked.stream.media.frames) > 5, "the technician's voice")
         assert await outcome(talk, await talk.refer(f"<sip:7002@x?Replaces={consulted.replaces}>")) == 200
         await until(lambda: line.call_from("14185557030")["answered_by"] == "7002", "the colleague as who answers")
         before = len(asked.stream.media.frames)
