@@ -138,6 +138,43 @@ def _all_of_it(
     going_on.hang_up()
 
 
+async def test_calls_are_answered_while_a_file_is_imported(
+    open_line: Line, known_prompts: Recogniser, directory: Directory, tmp_path: Path
+) -> None:
+    """A call is up from before the import, others come during it; all are on record, and the import is whole.
+
+    Its accounts stay on the line, which is other tests' too: nobody has a number or a phone of them.
+    """
+    many = tmp_path / "many"
+    rows = [f"C-9{n:04d};Client {n}" for n in range(2000)]
+    await asyncio.to_thread(_write, many, {"accounts.csv": ["account;name", *rows]})
+    async with RawCall(open_line.server, NUMBER, "4185550170") as before:
+        await asyncio.to_thread(hear, known_prompts, before.heard, "menu")
+        importing = asyncio.create_task(asyncio.to_thread(_directory_command, open_line, "import", many))
+        heard = 0
+        while not importing.done() or not heard:
+            async with RawCall(open_line.server, NUMBER, "4185550171") as call:
+                await asyncio.to_thread(hear, known_prompts, call.heard, "menu")
+            heard += 1
+        await importing
+        await before.press("9")
+        await asyncio.to_thread(hear, known_prompts, before.heard, "menu", language="en")
+    calls = await asyncio.to_thread(open_line.api, "GET", "/v1/calls", params={"limit": 200})
+    assert sum(one["ani"] == "14185550171" for one in calls["items"]) == heard
+    assert directory("GET", "accounts/C-91999")["name"] == "Client 1999"
+
+
+def _write(folder: Path, lists: dict[str, list[str]]) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, lines in lists.items():
+        (folder / name).write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _directory_command(line: Line, *words: object) -> None:
+    run = [REPOSITORY / "omnivigil", "directory", *words, "--state", line.state]
+    subprocess.run(list(map(str, run)), capture_output=True, text=True, check=True, timeout=300)
+
+
 def _a_technician(farm: PhoneFarm, line: Line, known: Recogniser, directory: Directory) -> None:
     """Put on duty, reached, and gone again."""
     own = directory("PUT", "phones/7900", {"kind": "technician", "language": "fr"})["secret"]

@@ -210,11 +210,22 @@ def test_secrets_are_private(line: Line) -> None:
             assert token not in log.read_text(errors="replace")
 
 
-def test_nothing_of_the_line_is_open_to_other_users(line: Line) -> None:
+async def test_nothing_of_the_line_is_open_to_other_users(line: Line, known: Recogniser) -> None:
     """Messages, database, logs, whatever process made them; unpacked programs apart, which hold nothing of ours."""
+    async with RawCall(line.server, NUMBER, "5145550009") as call:
+        await asyncio.to_thread(hear, known, call.heard, "menu")
+        await call.press("2")
+        await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
+        await call.speak(line.sound("menu").read_bytes()[: 8000 * 4])
+    await asyncio.to_thread(_all_private, line)
+
+
+def _all_private(line: Line) -> None:
     state = Path(line.state)
+    kept = "select file from messages where number = '15145550009'"
+    ((name,),) = wait_for(lambda: line.rows(kept), "the message's ticket", 60)
     paths = [state, *(path for path in state.rglob("*") if "runtime" not in path.relative_to(state).parts)]
-    assert any(path.suffix == ".wav" for path in paths)
+    assert name in {path.name for path in paths}
     assert [
         str(path.relative_to(state)) for path in paths if not path.is_symlink() and path.stat().st_mode & 0o077
     ] == []

@@ -73,7 +73,8 @@ async def test_who_declines_is_not_rung_again_and_the_next_one_answers(around: B
     assert around.places() == [second]
     call = await asyncio.to_thread(declining.dial, "*22")
     await asyncio.to_thread(call.wait_ended)
-    assert [one.prompt_id for one in around.known.recognise(call.recording)] == ["technician-back"]
+    (told_back,) = around.known.recognise(call.recording)
+    assert told_back.may_be("technician-back")
     await asyncio.to_thread(wait_for, lambda: rung(line.call_from(second)) == ["7001", "7001"], "7001 to be rung")
 
 

@@ -312,12 +312,13 @@ async def test_the_service_dies_while_the_phone_rings(
     line: Line, phones: PhoneFarm, known: Recogniser, ani: Callable[[], str]
 ) -> None:
     """It is not dialled twice, and who answers takes it from the service that has come back."""
-    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=14))
+    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="ring"))
     ticket = await leaves_message(line, known, ani())
     page = await asyncio.to_thread(annie.wait_ringing, 20)
     await asyncio.to_thread(kill, line, "service")
 
     def act() -> None:
+        page.pick_up()
         page.wait_answered(30)
         page.wait_heard("page-keys", timeout_s=45)
         page.press("1")

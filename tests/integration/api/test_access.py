@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -89,9 +90,10 @@ async def test_a_token_that_may_read_may_not_write(line: Line, stranger: httpx.A
         if method not in ("GET", "HEAD"):
             response = await stranger.request(method, path, json={})
             refused(response, 403, field="Authorization")
-            # The directory has scopes of its own.
+            # The directory and desk files have scopes of their own.
             scope = "directory:write" if path.startswith("/v1/directory/") else "write"
-            assert f'scope="{scope}"' in response.headers["www-authenticate"]
+            scope = "desks:write" if re.match(r"/v1/desks/[^/]+/file\b", path) else scope
+            assert f'scope="{scope}"' in response.headers["www-authenticate"], path
 
 
 async def test_an_unknown_token_while_the_database_is_away_is_not_called_wrong(line: Line) -> None:
