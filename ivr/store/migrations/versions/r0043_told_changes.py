@@ -11,14 +11,14 @@ down_revision = "0042"
 
 def upgrade() -> None:
     """Go up."""
-    with op.batch_alter_table("directory_changes") as changes:
+    # Not by a new table on SQLite: it would give numbers again that were given before.
+    with op.batch_alter_table("directory_changes", recreate="never") as changes:
         changes.add_column(sa.Column("entries", sa.Integer(), nullable=False, server_default=sa.text("1")))
         changes.add_column(sa.Column("told", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
     """Go down."""
-    # Not by a new table on SQLite: it would forget which numbers were given.
     with op.batch_alter_table("directory_changes", recreate="never") as changes:
         changes.drop_column("told")
         changes.drop_column("entries")
