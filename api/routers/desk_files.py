@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Path, Query, Response
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api import desk_edits
 from api.common import Given, Has, Line, Who
 from api.routers.desks import ChangeView, DeskId
-from api.services import Services
 from ivr.desk_editing.comparing import Heard
 from ivr.desk_editing.files import DeskFile, ReadOnly
 from ivr.desk_editing.values import MOST_CHARACTERS, patched, values_in, with_values
@@ -95,6 +95,52 @@ class VersionText(VersionView):
     text: str
 
 
+@dataclass(frozen=True)
+class Editing:
+    """A request to change a desk's file: whose, under which condition, and how."""
+
+    desk: DeskId
+    query: Annotated[EditQuery, Query()]
+    has: Has
+    who: Who
+    response: Response
+    if_match: IfMatch = None
+
+    async def file(self) -> DeskFile:
+        """The file as it is now."""
+        return await desk_edits.file_of(self.has, self.desk)
+
+    async def to(self, found: DeskFile, text: str, *, why: str = "") -> EditView:
+        """Put another text in force, or tell what it would change."""
+        if self.if_match is None:
+            mend = "read the file, and send its ETag; * for whatever it is"
+            raise BadInput(field="If-Match", problem="is missing", mend=mend)
+        etag = None if self.if_match.strip() == "*" else self.if_match.strip()
+        edit = await desk_edits.edit_of(
+            self.desk, found, text, etag=etag, by=self.who.name, source="api", why=self.query.why or why
+        )
+        edit.expect(found.etag)
+        diff = list(desk_edits.diff_of(found.text, edit.text))
+        heard: list[HeardView] = []
+        if self.query.check:
+            shown = await desk_edits.preview(self.has, self.desk, found, edit, told_in="en")
+            outcome, heard = shown.outcome, [_heard(one) for one in shown.heard.calls if one.differs]
+        else:
+            outcome = await desk_edits.files_of(self.has).put(edit)
+        self.response.headers["ETag"] = found.etag if self.query.check else edit.made
+        return EditView(
+            in_force=not self.query.check,
+            etag=self.response.headers["ETag"],
+            changes=[ChangeView(**vars(one)) for one in outcome.changes],
+            warnings=list(outcome.warnings),
+            diff=diff,
+            heard=heard,
+        )
+
+
+Edits = Annotated[Editing, Depends()]
+
+
 @router.get("", responses={200: {"headers": _ETAG}})
 async def read_file(desk: DeskId, has: Has, response: Response) -> FileView:
     """The file of a desk."""
@@ -110,34 +156,20 @@ async def read_file(desk: DeskId, has: Has, response: Response) -> FileView:
 
 
 @router.put("", responses=_CHANGED)
-async def replace_file(
-    desk: DeskId,
-    given: FileText,
-    query: Annotated[EditQuery, Query()],
-    has: Has,
-    who: Who,
-    response: Response,
-    if_match: IfMatch = None,
-) -> EditView:
+async def replace_file(given: FileText, editing: Edits) -> EditView:
     """Replace the file as a whole and take it into force at once; calls that go on keep the desk they began with."""
-    found = await desk_edits.file_of(has, desk)
-    return await _edit(has, desk, found, given.text, who.name, query, response, if_match)
+    return await editing.to(await editing.file(), given.text)
 
 
 @router.patch("", responses=_CHANGED)
 async def change_file(
-    desk: DeskId,
     values: Annotated[dict[str, Any], Body(description="What is to change (RFC 7396); null takes a field away.")],
-    query: Annotated[EditQuery, Query()],
-    has: Has,
-    who: Who,
-    response: Response,
-    if_match: IfMatch = None,
+    editing: Edits,
 ) -> EditView:
     """Change some fields, write them into the file with its comments kept, and take it into force at once."""
-    found = await desk_edits.file_of(has, desk)
+    found = await editing.file()
     text = await asyncio.to_thread(lambda: with_values(found.text, patched(values_in(found.text), values)))
-    return await _edit(has, desk, found, text, who.name, query, response, if_match)
+    return await editing.to(found, text)
 
 
 @router.get("/versions")
@@ -157,54 +189,11 @@ async def read_version(desk: DeskId, number: Number, has: Has) -> VersionText:
 
 
 @router.post("/versions/{number}/restore", responses=_CHANGED)
-async def restore_version(
-    desk: DeskId,
-    number: Number,
-    query: Annotated[EditQuery, Query()],
-    has: Has,
-    who: Who,
-    response: Response,
-    if_match: IfMatch = None,
-) -> EditView:
+async def restore_version(number: Number, editing: Edits) -> EditView:
     """Put a version back in force, as a new one."""
-    found = await desk_edits.file_of(has, desk)
-    text = desk_edits.files_of(has).versions.text(desk, number)
-    why = query.why or f"version {number}"
-    return await _edit(has, desk, found, text, who.name, query.model_copy(update={"why": why}), response, if_match)
-
-
-async def _edit(
-    has: Services,
-    desk: str,
-    found: DeskFile,
-    text: str,
-    by: str,
-    query: EditQuery,
-    response: Response,
-    if_match: str | None,
-) -> EditView:
-    if if_match is None:
-        mend = "read the file, and send its ETag; * for whatever it is"
-        raise BadInput(field="If-Match", problem="is missing", mend=mend)
-    etag = None if if_match.strip() == "*" else if_match.strip()
-    edit = await desk_edits.edit_of(desk, found, text, etag=etag, by=by, source="api", why=query.why or "")
-    edit.expect(found.etag)
-    diff = list(desk_edits.diff_of(found.text, edit.text))
-    heard: list[HeardView] = []
-    if query.check:
-        shown = await desk_edits.preview(has, desk, found, edit, told_in="en")
-        outcome, heard = shown.outcome, [_heard(one) for one in shown.heard.calls if one.differs]
-    else:
-        outcome = await desk_edits.files_of(has).put(edit)
-    response.headers["ETag"] = found.etag if query.check else edit.made
-    return EditView(
-        in_force=not query.check,
-        etag=response.headers["ETag"],
-        changes=[ChangeView(**vars(one)) for one in outcome.changes],
-        warnings=list(outcome.warnings),
-        diff=diff,
-        heard=heard,
-    )
+    found = await editing.file()
+    text = desk_edits.files_of(editing.has).versions.text(editing.desk, number)
+    return await editing.to(found, text, why=f"version {number}")
 
 
 def _heard(one: Heard) -> HeardView:

@@ -117,6 +117,11 @@ def vanished(cause: int | None) -> bool:
     return cause == _SILENT
 
 
+def as_vanished(reason: str) -> str:
+    """A conversation's reason, that its caller hung up, once Asterisk has told that they vanished."""
+    return reason.replace("caller hung up", "vanished in the menu").replace("hung up", "vanished")
+
+
 def answered_to_nobody(call: Call, cause: int | None, at: datetime, *, silent_s: float) -> bool:
     """Whether a technician answered a caller who had vanished from the queue before; `silent_s` is `rtp_timeout`."""
     if not vanished(cause) or call.answered_at is None or call.queued_at is None:

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from ivr.calls import store as statements
-from ivr.calls.call import Call, Happening, Leg, answered_to_nobody, outcome, vanished
+from ivr.calls.call import Call, Happening, Leg, answered_to_nobody, as_vanished, outcome, vanished
 from ivr.calls.plain import plain, plain_text
 from ivr.calls.view import leg_view, summary, view
 from ivr.clock import require_aware
@@ -257,7 +257,7 @@ class CallLog:
             self.end(call_id, at, result=result, reason=reason)
         elif vanished(cause) and call.reason is not None:
             # The conversation only saw that its caller was gone.
-            call.reason = call.reason.replace("caller hung up", "vanished in the menu").replace("hung up", "vanished")
+            call.reason = as_vanished(call.reason)
             self._row(held)
         held.gone = True
         self._mark(held)

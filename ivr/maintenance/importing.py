@@ -96,7 +96,7 @@ async def take(
         origin, was = there.get(key, (None, None))
         if origin is not None and one.origin.version < origin.version:
             continue
-        if was is not None and was.state(now) in ("scheduled", "in_progress"):
+        if was is not None and _is_open(was, now):
             if (was.starts_at, was.ends_at) != (one.starts_at, one.ends_at):
                 fields = {"starts_at": one.starts_at, "ends_at": one.ends_at}
                 taken.changed.append(
@@ -109,15 +109,15 @@ async def take(
                     desk, title=title, starts_at=one.starts_at, ends_at=one.ends_at, origin=one.origin, **said
                 )
             )
-    for each in found:
-        for (event, occurrence), (origin, was) in there.items():
-            if (
-                event != each.key
-                or (event, occurrence) in planned
-                or was.state(now) not in ("scheduled", "in_progress")
-            ):
-                continue
-            if each.speaks_of(occurrence) and each.version >= origin.version:
-                gone = replace(origin, version=each.version)
-                taken.cancelled.append(await maintenances.end(was.id, cancel=True, version=None, who=who, origin=gone))
+    by_event = {each.key: each for each in found}
+    for key, (origin, was) in there.items():
+        each = by_event[origin.event]
+        spoken_of = each.speaks_of(origin.occurrence) and each.version >= origin.version
+        if key not in planned and spoken_of and _is_open(was, now):
+            gone = replace(origin, version=each.version)
+            taken.cancelled.append(await maintenances.end(was.id, cancel=True, version=None, who=who, origin=gone))
     return taken
+
+
+def _is_open(one: Maintenance, now: datetime) -> bool:
+    return one.state(now) in ("scheduled", "in_progress")

@@ -17,6 +17,7 @@ from sipsim.recognise import Recogniser
 from sipsim.records import Answering
 
 from tests.calls import line as lines
+from tests.calls.fraud import Carrier
 from tests.calls.line import Line
 
 _numbers = itertools.count()
@@ -81,6 +82,29 @@ def known_prompts(open_line: Line) -> Recogniser:
 def closed_prompts(closed_line: Line) -> Recogniser:
     """The same, with the openings that a closed line speaks of."""
     return Recogniser.load(Path(closed_line.state) / "sounds")
+
+
+@pytest.fixture(scope="module")
+def outside() -> int:
+    """The port of the network behind the trunk."""
+    return lines.free_ports(1)[0]
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory, outside: int) -> Iterator[Line]:
+    """A line of the module's own with a way out, where the module makes no other."""
+    options = ("--outbound", f"127.0.0.1:{outside}")
+    with lines.running_line(tmp_path_factory.mktemp("outside") / "line", now=lines.OPEN, options=options) as running:
+        yield running
+
+
+@pytest.fixture
+async def carrier(outside: int) -> AsyncIterator[Carrier]:
+    """It listens while a test lasts."""
+    one = Carrier()
+    await one.open(outside)
+    yield one
+    one.close()
 
 
 class SharedPhones(PhoneFarm):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -16,21 +15,7 @@ from sipsim.records import Answering
 
 from tests.calls.conftest import registered
 from tests.calls.forwarder import Forwarder
-from tests.calls.line import OPEN, Line, free_ports, prompts, running_line
-
-
-@pytest.fixture(scope="module")
-def outside() -> int:
-    """The port of the network behind the trunk."""
-    return free_ports(1)[0]
-
-
-@pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory, outside: int) -> Iterator[Line]:
-    """A line with a trunk to the outside."""
-    options = ("--outbound", f"127.0.0.1:{outside}")
-    with running_line(tmp_path_factory.mktemp("ordinary") / "line", now=OPEN, options=options) as running:
-        yield running
+from tests.calls.line import Line, prompts
 
 
 def bare(line: Line, number: str, phone: str = "6001") -> BarePhone:

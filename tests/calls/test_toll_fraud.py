@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 
 import pytest
@@ -13,32 +12,9 @@ from sipsim.impaired import PhoneCall as BarePhone
 from sipsim.raw import CallFailed, RawCall
 
 from tests.calls.fraud import Carrier, Thief
-from tests.calls.line import OPEN, Line, free_ports, running_line, wait_for
+from tests.calls.line import Line, wait_for
 
 ABROAD = "011441234567890"
-
-
-@pytest.fixture(scope="module")
-def outside() -> int:
-    """The carrier's port."""
-    return free_ports(1)[0]
-
-
-@pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory, outside: int) -> Iterator[Line]:
-    """A line with a way out."""
-    options = ("--outbound", f"127.0.0.1:{outside}")
-    with running_line(tmp_path_factory.mktemp("fraud") / "line", now=OPEN, options=options) as running:
-        yield running
-
-
-@pytest.fixture
-async def carrier(outside: int) -> AsyncIterator[Carrier]:
-    """It listens while a test lasts."""
-    one = Carrier()
-    await one.open(outside)
-    yield one
-    one.close()
 
 
 async def call_6001(line: Line, number: str = "14185550101") -> None:

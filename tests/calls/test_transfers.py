@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,35 +14,11 @@ from sipsim.phones import PhoneFarm
 from sipsim.raw import RawCall
 from sipsim.records import Answering
 
-from tests.calls.conftest import registered
+from tests.calls.conftest import Make, log_out_all, registered
 from tests.calls.fraud import Carrier
-from tests.calls.line import OPEN, Line, free_ports, running_line, wait_for
+from tests.calls.line import Line, wait_for
 
 NUMBER = "18446664844"
-Make = Callable[..., Awaitable[Handset]]
-
-
-@pytest.fixture(scope="module")
-def outside() -> int:
-    """The carrier's port."""
-    return free_ports(1)[0]
-
-
-@pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory, outside: int) -> Iterator[Line]:
-    """A line with a way out."""
-    options = ("--outbound", f"127.0.0.1:{outside}")
-    with running_line(tmp_path_factory.mktemp("transfers") / "line", now=OPEN, options=options) as running:
-        yield running
-
-
-@pytest.fixture
-async def carrier(outside: int) -> AsyncIterator[Carrier]:
-    """It listens while a test lasts."""
-    one = Carrier()
-    await one.open(outside)
-    yield one
-    one.close()
 
 
 @pytest.fixture
@@ -57,8 +33,7 @@ async def phone(line: Line) -> AsyncIterator[Make]:
             return one
 
         yield make
-    for member in line.api("GET", "/v1/queues/support/members"):
-        line.api("DELETE", f"/v1/queues/support/members/{member['endpoint']}")
+    log_out_all(line)
 
 
 @asynccontextmanager

@@ -47,6 +47,7 @@ from ivr.subscribers.keeping import Subscribers
 from ivr.tickets.spool import Spool
 from ivr.tickets.store import open_tickets
 from tests.fakes.announcing import announcer, humming
+from tests.fakes.desk_files import World, make_world
 from tests.integration.databases import Filling
 from tests.plain_http import NO_TLS
 
@@ -309,3 +310,20 @@ async def client(line: Line) -> AsyncIterator[httpx.AsyncClient]:
 async def stranger(line: Line) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=line.url, timeout=30, verify=NO_TLS) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sounds that are made once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def world(line: Line, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Behind the line: the main desk's file, which may be written."""
+    made = make_world(tmp_path / "own", cache, monkeypatch)
+    assert line.app is not None
+    line.app.state.services = replace(
+        line.services, desks=made.desks, calendars=made.calendars, desk_files=made.files(), clock=lambda: made.now
+    )
+    return made

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
 from ivr.desk_editing.files import find
-from tests.fakes.desk_files import World, make_world
+from tests.fakes.desk_files import World
 from tests.integration.api.conftest import Line
 
 FILE = "/v1/desks/omnivigil/file"
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def world(line: Line, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Behind the API: the main desk's file, which may be written."""
-    made = make_world(tmp_path / "own", cache, monkeypatch)
-    assert line.app is not None
-    line.app.state.services = replace(
-        line.services, desks=made.desks, calendars=made.calendars, desk_files=made.files(), clock=lambda: made.now
-    )
-    return made
 
 
 @pytest.fixture

@@ -16,10 +16,12 @@ from tests.integration.api.conftest import (  # noqa: F401 - fixtures
     NOW,
     Line,
     app,
+    cache,
     desks,
     line,
     sounds,
     sounds_folder,
+    world,
 )
 from tests.integration.databases import Filling
 

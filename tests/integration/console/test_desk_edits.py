@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ivr.desk_editing.files import find
-from tests.fakes.desk_files import World, make_world
+from tests.fakes.desk_files import World
 from tests.html_forms import fields
 from tests.integration.api.conftest import Line
 from tests.integration.console.conftest import Browser, Browsers
 
 AT = "/console/menu/desk/omnivigil"
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def world(line: Line, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The main desk's file behind the console."""
-    made = make_world(tmp_path / "own", cache, monkeypatch)
-    assert line.app is not None
-    line.app.state.services = replace(
-        line.services, desks=made.desks, calendars=made.calendars, desk_files=made.files(), clock=lambda: made.now
-    )
-    return made
 
 
 async def opened(admin: Browser, part: str) -> dict[str, str]:
