@@ -1,17 +1,28 @@
-"""What the documents name is there: rules, files, and places that links lead to."""
+"""What the documents name is there: rules, files, links, commands, variables, figures; and what is there is named."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from sipsim.cli import app as sim
+from typer.core import TyperGroup
+from typer.testing import CliRunner
+
+from bench.__main__ import app as bench
+from ivr import VERSION
+from ivr.__main__ import app as omnivigil
 
 REPOSITORY = Path(__file__).parents[2]
 _RULE = re.compile(r"\b(?:OV|AZ|SO|OP|HL)-\d+\b")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
+_FENCED = re.compile(r"^```\w*\n(.*?)^```$", re.M | re.S)
 #: Named in documents as files of the repository; what else stands in backquotes is a command, a field or an address.
 _FOLDERS = ("ivr", "api", "agi_scripts", "dialplan", "tests", "sip-sim", "bench", "deploy", "docs", "requirements")
 
@@ -25,6 +36,10 @@ TRACKED = [path for path in _tracked() if path.is_file()]
 DOCUMENTS = [path for path in TRACKED if path.suffix == ".md"]
 
 
+def _named(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
 def test_every_rule_that_is_cited_stands_among_the_rules() -> None:
     rules = set(re.findall(r"^- ((?:OV|AZ|SO|OP|HL)-\d+) ", (REPOSITORY / "docs/rules.md").read_text("utf-8"), re.M))
     assert len(rules) > 70
@@ -36,7 +51,7 @@ def test_every_rule_that_is_cited_stands_among_the_rules() -> None:
     assert {rule: where[:3] for rule, where in cited.items() if rule not in rules} == {}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_named)
 def test_links_lead_somewhere(document: Path) -> None:
     text = document.read_text("utf-8")
     inside = [link for link in _LINK.findall(text) if not re.match(r"[a-z]+:", link)]
@@ -58,7 +73,7 @@ def _anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_named)
 def test_files_that_are_named_are_there(document: Path) -> None:
     named = {
         code.partition("::")[0].partition(":")[0]
@@ -66,3 +81,156 @@ def test_files_that_are_named_are_there(document: Path) -> None:
         if re.fullmatch(rf"({'|'.join(_FOLDERS)})/[\w./-]+(:+[\w.:]+)?", code)
     }
     assert sorted(name for name in named if not (REPOSITORY / name).exists()) == []
+
+
+# ---- Commands --------------------------------------------------------------------------------------
+
+
+def _command_line() -> TyperGroup:
+    """`./omnivigil` with the commands of `sim` and `bench`, which are handed on to others."""
+    root = typer.main.get_command(omnivigil)
+    assert isinstance(root, TyperGroup)
+    root.commands["sim"] = typer.main.get_command(sim)
+    root.commands["bench"] = typer.main.get_command(bench)
+    return root
+
+
+COMMAND_LINE = _command_line()
+#: A command in a document: to the end of its code span, of its line, or to what a shell puts after it.
+_COMMAND = re.compile(r"(?:\./|^)omnivigil +([^`\n#|;&)]+)", re.M)
+
+
+def _wrong_with(words: list[str]) -> str | None:
+    """The first word that the command line does not know: a command where one is due, or an option."""
+    command: Any = COMMAND_LINE
+    options = _options(command)
+    for word in words:
+        if word.startswith("-"):
+            if word.partition("=")[0].rstrip(",.:") not in options:
+                return word
+        elif isinstance(command, TyperGroup):
+            found = command.commands.get(word)
+            if found is None and "make" not in command.commands:
+                return word
+            # `token NAME` makes one.
+            command = found or command.commands["make"]
+            options = _options(command)
+    return None
+
+
+def _options(command: Any) -> set[str]:
+    found = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    return {option for option in found if option.startswith("-")} | {"--help"}
+
+
+def _commands(text: str) -> list[str]:
+    shown = "\n".join([*_FENCED.findall(text), *_CODE.findall(_FENCED.sub("", text))])
+    found = (match.strip() for match in _COMMAND.findall(shown))
+    # `./omnivigil COMMAND`, `[--resume FILE]` and the like are words for the reader.
+    return [words.replace("[", " ").replace("]", " ") for words in found if not words.startswith("COMMAND")]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_named)
+def test_commands_that_are_told_are_there(document: Path) -> None:
+    told = _commands(document.read_text("utf-8"))
+    assert {words: wrong for words in told if (wrong := _wrong_with(words.split())) is not None} == {}
+
+
+def test_a_command_that_is_not_there_is_found() -> None:
+    assert _commands("`./omnivigil up --nonsense`\n```sh\n./omnivigil dance  # now\n```\n") == [
+        "dance",
+        "up --nonsense",
+    ]
+    assert _wrong_with(["up", "--nonsense"]) == "--nonsense"
+    assert _wrong_with(["dance"]) == "dance"
+    assert _wrong_with(["bench", "menu", "--rate", "8"]) is None
+    assert _wrong_with(["token", "crm", "--scope", "read"]) is None
+
+
+def test_the_version_is_told_once_and_everywhere() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    told = CliRunner().invoke(omnivigil, ["--version"]).output
+    changelog = re.findall(r"^## \[?(\d+\.\d+\.\d+)\]?", (REPOSITORY / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert told == f"omnivigil {VERSION}\n"
+    assert project["version"] == VERSION == changelog[0]
+
+
+# ---- What is set, counted and mapped ---------------------------------------------------------------
+
+
+def test_environment_variables_are_in_one_table() -> None:
+    table = (REPOSITORY / "docs/environment.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(OMNIVIGIL_[A-Z_]+)` \|", table, re.M)
+    assert len(rows) == len(set(rows))
+    read: set[str] = set()
+    for path in TRACKED:
+        if path.suffix in {".md", ".png"} or path == Path(__file__):
+            continue
+        text = path.read_text("utf-8", errors="replace")
+        read.update(re.findall(r"(?<![A-Z_])OMNIVIGIL_[A-Z][A-Z_]*[A-Z]", text))
+        # Where notices leave by: read without the prefix (`ivr.notify.config`).
+        if "tests" not in path.parts:
+            for how, name in re.findall(r"given\.(text|needed|secret)\(\s*\"([A-Z_]+)\"", text):
+                read.update({f"OMNIVIGIL_{name}"} | ({f"OMNIVIGIL_{name}_FILE"} if how == "secret" else set()))
+    assert sorted(rows) == sorted(read)
+
+
+def test_figures_that_are_told_are_counted() -> None:
+    counted = {
+        name
+        for path in TRACKED
+        if path.suffix == ".py" and "metrics" in path.parts and "tests" not in path.parts
+        for name in re.findall(r'"(omnivigil_[a-z_]+)"', path.read_text("utf-8"))
+    }
+    assert len(counted) > 25
+    told = {
+        re.sub(r"_(total|bucket|sum|count)$", "", name)
+        for document in DOCUMENTS
+        for code in _CODE.findall(document.read_text("utf-8"))
+        for name in re.findall(r"\b(omnivigil_[a-z_]+[a-z])\b(?!…)", code)
+    }
+    assert sorted(told - counted - {"omnivigil_browser"}) == []
+    assert sorted(counted - told) == []
+
+
+def test_every_folder_is_on_the_map() -> None:
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    files = [path.relative_to(REPOSITORY) for path in TRACKED]
+    rooms = {"/".join(path.parts[:2]) for path in files if path.parts[0] in {"ivr", "api", "tests"} and path.parts[2:]}
+    floors = {path.parts[0] for path in files if path.parts[1:] and not path.parts[0].startswith(".")}
+    missing = {folder for folder in rooms | floors if not re.search(rf"(?<![\w/-]){folder}(?![\w-])", readme)}
+    assert sorted(missing) == []
+
+
+def test_documents_lead_to_one_another() -> None:
+    """Whoever begins at README.md or CONTRIBUTING.md comes to every document by links."""
+    seen: set[Path] = set()
+    reached = {REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md"}
+    while new := reached - seen:
+        seen |= new
+        for document in new:
+            links = (link.partition("#")[0] for link in _LINK.findall(document.read_text("utf-8")))
+            reached |= {
+                target for link in links if link and (target := (document.parent / link).resolve()).suffix == ".md"
+            }
+    assert sorted(_named(document) for document in set(DOCUMENTS) - reached) == []
+
+
+# ---- The contract between dialplan and service -----------------------------------------------------
+
+
+def test_the_contract_with_the_dialplan_is_whole() -> None:
+    """Each variable, event, conversation and folder that both sides know of stands in docs/architecture.md."""
+    contract = (REPOSITORY / "docs/architecture.md").read_text("utf-8")
+    sources = [
+        path.read_text("utf-8")
+        for path in TRACKED
+        if path.parts[-2:-1] == ("dialplan",) or (path.suffix == ".py" and not {"tests", "bench"} & set(path.parts))
+    ]
+    code = "\n".join(sources)
+    known = set(re.findall(r"\bOV_[A-Z_]*[A-Z]\b", re.sub(r"\b__?OV_", "OV_", code)))
+    told = set(re.findall(r"\bOV_[A-Z_]*[A-Z]\b", contract))
+    assert (sorted(known - told), sorted(told - known)) == ([], [])
+    for what in (r"UserEvent\((Ov\w+)", r"AGI\(\$\{AGI\}/(\w+)"):
+        names = set(re.findall(what, code))
+        assert sorted(name for name in names if f"`{name}`" not in contract) == []
