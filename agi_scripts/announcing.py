@@ -11,11 +11,11 @@ import structlog
 
 from agi_scripts.context import LineContext, endpoint_of
 from agi_scripts.recording import inspect
-from ivr.announcements.announcement import LONGEST_S
+from ivr.announcements.model import LONGEST_S
 from ivr.announcements.pins import Pins
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk.schema import Desk
-from ivr.directory.people import Technician
+from ivr.directory.model import Technician
 from ivr.errors import BadInput
 from ivr.prompts.audio import decode
 

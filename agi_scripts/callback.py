@@ -10,9 +10,9 @@ from agi_scripts.context import LineContext, member_of, next_step
 from agi_scripts.number import as_said
 from ivr.asterisk.ami import AmiRefused
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
-from ivr.callbacks.callback import Callback, NotNow
 from ivr.callbacks.channels import far_of
-from ivr.calls.call import CALLBACK
+from ivr.callbacks.model import Callback, NotNow
+from ivr.calls.model import CALLBACK
 from ivr.errors import Unavailable
 
 log = structlog.get_logger()

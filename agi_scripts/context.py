@@ -12,30 +12,30 @@ from typing import Any
 import structlog
 
 from agi_scripts.recording import Recording
-from ivr import outside
+from ivr import outside_staff
 from ivr.announcements.announcer import Announcer
 from ivr.asterisk.fastagi import AgiSession
 from ivr.asterisk.queue_members import AmiQueueMembers
-from ivr.callbacks.keeper import Keeper
 from ivr.callbacks.offers import Offers
+from ivr.callbacks.reconciler import Keeper
 from ivr.calls.asterisk_events import caller_endpoint
 from ivr.calls.log import CallLog
-from ivr.calltrace.traces import CallTraces
+from ivr.calltrace.service import CallTraces
 from ivr.clock import Clock
 from ivr.desk import menu
 from ivr.desk.hours import Calendar
 from ivr.desk.load import Desks
 from ivr.desk.schema import Desk
-from ivr.directory.directory import Directory
-from ivr.directory.numbers import normalise
-from ivr.directory.people import Identity
+from ivr.directory.lookup import Directory
+from ivr.directory.model import Identity
 from ivr.events import EventBus
-from ivr.incidents.keeping import Incidents
-from ivr.oncall.calling import PageCalls
+from ivr.incidents.service import Incidents
+from ivr.numbers.normalise import normalise
+from ivr.oncall.page_calls import PageCalls
 from ivr.oncall.paging import Paging
 from ivr.prompts.build import Sounds
-from ivr.queueing.kept import KeptPlaces
-from ivr.queueing.watch import QueueWatch
+from ivr.queueing.kept_places import KeptPlaces
+from ivr.queueing.queue_state import QueueWatch
 from ivr.store.engine import Store
 from ivr.tickets import messages as ticket_messages
 from ivr.tickets.intake import Notice, VoiceMessage
@@ -288,4 +288,4 @@ def endpoint_of(session: AgiSession) -> str | None:
 
 def member_of(session: AgiSession) -> str | None:
     """What a queue called, where this is the channel it called: a technician's phone, or their number outside."""
-    return endpoint_of(session) or outside.of_channel(session.env.get("channel", ""))
+    return endpoint_of(session) or outside_staff.of_channel(session.env.get("channel", ""))

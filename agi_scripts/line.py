@@ -8,18 +8,18 @@ from collections.abc import Sequence
 import structlog
 
 from agi_scripts.context import LineContext, caller_number, endpoint_of, next_step
-from agi_scripts.following import follow
+from agi_scripts.incident_sms import follow
 from agi_scripts.partner import dial_string
-from agi_scripts.pending import pending_callback
-from agi_scripts.returning import kept_place
+from agi_scripts.pending_callback import pending_callback
+from agi_scripts.returning_caller import kept_place
 from agi_scripts.speaking import ask
-from ivr import outside
+from ivr import outside_staff
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk import menu
 from ivr.desk.elite import partner_first
 from ivr.desk.schema import Desk
-from ivr.directory.numbers import normalise
-from ivr.directory.people import Partner
+from ivr.directory.model import Partner
+from ivr.numbers.normalise import normalise
 
 log = structlog.get_logger()
 
@@ -129,7 +129,7 @@ async def _decide(
     target = to.queue if to.kind == "queue" else ring_target(desk, to.phones, trunk=context.trunk)
     seconds = desk.queues[to.queue].max_wait_s if to.queue else to.ring_s
     if to.kind == "ring" and any(phone.startswith("tel:") for phone in to.phones):
-        seconds = (seconds or 0) + outside.TAKEN_S
+        seconds = (seconds or 0) + outside_staff.TAKEN_S
     now = context.clock()
     kind: str = to.kind
     first: tuple[str, ...] = ()

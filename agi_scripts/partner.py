@@ -8,9 +8,9 @@ import structlog
 
 from agi_scripts.context import LineContext
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
-from ivr.calls.call import Call
-from ivr.directory.book import Book
-from ivr.directory.people import Partner
+from ivr.calls.model import Call
+from ivr.directory.model import Partner
+from ivr.directory.snapshot import Book
 
 log = structlog.get_logger()
 

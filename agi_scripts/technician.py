@@ -7,8 +7,8 @@ import structlog
 from agi_scripts.context import LineContext, endpoint_of
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.asterisk.queue_members import RESTING
-from ivr.directory.people import Technician
-from ivr.queueing.misses import REASONS
+from ivr.directory.model import Technician
+from ivr.queueing.missed_calls import REASONS
 
 log = structlog.get_logger()
 

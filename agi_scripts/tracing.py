@@ -10,10 +10,10 @@ import structlog
 
 from agi_scripts.context import LineContext, endpoint_of, settled
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
-from ivr.calltrace.away import LastCall, last_call
-from ivr.calltrace.traces import CallTraces, Receipt, new_report_id
+from ivr.calltrace.offline import LastCall, last_call
+from ivr.calltrace.service import CallTraces, Receipt, new_report_id
 from ivr.evidence.legs import Device, address_in, registered_at
-from ivr.evidence.ring import EndedCall
+from ivr.evidence.packet_buffer import EndedCall
 
 log = structlog.get_logger()
 

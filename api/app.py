@@ -9,11 +9,12 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPBearer
 
 from api import problems
-from api.below import BelowPath
 from api.console import router as console
+from api.deps import Services
 from api.guard import BodyGuard, TokenGuard
+from api.head_requests import Heads
 from api.headers import SafeHeaders
-from api.heads import Heads
+from api.path_prefix import BelowPath
 from api.routers import (
     announcements,
     call_traces,
@@ -45,12 +46,11 @@ from api.routers import (
     tickets,
     twilio,
 )
-from api.services import Services
 from api.status import reports as status_reports
 from api.status import router as status
 from api.status import subscribing
-from api.status.kept import KeptPages
-from api.streams import Streams
+from api.status.page_cache import KeptPages
+from api.stream_limits import Streams
 
 _ABOUT = """
 The support line's calls, queues and tickets.

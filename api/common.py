@@ -11,9 +11,9 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import Depends, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from api import one_provider
-from api.services import Services
-from ivr.directory.tokens import Bearer
+from api import provider_scope
+from api.deps import Services
+from ivr.accounts.api_tokens import Bearer
 from ivr.errors import BadInput
 
 Item = TypeVar("Item")
@@ -107,7 +107,7 @@ def cross_site(request: Request) -> bool:
 async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     bearer: Bearer | None = getattr(request.state, "bearer", None)
-    return services if bearer is None or bearer.provider is None else one_provider.only(services, bearer.provider)
+    return services if bearer is None or bearer.provider is None else provider_scope.only(services, bearer.provider)
 
 
 async def _bearer(request: Request) -> Bearer:

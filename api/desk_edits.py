@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from api.services import DeskFiles, Services
+from api.deps import DeskFiles, Services
 from ivr.desk import menu
 from ivr.desk.hear import Render
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
-from ivr.desk_editing.comparing import Comparison, Side, compare
+from ivr.desk_editing.caller_preview import Comparison, Side, compare
 from ivr.desk_editing.files import DeskFile, Edit
 from ivr.desk_editing.values import check_text, id_of
-from ivr.desk_files import Outcome
+from ivr.desk_reload import Outcome
 from ivr.errors import BadInput, NotFound
 from ivr.prompts.catalog import Catalog
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from api.services import Services
-from ivr.callbacks.numbers import Refused
-from ivr.directory.known import number_outside
-from ivr.directory.people import Technician
+from api.deps import Services
+from ivr.directory.desk_references import number_outside
+from ivr.directory.model import Technician
 from ivr.errors import BadInput
+from ivr.numbers.diallable import Refused
 
 
 async def log_in(has: Services, technician: Technician, endpoint: str, queues: Iterable[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import ProblemResponse, problem
-from ivr.directory.tokens import Bearer, Tokens
+from ivr.accounts.api_tokens import Bearer, Tokens
 from ivr.errors import Unavailable
 from ivr.notify.twilio_words import MESSAGES_PATH, STATUS_PATH
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import uvicorn
 
-from api.door import Door, DoorLimits, GuardedProtocol, SeldomFilter
+from api.connection_limits import Door, DoorLimits, GuardedProtocol, SeldomFilter
 from ivr.proxies import Network
-from ivr.resting import rest_unless
+from ivr.ticks import rest_unless
 
 #: Answers are dated to the second.
 _DATED_S = 1.0

@@ -29,11 +29,11 @@ from ivr.asterisk import process
 from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
 from ivr.asterisk.runtime import Runtime
+from ivr.cli.up import ensure_runtime
 from ivr.prepare import load, prepare
 from ivr.prompts.files import write
+from ivr.prompts.voices import sounds_of
 from ivr.settings import Settings
-from ivr.up import ensure_runtime
-from ivr.voices import sounds_of
 
 HERE = Path(__file__).parent
 PORTS = {"sip": 5980, "http": 8980, "agi": 4980, "ami": 5981}

@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.running import OPEN, open_line, running_service, until_up
+from ivr.accounts.api_tokens import create_token
 from ivr.clock import system_clock
-from ivr.directory.tokens import create_token
 from ivr.settings import Address, Settings
 from ivr.store.engine import open_store
 

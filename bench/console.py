@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
-from api.streams import OF_A_SESSION
+from api.stream_limits import OF_A_SESSION
 from bench.running import (
     OPEN,
     Passed,

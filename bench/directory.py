@@ -15,8 +15,8 @@ from rich.table import Table
 from sqlalchemy import Table as Table_
 
 from ivr.directory import tables as t
-from ivr.directory.directory import Directory
-from ivr.directory.passwords import ha1
+from ivr.directory.lookup import Directory
+from ivr.directory.sip_passwords import ha1
 from ivr.store.engine import Store, Unit, open_store
 
 #: How often each question is asked, and in how many batches, whose median is told.

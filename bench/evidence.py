@@ -17,10 +17,10 @@ from sipsim.raw import CallFailed
 from bench.running import cpu_s, line_settings, markdown, running_service, until_up
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
+from ivr.cli.up import ensure_runtime
 from ivr.directory.demo import demo_password
 from ivr.prepare import prepare
 from ivr.settings import Address, Settings
-from ivr.up import ensure_runtime
 
 PORTS = {"sip": 5950, "http": 8950, "agi": 4950, "ami": 5951}
 _TRUNK = 5955

@@ -28,10 +28,10 @@ from bench.faults_doubles import Carrier, Mail, Twilio
 from bench.faults_kinds import KINDS, Kind, Scene
 from bench.faults_line import REPOSITORY, HurtLine, LineLost, free_ports, mounted_image, percentile, run
 from bench.faults_people import LIMIT_S, Crowd, Systems, Technicians, Visit, first_sound
+from ivr.cli.up import ensure_postgresql
 from ivr.errors import BadInput
-from ivr.store import cluster
-from ivr.store.cluster import Cluster
-from ivr.up import ensure_postgresql
+from ivr.tools import postgresql_server
+from ivr.tools.postgresql_server import Cluster
 
 #: Until calls work again after a fault, in seconds; a line that needs longer is lost, and the campaign with it.
 _BACK_S: Final = 60.0
@@ -151,7 +151,7 @@ async def run_campaign(
         restart = _has_restart()
         kinds, skipped = applicable(only, database=database, image=image, restart=restart)
         if database == "postgresql":
-            await ensure_postgresql(cluster.embedded(REPOSITORY), console)
+            await ensure_postgresql(postgresql_server.embedded(REPOSITORY), console)
         server = _server(folder) if database == "postgresql" else None
         if server is not None:
             server.start()
@@ -189,13 +189,13 @@ def _has_restart() -> bool:
 
 
 def _server(folder: Path) -> Cluster:
-    programs = cluster.find(cluster.embedded(REPOSITORY))
+    programs = postgresql_server.find(postgresql_server.embedded(REPOSITORY))
     # It keeps what it confirmed: fsync as it comes.
     return Cluster(folder=folder / "pg", programs=programs, settings={"max_connections": "50"})
 
 
 def _stop(server: Cluster) -> None:
-    with contextlib.suppress(cluster.ServerFailed):
+    with contextlib.suppress(postgresql_server.ServerFailed):
         server.stop("immediate")
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 
 from bench.faults_doubles import Mail, Twilio
 from bench.faults_line import REPOSITORY, HurtLine, descriptors, limit, run
-from ivr.store.cluster import Cluster, ServerFailed
+from ivr.tools.postgresql_server import Cluster, ServerFailed
 
 #: Of an outage that is to last a while, in seconds.
 _WHILE_S: Final = 8.0

@@ -21,7 +21,7 @@ from bench.fuzz_line import STRANGER, TRUNK, Client, alive, rss_mb, settings_on,
 from bench.fuzz_messages import CALL, FROM_TAG, PROOF, TO_TAG, Kind, Message, block, filled
 from ivr.asterisk.process import AsteriskProcess
 from ivr.evidence.collector import Collector
-from ivr.evidence.ring import Ring
+from ivr.evidence.packet_buffer import Ring
 from ivr.settings import Settings
 
 #: Whose phones are; neither the trunk's nor the stranger's.

@@ -18,10 +18,10 @@ from rich.console import Console
 from ivr.asterisk import process
 from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
+from ivr.cli.up import ensure_runtime
 from ivr.directory.demo import demo_password
 from ivr.prepare import prepare
 from ivr.settings import Address, Settings
-from ivr.up import ensure_runtime
 
 #: The trunk's only address, and one that is nobody's.
 TRUNK, STRANGER = "127.0.0.1", "127.0.0.2"

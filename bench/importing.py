@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr.desk.load import load_desks
-from ivr.directory import bulk, comparing, files
-from ivr.directory.known import known_of
+from ivr.directory import bulk_import, files, import_diff
+from ivr.directory.desk_references import known_of
 from ivr.directory.store import put_languages
 from ivr.lists.sheets import write_sheet
 from ivr.store.engine import Store, open_store
@@ -71,13 +71,13 @@ async def run(console: Console, *, numbers: int, database: str | None) -> None:
                     drafts = await asyncio.to_thread(files.read, lot)
                 with _timed(times, "compare"):
                     async with store.reading() as unit:
-                        there = await bulk.look(unit, "main")
+                        there = await bulk_import.look(unit, "main")
                     plan = await asyncio.to_thread(
-                        comparing.plan, there, drafts, provider="main", known=known, prune=False
+                        import_diff.plan, there, drafts, provider="main", known=known, prune=False
                     )
                 with _timed(times, "write"):
                     waited = await _beside(
-                        calls, bulk.carry_out(store, plan, by="bench", at=datetime.now(UTC), source="bench")
+                        calls, bulk_import.carry_out(store, plan, by="bench", at=datetime.now(UTC), source="bench")
                     )
             cells = [f"{times[one]:.2f} s" for one in ("read", "compare", "write", "whole")]
             table.add_row(name, *cells, f"{waited:.2f} s")

@@ -34,12 +34,12 @@ from ivr.asterisk import process
 from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
 from ivr.asterisk.runtime import Runtime
+from ivr.cli.up import ensure_runtime
 from ivr.desk import menu as desk_menu
 from ivr.prepare import Prepared, load, prepare
 from ivr.prompts.build import Sounds
+from ivr.prompts.voices import sounds_of
 from ivr.settings import Settings
-from ivr.up import ensure_runtime
-from ivr.voices import sounds_of
 
 HERE = Path(__file__).parent
 #: What each caller presses, one key a prompt, before hanging up in the last one: five steps of menu.

@@ -45,14 +45,14 @@ from bench.running import (
 from ivr.announcements.on_air import OnAirFiles
 from ivr.asterisk.process import AsteriskProcess
 from ivr.callbacks import store as callback_statements
-from ivr.callbacks.callback import Callback
 from ivr.callbacks.channels import new_id
+from ivr.callbacks.model import Callback
 from ivr.clock import system_clock
 from ivr.desk.load import BUILT_IN
 from ivr.directory.store import put_languages
+from ivr.process.supervisor import Service
 from ivr.settings import Address, Settings
 from ivr.store.engine import open_store
-from ivr.supervisor import Service
 
 HERE = Path(__file__).parent
 PORTS = {"sip": 5990, "http": 8990, "agi": 4990, "ami": 5991, "carrier": 5995}

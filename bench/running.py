@@ -16,15 +16,15 @@ from typing import Any
 from rich.console import Console
 
 from bench.ear import Ear
-from ivr import descriptors
 from ivr.asterisk import process
 from ivr.asterisk.admission import carried, limits_of
 from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
+from ivr.cli.up import ensure_runtime
 from ivr.prepare import prepare
+from ivr.process import descriptors
+from ivr.process.supervisor import Service
 from ivr.settings import Address, Settings
-from ivr.supervisor import Service
-from ivr.up import ensure_runtime
 
 HERE = Path(__file__).parent
 #: A Wednesday morning: the line is open.

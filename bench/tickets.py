@@ -20,15 +20,15 @@ from rich.table import Table
 
 from bench.running import cpu_s, markdown, running_service, until_up
 from ivr.asterisk import process
+from ivr.cli.up import ensure_postgresql, ensure_runtime
 from ivr.clock import system_clock
 from ivr.notify.tables import outbox
 from ivr.prepare import prepare
 from ivr.settings import Address, Settings
-from ivr.store import cluster
 from ivr.store.engine import Store, open_store
 from ivr.tickets import store as statements
 from ivr.tickets.tables import ticket_events, ticket_spans, tickets
-from ivr.up import ensure_postgresql, ensure_runtime
+from ivr.tools import postgresql_server
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -102,9 +102,9 @@ async def _sqlite(folder: Path, _: Console) -> AsyncIterator[Settings]:
 @contextlib.asynccontextmanager
 async def _postgresql(folder: Path, console: Console) -> AsyncIterator[Settings]:
     """A server of ours that waits for the disk, as in production."""
-    await ensure_postgresql(cluster.embedded(REPOSITORY), console)
-    programs = cluster.find(cluster.embedded(REPOSITORY))
-    server = cluster.Cluster(folder=folder / "pg", programs=programs, settings={"max_connections": "100"})
+    await ensure_postgresql(postgresql_server.embedded(REPOSITORY), console)
+    programs = postgresql_server.find(postgresql_server.embedded(REPOSITORY))
+    server = postgresql_server.Cluster(folder=folder / "pg", programs=programs, settings={"max_connections": "100"})
     await asyncio.to_thread(server.start)
     try:
         yield replace(_settings(folder / "postgresql"), database=server.url("postgres"))

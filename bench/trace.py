@@ -14,13 +14,13 @@ from sipsim.raw import CallFailed
 
 from bench.running import line_settings, running_service, until_up
 from ivr.asterisk import process
+from ivr.cli.up import ensure_runtime
 from ivr.directory import store as directory
-from ivr.directory.passwords import ha1
+from ivr.directory.sip_passwords import ha1
 from ivr.directory.tables import endpoints
 from ivr.prepare import prepare
 from ivr.settings import Address, Settings
 from ivr.store.engine import open_store
-from ivr.up import ensure_runtime
 
 PORTS = {"sip": 5940, "http": 8940, "agi": 4940, "ami": 5941}
 _TRUNK = 5945

@@ -21,19 +21,19 @@ from bench.running import line_settings, markdown
 from ivr.asterisk import process
 from ivr.asterisk.ami import Ami
 from ivr.calltrace.intake import TraceIntake
-from ivr.calltrace.traces import CallTraces
+from ivr.calltrace.service import CallTraces
+from ivr.cli.up import ensure_runtime
 from ivr.directory.demo import demo_password
-from ivr.directory.directory import Directory
+from ivr.directory.lookup import Directory
 from ivr.events import EventBus
 from ivr.evidence import legs
 from ivr.evidence.collector import Collector
 from ivr.evidence.legs import Device
-from ivr.evidence.ring import Ring
+from ivr.evidence.packet_buffer import Ring
 from ivr.prepare import line_secrets, prepare
 from ivr.settings import Address, Settings
 from ivr.store.engine import open_store
 from ivr.tickets.spool import Spool
-from ivr.up import ensure_runtime
 
 PORTS = {"sip": 5960, "http": 8960, "agi": 4960, "ami": 5961}
 _TRUNK = 5965

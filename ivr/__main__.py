@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import VERSION
+from ivr.accounts.token_commands import app as token_commands
 from ivr.clock import require_aware, system_clock
 from ivr.directory.commands import app as directory_commands
-from ivr.directory.token_commands import app as token_commands
 from ivr.errors import BadInput, OmnivigilError
 from ivr.persons.commands import app as person_commands
 from ivr.settings import Address, Settings, database_url_of
@@ -163,7 +163,7 @@ def up(
     """Set everything up on first use and run the line until Ctrl-C."""
     from dataclasses import replace
 
-    from ivr.up import run
+    from ivr.cli.up import run
 
     settings = replace(
         settings_of(state, sip, http, agi, ami, rtp, now, demo),
@@ -200,7 +200,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Who calls, when and how long; the same for the same seed.")] = 1,
 ) -> None:
     """The line with simulated people of all kinds, to see console and status page alive. On this machine only."""
-    from ivr.demo.playing import run_demo
+    from ivr.demo.run import run_demo
 
     settings = settings_of(state, sip, http, agi, ami, rtp, now, True)
     _phones()
@@ -248,8 +248,8 @@ def prepare(settings_file: Path) -> None:
 @app.command()
 def asterisk(state: StateOption = Path("var"), user: UserOption = None) -> None:
     """Watch a line's Asterisk alone, beside `up --no-with-asterisk`: a restart of the one leaves the other's calls."""
-    from ivr import control, privileges, supervise
     from ivr.prepare import wait_until_prepared
+    from ivr.process import control, privileges, supervise
 
     state = state.resolve()
     settings_file = wait_until_prepared(state)
@@ -276,7 +276,7 @@ def reload(
     ),
 ) -> None:
     """Take changed desk files into force while the line runs: hours, menu, texts, departments, queues."""
-    from ivr import control
+    from ivr.process import control
 
     async def ask() -> None:
         words = ("reload", *(["check"] if check else []))
@@ -304,10 +304,10 @@ def stop(
     within: Annotated[str, typer.Option(metavar="10m", help="With --drain: end calls that last longer.")] = "10m",
 ) -> None:
     """End a running line, and wait until it has ended."""
-    from ivr import tending
+    from ivr.cli import manage
 
     drain_s = _seconds(within, "--within") if drained else None
-    asyncio.run(tending.stop(console, state.resolve(), drain_s=drain_s))
+    asyncio.run(manage.stop(console, state.resolve(), drain_s=drain_s))
 
 
 @app.command()
@@ -316,10 +316,10 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say how the line is: since when, its calls, who is logged in, what is wrong. Ends with 0 when on the air."""
-    from ivr import tending
+    from ivr.cli import manage
 
-    found = asyncio.run(tending.look(state.resolve()))
-    tending.tell_status(console, found, as_json=as_json)
+    found = asyncio.run(manage.look(state.resolve()))
+    manage.tell_status(console, found, as_json=as_json)
     raise typer.Exit(0 if found.on_the_air else 1)
 
 
@@ -331,9 +331,9 @@ def logs(
     since: Annotated[str | None, typer.Option(metavar="10m", help="From so long ago; else the last lines.")] = None,
 ) -> None:
     """Show what the line wrote; readable at a terminal, JSON lines for programs."""
-    from ivr import tending
+    from ivr.cli import manage
 
-    tending.logs(state.resolve(), of_asterisk=of_asterisk, since_s=_seconds(since, "--since"), follow=follow)
+    manage.logs(state.resolve(), of_asterisk=of_asterisk, since_s=_seconds(since, "--since"), follow=follow)
 
 
 @app.command()
@@ -351,7 +351,7 @@ def completion(
 
 
 def _ask(state: Path, *words: str, ends: bool = False) -> None:
-    from ivr import control
+    from ivr.process import control
 
     state = state.resolve()
 
@@ -371,7 +371,8 @@ def serve(
     """The service itself; the supervisor starts and watches it. One that is to take over waits until it is told."""
     import uvloop
 
-    from ivr import descriptors, logs
+    from ivr import logs
+    from ivr.process import descriptors
     from ivr.service import serve as serve_line
 
     logs.outlive_full_disk()
@@ -401,9 +402,9 @@ def doctor(
     """Say what is missing, and how to mend it; of a line that runs, with what it runs with."""
     from dataclasses import replace
 
-    from ivr import control
     from ivr.asterisk import runtime
-    from ivr.preflight import findings
+    from ivr.cli.preflight import findings
+    from ivr.process import control
 
     settings = replace(settings_of(state, sip, http, agi, ami, rtp, None, True), database=_database(database))
     running = asyncio.run(control.running_settings(settings.state))
@@ -423,7 +424,7 @@ def doctor(
 
 def _samples(settings: Settings, ics: Path | None, csv: Path | None) -> bool:
     """Say what the line makes of files; whether it can use them."""
-    from ivr import samples
+    from ivr.cli import samples
     from ivr.prepare import load
 
     desk = next(iter(load(settings)[0].values()))
@@ -449,7 +450,7 @@ def _samples(settings: Settings, ics: Path | None, csv: Path | None) -> bool:
 
 async def _mail_sample(settings: Settings, path: Path) -> bool:
     """Say what the line makes of an e-mail; whether it can read it."""
-    from ivr.mail import foretelling
+    from ivr.mail import dry_run
     from ivr.mail.contents import Unreadable
     from ivr.notify import config
     from ivr.prepare import load
@@ -467,9 +468,9 @@ async def _mail_sample(settings: Settings, path: Path) -> bool:
             await store.migrate()
         try:
             notices = config.read(os.environ, demo=settings.demo)
-            told, well = await foretelling.of_mail(content, store, load(settings)[0], notices, settings.clock), True
+            told, well = await dry_run.of_mail(content, store, load(settings)[0], notices, settings.clock), True
         except Unreadable as error:
-            told, well = list(foretelling.of_unreadable(content, error)), False
+            told, well = list(dry_run.of_unreadable(content, error)), False
         finally:
             await store.close()
     if not there:
@@ -490,7 +491,7 @@ def pin(
 ) -> None:
     """Set the PIN with which a technician may record announcements (*58). It is asked for, and shown nowhere."""
     from ivr.announcements.pins import check_pin, hashed, put_pin
-    from ivr.directory.directory import Directory
+    from ivr.directory.lookup import Directory
     from ivr.store.engine import open_store
 
     async def keep(pin_hash: str) -> None:
@@ -518,11 +519,11 @@ def backup(
     database: DatabaseOption = None,
 ) -> None:
     """Write all that the line keeps into one file, while it runs or not."""
-    from ivr.backup import making
+    from ivr.backup import create
 
     folder = state.resolve()
-    url = making.database_of(folder, _database(database))
-    made = asyncio.run(making.make(file.resolve(), state=folder, url=url, now=system_clock()))
+    url = create.database_of(folder, _database(database))
+    made = asyncio.run(create.make(file.resolve(), state=folder, url=url, now=system_clock()))
     size = file.stat().st_size / 1e6
     console.print(f"{file}: {len(made.members)} files, {size:.1f} MB, {made.database} of revision {made.revision}")
 
@@ -538,16 +539,16 @@ def restore(
     database: DatabaseOption = None,
 ) -> None:
     """Make a line out of a backup, in a new folder; `up --state` then runs it."""
-    from ivr.backup import restoring
+    from ivr.backup import restore as backup_restore
 
     if check:
-        found = asyncio.run(restoring.check(file.resolve()))
+        found = asyncio.run(backup_restore.check(file.resolve()))
     elif state is None:
         raise BadInput(field="--state", problem="is missing", mend="name a new folder, or give --check")
     else:
         url = _database(database)
         found = asyncio.run(
-            restoring.restore(file.resolve(), state=state.resolve(), url=url, database_only=database_only)
+            backup_restore.restore(file.resolve(), state=state.resolve(), url=url, database_only=database_only)
         )
     made = found.manifest
     told = f"omnivigil {made.version}, {made.database} of revision {made.revision}, {len(made.members)} files"
@@ -574,14 +575,14 @@ def add_account(
     database: DatabaseOption = None,
 ) -> None:
     """Let somebody sign in to the console. The password is asked for, and shown nowhere."""
-    from ivr.accounts import adding
+    from ivr.accounts import commands
     from ivr.store.engine import open_store
 
     async def keep(password: str) -> None:
         store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
         try:
             await store.migrate()
-            await adding.add(
+            await commands.add(
                 store,
                 name=name,
                 role=role,
@@ -594,7 +595,7 @@ def add_account(
         finally:
             await store.close()
 
-    adding.check(name=name, role=role)
+    commands.check(name=name, role=role)
     asyncio.run(keep(typer.prompt("Password", hide_input=True, confirmation_prompt=True)))
 
 
@@ -607,14 +608,14 @@ def reset_second_factor(
     """Ask an account for no codes any more: its phone and recovery codes are lost, or the key in secrets.json is."""
     import getpass
 
-    from ivr.accounts import upkeep
+    from ivr.accounts import second_factor_admin
     from ivr.store.engine import open_store
 
     async def reset() -> None:
         store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
         try:
             await store.migrate()
-            await upkeep.reset(store, name, who=getpass.getuser(), at=system_clock())
+            await second_factor_admin.reset(store, name, who=getpass.getuser(), at=system_clock())
         finally:
             await store.close()
 
@@ -630,14 +631,14 @@ def reset_password(
     """Give an account another password and print it, once; it must be changed at the next sign-in."""
     import getpass
 
-    from ivr.accounts import upkeep
+    from ivr.accounts import second_factor_admin
     from ivr.store.engine import open_store
 
     async def reset() -> str:
         store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
         try:
             await store.migrate()
-            return await upkeep.reset_password(store, name, who=getpass.getuser(), at=system_clock())
+            return await second_factor_admin.reset_password(store, name, who=getpass.getuser(), at=system_clock())
         finally:
             await store.close()
 
@@ -654,7 +655,7 @@ def run_all_tests(
     lint: Annotated[bool, typer.Option(help="Also run ruff, mypy and the import rules.")] = True,
 ) -> None:
     """Install what the tests need and run them all: checks, unit, integration, calls."""
-    from ivr.testing import run_tests
+    from ivr.cli.test import run_tests
 
     raise typer.Exit(run_tests(REPOSITORY, only or [], lint=lint))
 
@@ -670,14 +671,14 @@ def hear(
     database: DatabaseOption = None,
 ) -> None:
     """Tell, without a phone, what a caller would hear, step by step."""
-    from ivr.hearing import hear_call
+    from ivr.cli.hear import hear_call
 
     settings = Settings(state=state.resolve(), desks=desks.resolve() if desks else None, database=_database(database))
     hear_call(console, dial=dial, caller=from_, at=at, presses=press or [], settings=settings)
 
 
 def _phones() -> None:
-    from ivr.up import ensure_phones
+    from ivr.cli.up import ensure_phones
 
     asyncio.run(ensure_phones(REPOSITORY / "var" / "phones", console))
 

@@ -14,10 +14,10 @@ from types import MappingProxyType
 
 import structlog
 
-from ivr import dialling
+from ivr.accounts.api_tokens import keep_token
 from ivr.accounts.demo import demo_accounts
-from ivr.accounts.sealing import Seal
-from ivr.accounts.upkeep import seal_all
+from ivr.accounts.second_factor_admin import seal_all
+from ivr.accounts.secret_encryption import Seal
 from ivr.announcements.demo import demo_pins
 from ivr.announcements.on_air import OnAirFiles, streams_of
 from ivr.asterisk.config import (
@@ -31,27 +31,27 @@ from ivr.asterisk.config import (
     render,
 )
 from ivr.asterisk.runtime import Runtime
-from ivr.backup.making import before_migration
-from ivr.callbacks.numbers import Refused
+from ivr.backup.create import before_migration
 from ivr.clock import system_clock
 from ivr.desk.hours import Calendar, calendars_of
-from ivr.desk.kept import keep, kept, snapshot
+from ivr.desk.last_good import keep, kept, snapshot
 from ivr.desk.load import BUILT_IN, DeskError, Desks, load_desks
 from ivr.desk.schema import CALLBACK_KEY, FOLLOW_KEY, CallbackRules, Desk, Queue
 from ivr.directory.asterisk_rows import phone_rows
-from ivr.directory.book import Book
 from ivr.directory.demo import load_demo
-from ivr.directory.directory import Directory
-from ivr.directory.known import number_outside
-from ivr.directory.tokens import keep_token
-from ivr.outside import TAKEN_S
+from ivr.directory.desk_references import number_outside
+from ivr.directory.lookup import Directory
+from ivr.directory.snapshot import Book
+from ivr.numbers import calling_rights
+from ivr.numbers.diallable import Refused
+from ivr.outside_staff import TAKEN_S
 from ivr.prompts.build import BuildError, Sounds
 from ivr.prompts.catalog import PromptMissing
+from ivr.prompts.voices import sounds_of
 from ivr.retiring import DEMO_TOKEN, Retired, retire
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
 from ivr.trunks import Trunk
-from ivr.voices import sounds_of
 
 log = structlog.get_logger()
 
@@ -233,7 +233,7 @@ def outside_members(book: Book, desks: Desks) -> tuple[OutsideMember, ...]:
 def configure(settings: Settings, runtime: Runtime, desks: Desks, sounds: Sounds, book: Book) -> frozenset[str]:
     """Render Asterisk's configuration; the names of the files that are other than before.
 
-    Also while the line runs; then `ivr.asterisk.reloading` comes next. Takes a second with thousands of phones. Raises
+    Also while the line runs; then `ivr.asterisk.reload` comes next. Takes a second with thousands of phones. Raises
     PromptMissing, and what `render` raises.
     """
     members = outside_members(book, desks)
@@ -265,8 +265,8 @@ def configure(settings: Settings, runtime: Runtime, desks: Desks, sounds: Sounds
         trunks=[Trunk(host="127.0.0.0/8"), *settings.trunks],
         callback_ring_s=max((rules.ring_s for rules in _callback_rules(desks)), default=30),
         streams=tuple(streams_of(settings, desks)),
-        outside={right: dialling.patterns(right) for right in dialling.RIGHTS},
-        premium=dialling.PREMIUM_PATTERNS,
+        outside={right: calling_rights.patterns(right) for right in calling_rights.RIGHTS},
+        premium=calling_rights.PREMIUM_PATTERNS,
         trace_within_s=next(iter(desks.values())).call_trace.within_min * 60,
         record_calls=next(iter(desks.values())).call_trace.audio is not None,
         strict_rtp=settings.strict_rtp,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from ivr.limits import Seldom
+from ivr.rate_limit import Seldom
 
 log = structlog.get_logger()
 

@@ -16,12 +16,12 @@ from sqlalchemy import select, update
 
 from ivr.accounts import passwords
 from ivr.accounts import store as account_statements
-from ivr.accounts.account import LONGEST_PUBLISHED, PUBLISHED
+from ivr.accounts.model import LONGEST_PUBLISHED, PUBLISHED
 from ivr.accounts.tables import accounts
 from ivr.announcements.demo import demo_pin
 from ivr.announcements.pins import forget_pin, matches, pin_hashes
 from ivr.directory import demo, store
-from ivr.directory.passwords import RETIRED, ha1
+from ivr.directory.sip_passwords import RETIRED, ha1
 from ivr.directory.tables import endpoints
 from ivr.store.engine import Store, Unit
 

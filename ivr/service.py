@@ -19,108 +19,109 @@ from agi_scripts.announcing import announcing
 from agi_scripts.callback import callback
 from agi_scripts.context import LineContext, notice_of
 from agi_scripts.line import line
+from agi_scripts.member_check import offered
 from agi_scripts.message import message
-from agi_scripts.offered import offered
-from agi_scripts.page import page
+from agi_scripts.oncall_call import page
 from agi_scripts.partner import place
+from agi_scripts.queue_keys import waiting
 from agi_scripts.recording import inspect
 from agi_scripts.technician import technician
 from agi_scripts.tracing import tracing
-from agi_scripts.waiting import waiting
 from api.app import create_app
+from api.deps import Health, Services
 from api.server import ApiServer
-from api.services import Health, Services
-from ivr import control
-from ivr.accounts.sealing import Seal
+from ivr.accounts.api_tokens import Tokens
+from ivr.accounts.secret_encryption import Seal
 from ivr.announcements.announcer import Announcer
 from ivr.announcements.on_air import OnAirFiles
 from ivr.announcements.pins import Pins
 from ivr.announcements.sounds import AnnouncementSounds
-from ivr.asterisk import keeper as asterisk_keeper
-from ivr.asterisk import process, runtime, unregistering
+from ivr.asterisk import process, runtime, unregister
+from ivr.asterisk import watchdog as asterisk_keeper
 from ivr.asterisk.ami import RECONNECTED, Ami, AmiRefused, Fields, State
 from ivr.asterisk.config import Folders
-from ivr.asterisk.devices import Devices
-from ivr.asterisk.devices import ask as ask_places
+from ivr.asterisk.dead_contacts import Devices
+from ivr.asterisk.dead_contacts import ask as ask_places
 from ivr.asterisk.fastagi import AgiSession, FastAgiServer
 from ivr.asterisk.queue_members import AmiQueueMembers, member_of
-from ivr.asterisk.registered import registered
+from ivr.asterisk.registrations import registered
 from ivr.callbacks import store as callback_statements
+from ivr.callbacks.bridged_markers import PutThrough
 from ivr.callbacks.channels import Channels, Prompts
-from ivr.callbacks.keeper import Keeper
-from ivr.callbacks.lapsed import Lapse
+from ivr.callbacks.expiry import Lapse
 from ivr.callbacks.offers import Offers
-from ivr.callbacks.put_through import PutThrough
-from ivr.calls import asterisk_events, refused, resuming
-from ivr.calls.begun import Begun
-from ivr.calls.call import VANISHED_TALKING
+from ivr.callbacks.reconciler import Keeper
+from ivr.calls import asterisk_events, reconcile
+from ivr.calls import refusals as call_refusals
+from ivr.calls.adoption import Identify, Newcomers
+from ivr.calls.cdr_import import Recovery
 from ivr.calls.log import CallLog
-from ivr.calls.newcomers import Identify, Newcomers
-from ivr.calls.recovery import Recovery
-from ivr.calltrace.away import AwayReports
+from ivr.calls.model import VANISHED_TALKING
+from ivr.calls.unfinished import Begun
 from ivr.calltrace.last_calls import keep_forgetting
+from ivr.calltrace.offline import AwayReports
 from ivr.calltrace.recordings import Recordings
-from ivr.calltrace.traces import CallTraces
+from ivr.calltrace.service import CallTraces
 from ivr.clock import Clock
 from ivr.desk.load import Desks
 from ivr.desk.schema import Desk
-from ivr.desk_files import DeskFiles, LiveCalendars
-from ivr.dialling import ringing
-from ivr.directory.book import Book
-from ivr.directory.directory import Directory
-from ivr.directory.numbers import normalise
-from ivr.directory.people import Identity
-from ivr.directory.taking_up import TakingUp
-from ivr.directory.tokens import Tokens
+from ivr.desk_reload import DeskFiles, LiveCalendars
+from ivr.directory.live_update import TakingUp
+from ivr.directory.lookup import Directory
+from ivr.directory.model import Identity
+from ivr.directory.snapshot import Book
 from ivr.errors import BadInput, Unavailable
 from ivr.events import EventBus
 from ivr.evidence import legs
 from ivr.evidence.collector import Collector
-from ivr.evidence.ring import Ring
-from ivr.incidents.keeping import Incidents
-from ivr.keeping.erasing import Eraser
-from ivr.keeping.logs import Logs
-from ivr.mail import receiver
+from ivr.evidence.packet_buffer import Ring
+from ivr.incidents.service import Incidents
+from ivr.mail import smtp_server
 from ivr.mail import store as mail_statements
-from ivr.mail.taking import MailRoom, domain_of
-from ivr.maintenance.keeping import Maintenances
-from ivr.metrics.counting import Counters
-from ivr.metrics.line import LineMetrics
+from ivr.mail.ingest import MailRoom, domain_of
+from ivr.maintenance.service import Maintenances
+from ivr.metrics.counters import Counters
+from ivr.metrics.prometheus import LineMetrics
 from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
-from ivr.notify import office
+from ivr.notify import workers
 from ivr.notify.config import NoticeConfig
+from ivr.numbers.calling_rights import ringing
+from ivr.numbers.normalise import normalise
 from ivr.oncall import gaps
-from ivr.oncall.calling import PageCalls
+from ivr.oncall.page_calls import PageCalls
 from ivr.oncall.paging import Paging
-from ivr.parts import PartEnded, Parts
 from ivr.prepare import configure as configure_asterisk
 from ivr.prepare import in_force, line_secrets, phone_accounts
 from ivr.probing.probes import Probes
+from ivr.process import control
+from ivr.process.parts import PartEnded, Parts
+from ivr.process.supervisor import beat
 from ivr.prompts.build import Sounds
+from ivr.prompts.voices import sounds_of
 from ivr.proxies import read as read_proxies
-from ivr.queueing.kept import KeptPlaces
-from ivr.queueing.misses import Misses
-from ivr.queueing.news import News, folder_of
-from ivr.queueing.roll import Roll
-from ivr.queueing.watch import QueueWatch
+from ivr.queueing.kept_places import KeptPlaces
+from ivr.queueing.missed_calls import Misses
+from ivr.queueing.position_announcements import News, folder_of
+from ivr.queueing.queue_state import QueueWatch
+from ivr.queueing.roster import Roll
 from ivr.refusals import Refusals
-from ivr.reports.keeping import Reports
-from ivr.resting import rest
+from ivr.reports.service import Reports
+from ivr.retention.eraser import Eraser
+from ivr.retention.log_rotation import Logs
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
-from ivr.subscribers.keeping import Subscribers
-from ivr.supervisor import beat
+from ivr.subscriptions.service import Subscribers
 from ivr.tickets import cut_off, journal
 from ivr.tickets import messages as ticket_messages
 from ivr.tickets import store as ticket_statements
-from ivr.tickets.clockwork import Clockwork
 from ivr.tickets.intake import VoiceMessage
-from ivr.tickets.overdue import Overdue
+from ivr.tickets.orphan_recordings import Claims, Unclaimed
+from ivr.tickets.promise_monitor import Overdue
+from ivr.tickets.sla_monitor import Clockwork
 from ivr.tickets.spool import Spool, keep_draining
-from ivr.tickets.unclaimed import Claims, Unclaimed
+from ivr.ticks import rest
 from ivr.transcribing.transcriber import Transcriber, program_of
-from ivr.voices import sounds_of
 
 log = structlog.get_logger()
 
@@ -387,7 +388,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         clock=clock,
     )
     try:
-        await resuming.resume(calls, store, ami, clock)
+        await reconcile.resume(calls, store, ami, clock)
         await newcomers.look(ami)
     except (Unavailable, AmiRefused) as error:
         log.warning("calls of the run before are not followed", error=str(error))
@@ -438,7 +439,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         parts.add("transcripts", writer.run)
     if notices.mail is not None:
         mail_room, mail_address = _mail_room(settings, context, notices, refusals), notices.mail
-        parts.add("mail", lambda: receiver.run(mail_room, mail_address))
+        parts.add("mail", lambda: smtp_server.run(mail_room, mail_address))
     try:
         # When a vital one ends, the supervisor starts us again: what is half dead must not go on taking calls.
         if (ended := await parts.run()) != "stop signal":
@@ -624,7 +625,7 @@ async def _notices(settings: Settings, context: LineContext, config: NoticeConfi
         async with context.store.reading() as unit:
             return await mail_statements.last_from(unit, ticket_number, address)
 
-    await office.run(
+    await workers.run(
         config,
         context.store,
         clock=context.clock,
@@ -676,7 +677,7 @@ async def _follow(
             _note_cut_off(context, event)
             await context.keeper.enter(event)
             context.page_calls.enter(event)
-            refused.enter(event, refusals)
+            call_refusals.enter(event, refusals)
             if (phone := devices.enter(event)) is not None:
                 context.aside(ask_places(ami, phone), "a phone's places asked")
             if (leg := legs.read(event)) is not None:
@@ -709,7 +710,7 @@ async def _adopt(ami: Ami, channel: str, call_id: str, language: str) -> None:
 
 async def _compare(ami: Ami, context: LineContext, newcomers: Newcomers) -> None:
     try:
-        await resuming.end_unseen(context.calls, ami, context.clock)
+        await reconcile.end_unseen(context.calls, ami, context.clock)
         await newcomers.look(ami)
     except (Unavailable, AmiRefused) as error:
         # It is away again: when it is back, this comes again.
@@ -766,7 +767,7 @@ def _taking_up(
         configure=configure,
         etc=Folders.below(settings).etc,
         cli=partial(process.cli, found, settings),
-        unregister=partial(unregistering.unregister, settings.sip),
+        unregister=partial(unregister.unregister, settings.sip),
         members=members,
         queues=lambda: [queue for desk in desks.values() for queue in desk.queues],
         bus=bus,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ivr.calls.log import CallLog
-from ivr.directory.people import NOBODY
+from ivr.directory.model import NOBODY
 
 
 def begin_call(calls: CallLog, call_id: str, *, at: datetime, **values: Any) -> None:

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from ivr.asterisk import debian
+from ivr.tools import debian_packages
 
 _UNPACKED = Path(__file__).parents[1] / "var" / "nginx"
 
@@ -24,8 +24,8 @@ def _command() -> list[str]:
         # Tests run side by side.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _UNPACKED.exists():
-            debian.unpack(_UNPACKED, ["nginx"], suite="bookworm", what="nginx", progress=lambda _: None)
-    return [*debian.loader(_UNPACKED), str(_UNPACKED / "usr/sbin/nginx")]
+            debian_packages.unpack(_UNPACKED, ["nginx"], suite="bookworm", what="nginx", progress=lambda _: None)
+    return [*debian_packages.loader(_UNPACKED), str(_UNPACKED / "usr/sbin/nginx")]
 
 
 @contextlib.contextmanager

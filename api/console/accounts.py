@@ -12,15 +12,15 @@ from pydantic import Field
 from api.common import Line, Short
 from api.console import pages
 from api.console.directory import provider_of
+from api.console.guard import ConsoleRoute, accounts_of, done, may, session_of
 from api.console.pages import line_of
-from api.console.route import ConsoleRoute, accounts_of, done, may, session_of
-from api.console.signing import Posted
-from api.services import Services
-from ivr.accounts import administering, store
-from ivr.accounts.account import ROLES, check_role
-from ivr.accounts.adding import partner_of
+from api.console.sign_in import Posted
+from api.deps import Services
+from ivr.accounts import admin, store
+from ivr.accounts.commands import partner_of
+from ivr.accounts.model import ROLES, check_role
 from ivr.accounts.passwords import hashed
-from ivr.directory.known import providers_of
+from ivr.directory.desk_references import providers_of
 from ivr.errors import BadInput
 
 router = APIRouter(prefix="/console/accounts", route_class=ConsoleRoute, include_in_schema=False)
@@ -109,7 +109,7 @@ async def add_account(form: Annotated[NewAccount, Form()], request: Request) -> 
     limited_to = limit(has, form.provider)
     book = has.directory.book.only(limited_to) if limited_to is not None else has.directory.book
     partner = partner_of(book, form.partner) if form.partner is not None else None
-    given = "" if form.password else administering.new_password(form.name)
+    given = "" if form.password else admin.new_password(form.name)
     await accounts_of(request).create(
         name=form.name,
         role=check_role(form.role),
@@ -134,8 +134,8 @@ async def account_of(name: Name, request: Request) -> Response:
 async def _account_page(request: Request, name: str, **shown: Any) -> Response:
     has = line_of(request)
     async with has.store.reading() as unit:
-        found = await administering.get(unit, name)
-        sessions = await administering.sessions(unit, found.id, has.clock())
+        found = await admin.get(unit, name)
+        sessions = await admin.sessions(unit, found.id, has.clock())
     book = has.directory.book
     partner = book.partners.get(found.partner_id) if found.partner_id is not None else None
     return pages.page(
@@ -162,7 +162,7 @@ async def change_account(name: Name, form: Annotated[ChangedAccount, Form()], re
     endpoint = check_phone(has, form.endpoint)
     async with has.store.unit() as unit:
         limited_to = limit(has, form.provider)
-        await administering.change(unit, name, role=form.role, endpoint=endpoint, limited_to=limited_to)
+        await admin.change(unit, name, role=form.role, endpoint=endpoint, limited_to=limited_to)
     return done(request, f"/console/accounts/{name}")
 
 
@@ -173,7 +173,7 @@ async def disable_account(name: Name, request: Request) -> Response:
     has = line_of(request)
     _not_oneself(request, name)
     async with has.store.unit() as unit:
-        await administering.close(unit, name, has.clock())
+        await admin.close(unit, name, has.clock())
     return done(request, f"/console/accounts/{name}")
 
 
@@ -184,7 +184,7 @@ async def reopen_account(name: Name, request: Request) -> Response:
     has = line_of(request)
     given, password_hash = await _new_password(name)
     async with has.store.unit() as unit:
-        await administering.reopen(unit, name, password_hash)
+        await admin.reopen(unit, name, password_hash)
     return await _account_page(request, name, given=given)
 
 
@@ -196,12 +196,12 @@ async def give_password(name: Name, request: Request) -> Response:
     _not_oneself(request, name)
     given, password_hash = await _new_password(name)
     async with has.store.unit() as unit:
-        await administering.give_password(unit, name, password_hash)
+        await admin.give_password(unit, name, password_hash)
     return await _account_page(request, name, given=given)
 
 
 async def _new_password(name: str) -> tuple[str, str]:
-    given = administering.new_password(name)
+    given = admin.new_password(name)
     return given, await asyncio.to_thread(hashed, given)
 
 
@@ -212,7 +212,7 @@ async def reset_second_factor(name: Name, request: Request) -> Response:
     has = line_of(request)
     _not_oneself(request, name)
     async with has.store.unit() as unit:
-        await administering.reset_second_factor(unit, name)
+        await admin.reset_second_factor(unit, name)
     return done(request, f"/console/accounts/{name}")
 
 
@@ -222,9 +222,9 @@ async def end_sessions_of(name: Name, form: Annotated[EndedSession, Form()], req
     """Sign somebody out, in one place or everywhere."""
     has = line_of(request)
     async with has.store.unit() as unit:
-        found = await administering.get(unit, name)
+        found = await admin.get(unit, name)
         if form.session:
-            await administering.end_session(unit, found.id, form.session)
+            await admin.end_session(unit, found.id, form.session)
         else:
-            await administering.end_sessions(unit, found.id)
+            await admin.end_sessions(unit, found.id)
     return done(request, f"/console/accounts/{name}")

@@ -9,15 +9,15 @@ from fastapi.responses import Response
 
 from api.common import Line, Short
 from api.console import pages
+from api.console.guard import ConsoleRoute, done, may
 from api.console.pages import line_of
-from api.console.route import ConsoleRoute, done, may
-from api.console.signing import Posted
+from api.console.sign_in import Posted
+from ivr.access_log import store as listenings
 from ivr.accounts import store
-from ivr.accounts.adding import partner_of
-from ivr.directory import warned
-from ivr.directory.people import WARNED_ROLES
+from ivr.accounts.commands import partner_of
+from ivr.directory import partner_contacts
+from ivr.directory.model import WARNED_ROLES
 from ivr.errors import BadInput
-from ivr.listenings import store as listenings
 
 router = APIRouter(prefix="/console", route_class=ConsoleRoute, include_in_schema=False)
 
@@ -40,7 +40,7 @@ async def warned_list(request: Request) -> Response:
     """Who at the partners' gets text messages of incidents."""
     has = line_of(request)
     async with has.store.reading() as unit:
-        people = await warned.every(unit)
+        people = await partner_contacts.every(unit)
     return pages.page(
         request,
         "warned.html.j2",
@@ -61,7 +61,7 @@ async def add_warned(form: Annotated[NewPerson, Form()], request: Request) -> Re
         mend = f"give one of {', '.join(desk.languages)}"
         raise BadInput(field="language", problem="the desk does not speak this language", mend=mend)
     async with has.store.unit() as unit:
-        await warned.add(
+        await partner_contacts.add(
             unit,
             partner_id=partner_of(has.directory.book, form.partner).id,
             name=form.name,
@@ -79,7 +79,7 @@ async def remove_warned(person_id: Annotated[int, Path(ge=1, le=2**31 - 1)], req
     """Warn somebody no more."""
     has = line_of(request)
     async with has.store.unit() as unit:
-        await warned.remove(unit, person_id)
+        await partner_contacts.remove(unit, person_id)
     return done(request, "/console/warned")
 
 

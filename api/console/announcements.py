@@ -12,10 +12,10 @@ from pydantic import Field
 
 from api.common import Short
 from api.console import pages
+from api.console.guard import ConsoleRoute, bearer_of, checked, done, may
 from api.console.incidents import OPS, Long
 from api.console.pages import line_of
-from api.console.route import ConsoleRoute, bearer_of, checked, done, may
-from api.console.signing import Posted
+from api.console.sign_in import Posted
 from api.routers import announcements as api
 from api.routers.desks import DeskId, desk_of
 from ivr.errors import BadInput

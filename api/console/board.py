@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from api.console import charts, pages
-from api.console.live import FRAGMENTS, Boards, Listener
+from api.console.board_stream import FRAGMENTS, Boards, Listener
+from api.console.guard import STAFF, ConsoleRoute, accounts_of, may, session_of
 from api.console.pages import line_of
-from api.console.route import STAFF, ConsoleRoute, accounts_of, may, session_of
-from api.heads import events_of
-from api.streams import OF_A_SESSION, Streams
+from api.head_requests import events_of
+from api.stream_limits import OF_A_SESSION, Streams
 
 router = APIRouter(prefix="/console/board", route_class=ConsoleRoute, include_in_schema=False)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from api.services import Services
+from api.deps import Services
 from ivr.calls.tables import call_legs, calls
 
 _QUARTER_S = 900

@@ -12,14 +12,14 @@ from pydantic import ValidationError
 
 from api import desk_edits
 from api.console import desk_forms, pages
+from api.console.guard import ConsoleRoute, PageNotFound, done, may, who
 from api.console.pages import line_of
-from api.console.route import ConsoleRoute, PageNotFound, done, may, who
-from api.services import Services
+from api.deps import Services
 from ivr.desk.schema import Week
 from ivr.desk_editing.files import DeskFile, FileChanged
-from ivr.desk_editing.nodes import Value
 from ivr.desk_editing.spoken_hours import closed_hours
 from ivr.desk_editing.values import values_in, with_values
+from ivr.desk_editing.yaml_positions import Value
 from ivr.errors import AllBadInput, BadInput
 
 router = APIRouter(prefix="/console/menu/desk/{desk}", route_class=ConsoleRoute, include_in_schema=False)

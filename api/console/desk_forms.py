@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from ivr.desk.schema import Desk, Interval
-from ivr.desk_editing.nodes import Value
+from ivr.desk_editing.yaml_positions import Value
 from ivr.errors import AllBadInput, BadInput
 
 #: What each page changes: fields of the desk.

@@ -11,19 +11,19 @@ from fastapi.responses import Response
 from sqlalchemy import select
 
 from api.console import directory_forms as forms
-from api.console import handing_over, pages, words
+from api.console import pages, phone_credentials, words
+from api.console.guard import ConsoleRoute, done, may, who
 from api.console.pages import line_of
-from api.console.route import ConsoleRoute, done, may, who
+from api.deps import Services
 from api.duty import on_duty
 from api.routers.provisioning import folder_of
-from api.services import Services
 from ivr.calls.tables import calls
-from ivr.directory import editing, reading
-from ivr.directory.editing import Changed
+from ivr.directory import queries, service
+from ivr.directory.desk_references import Known, providers_of
 from ivr.directory.entries import KINDS, AccountEntry, AnyEntry, ContactEntry, Kind, check_key, read_entry
-from ivr.directory.known import Known, providers_of
-from ivr.directory.people import slug
-from ivr.directory.reading import Found
+from ivr.directory.model import slug
+from ivr.directory.queries import Found
+from ivr.directory.service import Changed
 from ivr.directory.tables import customers
 from ivr.errors import BadInput
 from ivr.provisioning import tokens as provisioning
@@ -102,7 +102,7 @@ async def directory(request: Request, q: Words = "", provider: Provider = "") ->
     async with has.store.reading() as unit:
         if asked:
             for kind in KINDS:
-                part = await reading.find(unit, mine, kind, q=asked, limit=_FOUND)
+                part = await queries.find(unit, mine, kind, q=asked, limit=_FOUND)
                 found[kind] = part.entries
     return pages.page(request, "directory.html.j2", q=asked, found=found, most=_FOUND, **common(request, mine))
 
@@ -122,7 +122,7 @@ async def directory_list(
     mine, asked = provider_of(has, provider), q.strip()
     after = (value, key) if value is not None and key is not None else None
     async with has.store.reading() as unit:
-        part = await reading.find(unit, mine, kind, q=asked or None, after=after, limit=_LISTED)
+        part = await queries.find(unit, mine, kind, q=asked or None, after=after, limit=_LISTED)
     more = {"q": asked, "value": part.more[0], "key": part.more[1]} if part.more is not None else None
     names = [one.key for one in part.entries] if kind == "phones" else []
     return pages.page(
@@ -159,7 +159,7 @@ async def offered(
                 continue
             narrowed = {"contacts": {"account": str(values.get("account"))}, "phones": {"kind": "technician"}}
             filters = narrowed.get(one.offers, {})
-            part = await reading.find(unit, provider, one.offers, filters=filters, limit=_OFFERED)
+            part = await queries.find(unit, provider, one.offers, filters=filters, limit=_OFFERED)
             found[one.name] = [(entry.key, title_of(entry)) for entry in part.entries]
     return found
 
@@ -215,9 +215,9 @@ async def entry(kind: OneKind, request: Request, key: Key, provider: Provider = 
 
 
 async def _get(unit: Unit, provider: str, kind: Kind, key: str) -> Found:
-    found = await reading.get(unit, provider, kind, key)
+    found = await queries.get(unit, provider, kind, key)
     if found is None:
-        raise editing.EntryNotFound(entry=key)
+        raise service.EntryNotFound(entry=key)
     return found
 
 
@@ -226,7 +226,7 @@ async def whole_of(unit: Unit, has: Services, provider: str, account: Found) -> 
     of_it = {"account": account.key}
     whole: dict[str, Any] = {}
     for kind in OF_A_CUSTOMER:
-        part = await reading.find(unit, provider, kind, filters=of_it, limit=_WHOLE)
+        part = await queries.find(unit, provider, kind, filters=of_it, limit=_WHOLE)
         whole[kind] = part.entries
     own = select(customers.c.id).where(customers.c.provider == provider, customers.c.account == account.key)
     customer_id = (await unit.execute(own)).scalar_one()
@@ -238,7 +238,7 @@ async def whole_of(unit: Unit, has: Services, provider: str, account: Found) -> 
     latest = select(*columns).where(table.customer_id == customer_id).order_by(table.started_at.desc()).limit(_LATEST)
     whole["calls"] = list(await unit.execute(latest))
     partner = cast(AccountEntry, account.entry).partner
-    whole["partner"] = await reading.get(unit, provider, "partners", partner) if partner is not None else None
+    whole["partner"] = await queries.get(unit, provider, "partners", partner) if partner is not None else None
     return whole
 
 
@@ -263,7 +263,7 @@ async def save_entry(kind: OneKind, request: Request) -> Response:
         async with has.store.unit() as unit:
             if not etag:
                 key = await new_key(unit, mine, kind, key, read, there)
-            made = await editing.put(
+            made = await service.put(
                 unit,
                 mine,
                 kind,
@@ -301,14 +301,14 @@ async def new_key(unit: Unit, provider: str, kind: Kind, key: str, entry: AnyEnt
     await unit.alone("directory")
     if key or kind not in _NAMED:
         checked = check_key(kind, key, there.region)
-        if await reading.get(unit, provider, kind, checked) is not None:
+        if await queries.get(unit, provider, kind, checked) is not None:
             raise BadInput(field="key", problem="is there already", mend="open it and change it, or choose another")
         return checked
     name = str(getattr(entry, "name", ""))
     begun = slug(f"{entry.account} {name}" if isinstance(entry, ContactEntry) else name)
     for number in range(1, _TRIES):
         made = begun if number == 1 else f"{begun[:36]}-{number}"
-        if await reading.get(unit, provider, kind, made) is None:
+        if await queries.get(unit, provider, kind, made) is None:
             return made
     raise BadInput(field="key", problem="is missing", mend="give one; those made of the name are taken")
 
@@ -336,7 +336,7 @@ async def conflict(
 def secret_page(request: Request, provider: str, name: str, secret: str, entry: AnyEntry) -> Response:
     """A phone's secret, this once: to read, as a picture, and as a file."""
     account = getattr(entry, "account", None)
-    handed = handing_over.of(request, name, secret)
+    handed = phone_credentials.of(request, name, secret)
     return pages.page(
         request, "phone_secret.html.j2", name=name, account=account, handed=handed, **common(request, provider)
     )
@@ -351,7 +351,7 @@ async def renew_secret(request: Request) -> Response:
     mine, name = provider_of(has, str(form.get("provider", ""))), str(form.get("key", ""))
     async with has.store.unit() as unit:
         found = await _get(unit, mine, "phones", name)
-        secret = await editing.renew_secret(
+        secret = await service.renew_secret(
             unit, mine, name, by=who(request), at=has.clock(), source="console", bus=has.bus
         )
     return secret_page(request, mine, name, secret, found.entry)
@@ -368,7 +368,7 @@ async def offer_configuration(request: Request) -> Response:
         await _get(unit, mine, "phones", name)
         token = await provisioning.make(unit, name, by=who(request), at=has.clock())
     found = addresses(folder_of(has, request, token))
-    picture = handing_over.drawn(found["linphone"])
+    picture = phone_credentials.drawn(found["linphone"])
     return pages.page(
         request, "phone_address.html.j2", name=name, addresses=found, picture=picture, **common(request, mine)
     )
@@ -382,7 +382,7 @@ async def ask_to_remove(kind: OneKind, request: Request, key: Key, provider: Pro
     mine = provider_of(has, provider)
     async with has.store.reading() as unit:
         found = await _get(unit, mine, kind, key)
-        uses = await editing.uses(unit, mine, kind, key, known=known(has, mine))
+        uses = await service.uses(unit, mine, kind, key, known=known(has, mine))
     return pages.page(request, "directory_remove.html.j2", kind=kind, found=found, uses=uses, **common(request, mine))
 
 
@@ -395,7 +395,7 @@ async def remove_entry(kind: OneKind, request: Request) -> Response:
     mine, key = provider_of(has, str(form.get("provider", ""))), str(form.get("key", ""))
     async with has.store.unit() as unit:
         found = await _get(unit, mine, kind, key)
-        await editing.delete(
+        await service.delete(
             unit,
             mine,
             kind,

@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 
-from ivr.dialling import RIGHTS
+from ivr.directory.desk_references import Known
 from ivr.directory.entries import CODECS, KEY_FIELDS, LANGUAGES, AnyEntry, Kind
-from ivr.directory.known import Known
-from ivr.directory.people import WARNED_ROLES
+from ivr.directory.model import WARNED_ROLES
+from ivr.numbers.calling_rights import RIGHTS
 
 Widget = Literal["line", "area", "choice", "checks", "lines", "ranked", "people", "telephone", "number"]
 

@@ -12,20 +12,20 @@ from pydantic import Field
 from starlette.datastructures import FormData
 
 from api.console import directory_forms as forms
-from api.console import handing_over, pages
+from api.console import pages, phone_credentials
 from api.console.directory import common, known, labelled, new_key, provider_of
+from api.console.guard import ConsoleRoute, done, may, who
 from api.console.pages import line_of
-from api.console.route import ConsoleRoute, done, may, who
-from api.console.signing import Posted
+from api.console.sign_in import Posted
 from api.duty import log_in_to_all, log_out
-from ivr.accounts import administering
-from ivr.accounts.account import check_name
+from ivr.accounts import admin
+from ivr.accounts.model import check_name
 from ivr.accounts.passwords import hashed
-from ivr.accounts.signing import create_account
-from ivr.directory import editing, reading
-from ivr.directory.editing import EntryNotFound
+from ivr.accounts.sign_in import create_account
+from ivr.directory import queries, service
+from ivr.directory.desk_references import Known
 from ivr.directory.entries import PhoneEntry, read_entry
-from ivr.directory.known import Known
+from ivr.directory.service import EntryNotFound
 from ivr.errors import BadInput
 from ivr.store.engine import Unit
 
@@ -58,12 +58,12 @@ async def duty(request: Request, provider: Annotated[str, Query(max_length=60)] 
 
 async def _free_phone(unit: Unit, provider: str, there: Known) -> str:
     """The next number after those of the technicians' phones."""
-    part = await reading.find(
-        unit, provider, "phones", filters={"kind": "technician"}, sort="-key", limit=editing.KEPT_CHANGES
+    part = await queries.find(
+        unit, provider, "phones", filters={"kind": "technician"}, sort="-key", limit=service.KEPT_CHANGES
     )
     numbers = [int(one.key) for one in part.entries if one.key.isdecimal() and len(one.key) <= len(str(_FIRST_PHONE))]
     number = max(numbers, default=_FIRST_PHONE) + 1
-    while str(number) in there.dialled or await editing.phone_exists(unit, str(number)):
+    while str(number) in there.dialled or await service.phone_exists(unit, str(number)):
         number += 1
     return str(number)
 
@@ -86,12 +86,12 @@ async def put_on_duty(request: Request) -> Response:
         raise BadInput(field="phone", problem="is missing", mend="give the name of a phone, as 7003")
     values = forms.given(form, inputs) | {"phone": phone} | ({"account": account} if account else {})
     person = read_entry("staff", values, there.region)
-    password = administering.new_password(account) if account else None
+    password = admin.new_password(account) if account else None
     password_hash = await asyncio.to_thread(hashed, password) if password is not None else ""
     told: dict[str, Any] = {"by": who(request), "at": has.clock(), "source": "console", "bus": has.bus, "known": there}
     async with has.store.unit() as unit:
         key = await new_key(unit, mine, "staff", "", person, there)
-        if await reading.get(unit, mine, "phones", phone) is not None:
+        if await queries.get(unit, mine, "phones", phone) is not None:
             mend = "give one that is not, or enter the person alone and choose this phone"
             raise BadInput(field="phone", problem="is there already", mend=mend)
         if account:
@@ -105,14 +105,14 @@ async def put_on_duty(request: Request) -> Response:
                 must_change=True,
                 limited_to=has.provider,
             )
-        made = await editing.put(unit, mine, "phones", phone, PhoneEntry(kind="technician"), **told)
-        await editing.put(unit, mine, "staff", key, person, **told)
+        made = await service.put(unit, mine, "phones", phone, PhoneEntry(kind="technician"), **told)
+        await service.put(unit, mine, "staff", key, person, **told)
     return pages.page(
         request,
         "duty_done.html.j2",
         key=key,
         name=getattr(person, "name", key),
-        handed=handing_over.of(request, phone, made.secret or ""),
+        handed=phone_credentials.of(request, phone, made.secret or ""),
         given=password,
         given_to=account,
         **common(request, mine),

@@ -10,12 +10,12 @@ from fastapi.responses import Response
 
 from api.common import Short
 from api.console import pages
+from api.console.guard import STAFF, ConsoleRoute, bearer_of, checked, done, may
 from api.console.incidents import OPS, IncidentId
 from api.console.pages import line_of
-from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may
-from api.console.signing import Posted
+from api.console.sign_in import Posted
 from api.routers import reports as api
-from ivr.reports.report import HEADINGS, SECTIONS
+from ivr.reports.model import HEADINGS, SECTIONS
 
 router = APIRouter(prefix="/console/incidents", route_class=ConsoleRoute, include_in_schema=False)
 

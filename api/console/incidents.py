@@ -11,17 +11,17 @@ from pydantic import Field
 
 from api.common import Short
 from api.console import pages
+from api.console.guard import STAFF, ConsoleRoute, bearer_of, checked, done, may
 from api.console.pages import line_of
-from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may
-from api.console.signing import Posted
+from api.console.sign_in import Posted
+from api.deps import Services
 from api.routers import incidents as api
 from api.routers.desks import desk_of
-from api.services import Services
 from ivr.desk.schema import Desk
 from ivr.incidents import store
-from ivr.incidents.incident import STAGE_NAMES, STAGES, Affected, Stage, draft
-from ivr.incidents.keeping import services_of
-from ivr.incidents.naming import affected_of_csv
+from ivr.incidents.affected import affected_of_csv
+from ivr.incidents.model import STAGE_NAMES, STAGES, Affected, Stage, draft
+from ivr.incidents.service import services_of
 
 router = APIRouter(prefix="/console/incidents", route_class=ConsoleRoute, include_in_schema=False)
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.console import pages
+from api.console.guard import STAFF, ConsoleRoute, bearer_of, may, session_of
 from api.console.pages import line_of
-from api.console.route import STAFF, ConsoleRoute, bearer_of, may, session_of
 from api.console.tickets import WORKERS
 from api.routers import mails
 from ivr.mail import store

@@ -13,18 +13,18 @@ from pydantic import Field
 
 from api.common import Short
 from api.console import pages
+from api.console.guard import STAFF, ConsoleRoute, bearer_of, checked, done, may
 from api.console.incidents import OPS, Chosen, Long, by_language, lines_of
 from api.console.pages import line_of
-from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may
-from api.console.signing import Posted
+from api.console.sign_in import Posted
 from api.routers import maintenances as api
 from api.routers.desks import desk_of
 from api.routers.maintenances import MaintenanceId
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput
-from ivr.incidents.keeping import services_of
+from ivr.incidents.service import services_of
 from ivr.maintenance import store
-from ivr.maintenance.maintenance import STATE_NAMES, Kind, draft
+from ivr.maintenance.model import STATE_NAMES, Kind, draft
 
 router = APIRouter(prefix="/console/maintenances", route_class=ConsoleRoute, include_in_schema=False)
 

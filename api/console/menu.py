@@ -10,15 +10,15 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from api.console import pages, words
+from api.console.guard import STAFF, ConsoleRoute, PageNotFound, done, may, session_of
 from api.console.pages import line_of
-from api.console.route import STAFF, ConsoleRoute, PageNotFound, done, may, session_of
-from api.console.signing import Posted
-from api.services import Services
+from api.console.sign_in import Posted
+from api.deps import Services
 from ivr.desk import menu
 from ivr.desk.hear import HeardLine, hear
 from ivr.desk.schema import Desk
-from ivr.directory.numbers import normalise
 from ivr.errors import BadInput
+from ivr.numbers.normalise import normalise
 from ivr.prompts.catalog import Catalog
 
 router = APIRouter(prefix="/console/menu", route_class=ConsoleRoute, include_in_schema=False)

@@ -16,11 +16,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.console import history, words
-from api.services import Services
+from api.deps import Services
 from ivr.desk.schema import Desk
-from ivr.incidents.incident import STAGE_NAMES
+from ivr.incidents.model import STAGE_NAMES
 from ivr.mail import reasons
-from ivr.written import time_of_day, window
+from ivr.typography import time_of_day, window
 
 _E164 = re.compile(r"\+[0-9]{4,15}")
 _HERE = Path(__file__).parent

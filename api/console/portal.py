@@ -10,13 +10,13 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from api.console import pages
+from api.console.guard import ConsoleRoute, may, session_of
 from api.console.pages import line_of
-from api.console.route import ConsoleRoute, may, session_of
-from api.console.scope import NotTheirs, PartnerScope
+from api.console.partner_scope import NotTheirs, PartnerScope
 from api.console.traces import Lang, with_own_style
 from api.routers import call_traces
 from api.routers.call_traces import TraceId
-from ivr.maintenance.maintenance import STATE_NAMES
+from ivr.maintenance.model import STATE_NAMES
 from ivr.quality import words
 
 router = APIRouter(prefix="/console/portal", route_class=ConsoleRoute, include_in_schema=False)

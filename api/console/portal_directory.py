@@ -15,16 +15,16 @@ from fastapi.responses import Response
 from sqlalchemy import select
 
 from api.console import directory_forms as forms
-from api.console import handing_over, pages
+from api.console import pages, phone_credentials
 from api.console.directory import conflict, known, labelled, new_key
+from api.console.guard import ConsoleRoute, done, may, session_of, who
 from api.console.pages import line_of
-from api.console.route import ConsoleRoute, done, may, session_of, who
-from api.console.scope import NotTheirs
-from ivr.directory import editing, reading
-from ivr.directory.editing import Changed
+from api.console.partner_scope import NotTheirs
+from ivr.directory import queries, service
+from ivr.directory.desk_references import Known
 from ivr.directory.entries import AccountEntry, ContactEntry, Kind, PhoneEntry, read_entry
-from ivr.directory.known import Known
-from ivr.directory.reading import Found
+from ivr.directory.queries import Found
+from ivr.directory.service import Changed
 from ivr.directory.tables import partners
 from ivr.errors import BadInput
 from ivr.store.engine import Unit
@@ -57,7 +57,7 @@ async def _partner(unit: Unit, request: Request) -> Partner:
 
 async def _account(unit: Unit, partner: Partner, key: str) -> Found:
     """One of their customers. Raises NotTheirs."""
-    found = await reading.get(unit, partner.provider, "accounts", key)
+    found = await queries.get(unit, partner.provider, "accounts", key)
     if found is None or cast(AccountEntry, found.entry).partner != partner.key:
         raise NotTheirs
     return found
@@ -65,7 +65,7 @@ async def _account(unit: Unit, partner: Partner, key: str) -> Found:
 
 async def _entry(unit: Unit, partner: Partner, kind: Kind, key: str) -> Found:
     """A contact or phone of one of their customers. Raises NotTheirs."""
-    found = await reading.get(unit, partner.provider, kind, key)
+    found = await queries.get(unit, partner.provider, kind, key)
     account = cast(ContactEntry | PhoneEntry, found.entry).account if found is not None else None
     if found is None or account is None:
         raise NotTheirs
@@ -88,7 +88,7 @@ async def their_customer(request: Request, key: Key) -> Response:
         partner = await _partner(unit, request)
         found = await _account(unit, partner, key)
         for kind in ("contacts", "numbers", "phones"):
-            part = await reading.find(unit, partner.provider, kind, filters={"account": key}, limit=_MOST)
+            part = await queries.find(unit, partner.provider, kind, filters={"account": key}, limit=_MOST)
             whole[kind] = part.entries
     registered = await has.registered([one.key for one in whole["phones"]]) if whole["phones"] else {}
     return pages.page(request, "portal_customer.html.j2", found=found, whole=whole, registered=registered)
@@ -166,7 +166,7 @@ async def save_of_theirs(kind: TheirKind, request: Request) -> Response:
                 await _check_caller_id(unit, partner, entry)
             if not etag:
                 key = await new_key(unit, partner.provider, kind, key, entry, there)
-            made = await editing.put(unit, partner.provider, kind, key, entry, expected_etag=etag or None, **told)
+            made = await service.put(unit, partner.provider, kind, key, entry, expected_etag=etag or None, **told)
     except Changed:
         return await conflict(request, partner.provider, kind, key, typed=forms.shown(entry), inputs=inputs)
     if made.secret is not None:
@@ -178,7 +178,7 @@ async def _check_caller_id(unit: Unit, partner: Partner, phone: PhoneEntry) -> N
     """A phone shows a number of its own customer's, or none. Raises BadInput."""
     if phone.caller_id is None:
         return
-    number = await reading.get(unit, partner.provider, "numbers", phone.caller_id)
+    number = await queries.get(unit, partner.provider, "numbers", phone.caller_id)
     if number is None or getattr(number.entry, "account", None) != phone.account:
         mend = "give one of the customer's numbers, or none"
         raise BadInput(field="caller_id", problem="is not a number of this customer's", mend=mend)
@@ -189,7 +189,7 @@ def _customer(account: str) -> str:
 
 
 def _secret(request: Request, name: str, secret: str, account: str) -> Response:
-    handed = handing_over.of(request, name, secret)
+    handed = phone_credentials.of(request, name, secret)
     return pages.page(request, "portal_secret.html.j2", name=name, account=account, handed=handed)
 
 
@@ -204,7 +204,7 @@ async def secret_of_theirs(request: Request) -> Response:
         partner = await _partner(unit, request)
         found = await _entry(unit, partner, "phones", name)
         told: dict[str, Any] = {"by": who(request), "at": has.clock(), "source": "console", "bus": has.bus}
-        secret = await editing.renew_secret(unit, partner.provider, name, **told)
+        secret = await service.renew_secret(unit, partner.provider, name, **told)
     return _secret(request, name, secret, cast(PhoneEntry, found.entry).account or "")
 
 
@@ -221,5 +221,5 @@ async def remove_of_theirs(kind: TheirKind, request: Request) -> Response:
         found = await _entry(unit, partner, kind, key)
         told: dict[str, Any] = {"by": who(request), "at": has.clock(), "source": "console", "bus": has.bus}
         there = known(has, partner.provider)
-        await editing.delete(unit, partner.provider, kind, key, expected_etag=etag, known=there, **told)
+        await service.delete(unit, partner.provider, kind, key, expected_etag=etag, known=there, **told)
     return done(request, _customer(forms.shown(found.entry)["account"]))

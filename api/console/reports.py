@@ -14,14 +14,14 @@ from fastapi.responses import Response
 from sqlalchemy import func, select
 
 from api.console import pages, words
+from api.console.guard import ConsoleRoute, may
 from api.console.pages import line_of
-from api.console.route import ConsoleRoute, may
 from api.routers.oncall import MonthQuery, list_emergencies
 from api.routers.tickets import clock_view
 from ivr.callbacks import store as callbacks
 from ivr.calltrace.tables import call_traces
 from ivr.quality import words as causes
-from ivr.tickets import ledger, store
+from ivr.tickets import sla_store, store
 from ivr.tickets.routing import FIRST_LEVEL
 from ivr.tickets.tables import tickets
 
@@ -98,7 +98,7 @@ async def _levels(request: Request, period: Period) -> Table:
         numbers = list((await unit.execute(select(tickets.c.number).where(inside))).scalars())
         for place in range(0, len(numbers), _AT_ONCE):
             some = numbers[place : place + _AT_ONCE]
-            spans = await ledger.spans(unit, some)
+            spans = await sla_store.spans(unit, some)
             for ticket in await store.several(unit, some):
                 for name, found in spans.get(ticket.number, {}).items():
                     clock = clock_view(has, ticket, name, found)

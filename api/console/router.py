@@ -14,11 +14,10 @@ from api.console import (
     administration,
     announcements,
     board,
-    desk,
     desk_files,
     directory,
+    directory_import,
     duty,
-    importing,
     incident_report,
     incidents,
     mails,
@@ -27,23 +26,24 @@ from api.console import (
     portal,
     portal_directory,
     reports,
-    signing,
+    sign_in,
     texts,
     tickets,
     tokens,
     traces,
+    workspace,
 )
-from api.console.live import Boards
-from api.console.route import ANYBODY, ConsoleRoute, PageNotFound, may
-from api.services import Services
-from ivr.accounts.signing import Accounts
+from api.console.board_stream import Boards
+from api.console.guard import ANYBODY, ConsoleRoute, PageNotFound, may
+from api.deps import Services
+from ivr.accounts.sign_in import Accounts
 
 _STATIC = Path(__file__).parent / "static"
 
 SECTIONS = (
-    signing,
+    sign_in,
     board,
-    desk,
+    workspace,
     tickets,
     mails,
     texts,
@@ -59,7 +59,7 @@ SECTIONS = (
     portal_directory,
     directory,
     duty,
-    importing,
+    directory_import,
     accounts,
     tokens,
     administration,
@@ -80,7 +80,7 @@ def provide(app: FastAPI, services: Services) -> None:
     """Put these services behind the console."""
     app.state.accounts = Accounts(services.store, services.clock, services.seal)
     app.state.boards = {None: Boards(services)}
-    app.state.previews = importing.Previews()
+    app.state.previews = directory_import.Previews()
 
 
 def install(app: FastAPI) -> None:

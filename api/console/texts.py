@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.console import pages
+from api.console.guard import STAFF, ConsoleRoute, may
 from api.console.pages import line_of
-from api.console.route import STAFF, ConsoleRoute, may
-from ivr.texts import taking
+from ivr.sms_inbox import ingest
 
 router = APIRouter(prefix="/console/texts", route_class=ConsoleRoute, include_in_schema=False)
 
@@ -23,5 +23,5 @@ async def text_list(request: Request, before: Annotated[int | None, Query(ge=1, 
     """Text messages, the newest first."""
     has = line_of(request)
     async with has.store.reading() as unit:
-        found = await taking.page(unit, sender=None, before=before, limit=_SHOWN + 1)
+        found = await ingest.page(unit, sender=None, before=before, limit=_SHOWN + 1)
     return pages.page(request, "texts.html.j2", found=found[:_SHOWN], more=len(found) > _SHOWN)

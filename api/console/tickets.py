@@ -13,19 +13,19 @@ from pydantic import Field
 from starlette.datastructures import FormData
 
 from api.common import Text
-from api.console import details, pages
+from api.console import pages, ticket_details
+from api.console.guard import STAFF, ConsoleRoute, bearer_of, checked, done, may, session_of
 from api.console.pages import line_of
-from api.console.route import STAFF, ConsoleRoute, bearer_of, checked, done, may, session_of
-from api.console.signing import Posted
+from api.console.sign_in import Posted
+from api.deps import Services
 from api.routers import messages, tickets
-from api.services import Services
 from ivr.calltrace import store as traces
 from ivr.errors import BadInput
 from ivr.mail import store as mail_store
 from ivr.mail.quoting import folded
 from ivr.tickets import store
 from ivr.tickets.kinds import KINDS
-from ivr.tickets.services import DETAILS
+from ivr.tickets.service_requests import DETAILS
 
 router = APIRouter(prefix="/console/tickets", route_class=ConsoleRoute, include_in_schema=False)
 
@@ -102,7 +102,7 @@ async def ticket(number: Number, request: Request) -> Response:
         kinds=sorted({*KINDS, detail.kind}),
         examples=examples,
         missing={one.field for one in detail.missing} | {name for one in detail.missing for name in one.instead},
-        details=details.fields_of(detail.kind, detail.details, pages.main_desk(request).zone),
+        details=ticket_details.fields_of(detail.kind, detail.details, pages.main_desk(request).zone),
         phones=_phones_of(has, fields["customer_id"]),
         mails=[folded(one) for one in mails],
         traces=[(one, await asyncio.to_thread(has.recordings.of, one["linkedid"])) for one in reported],
@@ -132,7 +132,7 @@ async def change_ticket(number: Number, request: Request) -> Response:
     # Another kind asks for other details.
     if DETAILS.get(before.kind) is not None or before.details:
         same = values.get("kind") in (None, before.kind)
-        values["details"] = details.given(form, before.kind, pages.main_desk(request).zone) if same else None
+        values["details"] = ticket_details.given(form, before.kind, pages.main_desk(request).zone) if same else None
     given = checked(tickets.TicketChange, values)
     await tickets.change_ticket(number, given, Headers(), has, bearer_of(request), None)
     return done(request, f"/console/tickets/{number}")

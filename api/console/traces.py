@@ -13,9 +13,9 @@ from fastapi.responses import Response
 
 from api.common import Text
 from api.console import pages
+from api.console.guard import STAFF, ConsoleRoute, bearer_of, done, may, session_of
 from api.console.pages import line_of
-from api.console.route import STAFF, ConsoleRoute, bearer_of, done, may, session_of
-from api.console.signing import Posted
+from api.console.sign_in import Posted
 from api.routers import call_traces as api
 from api.routers.call_traces import ProposalId, TraceId
 from ivr.calltrace import store

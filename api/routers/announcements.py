@@ -13,10 +13,10 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from api.common import Given, Has, Who
+from api.deps import Services
 from api.guard import is_form
 from api.routers.desks import DeskId, desk_of
-from api.services import Services
-from ivr.announcements.announcement import LONGEST_S, LONGEST_TEXT, both_languages
+from ivr.announcements.model import LONGEST_S, LONGEST_TEXT, both_languages
 from ivr.announcements.sounds import wav
 from ivr.desk.schema import Desk
 

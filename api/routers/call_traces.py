@@ -15,16 +15,16 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_v
 
 from api import trace_page
 from api.common import Given, Has, Page, PageQuery, Short, Text, Who, make_cursor, read_moment_cursor
-from api.services import Services
+from api.deps import Services
+from ivr.access_log import store as listenings
 from ivr.asterisk.hep import HepGarbage, Packet
-from ivr.calltrace import deciding, evidence, store
+from ivr.calltrace import evidence, store, triage
 from ivr.calltrace import report as trace_report
-from ivr.calltrace.deciding import TraceNotFound, note
-from ivr.calltrace.traces import Receipt, new_report_id
+from ivr.calltrace.service import Receipt, new_report_id
+from ivr.calltrace.triage import TraceNotFound, note
 from ivr.errors import BadInput, NotFound, TooMany
 from ivr.evidence import pcap
 from ivr.evidence.legs import Device
-from ivr.listenings import store as listenings
 from ivr.quality import words
 from ivr.quality.emodel import codec_name
 from ivr.quality.figures import CallFigures, Direction, Leg
@@ -293,7 +293,7 @@ async def decide(trace_id: TraceId, given: Decision, has: Has, who: Who) -> Trac
     """Take up a report all the same, or ignore it, which closes its ticket; only one that is marked as `unanswered`
     (OV-25)."""
     async with has.store.unit() as unit:
-        row = await deciding.decide(unit, trace_id, given.state, who=who.name, at=has.clock(), bus=has.bus)
+        row = await triage.decide(unit, trace_id, given.state, who=who.name, at=has.clock(), bus=has.bus)
     return TraceView(**_view(row))
 
 
@@ -384,7 +384,7 @@ async def list_proposals(has: Has) -> list[Proposal]:
 async def dismiss(proposal_id: ProposalId, given: Dismissal, has: Has, who: Who) -> Proposal:
     """It is no incident: these reports propose none again, three others do."""
     async with has.store.unit() as unit:
-        row = await deciding.dismiss(unit, proposal_id, who=who.name, at=has.clock(), bus=has.bus)
+        row = await triage.dismiss(unit, proposal_id, who=who.name, at=has.clock(), bus=has.bus)
     return Proposal(**row)
 
 

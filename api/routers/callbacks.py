@@ -9,11 +9,11 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor, make_cursor, read_cursor
-from api.services import Services
+from api.deps import Services
 from ivr.callbacks import store
-from ivr.callbacks.callback import Callback, State
-from ivr.directory.numbers import NotANumber, read_number
+from ivr.callbacks.model import Callback, State
 from ivr.errors import BadInput, Conflict, NotFound
+from ivr.numbers.normalise import NotANumber, read_number
 
 router = APIRouter(tags=["callbacks"])
 

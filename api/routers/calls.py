@@ -11,10 +11,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api.common import Has, Page, PageQuery, Short, make_cursor, read_moment_cursor
 from ivr.calls import store
-from ivr.calls.call import Call
+from ivr.calls.model import Call
 from ivr.calls.view import summary
-from ivr.directory.numbers import NotANumber, read_number
 from ivr.errors import NotFound, Unavailable
+from ivr.numbers.normalise import NotANumber, read_number
 from ivr.tickets.store import of_call, open_tickets
 
 router = APIRouter(tags=["calls"])

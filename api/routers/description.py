@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic_core import to_json
 
-from api.below import path_of
+from api.path_prefix import path_of
 
 router = APIRouter(include_in_schema=False)
 

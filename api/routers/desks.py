@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from api.common import Given, Has, Who
+from api.deps import Services
 from api.desk_edits import DeskNotFound, files_of
-from api.services import Services
 from ivr.desk.schema import Desk
 
 router = APIRouter(tags=["desks"])

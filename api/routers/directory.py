@@ -10,11 +10,11 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Resp
 from pydantic import BaseModel, Field
 
 from api.common import Has, Line, Page, PageQuery, Short, Who, bad_cursor, make_cursor, read_cursor
-from api.services import Services
-from ivr.directory import editing, reading
+from api.deps import Services
+from ivr.accounts.api_tokens import Bearer
+from ivr.directory import queries, service
+from ivr.directory.desk_references import Known, providers_of
 from ivr.directory.entries import ENTRIES, KEY_FIELDS, Kind, check_key, read_entry
-from ivr.directory.known import Known, providers_of
-from ivr.directory.tokens import Bearer
 from ivr.errors import BadInput, NotFound
 
 router = APIRouter(prefix="/directory", tags=["directory"])
@@ -114,7 +114,7 @@ async def list_entries(
     if after is not None and after[2] != query.sort:
         raise BadInput(field="cursor", problem="is of another order", mend="repeat the request with the same sort")
     async with has.store.reading() as unit:
-        part = await reading.find(
+        part = await queries.find(
             unit,
             provider,
             kind,
@@ -141,9 +141,9 @@ async def read_entry_of(
     known = _known(has, provider)
     key = _key(kind, key, known)
     async with has.store.reading() as unit:
-        found = await reading.get(unit, provider, kind, key)
+        found = await queries.get(unit, provider, kind, key)
     if found is None:
-        raise editing.EntryNotFound(entry=key)
+        raise service.EntryNotFound(entry=key)
     response.headers["ETag"] = found.etag
     if if_none_match is not None and _matches(if_none_match, found.etag):
         return Response(status_code=304, headers={"ETag": found.etag})  # type: ignore[return-value]
@@ -171,7 +171,7 @@ async def put_entry(
     key = check_key(kind, key, known.region)
     entry = read_entry(kind, _without_key(kind, key, body), known.region)
     async with has.store.unit() as unit:
-        done = await editing.put(
+        done = await service.put(
             unit,
             provider,
             kind,
@@ -203,7 +203,7 @@ async def patch_entry(
     known = _known(has, provider)
     key = _key(kind, key, known)
     async with has.store.unit() as unit:
-        done = await editing.patch(
+        done = await service.patch(
             unit,
             provider,
             kind,
@@ -226,7 +226,7 @@ async def delete_entry(
     known = _known(has, provider)
     key = _key(kind, key, known)
     async with has.store.unit() as unit:
-        await editing.delete(
+        await service.delete(
             unit,
             provider,
             kind,
@@ -244,7 +244,7 @@ async def renew_secret(name: EntryKey, has: Has, who: Who, provider: Provider, i
     """Give a phone a new secret, told this once. The old one is worthless from now on."""
     name = _key("phones", name, _known(has, provider))
     async with has.store.unit() as unit:
-        secret = await editing.renew_secret(
+        secret = await service.renew_secret(
             unit,
             provider,
             name,
@@ -267,7 +267,7 @@ def _key(kind: Kind, key: str, known: Known) -> str:
     except BadInput:
         # Older accounts and phones may be called what new ones may not.
         if kind not in ("accounts", "phones") or not key.isprintable():
-            raise editing.EntryNotFound() from None
+            raise service.EntryNotFound() from None
         return key
 
 
@@ -297,11 +297,11 @@ async def _expected(has: Services, provider: str, kind: Kind, key: str, if_match
     if len(tags) < 2:
         return tags[0] if tags else ""
     async with has.store.reading() as unit:
-        found = await reading.get(unit, provider, kind, key)
+        found = await queries.get(unit, provider, kind, key)
     return found.etag if found is not None and found.etag in tags else tags[0]
 
 
-def _put_view(kind: Kind, key: str, done: editing.Put, response: Response) -> dict[str, Any]:
+def _put_view(kind: Kind, key: str, done: service.Put, response: Response) -> dict[str, Any]:
     response.headers["ETag"] = done.etag
     field = KEY_FIELDS.get(kind, "key")
     view = {field: key, **done.entry.model_dump(mode="json")}

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.common import Has
-from api.heads import events_of
-from api.streams import Streams
+from api.head_requests import events_of
+from api.stream_limits import Streams
 from ivr.errors import Unavailable
 from ivr.events import Event, EventBus, Listener
 

@@ -8,16 +8,16 @@ from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor, make_cursor, read_moment_cursor
+from api.deps import Services
 from api.routers.desks import desk_of
-from api.services import Services
-from ivr.announcements.announcement import LONGEST_TEXT
+from ivr.accounts.api_tokens import Bearer
+from ivr.announcements.model import LONGEST_TEXT
 from ivr.desk.schema import Desk
-from ivr.directory.tokens import Bearer
 from ivr.errors import AllBadInput, BadInput
-from ivr.incidents import following, store
-from ivr.incidents.incident import STAGE_NAMES, Affected, Impact, Incident, Stage, draft
-from ivr.incidents.keeping import services_of
-from ivr.incidents.naming import affected, affected_of_csv
+from ivr.incidents import sms_followers, store
+from ivr.incidents.affected import affected, affected_of_csv
+from ivr.incidents.model import STAGE_NAMES, Affected, Impact, Incident, Stage, draft
+from ivr.incidents.service import services_of
 from ivr.tickets.store import count_about
 
 router = APIRouter(tags=["incidents"])
@@ -204,7 +204,7 @@ async def read_incident(incident_id: IncidentId, has: Has, response: Response) -
     """One incident with all its updates. The ETag is its version."""
     found = await has.incidents.get(incident_id)
     async with has.store.reading() as unit:
-        followers = await following.count(unit, incident_id)
+        followers = await sms_followers.count(unit, incident_id)
         tickets, still_open = await count_about(unit, incident_id)
     response.headers["ETag"] = f'"{found.version}"'
     view = _view(has, found).model_dump()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.common import Has, Page, PageQuery, Short, bad_cursor, make_cursor, read_moment_cursor
-from ivr.listenings import store
+from ivr.access_log import store
 
 router = APIRouter(tags=["listenings"])
 

@@ -12,12 +12,12 @@ from fastapi.responses import FileResponse, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.common import Has, Page, PageQuery, Who, make_cursor
+from api.deps import Services
 from api.routers.notices import before
-from api.services import Services
+from ivr.access_log import store as listenings
 from ivr.errors import NotFound
-from ivr.listenings import store as listenings
 from ivr.mail import store
-from ivr.mail.keeping import attached, file_of
+from ivr.mail.archive import attached, file_of
 
 router = APIRouter(tags=["mails"])
 

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor, make_cursor, read_moment_cursor
+from api.deps import Services
 from api.routers.desks import desk_of
 from api.routers.incidents import ServiceIds, Texts
-from api.services import Services
-from ivr.incidents.incident import Impact
-from ivr.incidents.keeping import services_of
-from ivr.maintenance import importing, store
-from ivr.maintenance.maintenance import Kind, Maintenance, State, draft
+from ivr.incidents.model import Impact
+from ivr.incidents.service import services_of
+from ivr.maintenance import calendar_import, store
+from ivr.maintenance.model import Kind, Maintenance, State, draft
 
 router = APIRouter(tags=["incidents"])
 
@@ -149,7 +149,7 @@ async def import_maintenances(given: MaintenanceCalendar, has: Has, who: Who) ->
         "sms": given.sms,
         "who": who.name,
     }
-    taken = await importing.take(given.ical, desk, has.maintenances, has.store, said=said, now=has.clock())
+    taken = await calendar_import.take(given.ical, desk, has.maintenances, has.store, said=said, now=has.clock())
     return MaintenanceImportView(
         announced=[_view(has, one) for one in taken.announced],
         changed=[_view(has, one) for one in taken.changed],

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Path
 from fastapi.responses import FileResponse
 
 from api.common import Has, Who
+from api.deps import Services
 from api.routers.tickets import VoiceMessageView, message_view
-from api.services import Services
+from ivr.access_log import store as listenings
 from ivr.errors import NotFound
-from ivr.listenings import store as listenings
 from ivr.tickets import store
 
 router = APIRouter(tags=["messages"])

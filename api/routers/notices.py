@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.common import Given, Has, Page, PageQuery, Who, bad_cursor, make_cursor, read_cursor
-from ivr.notify import operations, store
-from ivr.notify.rules import Kind, State
+from ivr.notify import admin, store
+from ivr.notify.delivery import Kind, State
 from ivr.notify.store import Notice
 from ivr.tickets import journal
 
@@ -101,7 +101,7 @@ async def list_notices(query: Annotated[NoticeQuery, Query()], has: Has) -> Page
 async def read_notice(notice_id: NoticeId, has: Has) -> NoticeDetail:
     """A notice with its text."""
     async with has.store.reading() as unit:
-        return NoticeDetail(**_facts(await operations.get(unit, notice_id)))
+        return NoticeDetail(**_facts(await admin.get(unit, notice_id)))
 
 
 @router.post("/notices/{notice_id}/retry")
@@ -109,7 +109,7 @@ async def retry_notice(notice_id: NoticeId, given: Retry, has: Has, who: Who) ->
     """Have a notice sent that was given up."""
     at = has.clock()
     async with has.store.unit() as unit:
-        notice = await operations.retry(unit, notice_id, at=at, even_if_sent=given.even_if_sent)
+        notice = await admin.retry(unit, notice_id, at=at, even_if_sent=given.even_if_sent)
         told = notice.brief() | {"who": who.name}
         unit.afterwards(lambda: has.bus.publish("notice.retried", at, told))
     return NoticeView(**_facts(notice))
@@ -126,7 +126,7 @@ async def list_opt_outs(has: Has) -> list[OptOutView]:
 async def opt_in(number: OptedOut, has: Has) -> None:
     """This person wants text messages again, and has told the provider so."""
     async with has.store.unit() as unit:
-        await operations.opt_in(unit, number)
+        await admin.opt_in(unit, number)
 
 
 @router.get("/webhooks")
@@ -150,7 +150,7 @@ async def list_endpoints(has: Has) -> list[EndpointView]:
 async def enable_endpoint(name: EndpointName, has: Has) -> None:
     """Tell a disabled endpoint of what happens from now on."""
     async with has.store.unit() as unit:
-        await operations.enable(unit, name, journal_end=await journal.end(unit))
+        await admin.enable(unit, name, journal_end=await journal.end(unit))
 
 
 def before(cursor: str | None) -> int | None:

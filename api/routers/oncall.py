@@ -10,18 +10,18 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from api.common import Given, Has, Who
+from api.deps import Services
 from api.desk_edits import DeskNotFound
-from api.services import Services
 from ivr.desk.oncall import OnCall, Person
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput, NotFound
-from ivr.notify.rules import TextTrouble
+from ivr.notify.delivery import TextTrouble
 from ivr.notify.store import TextProblem
-from ivr.oncall import gaps, ical, importing, paging, store
+from ivr.oncall import calendar_import, gaps, ical, paging, store
+from ivr.oncall.escalation import kept, timetable
 from ivr.oncall.paging import EmergencyNotFound
 from ivr.oncall.rota import Stint, overlap, stints
 from ivr.oncall.store import Emergency
-from ivr.oncall.timetable import kept, timetable
 from ivr.store.engine import Unit
 
 router = APIRouter(tags=["on call"])
@@ -284,7 +284,7 @@ async def import_overrides(desk: DeskId, given: Calendar, has: Has, who: Who) ->
     found, duty = _duty(has, desk)
     now = has.clock()
     async with has.store.unit() as unit:
-        taken = await importing.take(unit, desk, given.ical, duty.people, found.zone, now=now, who=who.name)
+        taken = await calendar_import.take(unit, desk, given.ical, duty.people, found.zone, now=now, who=who.name)
         left_to_nobody = await gaps.tell(unit, found, now)
     return ImportView(
         added=[_stint(duty, stint, override_id) for override_id, stint in taken.added],

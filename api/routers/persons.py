@@ -12,11 +12,13 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from api.common import Given, Has, Line, Who
-from api.services import Services
+from api.deps import Services
 from ivr.accounts import store as audit
 from ivr.errors import NotAllowed
-from ivr.persons import erasing, exporting, finding
-from ivr.persons.wanted import Wanted, wanted
+from ivr.persons import erasure
+from ivr.persons import export as persons_export
+from ivr.persons import search as persons_search
+from ivr.persons.selectors import Wanted, wanted
 
 router = APIRouter(tags=["persons"])
 
@@ -58,7 +60,7 @@ async def search(query: PersonQuery, has: Has, who: Who) -> PersonFound:
     """How much there is about a person, and where."""
     asked = await _asked(query, has, who, "person.search")
     async with has.store.reading() as unit:
-        found = await finding.find(unit, asked)
+        found = await persons_search.find(unit, asked)
     files = await asyncio.to_thread(found.files, _folders(has))
     tables = {name: TableCount(own=own, mentions=mentions) for name, (own, mentions) in found.counts().items()}
     return PersonFound(tables=tables, files=len(files))
@@ -69,9 +71,9 @@ async def export(query: PersonQuery, has: Has, who: Who) -> Response:
     """Everything about a person, to hand over: a ZIP with JSON, voice messages, recordings and e-mails."""
     asked = await _asked(query, has, who, "person.export")
     async with has.store.reading() as unit:
-        found = await finding.find(unit, asked)
+        found = await persons_search.find(unit, asked)
     files = await asyncio.to_thread(found.files, _folders(has))
-    made = await asyncio.to_thread(exporting.zipped, exporting.told(found, asked, has.clock()), files)
+    made = await asyncio.to_thread(persons_export.zipped, persons_export.told(found, asked, has.clock()), files)
     headers = {"Content-Disposition": 'attachment; filename="person.zip"', "Cache-Control": "no-store"}
     return Response(made, media_type="application/zip", headers=headers)
 
@@ -80,7 +82,7 @@ async def export(query: PersonQuery, has: Has, who: Who) -> Response:
 async def erase(query: PersonQuery, has: Has, who: Who) -> PersonErased:
     """Erase who a person was, everywhere. What happened stays in the figures. Nothing comes back."""
     asked = _allowed(query, has, who)
-    done = await erasing.erase(has.store, asked, _folders(has), at=has.clock(), who=f"token {who.name}", source="API")
+    done = await erasure.erase(has.store, asked, _folders(has), at=has.clock(), who=f"token {who.name}", source="API")
     return PersonErased(rows=done.rows, files=done.files, left=done.left)
 
 
@@ -112,5 +114,5 @@ async def _asked(query: PersonQuery, has: Services, who: Who, action: str) -> Wa
     return asked
 
 
-def _folders(has: Services) -> finding.Folders:
-    return finding.Folders(messages=has.messages, mails=has.mails, recordings=has.recordings.folder)
+def _folders(has: Services) -> persons_search.Folders:
+    return persons_search.Folders(messages=has.messages, mails=has.mails, recordings=has.recordings.folder)

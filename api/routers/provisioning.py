@@ -11,18 +11,18 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.common import Has, Who
-from api.console.handing_over import server_of
+from api.console.phone_credentials import server_of
+from api.deps import Services
 from api.guard import from_here
-from api.heads import head_only
+from api.head_requests import head_only
 from api.routers.directory import EntryKey, Provider
-from api.services import Services
-from ivr.directory import editing, reading
+from ivr.directory import queries, service
 from ivr.directory import tables as t
 from ivr.directory.entries import CODECS, PhoneEntry
 from ivr.errors import BadInput, NotFound, TooMany
-from ivr.limits import RateLimit
 from ivr.provisioning import tokens
 from ivr.provisioning.phones import Account, Asked, addresses, asked, render, render_index
+from ivr.rate_limit import RateLimit
 from ivr.refusals import Refusals
 from ivr.settings import Address
 from ivr.store.engine import Unit
@@ -75,9 +75,9 @@ async def offer_configuration(name: EntryKey, request: Request, has: Has, who: W
     """
     at, by = has.clock(), f"token {who.name}"
     async with has.store.unit() as unit:
-        phone = await reading.get(unit, provider, "phones", name)
+        phone = await queries.get(unit, provider, "phones", name)
         if phone is None:
-            raise editing.EntryNotFound(entry=f"phone {name}")
+            raise service.EntryNotFound(entry=f"phone {name}")
         token = await tokens.make(unit, name, by=by, at=at)
     base = folder_of(has, request, token)
     return Provisioning(url=base, urls=addresses(base), expires_at=at + tokens.GOOD_FOR)
@@ -121,7 +121,7 @@ async def configuration(token: str, file: str, request: Request, has: Has) -> Re
         name = await tokens.use(unit, token, at)
         if name is None:
             raise FileNotThere()
-        secret = await editing.renew_secret(
+        secret = await service.renew_secret(
             unit, provider, name, by="provisioning", at=at, source=f"device {wanted.mac or wanted.make}", bus=has.bus
         )
     log.info("a phone was set up", endpoint=name, make=wanted.make)
@@ -135,7 +135,7 @@ async def _phone(unit: Unit, token: str, at: datetime) -> tuple[str, PhoneEntry]
         return None
     row = t.endpoints.select().where(t.endpoints.c.name == name)
     provider = (await unit.execute(row)).one().provider
-    found = await reading.get(unit, provider, "phones", name)
+    found = await queries.get(unit, provider, "phones", name)
     return (provider, found.entry) if found is not None and isinstance(found.entry, PhoneEntry) else None
 
 

@@ -9,11 +9,11 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api import duty
 from api.common import Given, Has, Line
+from api.deps import Member, Services
 from api.routers.calls import CallView
-from api.services import Member, Services
 from ivr.calls.view import summary
 from ivr.desk.schema import Desk
-from ivr.directory.people import Technician
+from ivr.directory.model import Technician
 from ivr.errors import BadInput, NotFound
 
 router = APIRouter(tags=["queues"])

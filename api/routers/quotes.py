@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 from api.common import Given, Has
 from api.desk_edits import DeskNotFound
-from api.quoted import QuoteView, quote_view
+from api.quotes import QuoteView, quote_view
 from api.routers.tickets import Slug
 from ivr.errors import BadInput
-from ivr.tickets import services
+from ivr.tickets import service_requests
 from ivr.tickets.kinds import KINDS
 
 router = APIRouter(tags=["quotes"])
@@ -42,7 +42,7 @@ async def list_kinds() -> list[KindView]:
         KindView(
             kind=kind,
             needed=[list(one.fields) for one in needed],
-            details=services.DETAILS[kind].model_json_schema() if kind in services.DETAILS else None,
+            details=service_requests.DETAILS[kind].model_json_schema() if kind in service_requests.DETAILS else None,
         )
         for kind, needed in KINDS.items()
     ]
@@ -59,8 +59,8 @@ async def make_quote(desk: DeskId, given: QuoteRequest, has: Has) -> QuoteView:
         problem = f"desk {desk} offers no {given.kind}"
         mend = f"give one of {', '.join(offered)}" if offered else "ask another desk"
         raise BadInput(field="kind", problem=problem, mend=mend)
-    details = services.details_of(given.kind, given.details)
+    details = service_requests.details_of(given.kind, given.details)
     if details is None:
         raise BadInput(field="kind", problem=f"nothing is known about {given.kind}", mend="correct the desk file")
     calendar = has.calendars[desk][found.menu.operator]
-    return quote_view(services.quote(given.kind, details, now=has.clock(), calendar=calendar))
+    return quote_view(service_requests.quote(given.kind, details, now=has.clock(), calendar=calendar))

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from api.common import Given, Has, Line, Short, Who
+from api.deps import Services
 from api.routers.incidents import IncidentId
-from api.services import Services
 from ivr.errors import BadInput
-from ivr.incidents.incident import Incident
+from ivr.incidents.model import Incident
 from ivr.reports import page
-from ivr.reports.report import Report, Section, due_on
+from ivr.reports.model import Report, Section, due_on
 
 router = APIRouter(tags=["incidents"])
 

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api.common import Has, Line, Page, PageQuery, bad_cursor, make_cursor, read_cursor
 from api.routers.tickets import Slug
-from ivr.tickets import solutions
+from ivr.tickets import knowledge_base
 
 router = APIRouter(tags=["solutions"])
 
@@ -49,7 +49,7 @@ async def find_solutions(query: Annotated[SolutionQuery, Query()], has: Has) -> 
     skip = int(after[0]) if after else 0
     filters = query.model_dump(include={"desk", "kind"}, exclude_none=True)
     async with has.store.reading() as unit:
-        found = await solutions.search(unit, query.q, filters=filters, skip=skip, limit=query.limit + 1)
+        found = await knowledge_base.search(unit, query.q, filters=filters, skip=skip, limit=query.limit + 1)
     shown = found[: query.limit]
     following = make_cursor(str(skip + query.limit)) if len(found) > len(shown) else None
     return Page(

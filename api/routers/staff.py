@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 from api import duty
 from api.common import Has
+from api.deps import Services
 from api.routers.directory import Provider, ProviderQuery
 from api.routers.queues import MemberView, member_view
-from api.services import Services
-from ivr.directory.people import Technician
+from ivr.directory.model import Technician
 from ivr.errors import NotFound
 
 router = APIRouter(prefix="/staff", tags=["staff"])

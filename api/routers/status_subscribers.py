@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from api.common import Has, Page, PageQuery, Short, bad_cursor, make_cursor, read_cursor
 from ivr.errors import NotFound
-from ivr.subscribers.rules import Kind
+from ivr.subscriptions.rules import Kind
 
 router = APIRouter(tags=["incidents"])
 

@@ -10,18 +10,19 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, field_validator
 
 from api.common import Given, Has, Line, Page, PageQuery, Short, Text, Who, bad_cursor, make_cursor, read_cursor
-from api.quoted import QuoteView, quote_view
-from api.services import Services
+from api.deps import Services
+from api.quotes import QuoteView, quote_view
 from ivr.desk.hours import Calendar
 from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput
-from ivr.tickets import editing, ledger, store
-from ivr.tickets.clocks import Name, Span, alarms, counted_for, elapsed, limits_of
+from ivr.tickets import service as ticket_service
+from ivr.tickets import sla_store, store
 from ivr.tickets.kinds import missing
-from ivr.tickets.life import allowed
+from ivr.tickets.model import Impact, Priority, Status, Ticket
 from ivr.tickets.routing import FIRST_LEVEL
-from ivr.tickets.services import quoted
-from ivr.tickets.ticket import Impact, Priority, Status, Ticket
+from ivr.tickets.service_requests import quoted
+from ivr.tickets.sla import Name, Span, alarms, counted_for, elapsed, limits_of
+from ivr.tickets.workflow import allowed
 
 router = APIRouter(tags=["tickets"])
 
@@ -295,7 +296,7 @@ async def open_ticket(
     )
     key = f"api:{who.name}:{idempotency_key}" if idempotency_key else None
     async with has.store.unit() as unit:
-        ticket, new = await editing.create(
+        ticket, new = await ticket_service.create(
             unit,
             fields,
             who=who.name,
@@ -334,10 +335,10 @@ async def list_tickets(query: Annotated[TicketQuery, Query()], has: Has) -> Page
 async def read_ticket(number: Number, response: Response, has: Has) -> TicketDetail:
     """A ticket with its history and voice messages. The ETag is its version."""
     async with has.store.reading() as unit:
-        ticket = await editing.get(unit, _number(number))
+        ticket = await ticket_service.get(unit, _number(number))
         history = await store.events(unit, ticket.number)
         messages = await store.messages(unit, number=ticket.number)
-        spans = (await ledger.spans(unit, [ticket.number])).get(ticket.number, {})
+        spans = (await sla_store.spans(unit, [ticket.number])).get(ticket.number, {})
     response.headers["ETag"] = f'"{ticket.version}"'
     return TicketDetail(
         **ticket.facts(),
@@ -363,10 +364,10 @@ async def change_ticket(
     fields = given.model_dump(mode="json", exclude_unset=True, exclude={"version", "reason", "solution"})
     seen = _version(if_match) if if_match is not None else given.version
     async with has.store.unit() as unit:
-        before = await editing.get(unit, _number(number))
+        before = await ticket_service.get(unit, _number(number))
         if "desk" in fields or "department" in fields:
             _check_desk(has, fields.get("desk", before.desk), fields.get("department", before.department))
-        ticket = await editing.change(
+        ticket = await ticket_service.change(
             unit,
             before.number,
             fields,
@@ -396,8 +397,8 @@ async def answer_ticket(
     """Answer the requester by e-mail. The first answer ends the TMR."""
     seen = _version(if_match) if if_match is not None else given.version
     async with has.store.unit() as unit:
-        before = await editing.get(unit, _number(number))
-        ticket = await editing.answer(
+        before = await ticket_service.get(unit, _number(number))
+        ticket = await ticket_service.answer(
             unit,
             before.number,
             given.text,
@@ -463,7 +464,7 @@ def _told(ticket: Ticket, response: Response) -> TicketView:
 def _number(text: str) -> int:
     number = int(text)
     if number > _HIGHEST:
-        raise editing.TicketNotFound(ticket=number)
+        raise ticket_service.TicketNotFound(ticket=number)
     return number
 
 

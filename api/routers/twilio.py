@@ -8,11 +8,11 @@ from xml.sax.saxutils import escape
 from fastapi import APIRouter, Request, Response
 
 from api.common import Has
+from api.deps import Services
 from api.problems import ProblemResponse, problem
-from api.services import Services
-from ivr.notify import operations
+from ivr.notify import admin
 from ivr.notify.twilio_words import MESSAGES_PATH, STATUS_PATH, verified
-from ivr.texts.taking import Inbound, take_in
+from ivr.sms_inbox.ingest import Inbound, take_in
 
 router = APIRouter(tags=["notices"])
 
@@ -31,7 +31,7 @@ async def told(request: Request, has: Has) -> Response:
     key, sid, status = request.query_params.get("notice"), form.get("MessageSid"), form.get("MessageStatus")
     if key and sid and status and len(sid) <= _LONGEST_SID and len(status) <= _LONGEST_STATUS:
         async with has.store.unit() as unit:
-            await operations.twilio_told(
+            await admin.twilio_told(
                 unit,
                 key=key,
                 sid=sid,

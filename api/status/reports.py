@@ -12,9 +12,9 @@ from api.routers.desks import DeskId
 from api.routers.reports import pdf_of
 from api.status.subscribing import HEADERS, LanguageCode, PublicForm, client_of, shown, spoken, ways
 from ivr.errors import BadInput
-from ivr.incidents.keeping import IncidentNotFound
+from ivr.incidents.service import IncidentNotFound
 from ivr.reports import page
-from ivr.reports.keeping import ReportNotFound, TooManyRequests
+from ivr.reports.service import ReportNotFound, TooManyRequests
 
 router = APIRouter(prefix="/status", tags=["status"], include_in_schema=False)
 

@@ -16,18 +16,19 @@ from fastapi.responses import FileResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.common import Has
+from api.deps import Services
 from api.routers.desks import DeskId, desk_of
-from api.services import Services
-from api.status import feed, words
-from api.status.kept import KeptPages, Page
+from api.status import words
+from api.status.page_cache import KeptPages, Page
 from api.status.subscribing import shown, ways
 from ivr.desk.schema import Desk
 from ivr.errors import NotFound
-from ivr.incidents import status, store
-from ivr.incidents.incident import STAGE_NAMES, Incident
+from ivr.incidents import store
+from ivr.incidents.model import STAGE_NAMES, Incident
 from ivr.maintenance import ical
 from ivr.maintenance import store as maintenance_store
-from ivr.maintenance.maintenance import STATE_NAMES, Maintenance, State, in_progress
+from ivr.maintenance.model import STATE_NAMES, Maintenance, State, in_progress
+from ivr.statuspage import feed, summary
 
 router = APIRouter(prefix="/status", tags=["status"])
 #: The main desk's JSON where Statuspage has it: its clients are given a host and nothing else.
@@ -167,20 +168,20 @@ async def _told(found: Desk, what: str, has: Services) -> dict[str, Any]:
     url = _url(has, found)
     going = in_progress(works, now)
     in_work = {service for one in going for service in one.services or found.services}
-    states = status.service_states(found, incidents, now)
-    listed = status.components(found, states, language, incidents, now, in_work)
-    told: dict[str, Any] = {"page": status.page(found, url, incidents, works, now)}
+    states = summary.service_states(found, incidents, now)
+    listed = summary.components(found, states, language, incidents, now, in_work)
+    told: dict[str, Any] = {"page": summary.page(found, url, incidents, works, now)}
     if what in ("summary", "components"):
         told["components"] = listed
     if what in ("summary", "incidents", "incidents/unresolved"):
-        shown = incidents[:_MOST_INCIDENTS] if what == "incidents" else status.open_now(incidents)
-        told["incidents"] = [status.incident(one, language, url, listed) for one in shown]
+        shown = incidents[:_MOST_INCIDENTS] if what == "incidents" else summary.open_now(incidents)
+        told["incidents"] = [summary.incident(one, language, url, listed) for one in shown]
     if what == "summary" or what.startswith("scheduled-maintenances"):
         told["scheduled_maintenances"] = [
-            status.maintenance(one, language, url, now, listed) for one in works if one.state(now) in _SHOWN[what]
+            summary.maintenance(one, language, url, now, listed) for one in works if one.state(now) in _SHOWN[what]
         ]
     if what in ("summary", "status"):
-        told["status"] = status.overall(incidents, language, in_work=bool(going))
+        told["status"] = summary.overall(incidents, language, in_work=bool(going))
     return told
 
 
@@ -277,7 +278,7 @@ async def _rendered(
         raise PageNotFound(incident=only, maintenance=work)
     coming = [one for one in works if one.state(now) in _SHOWN["summary"]]
     here = f"/incidents/{only}" if only is not None else f"/maintenances/{work}" if work is not None else ""
-    indicator = status.overall(incidents, language, in_work=bool(in_progress(works, now)))
+    indicator = summary.overall(incidents, language, in_work=bool(in_progress(works, now)))
     text = (
         _environment(found, language)
         .get_template("page.html.j2")
@@ -292,9 +293,9 @@ async def _rendered(
             stages=STAGE_NAMES[language],
             indicator=indicator["indicator"],
             overall=indicator["description"],
-            open=status.open_now(incidents),
+            open=summary.open_now(incidents),
             past=[one for one in incidents if one.resolved_at is not None],
-            services=status.service_states(found, incidents, now),
+            services=summary.service_states(found, incidents, now),
             only=shown,
             works=coming,
             only_work=one_work,
@@ -339,19 +340,19 @@ def _environment_of(zone: ZoneInfo, language: str, xml: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=xml
     )
-    environment.filters |= words.filters(language, zone) | {"capital": status.capital, "rfc822": feed.rfc822}
+    environment.filters |= words.filters(language, zone) | {"capital": summary.capital, "rfc822": feed.rfc822}
     return environment
 
 
 async def _incidents(has: Services, desk: Desk) -> Sequence[Incident]:
     """The last 90 days', those that began last first."""
     async with has.store.reading() as unit:
-        found = await store.open_or_since(unit, has.clock() - timedelta(days=status.DAYS))
+        found = await store.open_or_since(unit, has.clock() - timedelta(days=summary.DAYS))
     return sorted((one for one in found if one.desk == desk.id), key=lambda one: (one.started_at, one.id), reverse=True)
 
 
 async def _maintenances(has: Services, desk: Desk) -> Sequence[Maintenance]:
     """Those of the last 90 days and to come, the one that begins first first."""
     async with has.store.reading() as unit:
-        found = await maintenance_store.open_or_since(unit, has.clock() - timedelta(days=status.DAYS))
+        found = await maintenance_store.open_or_since(unit, has.clock() - timedelta(days=summary.DAYS))
     return [one for one in found if one.desk == desk.id]

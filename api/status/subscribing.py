@@ -14,15 +14,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.common import Has, cross_site
+from api.deps import Services
 from api.routers.desks import DeskId, desk_of
-from api.services import Services
 from api.status.words import LANGUAGES, SUBSCRIBING
 from api.status.words import WORDS as STATUS_WORDS
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput, NotFound
-from ivr.incidents.status import capital
-from ivr.subscribers.keeping import TooManySubscriptions
-from ivr.subscribers.rules import Kind
+from ivr.statuspage.summary import capital
+from ivr.subscriptions.rules import Kind
+from ivr.subscriptions.service import TooManySubscriptions
 
 router = APIRouter(prefix="/status", tags=["status"], include_in_schema=False)
 

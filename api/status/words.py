@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 
-from ivr.incidents.status import Indicator, ServiceState
-from ivr.written import time_of_day, window
+from ivr.statuspage.summary import Indicator, ServiceState
+from ivr.typography import time_of_day, window
 
 #: What each language calls itself.
 LANGUAGES: Mapping[str, str] = {"fr": "Français", "en": "English"}

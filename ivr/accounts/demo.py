@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from ivr.accounts import store
-from ivr.accounts.account import Role
+from ivr.accounts.model import Role
 from ivr.accounts.passwords import hashed
-from ivr.accounts.signing import create_account
+from ivr.accounts.sign_in import create_account
 from ivr.directory import store as directory
-from ivr.directory.people import MAIN
+from ivr.directory.model import MAIN
 from ivr.directory.tables import partners
 from ivr.store.engine import Unit
 

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Row, RowMapping, delete, func, select, update
 
 from ivr.accounts import tables as t
-from ivr.accounts.account import Account
-from ivr.accounts.guessing import WINDOW
+from ivr.accounts.model import Account
+from ivr.accounts.sign_in_limits import WINDOW
 from ivr.store.engine import Unit
 
 

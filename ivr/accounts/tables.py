@@ -21,7 +21,7 @@ accounts = Table(
     Column("endpoint", String(40)),
     #: Argon2id (RFC 9106).
     Column("password_hash", String(200), nullable=False),
-    #: The secret of RFC 6238, encrypted as `ivr.accounts.sealing` does: codes are checked against the secret itself.
+    #: The secret of RFC 6238, encrypted by `ivr.accounts.secret_encryption`: codes are checked against it.
     Column("totp_secret", String(64)),
     #: The last step of 30 seconds whose code was used: none is good twice.
     Column("totp_step", Integer),
@@ -56,7 +56,7 @@ account_sessions = Table(
 account_tries = Table(
     "account_tries",
     metadata,
-    #: SHA-256, in hex, of what a try counts for, as `ivr.accounts.guessing.counted` says.
+    #: SHA-256, in hex, of what a try counts for, as `ivr.accounts.sign_in_limits.counted` says.
     Column("subject", String(64), primary_key=True),
     Column("since", Moment, nullable=False),
     Column("tries", Integer, nullable=False),

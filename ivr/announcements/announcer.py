@@ -10,10 +10,10 @@ from typing import Any
 
 import structlog
 
-from ivr.announcements import announcement as rules
+from ivr.announcements import model as rules
 from ivr.announcements import store as statements
-from ivr.announcements.announcement import Announcement, Source
-from ivr.announcements.hearings import Hearings
+from ivr.announcements.heard import Hearings
+from ivr.announcements.model import Announcement, Source
 from ivr.announcements.on_air import NORMAL, OnAirFiles
 from ivr.announcements.reminder import reminder
 from ivr.announcements.sounds import AnnouncementSounds
@@ -25,8 +25,8 @@ from ivr.events import EventBus
 from ivr.notify.outbox import put_email
 from ivr.prompts.audio import Pcm
 from ivr.prompts.build import Sounds
-from ivr.resting import rest
 from ivr.store.engine import Store
+from ivr.ticks import rest
 
 log = structlog.get_logger()
 

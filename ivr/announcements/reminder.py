@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ivr.announcements.announcement import Announcement
+from ivr.announcements.model import Announcement
 from ivr.desk.schema import Desk
 from ivr.notify.outbox import Email
 

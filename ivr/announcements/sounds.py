@@ -7,7 +7,7 @@ import os
 import struct
 from pathlib import Path
 
-from ivr.announcements.announcement import LONGEST_S
+from ivr.announcements.model import LONGEST_S
 from ivr.errors import BadInput
 from ivr.prompts.audio import NotAudio, Pcm, decode, telephone
 from ivr.prompts.build import Sounds

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from ivr.announcements.announcement import Announcement
+from ivr.announcements.model import Announcement
 from ivr.announcements.tables import announcements as table
 from ivr.store.engine import Unit
 

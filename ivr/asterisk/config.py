@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ivr import descriptors
 from ivr.asterisk import guard
 from ivr.asterisk.admission import carried, is_one_address, limits_of
 from ivr.asterisk.contacts import CONTACT_REST, elsewhere
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
-from ivr.outside import CONTEXT as OUTSIDE_CONTEXT
+from ivr.outside_staff import CONTEXT as OUTSIDE_CONTEXT
+from ivr.process import descriptors
 from ivr.settings import Settings
 from ivr.trunks import Trunk, endpoints, is_trunk
 
@@ -226,9 +226,9 @@ class DeskRouting:
 class OutsideMember:
     """Somebody who answers queues on a telephone that is none of ours."""
 
-    #: What queues call them (`ivr.outside`).
+    #: What queues call them (`ivr.outside_staff`).
     endpoint: str
-    #: E.164 digits, checked by `ivr.callbacks.numbers`; and the number of ours that they see.
+    #: E.164 digits, checked by `ivr.numbers.diallable`; and the number of ours that they see.
     number: str
     caller_id: str
     #: What they are spoken to in.
@@ -277,9 +277,9 @@ class Folders:
     messages: Path
     #: Call traces that were reported while the service was away.
     traces: Path
-    #: Callbacks whose customer and technician were put through (`ivr.callbacks.put_through`).
+    #: Callbacks whose customer and technician were put through (`ivr.callbacks.bridged_markers`).
     put_through: Path
-    #: Notes of the calls that began (`ivr.calls.begun`).
+    #: Notes of the calls that began (`ivr.calls.unfinished`).
     begun: Path
     #: Calls that are recorded, where the desk file wants that.
     recordings: Path
@@ -360,7 +360,7 @@ def render(
 ) -> frozenset[str]:
     """Write the configuration's files that differ from what is there; their names.
 
-    A running Asterisk is told to read them again by `ivr.asterisk.reloading`; until then they are `unread`. Raises
+    A running Asterisk is told to read them again by `ivr.asterisk.reload`; until then they are `unread`. Raises
     UnsafeConfiguration, BadInput for limits of calls, and OSError of a full disk, with every file as it was before.
     """
     trunk_hosts = [one.host for one in trunks]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ivr import outside
+from ivr import outside_staff
 from ivr.asterisk.ami import AmiRefused, Fields, ManagerInterface
 
 #: The reason of a break that ends by itself: a technician who declined is not rung again at once.
@@ -48,7 +48,7 @@ STATUS = {
 
 def interface_of(endpoint: str) -> str:
     """What a queue calls for a technician: their phone, or their number outside by way of the dialplan."""
-    return f"PJSIP/{endpoint}" if outside.technician_id(endpoint) is None else outside.interface(endpoint)
+    return f"PJSIP/{endpoint}" if outside_staff.technician_id(endpoint) is None else outside_staff.interface(endpoint)
 
 
 class AmiQueueMembers:
@@ -112,7 +112,7 @@ def member_of(row: Fields) -> Member:
     location = row.get("location") or row.get("interface") or ""
     return Member(
         queue=row.get("queue", ""),
-        endpoint=outside.of_interface(location) or location.partition("/")[2],
+        endpoint=outside_staff.of_interface(location) or location.partition("/")[2],
         name=row.get("name") or row.get("membername") or "",
         paused=row.get("paused") == "1",
         paused_reason=row.get("pausedreason", ""),

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.asterisk import debian
-from ivr.asterisk.debian import Progress, machine
 from ivr.errors import OmnivigilError
+from ivr.tools import debian_packages
+from ivr.tools.debian_packages import Progress, machine
 
 #: Older 22.x releases have a remote hole (CVE-2026-57191); 22 is the long-term release.
 MINIMUM = (22, 10, 1)
@@ -71,7 +71,7 @@ class Runtime:
 
 def _own_loader() -> tuple[str, ...]:
     """The machine's own loader, as Debian or its ABI places it; () where it is nowhere."""
-    places = (debian.loader(Path("/"))[0], "/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
+    places = (debian_packages.loader(Path("/"))[0], "/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
     return tuple(place for place in places if Path(place).exists())[:1]
 
 
@@ -89,7 +89,7 @@ def find(folders: Sequence[Path]) -> Runtime:
     if system is not None:
         return system
     for folder in folders:
-        if (folder / _STAMP).exists() and (found := _look(folder, loader=debian.loader(folder))) is not None:
+        if (folder / _STAMP).exists() and (found := _look(folder, loader=debian_packages.loader(folder))) is not None:
             return found
     raise RuntimeMissing(
         missing=f"Asterisk {'.'.join(map(str, MINIMUM))} or later with its voices",
@@ -137,11 +137,11 @@ def install(folder: Path, progress: Progress) -> Runtime:
     RuntimeMissing when they do not work.
     """
     what = "Asterisk and the voices (about 130 MB)"
-    debian.unpack(folder, PACKAGES, suite=SUITE, what=what, progress=progress, finish=_complete)
+    debian_packages.unpack(folder, PACKAGES, suite=SUITE, what=what, progress=progress, finish=_complete)
     return find([folder])
 
 
 def _complete(root: Path) -> None:
-    if _look(root, loader=debian.loader(root)) is None:
+    if _look(root, loader=debian_packages.loader(root)) is None:
         raise RuntimeMissing(missing="a working Asterisk in what was downloaded", mend=f"look into {root}")
     (root / _STAMP).touch()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ivr.asterisk.options import Answer
+from ivr.asterisk.options_ping import Answer
 
 #: Silence for so long, in seconds, of SIP and of the manager means frozen; of SIP alone, where nobody listens any more.
 FROZEN_S = 6.0

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass
 
 from ivr.asterisk.ami import AmiRefused, Fields, ManagerInterface
-from ivr.dialling import ringing
+from ivr.numbers.calling_rights import ringing
 
 _UNIQUEID = re.compile(r"cb-([0-9a-f]{16})-[0-9a-f]{6}-(near|far|customer)")
 #: Nobody holds a place longer than this, in seconds.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from ivr.callbacks.callback import is_heavy
-from ivr.callbacks.keeper import Keeper
+from ivr.callbacks.model import is_heavy
+from ivr.callbacks.reconciler import Keeper
 from ivr.calls.log import CallLog
-from ivr.queueing.news import Listener
 from ivr.queueing.places import Place
-from ivr.queueing.watch import QueueWatch
+from ivr.queueing.position_announcements import Listener
+from ivr.queueing.queue_state import QueueWatch
 
 #: So many offers are remembered; far more than callers who wait at one time.
 _MOST = 20_000

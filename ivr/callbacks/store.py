@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select, tuple_, update
 
-from ivr.callbacks.callback import ENDED, Callback, State
+from ivr.callbacks.model import ENDED, Callback, State
 from ivr.callbacks.tables import callback_offers, callbacks
 from ivr.desk.schema import CallbackRules
 from ivr.store.engine import Unit

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from ivr import outside
-from ivr.calls.call import Call
+from ivr import outside_staff
 from ivr.calls.log import CallLog
+from ivr.calls.model import Call
 from ivr.trunks import is_trunk
 
 #: An event's fields, names in lower case.
@@ -21,7 +21,7 @@ _OUTSIDE = re.compile(r"Local/\d+@[a-z0-9-]+-outside-[0-9a-f]+;[12]")
 
 def _by_way_of_the_dialplan(channel: str) -> bool:
     """Whether it leads to a telephone outside, whose answer counts once 1 is pressed: then its first half answers."""
-    return _OUTSIDE.fullmatch(channel) is not None or outside.of_channel(channel) is not None
+    return _OUTSIDE.fullmatch(channel) is not None or outside_staff.of_channel(channel) is not None
 
 
 def enter(calls: CallLog, event: Fields, at: datetime) -> None:
@@ -37,7 +37,7 @@ def endpoint_of(channel: str) -> str:
     """The account in a channel's name: PJSIP/7001-0000002a is 7001's; of a telephone outside, no number is told."""
     if _OUTSIDE.fullmatch(channel):
         return "outside"
-    if (staff := outside.of_channel(channel)) is not None:
+    if (staff := outside_staff.of_channel(channel)) is not None:
         return staff
     return channel.partition("/")[2].rpartition("-")[0]
 

@@ -16,15 +16,15 @@ from typing import Any
 import structlog
 
 from ivr.calls import store as statements
-from ivr.calls.call import Call, Happening, Leg, answered_to_nobody, as_vanished, outcome, vanished
-from ivr.calls.plain import plain, plain_text
+from ivr.calls.model import Call, Happening, Leg, answered_to_nobody, as_vanished, outcome, vanished
+from ivr.calls.sanitize import plain, plain_text
 from ivr.calls.view import leg_view, summary, view
 from ivr.clock import require_aware
-from ivr.directory.people import Identity
+from ivr.directory.model import Identity
 from ivr.errors import Unavailable
 from ivr.events import EventBus
-from ivr.resting import rest_unless
 from ivr.store.engine import Store
+from ivr.ticks import rest_unless
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Executable, Select, Table, and_, func, or_, select, update
 
 from ivr.calls import tables as t
-from ivr.calls.call import Call, Happening, Leg
+from ivr.calls.model import Call, Happening, Leg
 from ivr.store.engine import Unit, insert_into
 
 #: What a call, and a leg, cannot change once it has begun.

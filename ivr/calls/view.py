@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ivr.calls.call import Call, Leg
+from ivr.calls.model import Call, Leg
 
 
 def summary(call: Call) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ivr.errors import OmnivigilError
 from ivr.quality.figures import Leg
 from ivr.quality.verdict import Cause, Reason, Verdict
 from ivr.tickets.intake import Notice, Requester
-from ivr.tickets.ticket import Priority
+from ivr.tickets.model import Priority
 
 Source = Literal["phone", "away", "api"]
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from ivr.resting import rest
+from ivr.ticks import rest
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from ivr.clock import require_aware
 from ivr.quality.emodel import score
 from ivr.quality.figures import UNKNOWN, CallFigures, Direction
 from ivr.quality.verdict import Verdict
-from ivr.tickets.ticket import Priority
+from ivr.tickets.model import Priority
 
 Route = Literal["partner", "level-2", "level-4", "customer"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ivr.desk.menu import Destination
 from ivr.desk.schema import Desk
-from ivr.directory.people import Identity, Partner
+from ivr.directory.model import Identity, Partner
 
 
 def partner_first(desk: Desk, to: Destination, identity: Identity) -> Partner | None:

@@ -10,7 +10,7 @@ from ivr.desk import menu
 from ivr.desk.elite import partner_first
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
-from ivr.directory.people import NOBODY, Identity
+from ivr.directory.model import NOBODY, Identity
 from ivr.errors import BadInput
 
 #: How "nothing" is written among the presses.

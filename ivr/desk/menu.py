@@ -13,7 +13,7 @@ from typing import Literal
 
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
-from ivr.desk.spoken import opening_phrase
+from ivr.desk.spoken_time import opening_phrase
 
 
 @dataclass(frozen=True, kw_only=True)

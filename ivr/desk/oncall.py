@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from ivr.directory.numbers import typed
+from ivr.numbers.normalise import typed
 
 #: As `ivr.desk.schema.Identifier` and `Dialled`, whose mends are told for them.
 PersonId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]

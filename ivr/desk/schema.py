@@ -14,9 +14,9 @@ import holidays
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from ivr.callbacks.numbers import ISLANDS, Refused, for_our_people
 from ivr.desk.oncall import OnCall, Person  # noqa: F401 - published with the desk
 from ivr.desk.ticketing import Level, Routing, Ticketing, Times, ToPartner  # noqa: F401 - published with the desk
+from ivr.numbers.diallable import ISLANDS, Refused, for_our_people
 
 #: What to write instead, per pattern below.
 MENDS: dict[str, str] = {}

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from ivr.desk.load import problems
 from ivr.desk.schema import Desk
-from ivr.desk_editing.nodes import Value
-from ivr.desk_editing.rewriting import rewritten, value_of
+from ivr.desk_editing.yaml_edit import rewritten, value_of
+from ivr.desk_editing.yaml_positions import Value
 from ivr.errors import AllBadInput, BadInput
 
 #: A desk is a few kilobytes; in characters.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ivr.dialling import Right, rights_of
-from ivr.directory.book import Book
-from ivr.directory.passwords import RETIRED
-from ivr.directory.people import MAIN, Endpoint
+from ivr.directory.model import MAIN, Endpoint
+from ivr.directory.sip_passwords import RETIRED
+from ivr.directory.snapshot import Book
+from ivr.numbers.calling_rights import Right, rights_of
 
 #: Signs that end or change a value in Asterisk's configuration files, and what would be replaced in its dialplan.
 _MEANT = re.compile(r'[\x00-\x1f\x7f\x85\u2028\u2029"<>\[\]\\;]|\$(?=[{\[])')

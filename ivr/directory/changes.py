@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Table, func, select
 
 from ivr.directory import tables as t
-from ivr.directory.book import Book
-from ivr.directory.people import Contact, Customer, Number, Partner, Technician
+from ivr.directory.model import Contact, Customer, Number, Partner, Technician
+from ivr.directory.snapshot import Book
 from ivr.directory.store import endpoint_of, entry_of
 from ivr.store.engine import Unit
 

@@ -21,9 +21,9 @@ from ivr.errors import AllBadInput, BadInput
 from ivr.settings import Settings, database_url_of
 
 if TYPE_CHECKING:
-    from ivr.directory.bulk import Plan
+    from ivr.directory.bulk_import import Plan
+    from ivr.directory.desk_references import Known
     from ivr.directory.files import Drafts
-    from ivr.directory.known import Known
     from ivr.store.engine import Store
 
 T = TypeVar("T")
@@ -103,15 +103,15 @@ def export(
     database: Database = None,
 ) -> None:
     """Write the directory into files that spreadsheets open and `import` takes. Secrets are not in them."""
-    from ivr.directory import bulk, files
+    from ivr.directory import bulk_import, files
 
     company, _ = _known(state, desks, provider)
 
-    async def look(store: Store) -> bulk.There:
+    async def look(store: Store) -> bulk_import.There:
         async with store.reading() as unit:
-            return await bulk.look(unit, company)
+            return await bulk_import.look(unit, company)
 
-    rows = bulk.told(_with_store(state, database, look))
+    rows = bulk_import.told(_with_store(state, database, look))
     if path.suffix.lower() in (".yaml", ".yml"):
         _write(path.parent, {path.name: files.as_yaml(rows)})
     else:
@@ -150,13 +150,13 @@ async def _import(
     agreed: Callable[[Plan], bool],
     beside: Path,
 ) -> tuple[Plan, Path | None]:
-    from ivr.directory import bulk, comparing
+    from ivr.directory import bulk_import, import_diff
 
     for left in reversed(range(_TRIES)):
         async with store.reading() as unit:
-            there = await bulk.look(unit, provider)
+            there = await bulk_import.look(unit, provider)
         plan = await asyncio.to_thread(
-            comparing.plan,
+            import_diff.plan,
             there,
             drafts,
             provider=provider,
@@ -168,12 +168,12 @@ async def _import(
         kept = _keep(beside, plan.secrets) if plan.secrets else None
         try:
             with _progress() as said:
-                await bulk.carry_out(store, plan, by=_who(), at=system_clock(), source="command line", said=said)
+                await bulk_import.carry_out(store, plan, by=_who(), at=system_clock(), source="command line", said=said)
         except BaseException as error:
             # A phone that is not there has no secret either.
             if kept is not None:
                 kept.unlink(missing_ok=True)
-            if isinstance(error, bulk.DirectoryChanged) and left:
+            if isinstance(error, bulk_import.DirectoryChanged) and left:
                 _aside.print("Somebody changed the directory meanwhile: once more.")
                 continue
             raise
@@ -278,7 +278,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 def _known(state: Path, desks: Path | None, provider: str | None) -> tuple[str, Known]:
     """The provider that is meant, and what its desks allow. Raises BadInput, DeskError."""
     from ivr.desk.load import BUILT_IN, load_desks
-    from ivr.directory.known import known_of, providers_of
+    from ivr.directory.desk_references import known_of, providers_of
 
     before = _before(state)
     found = list(load_desks(desks or (before.desks if before is not None else None) or BUILT_IN).values())

@@ -10,8 +10,8 @@ from sqlalchemy import Table
 
 from ivr.directory import store
 from ivr.directory import tables as t
-from ivr.directory.passwords import ha1
-from ivr.directory.people import slug
+from ivr.directory.model import slug
+from ivr.directory.sip_passwords import ha1
 from ivr.store.engine import Unit
 
 

@@ -1,6 +1,6 @@
 """What can be entered into the directory, and what is wrong with it by itself. Pure.
 
-What an entry refers to is checked where it is written, by `ivr.directory.editing`; bodies of the API, rows of files and
+What an entry refers to is checked where it is written, by `ivr.directory.service`; bodies of the API, rows of files and
 the console's forms all become these, by `read_entry`.
 """
 
@@ -23,10 +23,10 @@ from pydantic import (
     model_validator,
 )
 
-from ivr.dialling import Right
-from ivr.directory.numbers import read_direct
-from ivr.directory.people import ContactKind, EndpointKind, Tier
+from ivr.directory.model import ContactKind, EndpointKind, Tier
 from ivr.errors import AllBadInput, BadInput
+from ivr.numbers.calling_rights import Right
+from ivr.numbers.normalise import read_direct
 
 Kind = Literal["partners", "accounts", "contacts", "numbers", "phones", "staff"]
 #: In an order in which each can be entered: what it refers to comes before it.

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from ivr.directory import cells
-from ivr.directory.columns import BY_KIND, LISTS, Column, headings, kind_of
+from ivr.directory import csv_cells
+from ivr.directory.csv_columns import BY_KIND, LISTS, Column, headings, kind_of
 from ivr.errors import AllBadInput, BadInput
 from ivr.lists.sheets import MOST_BYTES, Row, Sheet, plain, read_sheet, write_sheet, wrong
 
@@ -187,7 +187,7 @@ def _draft(kind: str, sheet: Sheet, row: Row, errors: list[BadInput], notes: lis
             continue
         try:
             draft.values[column.name] = _value(kind, column, cell, draft, notes)
-        except cells.Cell as error:
+        except csv_cells.Cell as error:
             draft.bad.add(column.name)
             errors.append(draft.wrong(column.name, error.problem, error.mend))
     return draft
@@ -195,14 +195,14 @@ def _draft(kind: str, sheet: Sheet, row: Row, errors: list[BadInput], notes: lis
 
 def _value(kind: str, column: Column, cell: str, draft: Draft, notes: list[str]) -> Any:
     value = column.read(cell)
-    if column.read is cells.telephone:
+    if column.read is csv_cells.telephone:
         value, extension = value
         if extension is not None:
             notes.append(_left_out(draft, column, extension))
             # Whoever sits at an extension does not own the number in front of it.
             if kind == "numbers":
                 draft.values["shared"] = True
-    elif column.read is cells.telephones:
+    elif column.read is csv_cells.telephones:
         notes += [_left_out(draft, column, extension) for _, extension in value if extension is not None]
         value = [number for number, _ in value]
     return value

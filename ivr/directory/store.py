@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Row, Table, select, update
 
 from ivr.directory import tables as t
-from ivr.directory.book import Book
-from ivr.directory.people import FALLBACK_LANGUAGE, MAIN, Contact, Customer, Endpoint, Number, Partner, Technician
+from ivr.directory.model import FALLBACK_LANGUAGE, MAIN, Contact, Customer, Endpoint, Number, Partner, Technician
+from ivr.directory.snapshot import Book
 from ivr.store.engine import Unit
 
 Entry = TypeVar("Entry", Partner, Customer, Contact, Number, Technician)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint, false, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 
-from ivr.directory.people import MAIN, slug
+from ivr.directory.model import MAIN, slug
 from ivr.store.metadata import Moment, json_type, metadata
 
 
@@ -49,7 +49,7 @@ partner_contacts = Table(
     Column("id", Integer, primary_key=True),
     Column("partner_id", ForeignKey("partners.id"), nullable=False, index=True),
     Column("name", String(200), nullable=False),
-    #: administrateur, telephonie-niveau-3 or another of theirs; see `ivr.directory.people.WARNED_ROLES`
+    #: administrateur, telephonie-niveau-3 or another of theirs; see `ivr.directory.model.WARNED_ROLES`
     Column("role", String(40), nullable=False),
     #: E.164 digits of a phone that takes text messages.
     Column("mobile", String(15)),
@@ -67,7 +67,7 @@ customers = Table(
     Column("address", String(500)),
     Column("phone", String(20)),
     Column("partner_id", ForeignKey("partners.id"), index=True),
-    #: What its phones may dial beyond our own numbers, as a JSON list of `ivr.dialling`'s rights.
+    #: What its phones may dial beyond our own numbers, as a JSON list of `ivr.numbers.calling_rights`'s rights.
     _list("dial_rights"),
     Column("language", String(5)),
     #: The desk that serves it; None for any of its provider's.

@@ -9,9 +9,9 @@ import time
 import structlog
 
 from ivr.asterisk import hep
-from ivr.evidence.ring import Ring
-from ivr.resting import rest
+from ivr.evidence.packet_buffer import Ring
 from ivr.settings import Address
+from ivr.ticks import rest
 
 log = structlog.get_logger()
 

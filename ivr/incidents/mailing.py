@@ -17,17 +17,17 @@ import structlog
 from sqlalchemy import func, select, update
 
 from ivr.desk.schema import Desk
-from ivr.directory.people import WARNED_ROLES
+from ivr.directory.model import WARNED_ROLES
 from ivr.directory.tables import customers, numbers, partners
 from ivr.directory.tables import partner_contacts as people
-from ivr.incidents.incident import STAGE_NAMES, Stage
+from ivr.incidents.model import STAGE_NAMES, Stage
 from ivr.incidents.tables import incident_followers as followers
 from ivr.incidents.tables import incident_mailings as mailings
 from ivr.incidents.tables import incident_updates, incidents
 from ivr.notify.outbox import Sms, put_sms
 from ivr.notify.tables import outbox
 from ivr.store.engine import Store, Unit
-from ivr.subscribers import telling
+from ivr.subscriptions import delivery
 
 log = structlog.get_logger()
 
@@ -71,7 +71,7 @@ async def begin(
 
     `partners` when partners are to be warned by text message.
     """
-    lasts: dict[Audience, Any] = {"subscribers": telling.last(desk)}
+    lasts: dict[Audience, Any] = {"subscribers": delivery.last(desk)}
     if new_stage:
         lasts["followers"] = select(func.max(followers.c.id)).where(followers.c.incident_id == incident_id)
     if partners:
@@ -132,7 +132,7 @@ async def _to_followers(unit: Unit, one: _Mailing, desk: Desk, most: int, now: d
     found = (await unit.execute(select(followers).where(mine).order_by(followers.c.id).limit(most))).all()
     for follower in found:
         language = _language(one, desk, follower.language)
-        body = telling.message(desk.name, one.texts[language], language)
+        body = delivery.message(desk.name, one.texts[language], language)
         await put_sms(unit, Sms(to=follower.number, body=body, language=language), at=now)
     return [follower.id for follower in found]
 
@@ -148,7 +148,7 @@ async def _to_partners(unit: Unit, one: _Mailing, desk: Desk, most: int, now: da
     found = (await unit.execute(query)).all()
     for person in found:
         language = _language(one, desk, person.language)
-        body = telling.message(desk.name, one.texts[language], language)
+        body = delivery.message(desk.name, one.texts[language], language)
         await put_sms(unit, Sms(to=person.mobile, body=body, language=language), at=now)
     return [person.id for person in found]
 
@@ -176,7 +176,7 @@ async def _partners(unit: Unit, affected: Mapping[str, Sequence[Any]], provider:
 async def _to_subscribers(
     unit: Unit, one: _Mailing, desk: Desk, most: int, now: datetime, public_url: str
 ) -> list[int]:
-    news = telling.News(
+    news = delivery.News(
         desk=desk.id,
         desk_name=desk.name,
         stage={language: names[one.stage] for language, names in STAGE_NAMES.items()},
@@ -185,7 +185,7 @@ async def _to_subscribers(
         services=one.services,
         path=f"incidents/{one.incident_id}",
     )
-    return await telling.tell(
+    return await delivery.tell(
         unit, news, after_id=one.after_id, until_id=one.until_id, most=most, now=now, public_url=public_url
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, or_, select, tuple_, update
 
-from ivr.incidents.incident import Affected, Incident, Update
+from ivr.incidents.model import Affected, Incident, Update
 from ivr.incidents.tables import incident_updates, incidents
 from ivr.store.engine import Unit
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ivr.mail.parsed import Mail
+from ivr.mail.parser import Mail
 from ivr.mail.senders import addresses
 from ivr.notify.compose import is_ours, tickets_referred_to
 

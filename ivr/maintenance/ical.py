@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import icalendar
 
-from ivr.maintenance.maintenance import STATE_NAMES, Maintenance
+from ivr.maintenance.model import STATE_NAMES, Maintenance
 
 
 def written(several: Sequence[Maintenance], *, language: str, url: str, name: str, now: datetime) -> bytes:

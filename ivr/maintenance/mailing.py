@@ -12,12 +12,12 @@ from sqlalchemy import func, select, update
 
 from ivr.desk.schema import Desk
 from ivr.maintenance import store as statements
-from ivr.maintenance.maintenance import STATE_NAMES, Maintenance, News
+from ivr.maintenance.model import STATE_NAMES, Maintenance, News
 from ivr.maintenance.tables import maintenance_mailings as table
 from ivr.notify.tables import outbox
 from ivr.store.engine import Store, Unit
-from ivr.subscribers import telling
-from ivr.written import time_of_day
+from ivr.subscriptions import delivery
+from ivr.typography import time_of_day
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ _FORMATS: Final = {"fr": "d MMMM 'à' ", "en": "MMMM d 'at' "}
 
 async def begin(unit: Unit, one: Maintenance, news: News, now: datetime) -> None:
     """Have all who are subscribed now be told, in the transaction that changes it."""
-    until = (await unit.execute(telling.last(one.desk))).scalar_one()
+    until = (await unit.execute(delivery.last(one.desk))).scalar_one()
     if until is not None:
         row = {"maintenance_id": one.id, "news": news, "at": now, "after_id": 0, "until_id": until}
         await unit.execute(unit.insert(table).values(row))
@@ -64,7 +64,7 @@ async def go_on(store: Store, desks: Mapping[str, Desk], now: datetime, *, publi
             if free <= 0:
                 return True
             news = news_of(one, desks[one.desk], row.news)
-            found = await telling.tell(
+            found = await delivery.tell(
                 unit,
                 news,
                 after_id=row.after_id,
@@ -80,7 +80,7 @@ async def go_on(store: Store, desks: Mapping[str, Desk], now: datetime, *, publi
     return True
 
 
-def news_of(one: Maintenance, desk: Desk, news: News) -> telling.News:
+def news_of(one: Maintenance, desk: Desk, news: News) -> delivery.News:
     """What subscribers read: the state, the text, and the window in the desk's own time."""
     texts = {}
     for language, text in one.texts.items():
@@ -88,7 +88,7 @@ def news_of(one: Maintenance, desk: Desk, news: News) -> telling.News:
         form = _WINDOW[language] if news in ("scheduled", "changed", "in_progress") else _OVER
         start, end = (_said(at, desk, language) for at in (one.starts_at, one.ends_at))
         texts[language] = form.format(stage=stage, text=text, start=start, end=end)
-    return telling.News(
+    return delivery.News(
         desk=desk.id,
         desk_name=desk.name,
         stage={language: names[news] for language, names in STATE_NAMES.items()},

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import RowMapping, or_, select, tuple_, update
 
 from ivr.calendars.series import Version
-from ivr.maintenance.maintenance import Maintenance
+from ivr.maintenance.model import Maintenance
 from ivr.maintenance.tables import maintenance_events
 from ivr.maintenance.tables import maintenances as table
 from ivr.store.engine import Unit

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from ivr.clock import Clock
 from ivr.notify import store as statements
 from ivr.notify.config import Endpoint
-from ivr.notify.rules import LIFETIME
+from ivr.notify.delivery import LIFETIME
 from ivr.store.engine import Store, Unit
 
 #: So much of the journal is looked at again, and for so many seconds after something new: under PostgreSQL what was

@@ -10,8 +10,8 @@ from email.utils import getaddresses
 
 from sqlalchemy import func, insert, select, update
 
+from ivr.notify.delivery import LIFETIME
 from ivr.notify.gsm import fit
-from ivr.notify.rules import LIFETIME
 from ivr.notify.tables import outbox
 from ivr.store.engine import Unit
 

@@ -16,7 +16,7 @@ from twilio.rest import Client
 from ivr.clock import system_clock
 from ivr.notify import store as statements
 from ivr.notify.config import Twilio
-from ivr.notify.rules import Absent, Accepted, Kind, Outcome, Permanent, Refused, Temporary, Unclear
+from ivr.notify.delivery import Absent, Accepted, Kind, Outcome, Permanent, Refused, Temporary, Unclear
 from ivr.notify.store import Notice
 from ivr.notify.twilio_http import NotReached, TooMany, TwilioHttp
 from ivr.notify.twilio_words import OPTED_OUT, STATUS_PATH

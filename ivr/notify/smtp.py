@@ -18,7 +18,7 @@ from aiosmtplib import (
 
 from ivr.notify.compose import NoAddress, compose
 from ivr.notify.config import Smtp
-from ivr.notify.rules import Accepted, Kind, Outcome, Permanent, Temporary, Unclear
+from ivr.notify.delivery import Accepted, Kind, Outcome, Permanent, Temporary, Unclear
 from ivr.notify.store import Notice
 from ivr.store.engine import Unit
 

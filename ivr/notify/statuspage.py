@@ -13,9 +13,9 @@ from typing import Any, Final
 import aiohttp
 
 from ivr.notify.config import Statuspage
-from ivr.notify.rules import Accepted, Kind, Outcome, Permanent, Temporary, Unclear
+from ivr.notify.delivery import Accepted, Kind, Outcome, Permanent, Temporary, Unclear
+from ivr.notify.retry_after import retry_after_s
 from ivr.notify.store import Notice
-from ivr.notify.waits import retry_after_s
 from ivr.store.engine import Unit
 
 _ANSWER_S: Final = aiohttp.ClientTimeout(total=15.0, sock_connect=5.0)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, or_, select, update
 
 from ivr.notify import tables as t
-from ivr.notify.rules import LIFETIME, Kind, Standing, State, Step, TextTrouble, text_trouble
+from ivr.notify.delivery import LIFETIME, Kind, Standing, State, Step, TextTrouble, text_trouble
 from ivr.store.engine import Unit
 from ivr.store.metadata import Moment
 

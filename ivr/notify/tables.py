@@ -21,7 +21,7 @@ outbox = Table(
     Column("ticket_number", ForeignKey("tickets.number", ondelete="CASCADE"), index=True),
     #: Where whoever does not want such e-mails any more says so with one click (RFC 8058).
     Column("leave_url", String(500)),
-    #: As ivr.notify.rules.State.
+    #: As ivr.notify.delivery.State.
     Column("state", String(20), nullable=False),
     Column("created_at", Moment, nullable=False),
     #: The same at every attempt: receivers know a repetition by it.

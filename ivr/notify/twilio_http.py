@@ -10,7 +10,7 @@ import aiohttp
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 
-from ivr.notify.waits import retry_after_s
+from ivr.notify.retry_after import retry_after_s
 
 #: Until a connection stands, and until the answer is there, in seconds.
 _CONNECT_S: Final = 5.0

@@ -13,10 +13,10 @@ from standardwebhooks import Webhook
 from ivr.clock import Clock, system_clock
 from ivr.notify import store as statements
 from ivr.notify.config import Endpoint
-from ivr.notify.rules import Accepted, Kind, Outcome, Refused, Temporary, Unclear
+from ivr.notify.delivery import Accepted, Kind, Outcome, Refused, Temporary, Unclear
+from ivr.notify.retry_after import retry_after_s
 from ivr.notify.ssrf import Forbidden, GuardedResolver, check_url
 from ivr.notify.store import Notice
-from ivr.notify.waits import retry_after_s
 from ivr.store.engine import Unit
 
 log = structlog.get_logger()

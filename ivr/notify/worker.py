@@ -14,10 +14,10 @@ from ivr.clock import Clock
 from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.notify import store as statements
-from ivr.notify.rules import LATE, Accepted, Kind, Outcome, Step, Unclear, expired, lease_lost, settle
+from ivr.notify.delivery import LATE, Accepted, Kind, Outcome, Step, Unclear, expired, lease_lost, settle
 from ivr.notify.store import Notice
-from ivr.resting import rest
 from ivr.store.engine import Store, Unit
+from ivr.ticks import rest
 
 log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ from ivr.calendars.lines import CalendarProblem
 from ivr.calendars.series import Series, moment_of, series_of
 from ivr.desk.oncall import Person
 from ivr.errors import BadInput
-from ivr.oncall.naming import person_of
+from ivr.oncall.person_matching import person_of
 from ivr.oncall.rota import Stint
 
 #: More than a year of daily changes.
@@ -71,7 +71,7 @@ def in_order(found: Iterable[Stint]) -> list[Stint]:
 def stints_of(series: Series, people: Mapping[str, Person], zone: ZoneInfo) -> dict[str, Stint]:
     """What an event means for the rota, by occurrence. Raises BadInput, with its name and line, for one of no use.
 
-    A title names a person, by id or by name (`ivr.oncall.naming`); what was called off needs none.
+    A title names a person, by id or by name (`ivr.oncall.person_matching`); what was called off needs none.
     """
     return {which: _stint(one.event, one.start, one.end, people, zone) for which, one in series.occurrences.items()}
 

@@ -1,7 +1,7 @@
 """Pages whoever is on call for every urgent voice message, until somebody takes it (OV-7).
 
-Text messages leave through the outbox, and calls by `ivr.oncall.calling`, both from rows of the transaction that notes
-the page: each page is sent once, by however many services and however often they are started again.
+Text messages leave through the outbox, and calls by `ivr.oncall.page_calls`, both from rows of the transaction that
+notes the page: each page is sent once, by however many services and however often they are started again.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from ivr.apart import apart
 from ivr.clock import Clock
 from ivr.desk.oncall import OnCall
 from ivr.desk.schema import Desk
 from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput, NotFound, Unavailable
 from ivr.events import EventBus
+from ivr.isolation import apart
 from ivr.notify.outbox import Sms, put_email, put_sms, texts_since, withdraw_sms
 from ivr.notify.store import TextProblem, text_problems
 from ivr.oncall import store
-from ivr.oncall.late import is_late, late_email
+from ivr.oncall.breach import is_late, late_email
+from ivr.oncall.escalation import LASTS, Page, brought_forward, come, timetable
 from ivr.oncall.rota import line_at
 from ivr.oncall.store import Emergency
 from ivr.oncall.storms import STORM, Placed, may_page, may_text, placed
-from ivr.oncall.timetable import LASTS, Page, brought_forward, come, timetable
 from ivr.refusals import Refusals
-from ivr.resting import rest
 from ivr.store.engine import Store, Unit
-from ivr.tickets import editing
+from ivr.tickets import service
 from ivr.tickets import store as tickets
-from ivr.tickets.entering import SAME_THING
-from ivr.tickets.ticket import DONE, Ticket
+from ivr.tickets.intake_commit import SAME_THING
+from ivr.tickets.model import DONE, Ticket
+from ivr.ticks import rest
 
 log = structlog.get_logger()
 
@@ -147,7 +147,7 @@ class Paging:
             emergency = await store.lock(unit, seen.id)
             if emergency is None or emergency.taken_at is not None:
                 return 0
-            ticket = await editing.get(unit, emergency.ticket_number)
+            ticket = await service.get(unit, emergency.ticket_number)
             since = _taken_since(ticket, emergency)
             if emergency.bundle:
                 # Work on one of its tickets is no work on the others.
@@ -175,7 +175,7 @@ class Paging:
             emergency = await store.lock(unit, emergency_id)
             if emergency is None or not is_late(emergency, now):
                 return
-            ticket = await editing.get(unit, emergency.ticket_number)
+            ticket = await service.get(unit, emergency.ticket_number)
             await store.change(unit, emergency.id, {"late_at": now})
             bundled = await store.left_in_bundle(unit, emergency.id) if emergency.bundle else []
             email = late_email(self._desks[emergency.desk], emergency, ticket, bundled=bundled)
@@ -203,7 +203,7 @@ class Paging:
             cannot = {call.person for call in calls if call.outcome == "passed"} | {person}
             following = brought_forward(pages, emergency.pages, {call.nth for call in calls}, cannot)
             if following is not None:
-                ticket = await editing.get(unit, emergency.ticket_number)
+                ticket = await service.get(unit, emergency.ticket_number)
                 await self._send(unit, desk.oncall, desk.zone, emergency, ticket, following, now)
 
     async def _send(
@@ -291,7 +291,7 @@ async def _begin(unit: Unit, message: Mapping[str, Any], strangers: int) -> tupl
     same = [
         one for one in waiting if one.ticket_number == ticket or (number and (one.number, one.desk) == (number, desk))
     ]
-    found = await editing.get(unit, ticket)
+    found = await service.get(unit, ticket)
     known = found.customer_id is not None or message["endpoint"] is not None
     place: Placed = "alone"
     if not same:
@@ -331,7 +331,7 @@ async def take(
     if found.taken_at is not None:
         return found
     await _note_taken(unit, found.id, at=at, by=by)
-    ticket = await editing.get(unit, found.ticket_number)
+    ticket = await service.get(unit, found.ticket_number)
     told = {"emergency": found.id}
     await tickets.add_event(
         unit, ticket.number, at=at, who=by, kind="emergency-taken", changes=told, version=ticket.version
@@ -339,7 +339,7 @@ async def take(
     if ticket.status in ("new", "documented", "reopened"):
         policy = desks[ticket.desk].tickets if ticket.desk in desks else Ticketing()
         fields = {"status": "in-progress"}
-        await editing.change(
+        await service.change(
             unit, ticket.number, fields, who=by, at=at, seen_version=None, bus=bus, policy=policy, rights=False
         )
     taken = await _first(unit, found.id)
@@ -355,7 +355,7 @@ async def call_back(unit: Unit, emergency_id: int, *, by: str, at: datetime, bus
     if found.called_back_at is not None:
         return found
     await store.change(unit, found.id, {"called_back_at": at, "called_back_by": by})
-    ticket = await editing.get(unit, found.ticket_number)
+    ticket = await service.get(unit, found.ticket_number)
     told = {"emergency": found.id}
     await tickets.add_event(
         unit, ticket.number, at=at, who=by, kind="called-back", changes=told, version=ticket.version

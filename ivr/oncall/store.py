@@ -14,8 +14,8 @@ from ivr.oncall import tables as t
 from ivr.oncall.rota import Stint
 from ivr.oncall.storms import Due, Standing
 from ivr.store.engine import Unit
+from ivr.tickets.model import DONE
 from ivr.tickets.tables import messages, tickets
-from ivr.tickets.ticket import DONE
 
 
 @dataclass(frozen=True, kw_only=True)

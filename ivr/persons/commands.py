@@ -37,15 +37,15 @@ def list_(
     database: Database = None,
 ) -> None:
     """Count what there is about a person, by table."""
-    from ivr.persons import finding
-    from ivr.persons.wanted import wanted
+    from ivr.persons import search
+    from ivr.persons.selectors import wanted
     from ivr.store.engine import Store
 
     asked = wanted(numbers=number or (), emails=email or (), names=name or ())
 
-    async def look(store: Store, _: finding.Folders) -> finding.Found:
+    async def look(store: Store, _: search.Folders) -> search.Found:
         async with store.reading() as unit:
-            return await finding.find(unit, asked)
+            return await search.find(unit, asked)
 
     found = _with_store(state, database, look)
     table = Table("table", "theirs", "mention them")
@@ -66,15 +66,16 @@ def export(
     """Write what there is about a person into a ZIP: JSON, voice messages, recordings, e-mails."""
     from ivr.accounts import store as audit
     from ivr.errors import BadInput
-    from ivr.persons import exporting, finding
-    from ivr.persons.wanted import wanted
+    from ivr.persons import export as persons_export
+    from ivr.persons import search
+    from ivr.persons.selectors import wanted
     from ivr.store.engine import Store
 
     asked = wanted(numbers=number or (), emails=email or (), names=name or ())
     if to.exists():
         raise BadInput(field="--to", problem=f"{to} is there already", mend="name a file that is not")
 
-    async def make(store: Store, folders: finding.Folders) -> bytes:
+    async def make(store: Store, folders: search.Folders) -> bytes:
         at = system_clock()
         async with store.unit() as unit:
             line = await audit.note(
@@ -88,9 +89,9 @@ def export(
             )
             await audit.noted(unit, line, 200)
         async with store.reading() as unit:
-            found = await finding.find(unit, asked)
+            found = await search.find(unit, asked)
         return await asyncio.to_thread(
-            exporting.zipped, exporting.told(found, asked, at), await asyncio.to_thread(found.files, folders)
+            persons_export.zipped, persons_export.told(found, asked, at), await asyncio.to_thread(found.files, folders)
         )
 
     to.write_bytes(_with_store(state, database, make))
@@ -107,16 +108,16 @@ def erase(
     database: Database = None,
 ) -> None:
     """Erase who a person was, everywhere; what happened stays in the figures. Export first: nothing comes back."""
-    from ivr.persons import erasing, finding
-    from ivr.persons.wanted import wanted
+    from ivr.persons import erasure, search
+    from ivr.persons.selectors import wanted
     from ivr.store.engine import Store
 
     asked = wanted(numbers=number or (), emails=email or (), names=name or ())
     if not yes:
         typer.confirm("Nothing comes back. Erase?", abort=True)
 
-    async def remove(store: Store, folders: finding.Folders) -> erasing.Erased:
-        return await erasing.erase(store, asked, folders, at=system_clock(), who=_who())
+    async def remove(store: Store, folders: search.Folders) -> erasure.Erased:
+        return await erasure.erase(store, asked, folders, at=system_clock(), who=_who())
 
     done = _with_store(state, database, remove)
     for what, count in done.rows.items():
@@ -136,7 +137,7 @@ def _who() -> str:
 
 def _with_store(state: Path, database: str | None, act: Callable[..., Awaitable[T]]) -> T:
     from ivr.asterisk.config import Folders as Below
-    from ivr.persons.finding import Folders
+    from ivr.persons.search import Folders
     from ivr.store.engine import open_store
 
     settings = Settings(state=state.resolve(), database=database_url_of(database) if database else None)

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.asterisk import options
-from ivr.asterisk.options import Answer
+from ivr.asterisk import options_ping
+from ivr.asterisk.options_ping import Answer
 from ivr.clock import Clock
 from ivr.errors import Unavailable
 from ivr.probing.tables import write_probe
@@ -77,7 +77,7 @@ class Probes:
         self._wanted.set()
 
     async def _ask(self) -> str:
-        answer = await options.ask(self._sip, 1.0)
+        answer = await options_ping.ask(self._sip, 1.0)
         return "" if answer is Answer.YES else answer.value
 
     async def writing(self) -> None:

@@ -13,7 +13,7 @@ import yaml
 
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Department, Desk
-from ivr.desk.spoken import phrases_ahead
+from ivr.desk.spoken_time import phrases_ahead
 from ivr.errors import OmnivigilError
 
 TEXTS = Path(__file__).parent / "texts"

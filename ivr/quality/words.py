@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr.quality.verdict import Reason, Verdict
-from ivr.written import typeset_all
+from ivr.typography import typeset_all
 
 CAUSES = {
     "fr": {

@@ -8,9 +8,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ivr.desk.schema import Desk
-from ivr.incidents.incident import Incident
+from ivr.incidents.model import Incident
 from ivr.reports import pdf
-from ivr.reports.report import HEADINGS, SECTIONS, Report, paragraphs
+from ivr.reports.model import HEADINGS, SECTIONS, Report, paragraphs
 from ivr.reports.words import WORDS, day_spoken
 
 

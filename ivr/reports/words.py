@@ -8,7 +8,7 @@ from typing import Final
 
 from babel.dates import format_date
 
-from ivr.reports.report import Reminder
+from ivr.reports.model import Reminder
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "fr": {

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ivr.store.engine import Store
 from ivr.tickets import store as statements
-from ivr.tickets.entering import LINE
+from ivr.tickets.intake_commit import LINE
 
 
 async def note(store: Store, call_id: str, at: datetime) -> None:

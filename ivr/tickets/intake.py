@@ -13,7 +13,7 @@ from functools import cached_property
 
 from pydantic import TypeAdapter, ValidationError
 
-from ivr.directory.people import NOBODY, Identity
+from ivr.directory.model import NOBODY, Identity
 from ivr.errors import OmnivigilError
 from ivr.tickets.promise import NO_PROMISE, Promise
 

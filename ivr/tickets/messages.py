@@ -8,11 +8,11 @@ from datetime import datetime
 
 import structlog
 
-from ivr.directory.people import Identity
+from ivr.directory.model import Identity
 from ivr.events import EventBus
 from ivr.store.engine import Store
-from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake, Notice, VoiceMessage, requester_of
+from ivr.tickets.intake_commit import enter
 from ivr.tickets.promise import NO_PROMISE, Promise
 from ivr.tickets.spool import Spool
 

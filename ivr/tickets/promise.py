@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Department
-from ivr.tickets.ticket import Priority
+from ivr.tickets.model import Priority
 
 
 @dataclass(frozen=True, kw_only=True)

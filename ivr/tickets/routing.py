@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ivr.desk.ticketing import Role, Ticketing
-from ivr.directory.people import Partner
+from ivr.directory.model import Partner
 
 #: Where a ticket begins unless something says otherwise (OV-15).
 FIRST_LEVEL = 1

@@ -13,10 +13,10 @@ import structlog
 
 from ivr.errors import Unavailable
 from ivr.events import EventBus
-from ivr.resting import rest
 from ivr.store.engine import Store
-from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake
+from ivr.tickets.intake_commit import enter
+from ivr.ticks import rest
 
 log = structlog.get_logger()
 

@@ -11,12 +11,12 @@ from sqlalchemy import BindParameter, ClauseElement, Select, String, bindparam, 
 
 from ivr.callbacks.tables import callbacks
 from ivr.calls.tables import calls
-from ivr.directory.people import Contact, Partner
+from ivr.directory.model import Contact, Partner
 from ivr.directory.tables import contacts, customers, partners
 from ivr.incidents.tables import incidents
 from ivr.store.engine import Unit, insert_into
 from ivr.tickets import tables as t
-from ivr.tickets.ticket import OPEN, Ticket
+from ivr.tickets.model import OPEN, Ticket
 
 #: Nobody waits longer in a queue.
 _LONGEST_CALL = timedelta(days=1)

@@ -117,7 +117,7 @@ messages = Table(
     Index("ix_messages_number_created_at", "number", "created_at"),
 )
 
-#: The ledger of each ticket's clocks; see `ivr.tickets.clocks.Span`.
+#: The ledger of each ticket's clocks; see `ivr.tickets.sla.Span`.
 ticket_spans = Table(
     "ticket_spans",
     metadata,

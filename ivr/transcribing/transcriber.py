@@ -14,9 +14,9 @@ import structlog
 from ivr.clock import Clock
 from ivr.errors import Unavailable
 from ivr.events import EventBus
-from ivr.resting import rest
 from ivr.store.engine import Store
 from ivr.tickets import store as tickets
+from ivr.ticks import rest
 
 log = structlog.get_logger()
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sipsim.errors import FarmFailed
 
-#: Starts an unpacked Python 3.11 that has the bindings; `ivr.phones` puts it there where this Python is a later one.
+#: Starts an unpacked Python 3.11 that has the bindings; where this Python is a later one, `ivr.tools.pjsip_python` puts
+#: it there.
 EMBEDDED = Path(__file__).parents[2] / "var" / "phones" / "python"
 
 

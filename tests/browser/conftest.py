@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sipsim.phones import PhoneFarm
 from sipsim.recognise import Recogniser
 
-from ivr import browser as browsers
 from ivr.accounts.demo import demo_account_password
 from ivr.desk.load import BUILT_IN
+from ivr.tools import chromium as browsers
 from tests.calls.line import OPEN, REPOSITORY, Line, running_line
 
 SignIn = Callable[..., Page]

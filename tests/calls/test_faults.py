@@ -16,7 +16,7 @@ from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
 
 from ivr.asterisk.config import Folders
-from ivr.keeping.logs import LARGEST
+from ivr.retention.log_rotation import LARGEST
 from ivr.settings import Settings
 from tests.calls.line import OPEN, Line, hear, prompts, running_line, wait_for
 

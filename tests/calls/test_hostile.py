@@ -26,7 +26,7 @@ from ivr.asterisk import guard
 from ivr.asterisk.process import AsteriskProcess
 from ivr.evidence.collector import Collector
 from ivr.evidence.legs import of_text
-from ivr.evidence.ring import Ring
+from ivr.evidence.packet_buffer import Ring
 from tests.calls.line import REPOSITORY, free_ports, wait_for
 
 _count = itertools.count()

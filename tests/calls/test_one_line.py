@@ -12,9 +12,9 @@ from pathlib import Path
 from sipsim.phones import PhoneFarm
 from sipsim.raw import RawCall
 
-from ivr import control
+from ivr.cli.up import next_steps
 from ivr.desk.load import load_desks
-from ivr.up import next_steps
+from ivr.process import control
 from tests.calls.conftest import SharedPhones
 from tests.calls.line import REPOSITORY, Line, wait_for
 

@@ -13,7 +13,7 @@ import pytest
 from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
 
-from ivr.store.cluster import Cluster, ServerFailed
+from ivr.tools.postgresql_server import Cluster, ServerFailed
 from tests.calls.line import CLOSED, Line, hear, running_line, wait_for
 from tests.calls.test_closed import speech
 from tests.integration.databases import cluster_in

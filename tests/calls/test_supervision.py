@@ -15,8 +15,9 @@ import pytest
 from rich.console import Console
 from sipsim.raw import RawCall
 
-from ivr import control, tending
 from ivr.asterisk.silence import DEAF_S, FROZEN_S
+from ivr.cli import manage
+from ivr.process import control
 from tests.calls.line import (
     OPEN,
     REPOSITORY,
@@ -124,7 +125,7 @@ async def test_calls_outlive_a_restart_and_the_supervisor(own: list[Line], aroun
     await goes_on(talking, waiting)
 
     # `./omnivigil stop` comes back once all is gone.
-    await tending.stop(Console(), Path(line.state), drain_s=None)
+    await manage.stop(Console(), Path(line.state), drain_s=None)
     assert not is_running(line.pid)
     assert not is_running(asterisk)
 

@@ -10,11 +10,11 @@ from typing import cast
 
 import pytest
 
-from ivr import desk_files, prepare
+from ivr import desk_reload, prepare
 from ivr.asterisk.runtime import Runtime
-from ivr.desk.kept import keep
+from ivr.desk.last_good import keep
 from ivr.desk.load import BUILT_IN, Desks
-from ivr.desk_files import DeskFiles, LiveCalendars
+from ivr.desk_reload import DeskFiles, LiveCalendars
 from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.prompts import music
@@ -91,7 +91,7 @@ def make_world(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> 
             languages=(),
         )
 
-    monkeypatch.setattr(desk_files, "sounds_of", sounds_of)
+    monkeypatch.setattr(desk_reload, "sounds_of", sounds_of)
     monkeypatch.setattr(music, "hold_music", lambda: tone(0.5))
     # Thousands of openings, of which none is spoken here.
     monkeypatch.setattr("ivr.prompts.catalog.DAYS_AHEAD", 1)

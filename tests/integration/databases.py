@@ -23,9 +23,9 @@ from filelock import FileLock
 from sqlalchemy import make_url
 
 from ivr.settings import database_url_of
-from ivr.store import cluster
-from ivr.store.cluster import Cluster, ServerFailed
 from ivr.store.engine import Store, open_store
+from ivr.tools import postgresql_server
+from ivr.tools.postgresql_server import Cluster, ServerFailed
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -253,7 +253,7 @@ def postgres_server(shared: Path) -> Iterator[PostgresServer]:
 
 def cluster_in(folder: Path) -> Cluster:
     """A server of a test's own, which is not started."""
-    return Cluster(folder=folder, programs=cluster.find(cluster.embedded(REPOSITORY)))
+    return Cluster(folder=folder, programs=postgresql_server.find(postgresql_server.embedded(REPOSITORY)))
 
 
 @contextlib.contextmanager

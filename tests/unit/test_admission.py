@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ivr.refusals import Refusals
-from ivr.subscribers import rules
-from ivr.subscribers.admission import Admission
+from ivr.subscriptions import rules
+from ivr.subscriptions.admission import Admission
 
 
 class Page:

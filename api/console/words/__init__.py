@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from api.console.words import en, en_desk, en_directory, fr, fr_desk, fr_directory
-from ivr.accounts.account import Role
-from ivr.written import typeset, typeset_all
+from ivr.accounts.model import Role
+from ivr.typography import typeset, typeset_all
 
 #: What each language calls itself.
 LANGUAGES: Mapping[str, str] = {"fr": "Français", "en": "English"}

@@ -16,34 +16,34 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import provide, routes
+from api.deps import Health, Services
 from api.server import ApiServer
-from api.services import Health, Services
-from ivr.callbacks.callback import Callback
+from ivr.accounts.api_tokens import Tokens, keep_token
+from ivr.callbacks.bridged_markers import PutThrough
 from ivr.callbacks.channels import Prompts
-from ivr.callbacks.keeper import Keeper
-from ivr.callbacks.put_through import PutThrough
+from ivr.callbacks.model import Callback
+from ivr.callbacks.reconciler import Keeper
 from ivr.calls.log import CallLog
 from ivr.calltrace.recordings import Recordings
-from ivr.calltrace.traces import CallTraces
+from ivr.calltrace.service import CallTraces
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks, load_desks
 from ivr.directory.demo import load_demo
-from ivr.directory.directory import Directory
-from ivr.directory.tokens import Tokens, keep_token
+from ivr.directory.lookup import Directory
 from ivr.errors import Unavailable
 from ivr.events import EventBus
-from ivr.evidence.ring import Ring
-from ivr.incidents.keeping import Incidents
-from ivr.maintenance.keeping import Maintenances
-from ivr.metrics.counting import Counters
-from ivr.metrics.line import LineMetrics
+from ivr.evidence.packet_buffer import Ring
+from ivr.incidents.service import Incidents
+from ivr.maintenance.service import Maintenances
+from ivr.metrics.counters import Counters
+from ivr.metrics.prometheus import LineMetrics
 from ivr.probing.probes import Probes
 from ivr.prompts.build import Sounds
-from ivr.queueing.watch import QueueWatch
-from ivr.reports.keeping import Reports
+from ivr.queueing.queue_state import QueueWatch
+from ivr.reports.service import Reports
 from ivr.settings import Settings
 from ivr.store.engine import Store, Unit
-from ivr.subscribers.keeping import Subscribers
+from ivr.subscriptions.service import Subscribers
 from ivr.tickets.spool import Spool
 from ivr.tickets.store import open_tickets
 from tests.fakes.announcing import announcer, humming

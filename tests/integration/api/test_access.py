@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from ivr.directory.tokens import Tokens
+from ivr.accounts.api_tokens import Tokens
 from ivr.store.engine import open_store
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import Line, serving

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from ivr.callbacks import store as statements
-from ivr.callbacks.callback import Callback, end, start_attempt
+from ivr.callbacks.model import Callback, end, start_attempt
 from ivr.desk.schema import CallbackRules
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from ivr.directory.people import NOBODY
+from ivr.directory.model import NOBODY
 from ivr.store.engine import open_store
 from ivr.tickets.intake import Notice, VoiceMessage
 from ivr.tickets.messages import leave_message, open_for_call

@@ -13,7 +13,7 @@ import pytest
 
 from api.app import provide
 from ivr.desk.load import Desks
-from ivr.directory.directory import Directory
+from ivr.directory.lookup import Directory
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import Line
 from tests.plain_http import NO_TLS

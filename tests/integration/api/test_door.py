@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from api.door import DoorLimits
+from api.connection_limits import DoorLimits
 from api.server import ApiServer
 
 HALF = b"GET / HTTP/1.1\r\nHost: line.example\r\nX-More: "

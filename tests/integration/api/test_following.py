@@ -14,14 +14,14 @@ from sqlalchemy import delete, func, insert, select, update
 
 from ivr.directory.tables import partner_contacts
 from ivr.errors import Unavailable
-from ivr.incidents import following, mailing
-from ivr.incidents.following import MOST_ASKED, MOST_WITHHELD, Followers
-from ivr.incidents.incident import CLOSES_AFTER
+from ivr.incidents import mailing, sms_followers
+from ivr.incidents.model import CLOSES_AFTER
+from ivr.incidents.sms_followers import MOST_ASKED, MOST_WITHHELD, Followers
 from ivr.incidents.tables import incident_followers
-from ivr.keeping import store as keeping
 from ivr.notify import gsm
 from ivr.notify.outbox import put_sms
 from ivr.notify.tables import opt_outs, outbox
+from ivr.retention import store as keeping
 from ivr.store.engine import Store, Unit
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_incidents import FIRST, NEXT, OVER, opened, updated
@@ -172,7 +172,7 @@ class TestNumbersOfOthers:
     async def test_in_all_so_many_an_hour_whoever_calls(
         self, client: httpx.AsyncClient, line: Line, followers: Followers
     ) -> None:
-        one, most = await opened(client), following.ASKED_AN_HOUR.most
+        one, most = await opened(client), sms_followers.ASKED_AN_HOUR.most
         answers = [
             await follow(followers, one["id"], f"14185{n:06d}", asked_by=f"15145{n:06d}", call_id=f"c{n}", own=False)
             for n in range(200_000, 200_000 + most + 5)
@@ -206,10 +206,10 @@ class TestNumbersOfOthers:
         one = await opened(client)
         await follow(followers, one["id"], own=False, asked_by="15145550100")
         path, token = PATH.findall((await texts(line.services.store))[0][2])[0]
-        line.now = NOW + following.CONFIRM_WITHIN
+        line.now = NOW + sms_followers.CONFIRM_WITHIN
         assert (await client.post(path, data={"token": token})).status_code == 422
         async with line.services.store.unit() as unit:
-            assert await following.erase(unit, line.now) == 1
+            assert await sms_followers.erase(unit, line.now) == 1
 
     async def test_without_an_address_of_ours_only_their_own_number(
         self, client: httpx.AsyncClient, line: Line

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.app import provide
-from api.streams import Streams, TooManyOfYours, TooManyStreams
+from api.stream_limits import Streams, TooManyOfYours, TooManyStreams
 from tests.integration.api.conftest import Line
 
 #: Refusals of every guard among them.

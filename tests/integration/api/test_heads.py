@@ -7,8 +7,8 @@ import asyncio
 import httpx
 import pytest
 
-from api.heads import Heads
-from api.streams import Streams
+from api.head_requests import Heads
+from api.stream_limits import Streams
 from tests.integration.api.conftest import Line
 from tests.integration.api.test_incidents import opened
 

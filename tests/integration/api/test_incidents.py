@@ -10,8 +10,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from ivr.incidents.incident import RESOLVED_ON_AIR
-from ivr.incidents.keeping import Incidents
+from ivr.incidents.model import RESOLVED_ON_AIR
+from ivr.incidents.service import Incidents
 from ivr.notify.tables import outbox
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from ivr.maintenance import mailing
-from ivr.maintenance.keeping import Maintenances
+from ivr.maintenance.service import Maintenances
 from ivr.notify.tables import outbox
-from ivr.subscribers.tables import status_subscribers
+from ivr.subscriptions.tables import status_subscribers
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_events import data, listening, next_one

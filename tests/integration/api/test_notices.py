@@ -15,7 +15,7 @@ from twilio.request_validator import RequestValidator
 
 from api.app import create_app
 from ivr.mail import store as mail_statements
-from ivr.mail.keeping import keep
+from ivr.mail.archive import keep
 from ivr.notify import store as statements
 from ivr.notify.config import Endpoint, NoticeConfig, Twilio
 from ivr.notify.outbox import Email, Sms, put_email, put_sms

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from ivr.desk.oncall import OnCall
 from ivr.notify.tables import outbox
 from ivr.oncall.paging import Paging
-from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake, Requester, VoiceMessage
+from ivr.tickets.intake_commit import enter
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line
 

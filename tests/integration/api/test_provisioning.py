@@ -10,7 +10,7 @@ import pytest
 import structlog
 from sqlalchemy import select
 
-from ivr.directory.passwords import ha1
+from ivr.directory.sip_passwords import ha1
 from ivr.directory.tables import endpoints
 from tests.integration.api.conftest import Line
 

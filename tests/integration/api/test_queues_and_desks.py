@@ -8,9 +8,9 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from api.services import DeskFiles
+from api.deps import DeskFiles
 from ivr.desk.changes import Change
-from ivr.desk_files import NotReloaded, Outcome
+from ivr.desk_reload import NotReloaded, Outcome
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_calls import begin

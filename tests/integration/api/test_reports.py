@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from ivr.notify.config import NoticeConfig, Smtp
 from ivr.notify.tables import outbox
-from ivr.reports.keeping import erase
+from ivr.reports.service import erase
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_incidents import OVER, opened, updated

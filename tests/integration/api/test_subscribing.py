@@ -17,9 +17,9 @@ from ivr.notify.compose import compose
 from ivr.notify.config import NoticeConfig, Smtp, Twilio
 from ivr.notify.store import page as notices_page
 from ivr.notify.tables import outbox
-from ivr.subscribers import rules
-from ivr.subscribers.keeping import Subscribers, erase
-from ivr.subscribers.tables import status_subscribers
+from ivr.subscriptions import rules
+from ivr.subscriptions.service import Subscribers, erase
+from ivr.subscriptions.tables import status_subscribers
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_incidents import FIRST, NEXT, opened, updated
 

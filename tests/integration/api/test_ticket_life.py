@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from ivr.callbacks import store as callback_statements
 from ivr.calls.tables import calls
-from ivr.directory import editing
-from ivr.directory.directory import Directory
+from ivr.directory import service
 from ivr.directory.entries import read_entry
+from ivr.directory.lookup import Directory
 from ivr.notify.tables import outbox
 from ivr.tickets import tables as t
 from tests.integration.api.asserting import refused
@@ -311,7 +311,7 @@ class TestRights:
         for rights, status in ((["transfer"], 422), (["transfer", "contacts"], 200)):
             async with line.services.store.unit() as unit:
                 entry = read_entry("contacts", values | {"rights": rights})
-                await editing.put(unit, "main", "contacts", "omar", entry, by="ana", at=line.now)
+                await service.put(unit, "main", "contacts", "omar", entry, by="ana", at=line.now)
             book = await Directory(line.services.store).reload()
             (omar,) = [one.id for one in book.contacts.values() if one.key == "omar"]
             number = (await make(client, kind="contacts", account_number=ELITE, contact_id=omar))["number"]

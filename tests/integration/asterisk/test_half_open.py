@@ -11,7 +11,7 @@ import pytest
 from ivr.asterisk.ami import RECONNECTED, Ami, State
 from ivr.asterisk.queue_members import AmiQueueMembers
 from ivr.calls.log import CallLog
-from ivr.calls.resuming import UNSEEN, end_unseen
+from ivr.calls.reconcile import UNSEEN, end_unseen
 from ivr.calls.store import read
 from ivr.errors import Unavailable
 from ivr.events import EventBus

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivr import dialling
-from ivr.asterisk import process, reloading
+from ivr.asterisk import process, reload
 from ivr.asterisk.config import DeskRouting, FixedPrompts, Folders, QueueConfig, render, unread
 from ivr.asterisk.runtime import Runtime
 from ivr.directory.asterisk_rows import phone_rows
-from ivr.directory.book import Book
 from ivr.directory.entries import CODECS
-from ivr.directory.people import Customer, Endpoint, Number
+from ivr.directory.model import Customer, Endpoint, Number
+from ivr.directory.snapshot import Book
+from ivr.numbers import calling_rights
 from ivr.prepare import line_secrets, phone_accounts
 from ivr.settings import Address, Settings
 from ivr.trunks import Trunk
@@ -125,8 +125,8 @@ class Rendered:
             ),
             trunks=[Trunk(host="127.0.0.0/8"), Trunk(host="127.0.0.80", identity="asserted")],
             callback_ring_s=30,
-            outside={right: dialling.patterns(right) for right in dialling.RIGHTS},
-            premium=dialling.PREMIUM_PATTERNS,
+            outside={right: calling_rights.patterns(right) for right in calling_rights.RIGHTS},
+            premium=calling_rights.PREMIUM_PATTERNS,
             trace_within_s=1800,
         )
 
@@ -150,7 +150,7 @@ NAMES = st.lists(
     max_size=12,
     unique=True,
 )
-RIGHTS = st.lists(st.sampled_from(dialling.RIGHTS), unique=True).map(tuple)
+RIGHTS = st.lists(st.sampled_from(calling_rights.RIGHTS), unique=True).map(tuple)
 
 
 @settings(
@@ -179,11 +179,11 @@ async def test_asterisk_reads_it_without_a_word_and_while_it_runs(rendered: Rend
     cli = partial(process.cli, rendered.runtime, rendered.settings)
     try:
         before = rendered.complaints()
-        known = book([f"{6000 + at}" for at in range(40)], list(NASTY), [(), ("local",), dialling.RIGHTS])
+        known = book([f"{6000 + at}" for at in range(40)], list(NASTY), [(), ("local",), calling_rights.RIGHTS])
         assert len(phone_rows(known)) == 40
         for one in (known, replace(known, endpoints=dict(list(known.endpoints.items())[:3]))):
             rendered.write(one)
-            await reloading.reload(cli, unread(rendered.etc))
+            await reload.reload(cli, unread(rendered.etc))
             shown = await cli("pjsip list endpoints")
             assert set(re.findall(r"Endpoint:  (60\d\d)", shown)) == set(one.endpoints)
             dialled = await cli("dialplan show phones")

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ivr.backup import create, restore
 from ivr.backup import database as snapshots
-from ivr.backup import making, restoring
 from ivr.backup.archive import BackupFailed, Damaged
 from ivr.errors import BadInput
 from ivr.settings import Settings
@@ -137,7 +137,7 @@ def hidden(folder: Path) -> list[Path]:
 
 
 async def backed_up(state: Path, database: Database, path: Path) -> Path:
-    await making.make(path, state=state, url=database.url, now=NOW)
+    await create.make(path, state=state, url=database.url, now=NOW)
     return path
 
 
@@ -155,7 +155,7 @@ class TestWhole:
         assert file.stat().st_mode & 0o777 == 0o600
         assert list((state / "backups").iterdir()) == []
         new = tmp_path / "new"
-        found = await restoring.restore(file, state=new, url=empty)
+        found = await restore.restore(file, state=new, url=empty)
         assert files_below(new) - {"omnivigil.sqlite3"} == KEPT | {"asterisk/lib/astdb.sqlite3"}
         for name in KEPT:
             assert (new / name).read_bytes() == (state / name).read_bytes(), name
@@ -183,7 +183,7 @@ class TestWhole:
     async def test_looking_writes_nothing(self, state: Path, database: Database, tmp_path: Path) -> None:
         file = await backed_up(state, database, tmp_path / "b.tar.gz")
         before = files_below(tmp_path)
-        found = await restoring.check(file)
+        found = await restore.check(file)
         assert (found.manifest.database, found.missing) == (database.kind, ())
         assert files_below(tmp_path) == before
 
@@ -200,7 +200,7 @@ class TestWhole:
             return taken
 
         monkeypatch.setattr(snapshots, "snapshot", meanwhile)
-        found = await restoring.check(await backed_up(state, database, tmp_path / "b.tar.gz"))
+        found = await restore.check(await backed_up(state, database, tmp_path / "b.tar.gz"))
         names = {one.name for one in found.manifest.members}
         assert {"state/spool/intake/1f.json", "state/spool/messages/new.wav"} <= names
 
@@ -230,7 +230,7 @@ class TestWhole:
         file = await backed_up(state, database, tmp_path / "b.tar.gz")
         stop.set()
         await writing
-        await restoring.restore(file, state=tmp_path / "new", url=empty)
+        await restore.restore(file, state=tmp_path / "new", url=empty)
         rows = await everything(empty or Settings(state=tmp_path / "new").database_url)
         assert 20 <= len(rows["partners"]) == len(rows["customers"]) <= written
 
@@ -245,12 +245,12 @@ class TestRefused:
         assert refused.value.field == "FILE"
         before = files_below(state)
         with pytest.raises(BadInput, match="is not empty") as refused:
-            await restoring.restore(file, state=state, url=empty)
+            await restore.restore(file, state=state, url=empty)
         assert refused.value.field == "--state"
         assert files_below(state) == before
         if database.kind == "postgresql":
             with pytest.raises(BadInput, match="there are tables in it already") as refused:
-                await restoring.restore(file, state=tmp_path / "new", url=database.url)
+                await restore.restore(file, state=tmp_path / "new", url=database.url)
             assert refused.value.field == "--database-url"
             assert not (tmp_path / "new").exists()
 
@@ -258,7 +258,7 @@ class TestRefused:
         file = await backed_up(state, database, tmp_path / "b.tar.gz")
         other = "postgresql+asyncpg://x@127.0.0.1:1/x" if database.kind == "sqlite" else None
         with pytest.raises(BadInput, match=f"the backup is of {database.kind}"):
-            await restoring.restore(file, state=tmp_path / "new", url=other)
+            await restore.restore(file, state=tmp_path / "new", url=other)
         assert not (tmp_path / "new").exists()
         assert hidden(tmp_path) == []
 
@@ -276,7 +276,7 @@ def sqlite_state(sqlite_files: Any, filling: Filling, tmp_path: Path) -> Path:
 
 
 async def made_of(state: Path, path: Path) -> Path:
-    await making.make(path, state=state, url=Settings(state=state).database_url, now=NOW)
+    await create.make(path, state=state, url=Settings(state=state).database_url, now=NOW)
     return path
 
 
@@ -297,7 +297,7 @@ async def refused(path: Path, tmp_path: Path) -> str:
     """Why a file is refused, by a look and by a restore alike; nothing of it stays."""
     before = files_below(tmp_path)
     said = []
-    for attempt in (restoring.check(path), restoring.restore(path, state=tmp_path / "new", url=None)):
+    for attempt in (restore.check(path), restore.restore(path, state=tmp_path / "new", url=None)):
         with pytest.raises((Damaged, BadInput)) as caught:
             await attempt
         said.append(str(caught.value))
@@ -423,8 +423,8 @@ class TestHostile:
         try:
             with pytest.raises(BackupFailed):
                 await made_of(sqlite_state, tmp_path / "second.tar.gz")
-            with pytest.raises(restoring.RestoreFailed):
-                await restoring.restore(whole, state=tmp_path / "new", url=None)
+            with pytest.raises(restore.RestoreFailed):
+                await restore.restore(whole, state=tmp_path / "new", url=None)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
             signal.signal(signal.SIGXFSZ, ignored)
@@ -439,28 +439,28 @@ class TestUpgrade:
         state = tmp_path / "line"
         state.mkdir()
         latest, one_before = known_revisions()[:2]
-        assert await making.before_migration(store, state=state, url=database.url, now=NOW) is None
+        assert await create.before_migration(store, state=state, url=database.url, now=NOW) is None
         await store.migrate(one_before)
         await fill(database)
         before = await everything(database.url)
-        for n in range(making.BEFORE_MIGRATIONS + 2):
+        for n in range(create.BEFORE_MIGRATIONS + 2):
             at = NOW.replace(minute=n)
-            made = await making.before_migration(store, state=state, url=database.url, now=at)
+            made = await create.before_migration(store, state=state, url=database.url, now=at)
             assert made is not None
         kept = sorted((state / "backups").iterdir())
         assert [one.name for one in kept] == [
-            f"20261125T15{n:02}00-revision-{one_before}.tar.gz" for n in range(2, making.BEFORE_MIGRATIONS + 2)
+            f"20261125T15{n:02}00-revision-{one_before}.tar.gz" for n in range(2, create.BEFORE_MIGRATIONS + 2)
         ]
         await store.migrate()
         # And back, with the version from before.
         with pytest.raises(BadInput, match="--database-only"):
-            await restoring.restore(kept[-1], state=tmp_path / "new", url=empty)
-        await restoring.restore(kept[-1], state=state, url=empty, database_only=True)
+            await restore.restore(kept[-1], state=tmp_path / "new", url=empty)
+        await restore.restore(kept[-1], state=state, url=empty, database_only=True)
         restored = empty or Settings(state=state).database_url
         assert await everything(restored) == before
         if empty is None:
             with pytest.raises(BadInput, match=r"omnivigil\.sqlite3 would be written over"):
-                await restoring.restore(kept[-1], state=state, url=None, database_only=True)
+                await restore.restore(kept[-1], state=state, url=None, database_only=True)
         assert latest != one_before
 
     async def test_a_database_that_is_newer_than_the_program(self, database: Database, store: Store) -> None:
@@ -480,6 +480,6 @@ class TestUpgrade:
         (state / "backups").touch()
         await store.migrate(known_revisions()[1])
         with pytest.raises(BadInput, match="no backup could be made before the migration") as refused:
-            await making.before_migration(store, state=state, url=database.url, now=NOW)
+            await create.before_migration(store, state=state, url=database.url, now=NOW)
         assert refused.value.field == "--state"
         assert await store.revision() == known_revisions()[1]

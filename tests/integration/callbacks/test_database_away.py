@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ivr.callbacks import store as statements
-from ivr.callbacks.callback import Callback
+from ivr.callbacks.model import Callback
 from ivr.store.engine import Store, StoreUnavailable
 from tests.integration.callbacks.world import World
 

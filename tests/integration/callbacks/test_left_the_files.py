@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ivr.callbacks import store as statements
-from ivr.callbacks.callback import State
 from ivr.callbacks.channels import new_id
+from ivr.callbacks.model import State
 from ivr.store.engine import Store
 from tests.integration.callbacks.world import World
 

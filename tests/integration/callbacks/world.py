@@ -14,14 +14,14 @@ from typing import Any
 
 from ivr.asterisk.ami import NO_FIELDS, RECONNECTED, Fields
 from ivr.callbacks import store as statements
-from ivr.callbacks.callback import Callback, deadline_of, stands
 from ivr.callbacks.channels import Part, Prompts, far_of, new_id, new_uniqueid, part_of
-from ivr.callbacks.keeper import Keeper
+from ivr.callbacks.model import Callback, deadline_of, stands
+from ivr.callbacks.reconciler import Keeper
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks, load_desks
 from ivr.desk.schema import CallbackRules
 from ivr.events import EventBus
-from ivr.queueing.watch import QueueWatch
+from ivr.queueing.queue_state import QueueWatch
 from ivr.store.engine import Store, Unit
 
 QUEUE, DESK, DEPARTMENT = "support", "omnivigil", "support"

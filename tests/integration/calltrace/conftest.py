@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk.hep import SIP, Packet
-from ivr.calltrace.traces import CallTraces
+from ivr.calltrace.service import CallTraces
 from ivr.desk.load import load_desks
 from ivr.directory.demo import load_demo
-from ivr.directory.directory import Directory
+from ivr.directory.lookup import Directory
 from ivr.events import EventBus
 from ivr.evidence.legs import Device, EndedLeg
-from ivr.evidence.ring import EndedCall, Ring
+from ivr.evidence.packet_buffer import EndedCall, Ring
 from ivr.store.engine import Store
 from ivr.tickets.spool import Spool
 

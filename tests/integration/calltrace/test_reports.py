@@ -15,16 +15,16 @@ import pytest
 from sqlalchemy import Table, select
 
 from ivr.asterisk.hep import SIP
-from ivr.calltrace import deciding, evidence
+from ivr.calltrace import evidence, triage
 from ivr.calltrace import store as statements
-from ivr.calltrace.away import AwayReports
+from ivr.calltrace.offline import AwayReports
+from ivr.calltrace.service import Receipt
 from ivr.calltrace.tables import call_trace_evidence, call_traces, incident_proposals, recommendations
-from ivr.calltrace.traces import Receipt
 from ivr.desk.load import load_desks
 from ivr.errors import Unavailable
 from ivr.evidence.legs import Device
 from ivr.notify.tables import outbox
-from ivr.tickets import editing
+from ivr.tickets import service
 from ivr.tickets.spool import Spool
 from ivr.tickets.tables import ticket_events, ticket_spans, tickets
 from tests.integration.calltrace.conftest import NOW, World
@@ -139,7 +139,7 @@ class TestTicket:
         spans = await rows(world, ticket_spans)
         assert [(span["clock"], span["ended_at"]) for span in spans] == [("tmr", None)]
         async with world.store.unit() as unit:
-            await editing.change(
+            await service.change(
                 unit,
                 ticket["number"],
                 {"observed": "Autre chose."},
@@ -262,8 +262,8 @@ class TestTogether:
         for one in await rows(world, incident_proposals):
             async with world.store.unit() as unit:
                 at = world.now[0]
-                await deciding.dismiss(unit, one["id"], who="ops", at=at, bus=world.bus)
-                again = await deciding.dismiss(unit, one["id"], who="annie", at=at + timedelta(1), bus=world.bus)
+                await triage.dismiss(unit, one["id"], who="ops", at=at, bus=world.bus)
+                again = await triage.dismiss(unit, one["id"], who="annie", at=at + timedelta(1), bus=world.bus)
             assert (again["dismissed_by"], again["dismissed_at"]) == ("ops", at)
         assert {state for _, state, _ in await calls("7101", "7102")} == {"dismissed"}
         assert [one for one in await calls("7103") if one[0] == "trunk"] == [
@@ -335,7 +335,7 @@ class TestAway:
         self, world: World, database_away: Away, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(Spool, "put", _full)
-        monkeypatch.setattr("ivr.calltrace.traces._MOST_HELD", 1)
+        monkeypatch.setattr("ivr.calltrace.service._MOST_HELD", 1)
         with database_away():
             first = await report(world, patience_s=0.1)
             with pytest.raises(Unavailable):

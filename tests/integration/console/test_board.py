@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from api.console import pages
-from api.console.live import Boards, Listener
-from ivr.directory.people import Customer, Identity
+from api.console.board_stream import Boards, Listener
+from ivr.directory.model import Customer, Identity
 from tests.beginning import begin_call
 from tests.integration.api.conftest import Line
 from tests.integration.console.conftest import Browsers

@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from api.services import DeskFiles
+from api.deps import DeskFiles
 from ivr.desk.changes import Change
-from ivr.desk_files import NotReloaded, Outcome
+from ivr.desk_reload import NotReloaded, Outcome
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.console.conftest import Browsers
 

@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
-from ivr.accounts import administering
-from ivr.directory import editing, reading
+from ivr.accounts import admin as account_admin
+from ivr.directory import queries, service
 from ivr.directory.entries import Kind, read_entry
-from ivr.directory.passwords import ha1
-from ivr.directory.reading import Found
+from ivr.directory.queries import Found
+from ivr.directory.sip_passwords import ha1
 from ivr.directory.tables import endpoints
 from ivr.errors import NotFound
 from tests.integration.api.conftest import Line
@@ -26,7 +26,7 @@ _MARKUP = "<img src=x onerror=alert(1)>"
 
 async def _entry(line: Line, kind: Kind, key: str) -> Found | None:
     async with line.services.store.reading() as unit:
-        return await reading.get(unit, "main", kind, key)
+        return await queries.get(unit, "main", kind, key)
 
 
 async def _etag(line: Line, kind: Kind, key: str) -> str:
@@ -168,7 +168,7 @@ async def test_what_was_entered_is_shown_as_text(browser: Browsers, line: Line) 
             ("phones", "6900", {"account": "C-9", "display": _MARKUP}),
         ):
             entry = read_entry(kind, values)  # type: ignore[arg-type]
-            await editing.put(unit, "main", kind, key, entry, by="ana", at=line.now)  # type: ignore[arg-type]
+            await service.put(unit, "main", kind, key, entry, by="ana", at=line.now)  # type: ignore[arg-type]
     for path in ("accounts/entry?key=C-9", "contacts/list", "phones/list", "phones/remove?key=6900", "?q=C-9"):
         page = await admin.get(f"{HERE}/{path}" if "?q" not in path else HERE + path)
         assert page.status_code == 200, path
@@ -226,7 +226,7 @@ async def test_of_what_is_wrong_on_duty_nothing_is_made(change: dict[str, str], 
     assert await _entry(line, "staff", "nadia-benali") is None
     with pytest.raises(NotFound):
         async with line.services.store.reading() as unit:
-            await administering.get(unit, "nadia")
+            await account_admin.get(unit, "nadia")
 
 
 async def test_a_device_is_given_an_address_and_its_mac_stays(browser: Browsers, line: Line) -> None:

@@ -15,31 +15,31 @@ import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import select
 
-from api import one_provider
+from api import provider_scope
 from api.app import provide
-from api.console.live import Boards, Listener
-from api.console.route import roles_of
+from api.console.board_stream import Boards, Listener
+from api.console.guard import roles_of
 from api.console.router import SECTIONS
-from api.one_provider import IN_PATHS, NOBODYS
-from api.services import Services
-from ivr.accounts import administering
+from api.deps import Services
+from api.provider_scope import IN_PATHS, NOBODYS
+from ivr.access_log import store as listenings
+from ivr.accounts import admin as account_admin
+from ivr.accounts.api_tokens import keep_token
 from ivr.accounts.passwords import hashed
-from ivr.accounts.signing import create_account
+from ivr.accounts.sign_in import create_account
 from ivr.accounts.store import note
 from ivr.calltrace.tables import call_traces
 from ivr.desk.load import Desks
 from ivr.desk.schema import Desk
-from ivr.directory import editing
+from ivr.directory import service
 from ivr.directory.entries import Kind, read_entry
-from ivr.directory.people import Customer, Identity
+from ivr.directory.model import Customer, Identity
 from ivr.directory.tables import customers
-from ivr.directory.tokens import keep_token
 from ivr.errors import BadInput
-from ivr.incidents.incident import Affected
-from ivr.listenings import store as listenings
+from ivr.incidents.model import Affected
 from ivr.mail.tables import mails
 from ivr.store.metadata import metadata
-from ivr.tickets import editing as ticket_editing
+from ivr.tickets import service as ticket_editing
 from ivr.tickets import store as tickets
 from tests.beginning import begin_call
 from tests.integration.api.conftest import Line
@@ -139,7 +139,7 @@ async def _fill(has: Services, side: Side, line: Line) -> Ids:
             if kind == "contacts":
                 values["kind"] = "administrateur"
             entry = read_entry(kind, values)
-            await editing.put(unit, side.provider, kind, key, entry, by="x", at=now, known=has.known(side.provider))
+            await service.put(unit, side.provider, kind, key, entry, by="x", at=now, known=has.known(side.provider))
         (customer,) = (await unit.execute(select(customers.c.id).where(customers.c.account == f"C-{digits}"))).scalars()
         await create_account(
             unit, name=side.account, role="administrator", password_hash=PASSWORD, at=now,
@@ -392,9 +392,9 @@ async def test_the_limit_is_set_in_the_form_and_ends_sessions(browser: Browsers,
     assert refused.status_code == 422
     async with two.line.services.store.unit() as unit:
         with pytest.raises(BadInput, match="last administrator"):
-            await administering.change(unit, "admin", role="administrator", endpoint=None, limited_to="autre")
+            await account_admin.change(unit, "admin", role="administrator", endpoint=None, limited_to="autre")
         with pytest.raises(BadInput, match="last administrator"):
-            await administering.close(unit, "admin", two.line.now)
+            await account_admin.close(unit, "admin", two.line.now)
 
 
 async def test_a_provider_without_a_desk_has_no_pages(browser: Browsers, two: Two) -> None:
@@ -409,7 +409,7 @@ async def test_streams_tell_a_limited_account_of_its_own_line(browser: Browsers,
     async def still() -> bool:
         return True
 
-    boards = Boards(one_provider.only(two.services, "autre"))
+    boards = Boards(provider_scope.only(two.services, "autre"))
     listener, told = Listener(still), ""
     with boards.listening(listener, "fr"):
         async with asyncio.timeout(30):

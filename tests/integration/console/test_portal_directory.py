@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ivr.directory import reading
+from ivr.directory import queries
 from ivr.directory.entries import Kind
 from tests.integration.api.conftest import Line
 from tests.integration.console.conftest import Browsers
@@ -14,7 +14,7 @@ HERE = "/console/portal/directory"
 
 async def _view(line: Line, kind: Kind, key: str) -> dict[str, object]:
     async with line.services.store.reading() as unit:
-        found = await reading.get(unit, "main", kind, key)
+        found = await queries.get(unit, "main", kind, key)
     return {**found.view(), "etag": found.etag} if found is not None else {}
 
 

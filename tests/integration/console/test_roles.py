@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from fastapi.routing import APIRoute
 
-from api.console.route import ANYBODY, roles_of
+from api.console.guard import ANYBODY, roles_of
 from api.console.router import SECTIONS
-from ivr.accounts.account import ROLES
+from ivr.accounts.model import ROLES
 from tests.console_words import missing_words
 from tests.integration.api.conftest import Line
 from tests.integration.console.conftest import Browsers

@@ -10,17 +10,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 from api.app import provide
-from api.console.desk import _cards
-from ivr.directory import warned
-from ivr.directory.editing import put
+from api.console.workspace import _cards
+from ivr.access_log import store as listenings
+from ivr.directory import partner_contacts
 from ivr.directory.entries import read_entry
-from ivr.directory.people import Customer, Identity
+from ivr.directory.model import Customer, Identity
+from ivr.directory.service import put
 from ivr.incidents import store as incidents
-from ivr.listenings import store as listenings
 from ivr.mail import store as mails
-from ivr.mail.keeping import keep
-from ivr.mail.parsed import parse
-from ivr.tickets import editing, store
+from ivr.mail.archive import keep
+from ivr.mail.parser import parse
+from ivr.tickets import service, store
 from tests.beginning import begin_call
 from tests.integration.api.conftest import Line
 from tests.integration.api.test_callbacks import RULES, request
@@ -196,7 +196,7 @@ async def test_recordings_made_in_the_browser_are_told(browser: Browsers, line: 
 async def _ticket(line: Line) -> int:
     values = {"kind": "request", "desk": "omnivigil", "department": "support", "account_number": "C-1001"}
     async with line.services.store.unit() as unit:
-        made, _ = await editing.create(unit, values, who="ops", at=line.now, key=None, bus=line.services.bus)
+        made, _ = await service.create(unit, values, who="ops", at=line.now, key=None, bus=line.services.bus)
     return made.number
 
 
@@ -462,7 +462,7 @@ async def test_an_administrator_says_who_at_the_partners_is_warned(browser: Brow
     page = (await admin.get(here)).text
     assert "&lt;b&gt;Léa" in page
     async with line.services.store.reading() as unit:
-        people = {one.name: one for one in await warned.every(unit)}
+        people = {one.name: one for one in await partner_contacts.every(unit)}
     lea = people[new["name"]]
     assert (lea.partner, lea.role, lea.mobile, lea.language) == (new["partner"], new["role"], "18195550177", "en")
     assert (await admin.post(f"{here}/{lea.id}/remove")).status_code == 303

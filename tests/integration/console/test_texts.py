@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ivr.notify.outbox import Sms, put_sms
 from ivr.notify.tables import outbox
-from ivr.texts.taking import Inbound, take_in
+from ivr.sms_inbox.ingest import Inbound, take_in
 from tests.integration.api.conftest import Line
 from tests.integration.console.conftest import Browsers
 

@@ -14,7 +14,7 @@ import pytest
 from ivr.asterisk.hep import SIP, Packet, build
 from ivr.evidence.collector import Collector
 from ivr.evidence.legs import EndedLeg
-from ivr.evidence.ring import Ring
+from ivr.evidence.packet_buffer import Ring
 from ivr.settings import Address
 
 LEG = EndedLeg(

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ivr.__main__ import app
-from ivr.directory.tokens import Bearer, Tokens
+from ivr.accounts.api_tokens import Bearer, Tokens
 from ivr.errors import BadInput, NotFound
 from ivr.settings import Settings
 from ivr.store.engine import open_store

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import update
 
 from ivr.desk.load import load_desks
+from ivr.mail.archive import file_of
 from ivr.mail.contents import Unreadable
-from ivr.mail.foretelling import of_mail, of_unreadable
-from ivr.mail.keeping import file_of
+from ivr.mail.dry_run import of_mail, of_unreadable
 from ivr.notify.config import NoticeConfig
 from ivr.notify.tables import outbox
 from ivr.store.engine import open_store

@@ -19,20 +19,20 @@ from sqlalchemy import select
 
 from ivr.desk.load import load_desks
 from ivr.directory.demo import load_demo
-from ivr.directory.directory import Directory
+from ivr.directory.lookup import Directory
 from ivr.errors import BadInput
 from ivr.events import EventBus
+from ivr.mail import ingest
 from ivr.mail import store as mail_statements
-from ivr.mail import taking
-from ivr.mail.keeping import file_of
-from ivr.mail.receiver import listen, run
-from ivr.mail.taking import MailRoom
+from ivr.mail.archive import file_of
+from ivr.mail.ingest import MailRoom
+from ivr.mail.smtp_server import listen, run
 from ivr.notify.tables import outbox
 from ivr.settings import Address
 from ivr.store.engine import Store
-from ivr.tickets import editing
+from ivr.tickets import service
 from ivr.tickets import store as ticket_statements
-from ivr.tickets.ticket import Ticket
+from ivr.tickets.model import Ticket
 
 NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 DOMAIN = "omnivigil.com"
@@ -173,7 +173,7 @@ async def test_others_of_the_account_and_its_partner_may_continue_it(line: Line)
     """OV-20."""
     async with line.store.unit() as unit:
         fields = {"kind": "request", "desk": "omnivigil", "department": "support", "account_number": "C-1001"}
-        ticket, _ = await editing.create(unit, fields, who="x", at=NOW, key=None, bus=line.bus)
+        ticket, _ = await service.create(unit, fields, who="x", at=NOW, key=None, bus=line.bus)
     for number, sender in enumerate((JULIE.upper(), "soutien@boreal.example")):
         message = letter(sender=sender, subject=f"Billet {ticket.number}", name=f"<{number}@x>")
         await line.give(message, sender=sender)
@@ -227,7 +227,7 @@ async def test_ov20_an_answer_is_taken_in_whatever_its_requester_may_ask_for(lin
     async with line.store.unit() as unit:
         policy = load_desks()["omnivigil"].tickets
         with pytest.raises(BadInput, match="administrateur"):
-            await editing.change(
+            await service.change(
                 unit,
                 ticket.number,
                 {"status": "resolved"},
@@ -347,7 +347,7 @@ async def test_while_the_disk_is_full_too(line: Line, monkeypatch: pytest.Monkey
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(taking, "keep", full)
+        patch.setattr(ingest, "keep", full)
         with pytest.raises(aiosmtplib.SMTPDataError) as refusal:
             await line.give(letter())
     assert refusal.value.code == 451

@@ -11,11 +11,11 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from ivr.events import EventBus
-from ivr.notify import health, office
+from ivr.notify import health, workers
 from ivr.notify.config import Endpoint, NoticeConfig
 from ivr.notify.store import Notice
 from ivr.store.engine import Store
-from ivr.tickets import editing, journal
+from ivr.tickets import journal, service
 from tests.integration.notify.conftest import MailServer, Now, Outbox, TwilioDouble, served
 
 SECRET = SecretStr("whsec_" + "QUJD" * 8)
@@ -27,7 +27,7 @@ async def nothing(_: int, __: str) -> None:
 
 @contextlib.asynccontextmanager
 async def running(config: NoticeConfig, store: Store, now: Now, bus: EventBus) -> AsyncIterator[None]:
-    work = office.run(
+    work = workers.run(
         config,
         store,
         clock=now,
@@ -82,7 +82,7 @@ async def test_every_kind_leaves(
             await outbox.sms()
             async with store.unit() as unit:
                 fields = {"kind": "request", "desk": "omnivigil", "department": "support"}
-                await editing.create(unit, fields, who="test", at=now(), key=None, bus=bus)
+                await service.create(unit, fields, who="test", at=now(), key=None, bus=bus)
             rows = await until(outbox, lambda rows: len(rows) == 3 and {row.state for row in rows} == {"sent"})
         assert {row.kind for row in rows} == {"email", "sms", "webhook"}
         assert (len(mail_server.arrived), len(twilio.messages), len(got)) == (1, 1, 1)

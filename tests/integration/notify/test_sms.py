@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from ivr.events import EventBus
-from ivr.notify import operations
+from ivr.notify import admin
 from ivr.notify import store as statements
 from ivr.notify.config import Twilio
 from ivr.notify.sms import SmsSender
@@ -157,7 +157,7 @@ class TestItMayHaveLeft:
             await statements.change(unit, lost.id, {"state": "sent", "provider_id": message["sid"]})
         for _ in range(2):
             async with store.unit() as unit:
-                await operations.twilio_told(
+                await admin.twilio_told(
                     unit,
                     key=key,
                     sid=message["sid"],

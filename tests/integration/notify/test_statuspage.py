@@ -16,12 +16,12 @@ from pydantic import SecretStr
 
 from ivr.errors import BadInput
 from ivr.events import EventBus
-from ivr.incidents.incident import Incident, Update
-from ivr.incidents.status import pushed
+from ivr.incidents.model import Incident, Update
 from ivr.notify.config import Statuspage, read
 from ivr.notify.outbox import put_statuspage
 from ivr.notify.statuspage import StatuspageSender
 from ivr.notify.worker import Worker
+from ivr.statuspage.summary import pushed
 from ivr.store.engine import Store
 from tests.integration.notify.conftest import Now, Outbox, served
 

@@ -14,14 +14,14 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook
 
 from ivr.events import EventBus
-from ivr.notify import operations
+from ivr.notify import admin
 from ivr.notify import store as statements
 from ivr.notify.config import Endpoint
 from ivr.notify.journal import Journal
 from ivr.notify.webhooks import WebhookSender, guarded_session
 from ivr.notify.worker import Worker
 from ivr.store.engine import Store
-from ivr.tickets import editing, journal
+from ivr.tickets import journal, service
 from tests.integration.notify.conftest import Now, Outbox, served
 
 SECRET = "whsec_" + "QUJD" * 8
@@ -75,7 +75,7 @@ class Line:
     async def ticket(self) -> int:
         fields = {"kind": "request", "desk": "omnivigil", "department": "support", "observed": "Écho"}
         async with self.store.unit() as unit:
-            ticket, _ = await editing.create(unit, fields, who="test", at=self.now(), key=None, bus=self.bus)
+            ticket, _ = await service.create(unit, fields, who="test", at=self.now(), key=None, bus=self.bus)
         return ticket.number
 
     async def tell(self) -> None:
@@ -122,7 +122,7 @@ async def test_what_was_written_earlier_and_committed_later_is_told_without_wait
     else:
         async with store.unit() as unit:
             fields = {"kind": "request", "desk": "omnivigil", "department": "support"}
-            late, _ = await editing.create(unit, fields, who="test", at=now(), key=None, bus=bus)
+            late, _ = await service.create(unit, fields, who="test", at=now(), key=None, bus=bus)
             second = await line.ticket()
             await line.tell()
             assert [str(second) in body for _, body in receiver.got] == [True]
@@ -148,7 +148,7 @@ async def test_only_what_was_chosen_is_told(
     await line.tell()
     number = await line.ticket()
     async with store.unit() as unit:
-        await editing.change(unit, number, {"level": 2}, who="test", at=now(), seen_version=None, bus=bus)
+        await service.change(unit, number, {"level": 2}, who="test", at=now(), seen_version=None, bus=bus)
     await line.tell()
     types = sorted(Webhook(SECRET).verify(body, headers)["type"] for headers, body in receiver.got)
     assert types == ["ticket.changed", "ticket.changed", "ticket.created"]
@@ -195,7 +195,7 @@ async def test_an_endpoint_that_is_gone_is_told_no_more_until_enabled(
     assert len(receiver.got) == 1
     async with store.unit() as unit:
         assert (await statements.endpoints(unit))["crm"]["disabled_reason"] == "the endpoint says that it is gone (410)"
-        await operations.enable(unit, "crm", journal_end=await journal.end(unit))
+        await admin.enable(unit, "crm", journal_end=await journal.end(unit))
     await line.ticket()
     await line.tell()
     assert len(receiver.got) == 2

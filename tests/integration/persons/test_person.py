@@ -20,13 +20,13 @@ from ivr.incidents.tables import incident_followers, incidents
 from ivr.mail.tables import mails
 from ivr.notify.tables import opt_outs, outbox
 from ivr.oncall.tables import emergencies
-from ivr.persons import exporting
-from ivr.persons.erasing import Erased, erase
-from ivr.persons.finding import Folders, Found, find
-from ivr.persons.wanted import Wanted, wanted
+from ivr.persons import export
+from ivr.persons.erasure import Erased, erase
+from ivr.persons.search import Folders, Found, find
+from ivr.persons.selectors import Wanted, wanted
 from ivr.store.engine import Store
 from ivr.store.schema import metadata
-from ivr.subscribers.tables import status_subscribers
+from ivr.subscriptions.tables import status_subscribers
 from ivr.tickets.tables import messages, solutions, ticket_events, tickets
 
 AT = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -151,7 +151,7 @@ async def test_everything_of_hers_and_nothing_of_his(world: World) -> None:
 async def test_what_is_handed_over(world: World) -> None:
     """What rows say, sounds and e-mails; of others' rows only that there are some."""
     found = await world.find(JULIE)
-    made = exporting.zipped(exporting.told(found, JULIE, AT), found.files(world.folders))
+    made = export.zipped(export.told(found, JULIE, AT), found.files(world.folders))
     with zipfile.ZipFile(io.BytesIO(made)) as archive:
         assert sorted(archive.namelist()) == ["mails/1.eml", "messages/1.wav", "person.json", "recordings/c1.wav"]
         told = json.loads(archive.read("person.json"))

@@ -19,8 +19,8 @@ from sqlalchemy import func, select, text
 from ivr.directory.tables import partners
 from ivr.errors import BadInput
 from ivr.settings import database_url_of
-from ivr.store.cluster import OWNER, Cluster, ServerFailed
 from ivr.store.engine import Store, StoreUnavailable, open_store
+from ivr.tools.postgresql_server import OWNER, Cluster, ServerFailed
 from tests.integration.asterisk.real import free_port
 from tests.integration.databases import Filling, asyncio_run, cluster_in
 from tests.relay import Relay

@@ -14,21 +14,21 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from ivr.directory.demo import load_demo
-from ivr.directory.directory import Directory
-from ivr.directory.people import NOBODY
+from ivr.directory.lookup import Directory
+from ivr.directory.model import NOBODY
 from ivr.directory.tables import contacts, customers, endpoints, numbers
 from ivr.events import EventBus
 from ivr.notify.tables import outbox
 from ivr.store.engine import Store
 from ivr.tickets import messages as ticket_messages
 from ivr.tickets import store as statements
-from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake, Notice, VoiceMessage, requester_of
+from ivr.tickets.intake_commit import enter
 from ivr.tickets.messages import Receipt, leave_message, open_for_call, take_in
+from ivr.tickets.model import Ticket
 from ivr.tickets.promise import Promise
 from ivr.tickets.spool import Spool, drain, keep_draining
 from ivr.tickets.tables import messages, ticket_events, tickets
-from ivr.tickets.ticket import Ticket
 
 NOW = datetime(2026, 12, 24, 21, 59, tzinfo=UTC)
 NOTICE = Notice(

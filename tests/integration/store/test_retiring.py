@@ -8,20 +8,20 @@ import pytest
 from sqlalchemy import select, update
 
 from ivr.accounts import store as account_statements
-from ivr.accounts.account import PUBLISHED, check_password
+from ivr.accounts.api_tokens import Tokens, keep_token
 from ivr.accounts.demo import DEMO_ACCOUNTS, demo_account_password, demo_accounts
+from ivr.accounts.model import PUBLISHED, check_password
 from ivr.accounts.passwords import hashed
-from ivr.accounts.sealing import Seal
-from ivr.accounts.signing import Accounts, NotSignedIn, create_account
+from ivr.accounts.secret_encryption import Seal
+from ivr.accounts.sign_in import Accounts, NotSignedIn, create_account
 from ivr.accounts.tables import accounts
 from ivr.announcements.demo import demo_pins
 from ivr.announcements.pins import Pins
 from ivr.directory.asterisk_rows import phone_rows
 from ivr.directory.demo import load_demo
-from ivr.directory.directory import Directory
-from ivr.directory.passwords import ha1
+from ivr.directory.lookup import Directory
+from ivr.directory.sip_passwords import ha1
 from ivr.directory.tables import endpoints
-from ivr.directory.tokens import Tokens, keep_token
 from ivr.errors import BadInput
 from ivr.retiring import Retired, retire
 from ivr.store.engine import Store

@@ -16,10 +16,10 @@ from ivr.desk.load import Desks, load_desks
 from ivr.events import EventBus
 from ivr.notify.tables import outbox
 from ivr.store.engine import Store
-from ivr.tickets import editing
+from ivr.tickets import service
 from ivr.tickets import store as statements
-from ivr.tickets.clockwork import Clockwork
-from ivr.tickets.ticket import Ticket
+from ivr.tickets.model import Ticket
+from ivr.tickets.sla_monitor import Clockwork
 from tests.integration.api.conftest import filling
 
 __all__ = ["filling"]
@@ -65,7 +65,7 @@ class Desk:
 
     async def open(self, at: str, **fields: Any) -> int:
         async with self.store.unit() as unit:
-            ticket, _ = await editing.create(
+            ticket, _ = await service.create(
                 unit,
                 dict(DOCUMENTED) | fields,
                 who="annie",
@@ -79,7 +79,7 @@ class Desk:
     async def change(self, number: int, at: str, **fields: Any) -> Ticket:
         asked = {name: fields.pop(name, None) for name in ("reason", "solution")}
         async with self.store.unit() as unit:
-            return await editing.change(
+            return await service.change(
                 unit,
                 number,
                 fields,
@@ -93,7 +93,7 @@ class Desk:
 
     async def ticket(self, number: int) -> Ticket:
         async with self.store.reading() as unit:
-            return await editing.get(unit, number)
+            return await service.get(unit, number)
 
     async def raised(self, number: int) -> list[tuple[str, int, str, datetime]]:
         """What the ticket's history tells of its clocks."""

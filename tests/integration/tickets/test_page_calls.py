@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from ivr.asterisk.ami import NO_FIELDS, RECONNECTED, AmiRefused, Fields, State
-from ivr.directory.book import Book
-from ivr.directory.people import Endpoint
+from ivr.directory.model import Endpoint
+from ivr.directory.snapshot import Book
 from ivr.errors import Unavailable
-from ivr.oncall import calling
+from ivr.oncall import page_calls
 from ivr.oncall import store as statements
-from ivr.oncall.calling import PageCalls, call_of, way_to
+from ivr.oncall.page_calls import PageCalls, call_of, way_to
 from ivr.oncall.store import PageCall
 from ivr.tickets import store as tickets
 from tests.fakes.ami import FakeAmi
@@ -174,7 +174,7 @@ async def test_a_phone_that_is_not_there_does_not_hold_up_the_next_page(
     calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asterisk accepts to dial it, makes no channel, and tells of no end."""
-    monkeypatch.setattr(calling, "_MADE_S", 0.0)
+    monkeypatch.setattr(page_calls, "_MADE_S", 0.0)
     number = await calls.night.message("2026-11-25T22:00")
     await calls.night.look("2026-11-25T22:00:02")
     service = calls.service()

@@ -22,8 +22,8 @@ from ivr.oncall.store import Emergency
 from ivr.store.engine import StoreUnavailable
 from ivr.tickets import store as tickets
 from ivr.tickets import tables as t
-from ivr.tickets.entering import enter
 from ivr.tickets.intake import Intake, Requester, VoiceMessage
+from ivr.tickets.intake_commit import enter
 from tests.integration.tickets.conftest import Desk, local
 
 #: Of the shipped desk file, in the week of Monday 23 November 2026: Annie, then Luc; the manager after 20 minutes.

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ivr.announcements import announcement as rules
-from ivr.announcements.announcement import Announcement
+from ivr.announcements import model as rules
+from ivr.announcements.model import Announcement
 from ivr.announcements.reminder import reminder
 from ivr.desk.load import load_desks
 from ivr.errors import BadInput

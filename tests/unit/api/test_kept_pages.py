@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.status.kept import KeptPages, Page
+from api.status.page_cache import KeptPages, Page
 
 PAGE = Page(content=b"a", etag='"a"', media_type="text/html")
 

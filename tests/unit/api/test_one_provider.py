@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, func, literal_column, select, text, update
 
 import ivr
-from api.one_provider import rules
+from api.provider_scope import rules
 from ivr.store.metadata import metadata
 from ivr.store.narrowing import NotNarrowed, narrowed
 from ivr.tickets.tables import ticket_events, tickets

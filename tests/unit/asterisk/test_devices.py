@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.asterisk.devices import Devices
+from ivr.asterisk.dead_contacts import Devices
 
 
 def told(devices: Devices, place: str, status: str, phone: str = "7001") -> str | None:

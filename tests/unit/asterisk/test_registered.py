@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr.asterisk.ami import NO_FIELDS, AmiRefused, Fields
-from ivr.asterisk.registered import registered
+from ivr.asterisk.registrations import registered
 from ivr.errors import Unavailable
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ivr.calls.call import Call, answered_to_nobody, outcome
+from ivr.calls.model import Call, answered_to_nobody, outcome
 
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
 

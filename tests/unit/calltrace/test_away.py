@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.calltrace.away import last_call, read
+from ivr.calltrace.offline import last_call, read
 
 LAST = (
     "1795384719|ov-1795384710.2|ov-1795384710.3|4e1f1de6-a42e|ulaw|192.0.2.7:53094|14185550101|192.0.2.7:5060|"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ivr.calltrace.others import bad_at_once
+from ivr.calltrace.common_cause import bad_at_once
 from ivr.evidence.legs import EndedLeg
-from ivr.evidence.ring import EndedCall
+from ivr.evidence.packet_buffer import EndedCall
 
 
 def leg(name: str, place: str, lost: int = 0, their_lost: int = 0, rx: int = 1000) -> EndedLeg:

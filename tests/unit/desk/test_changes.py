@@ -11,7 +11,7 @@ import pytest
 
 from ivr.desk.changes import changes
 from ivr.desk.contradictions import contradictions
-from ivr.desk.kept import keep, kept, snapshot
+from ivr.desk.last_good import keep, kept, snapshot
 from ivr.desk.load import BUILT_IN, DeskError, Desks, load_desks
 
 
@@ -134,7 +134,7 @@ class TestKept:
         """A restart that prepares beside the service waits for its reload."""
         into = tmp_path / "state" / "desks-in-force"
         waits = (
-            "import sys; from pathlib import Path; from ivr.desk.kept import snapshot\n"
+            "import sys; from pathlib import Path; from ivr.desk.last_good import snapshot\n"
             "print('asks', flush=True)\n"
             "with snapshot(Path(sys.argv[1]), Path(sys.argv[2])): print('has', flush=True)"
         )

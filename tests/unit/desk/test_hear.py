@@ -12,7 +12,7 @@ from ivr.desk import menu
 from ivr.desk.hear import HeardLine, hear
 from ivr.desk.hours import Calendar
 from ivr.desk.load import Desks
-from ivr.directory.people import Customer, Identity, Partner
+from ivr.directory.model import Customer, Identity, Partner
 from ivr.errors import BadInput
 
 STRANGER = menu.Caller(number="14185550100", language=None, registered_phone=None, known=False)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Week
-from ivr.desk.spoken import opening_phrase, phrases_ahead
+from ivr.desk.spoken_time import opening_phrase, phrases_ahead
 
 TORONTO = ZoneInfo("America/Toronto")
 

@@ -10,9 +10,9 @@ from ivr.desk import menu
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import load_desks
 from ivr.desk.schema import Desk, Interval, SpecialDay, Week
-from ivr.desk_editing.comparing import MOST_TOLD, Side, compare
+from ivr.desk_editing.caller_preview import MOST_TOLD, Side, compare
 from ivr.prompts.catalog import Catalog
-from ivr.prompts.doubtful import doubtful
+from ivr.prompts.text_checks import doubtful
 
 SHIPPED = load_desks()
 DESK = SHIPPED["omnivigil"]

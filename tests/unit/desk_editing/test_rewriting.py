@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.desk.load import BUILT_IN, load_desk
-from ivr.desk_editing.nodes import Node, read
-from ivr.desk_editing.rewriting import CannotRewrite, rewritten, value_of
+from ivr.desk_editing.yaml_edit import CannotRewrite, rewritten, value_of
+from ivr.desk_editing.yaml_positions import Node, read
 
 SHIPPED = {file.name: file.read_text(encoding="utf-8") for file in sorted(BUILT_IN.glob("*.yaml"))}
 #: As others lay their files out.

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivr.directory.editing import merged, new_secret
 from ivr.directory.entries import ENTRIES, KINDS, RESERVED_PHONES, AnyEntry, Kind, check_key, read_entry
-from ivr.directory.people import slug
-from ivr.directory.reading import etag_of
+from ivr.directory.model import slug
+from ivr.directory.queries import etag_of
+from ivr.directory.service import merged, new_secret
 from ivr.errors import AllBadInput, BadInput
 
 #: One good entry of each kind, with every field.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ivr.directory import cells, files
-from ivr.directory.columns import LISTS, headings, kind_of
+from ivr.directory import csv_cells, files
+from ivr.directory.csv_columns import LISTS, headings, kind_of
 from ivr.errors import BadInput
 from ivr.lists.sheets import plain
 
@@ -41,16 +41,16 @@ class TestCells:
         ],
     )
     def test_numbers_as_people_write_them(self, cell: str, number: str, extension: str | None) -> None:
-        assert cells.telephone(cell) == (number, extension)
+        assert csv_cells.telephone(cell) == (number, extension)
 
     @pytest.mark.parametrize("cell", ["4,18556E+09", "4.18556E+09", "1,41856E+10"])
     def test_a_number_that_excel_rounded_is_lost(self, cell: str) -> None:
-        with pytest.raises(cells.Cell, match="rounded"):
-            cells.telephone(cell)
+        with pytest.raises(csv_cells.Cell, match="rounded"):
+            csv_cells.telephone(cell)
 
     def test_several_in_one_cell(self) -> None:
         cell = "418 555-0101, poste 22; 581 555-0199\r\n+33 1 42 68 53 00 / 418 555-0102"
-        assert cells.telephones(cell) == [
+        assert csv_cells.telephones(cell) == [
             ("418 555-0101", "22"),
             ("581 555-0199", None),
             ("+33 1 42 68 53 00", None),
@@ -62,18 +62,18 @@ class TestCells:
         [("+14185550101", "+1 418 555-0101"), ("+33142685300", "+33 1 42 68 53 00"), ("+99", "+99")],
     )
     def test_numbers_are_written_for_people(self, number: str, written: str) -> None:
-        assert cells.written_number(number) == written
+        assert csv_cells.written_number(number) == written
 
     def test_penalties(self) -> None:
-        assert cells.weighted("Français, anglais:2", "language", cells.LANGUAGES) == [
+        assert csv_cells.weighted("Français, anglais:2", "language", csv_cells.LANGUAGES) == [
             {"language": "fr", "penalty": 0},
             {"language": "en", "penalty": 2},
         ]
-        with pytest.raises(cells.Cell, match="penalty"):
-            cells.weighted("support:beaucoup", "queue")
+        with pytest.raises(csv_cells.Cell, match="penalty"):
+            csv_cells.weighted("support:beaucoup", "queue")
 
     def test_an_address_in_two_lines(self) -> None:
-        assert cells.lines("120, rue du Cap\r\nQuébec  (Québec)") == "120, rue du Cap, Québec (Québec)"
+        assert csv_cells.lines("120, rue du Cap\r\nQuébec  (Québec)") == "120, rue du Cap, Québec (Québec)"
 
 
 class TestLists:

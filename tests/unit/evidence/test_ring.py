@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ivr.asterisk.hep import RTCP_JSON, SIP, Packet
 from ivr.evidence.legs import Device, EndedLeg, registered_at
-from ivr.evidence.ring import Ring
+from ivr.evidence.packet_buffer import Ring
 
 INVITE = b"INVITE sip:6002@127.0.0.1 SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n"
 

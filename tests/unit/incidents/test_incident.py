@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ivr.announcements.announcement import LONGEST_TEXT
-from ivr.directory.book import Book
-from ivr.directory.people import Customer, Partner
+from ivr.announcements.model import LONGEST_TEXT
+from ivr.directory.model import Customer, Partner
+from ivr.directory.snapshot import Book
 from ivr.errors import AllBadInput, BadInput
-from ivr.incidents.incident import (
+from ivr.incidents.affected import affected, affected_of_csv
+from ivr.incidents.model import (
     CLOSES_AFTER,
     RESOLVED_ON_AIR,
     STAGES,
@@ -25,7 +26,6 @@ from ivr.incidents.incident import (
     told,
     updated,
 )
-from ivr.incidents.naming import affected, affected_of_csv
 
 START = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

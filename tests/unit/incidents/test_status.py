@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 from ivr.desk.load import load_desks
-from ivr.incidents.incident import Impact, Incident, Stage, Update
-from ivr.incidents.status import (
+from ivr.incidents.model import Impact, Incident, Stage, Update
+from ivr.statuspage.summary import (
     DAYS,
     components,
     incident,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.mail.keeping import safe_name
-from ivr.mail.parsed import Mail, Unreadable, attachment, glimpse, parse
-from ivr.mail.placing import _only_noted
+from ivr.mail.archive import safe_name
+from ivr.mail.parser import Mail, Unreadable, attachment, glimpse, parse
 from ivr.mail.quoting import fold, only_thanks
 from ivr.mail.rules import Automatic, automatic, behind, comes_by_ours, tickets_meant, wants_no_answer
+from ivr.mail.thread_matching import _only_noted
 
 MAILS = Path(__file__).parents[2] / "mails"
 OURS = frozenset({"soutien@ligne.example"})

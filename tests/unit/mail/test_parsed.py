@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.mail.parsed import LARGEST, Mail, Unreadable, parse
+from ivr.mail.parser import LARGEST, Mail, Unreadable, parse
 
 FROM = b"From: Julie <Julie@Clinique.example>\r\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.mail.parsed import Mail
+from ivr.mail.parser import Mail
 from ivr.mail.rules import automatic, tickets_meant
 
 DOMAIN = "omnivigil.example"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ivr.evidence.legs import EndedLeg
-from ivr.metrics.counting import leg_mos
+from ivr.metrics.counters import leg_mos
 
 CLEAN = EndedLeg(
     linkedid="1.1",

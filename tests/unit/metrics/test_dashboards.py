@@ -15,11 +15,11 @@ from ivr import VERSION
 from ivr.calls.log import CallLog
 from ivr.desk.load import load_desks
 from ivr.events import EventBus
-from ivr.metrics.counting import Counters
-from ivr.metrics.line import LineMetrics
-from ivr.metrics.standing import Standing
+from ivr.metrics.counters import Counters
+from ivr.metrics.gauges import Standing
+from ivr.metrics.prometheus import LineMetrics
 from ivr.probing.probes import Probes
-from ivr.queueing.watch import QueueWatch
+from ivr.queueing.queue_state import QueueWatch
 from ivr.settings import Settings
 from ivr.store.engine import open_store
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ivr.notify import gsm
 from ivr.oncall import paging
-from ivr.subscribers import telling, words
+from ivr.subscriptions import delivery, words
 
 
 @pytest.mark.parametrize(
@@ -66,5 +66,5 @@ def test_it_never_costs_more_nor_changes_twice(text: str) -> None:
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_our_own_texts_are_one_part(language: str) -> None:
     assert gsm.parts(gsm.fit(words.code("OMNIVIGIL", language, "123456"))) == 1
-    assert gsm.is_plain(gsm.fit(telling.message("OMNIVIGIL", "", language)))
+    assert gsm.is_plain(gsm.fit(delivery.message("OMNIVIGIL", "", language)))
     assert gsm.is_plain(gsm.fit(paging._TEXTS[language].replace("{", "").replace("}", "")))

@@ -9,7 +9,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.notify.rules import (
+from ivr.notify.delivery import (
     FINAL,
     LIFETIME,
     Absent,

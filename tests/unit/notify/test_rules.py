@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.notify.rules import (
+from ivr.notify.delivery import (
     BELIEVED_AFTER,
     FINAL,
     LONGEST_WISH_S,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ivr.notify.waits import retry_after_s
+from ivr.notify.retry_after import retry_after_s
 
 NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 

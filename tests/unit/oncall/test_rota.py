@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from ivr.desk.oncall import OnCall, Person
 from ivr.errors import BadInput
 from ivr.oncall import ical
+from ivr.oncall.escalation import PROMISE, come, kept, timetable
 from ivr.oncall.rota import Stint, gaps, line_at, overlap, stints
-from ivr.oncall.timetable import PROMISE, come, kept, timetable
 
 TORONTO = ZoneInfo("America/Toronto")
 PEOPLE = {

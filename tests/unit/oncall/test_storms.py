@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ivr.desk.oncall import OnCall
 from ivr.oncall import storms
+from ivr.oncall.escalation import PROMISE
 from ivr.oncall.storms import BUNDLE_AGAIN, BUNDLE_TAKES, MOST_KNOWN, STORM, Due, Standing
-from ivr.oncall.timetable import PROMISE
 
 MOST_OTHERS = OnCall(first_turn=date(2026, 1, 5), fallback="14185550161").strangers_an_hour
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)

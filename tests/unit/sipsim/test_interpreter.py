@@ -11,7 +11,7 @@ import pytest
 from sipsim import interpreter
 from sipsim.errors import FarmFailed
 
-from ivr import phones
+from ivr.tools import pjsip_python
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_our_own_where_it_has_the_bindings(tmp_path: Path, monkeypatch: pytest.M
     """Nothing is unpacked on Python 3.11 and 3.12."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     assert interpreter.find(tmp_path / "python") == sys.executable
-    assert phones.ready(tmp_path)
+    assert pjsip_python.ready(tmp_path)
 
 
 @pytest.mark.usefixtures("without_bindings")
@@ -40,11 +40,11 @@ def test_the_embedded_one_where_ours_has_none(tmp_path: Path) -> None:
 def test_other_bindings_than_the_locked_ones_are_replaced(tmp_path: Path) -> None:
     """A changed lock is a reason to unpack again."""
     (tmp_path / "python").touch()
-    assert not phones.ready(tmp_path)
-    (tmp_path / phones.LOCK.name).write_bytes(phones.LOCK.read_bytes())
-    assert phones.ready(tmp_path)
-    (tmp_path / phones.LOCK.name).write_bytes(b"pjsua2-python==2.10\n")
-    assert not phones.ready(tmp_path)
+    assert not pjsip_python.ready(tmp_path)
+    (tmp_path / pjsip_python.LOCK.name).write_bytes(pjsip_python.LOCK.read_bytes())
+    assert pjsip_python.ready(tmp_path)
+    (tmp_path / pjsip_python.LOCK.name).write_bytes(b"pjsua2-python==2.10\n")
+    assert not pjsip_python.ready(tmp_path)
 
 
 def test_the_launcher_works_wherever_the_folder_is(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_the_launcher_works_wherever_the_folder_is(tmp_path: Path) -> None:
     root = tmp_path / "a folder"
     root.mkdir()
     launcher = root / "python"
-    launcher.write_text(phones.launcher(root, ["/bin/echo", str(root / "lib")]))
+    launcher.write_text(pjsip_python.launcher(root, ["/bin/echo", str(root / "lib")]))
     launcher.chmod(0o755)
     moved = root.rename(tmp_path / "another folder")
     said = subprocess.run([moved / "python", "-m", "x y"], capture_output=True, text=True, check=True).stdout

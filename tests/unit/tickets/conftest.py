@@ -11,7 +11,7 @@ import pytest
 from ivr.desk.hours import Calendar, calendars_of
 from ivr.desk.load import load_desks
 from ivr.desk.schema import Desk
-from ivr.tickets.ticket import Ticket
+from ivr.tickets.model import Ticket
 
 TORONTO = ZoneInfo("America/Toronto")
 

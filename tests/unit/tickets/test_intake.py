@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ivr.directory.people import NOBODY, Contact, Customer, Identity
+from ivr.directory.model import NOBODY, Contact, Customer, Identity
 from ivr.tickets.intake import Intake, Notice, Requester, UnreadableIntake, VoiceMessage, requester_of
-from ivr.tickets.notice import message_email
+from ivr.tickets.message_email import message_email
 from ivr.tickets.promise import Promise
 
 NOW = datetime(2026, 12, 24, 21, 59, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 
 from ivr.desk.schema import Desk
 from ivr.desk.ticketing import Ticketing
-from ivr.directory.people import Partner
+from ivr.directory.model import Partner
 from ivr.tickets.routing import may_ask, route
 from tests.unit.tickets.conftest import ticket
 

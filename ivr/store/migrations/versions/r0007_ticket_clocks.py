@@ -44,7 +44,7 @@ SQLITE_SEARCH = (
     END
     """,
 )
-#: Words lose their accents, and signs are between words, as in FTS5; the expression is `ivr.tickets.solutions`'s.
+#: Words lose their accents, and signs are between words, as in FTS5; the expression is `ivr.tickets.knowledge_base`'s.
 ACCENTED, PLAIN = "ÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŸàâäçéèêëîïôöùûüÿ", "aaaceeeeiioouuuy" * 2
 SIGNS = """_-.,;:/@+&=<>~^`''"’‘«»()[]{}|*%$#!?"""
 POSTGRESQL_SEARCH = (

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ivr.directory.people import slug
+from ivr.directory.model import slug
 
 revision = "0034"
 down_revision = "0033"

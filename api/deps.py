@@ -1,0 +1,200 @@
+"""What the API is given. It makes nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from ivr.accounts.api_tokens import Tokens
+from ivr.accounts.secret_encryption import Seal
+from ivr.announcements.announcer import Announcer
+from ivr.callbacks.model import Callback
+from ivr.calls.log import CallLog
+from ivr.calltrace.recordings import Recordings
+from ivr.calltrace.service import CallTraces
+from ivr.clock import Clock
+from ivr.desk.hours import Calendar
+from ivr.desk.schema import Desk
+from ivr.desk_editing.files import DeskFile, Edit
+from ivr.desk_editing.versions import Versions
+from ivr.desk_reload import Outcome, Preview
+from ivr.directory.desk_references import Known, known_of
+from ivr.directory.lookup import Directory
+from ivr.events import EventBus
+from ivr.incidents.service import Incidents
+from ivr.maintenance.service import Maintenances
+from ivr.metrics.prometheus import LineMetrics
+from ivr.notify.config import NoticeConfig
+from ivr.queueing.places import Places
+from ivr.reports.service import Reports
+from ivr.settings import Address, Settings
+from ivr.store.engine import Store
+from ivr.subscriptions.service import Subscribers
+
+
+class Member(Protocol):
+    """A technician's phone in a queue."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def endpoint(self) -> str: ...
+    @property
+    def paused(self) -> bool: ...
+    @property
+    def in_call(self) -> bool: ...
+    @property
+    def status(self) -> str:
+        """What their phone does."""
+
+    @property
+    def calls_taken(self) -> int: ...
+    @property
+    def last_call(self) -> datetime | None:
+        """When their last call ended."""
+
+
+class QueueMembers(Protocol):
+    """Who is in the queues. Everything raises Unavailable while Asterisk does not answer."""
+
+    async def add(self, queue: str, endpoint: str, name: str) -> None:
+        """Log in; does nothing when that is so already."""
+
+    async def remove(self, queue: str, endpoint: str) -> None:
+        """Log out; does nothing when that is so already."""
+
+    async def pause(self, queue: str | None, endpoint: str, paused: bool, reason: str) -> None:
+        """Pause or resume, in one queue or in all."""
+
+    async def list(self, queue: str | None) -> Sequence[Member]:
+        """Everyone in one queue, or in all."""
+
+
+class DeskFiles(Protocol):
+    """The desk files of the line."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why the files as they are cannot be in force; None when they can."""
+
+    @property
+    def last(self) -> Outcome | None:
+        """What the last reload, or check, has found."""
+
+    @property
+    def versions(self) -> Versions:
+        """Those that were in force."""
+
+    async def reload(self, *, by: str, check: bool = False) -> Outcome:
+        """Take them into force, or only look. Raises NotReloaded."""
+
+    def file(self, desk: str) -> DeskFile:
+        """A desk's file as it is now. Raises NoSuchFile and OSError."""
+
+    async def preview(self, edit: Edit) -> Preview:
+        """What an edit would change. Raises EditRefused."""
+
+    async def put(self, edit: Edit) -> Outcome:
+        """Write an edit into its file and take it into force, or change nothing.
+
+        Raises EditRefused, FileChanged, NotWritten and Unavailable.
+        """
+
+
+class CallbackKeeper(Protocol):
+    """Whoever keeps the places of callbacks."""
+
+    async def cancel(self, callback: str, reason: str) -> Callback | None:
+        """End it unless it is being carried out or over. Raises Unavailable."""
+
+    def get(self, callback: str) -> Callback | None:
+        """One that is not over."""
+
+    def serves(self, one: Callback) -> bool:
+        """Whether the desk files still have its desk, queue and department."""
+
+    def position(self, one: Callback) -> int:
+        """Its place in line now, counted from 1."""
+
+
+class Waiting(Protocol):
+    """Who stands in the queues."""
+
+    def places(self, queue: str) -> Places:
+        """Everyone, the next to be served first."""
+
+    def members(self, queue: str) -> Sequence[Member]:
+        """Who is logged in to a queue, as far as is known without asking Asterisk."""
+
+    def wait_s(self, queue: str, position: int) -> float | None:
+        """The estimate for a position, in seconds; None when nobody is there to answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Whether calls are taken, and how each component is: `ok`, or what is wrong."""
+
+    taking_calls: bool
+    #: Calls are taken, and something that they or their requests need is not well.
+    degraded: bool = False
+    components: Mapping[str, str] = field(default_factory=dict)
+
+
+async def _none_known(_: Iterable[str]) -> Mapping[str, bool]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything the routers need."""
+
+    store: Store
+    directory: Directory
+    tokens: Tokens
+    calls: CallLog
+    bus: EventBus
+    members: QueueMembers
+    keeper: CallbackKeeper
+    watch: Waiting
+    #: The main desk first.
+    desks: Mapping[str, Desk]
+    #: By desk, then by department.
+    calendars: Mapping[str, Mapping[str, Calendar]]
+    health: Callable[[], Awaitable[Health]]
+    clock: Clock
+    announcer: Announcer
+    incidents: Incidents
+    subscribers: Subscribers
+    maintenances: Maintenances
+    reports: Reports
+    metrics: LineMetrics
+    #: Folder of the voice messages' recordings.
+    messages: Path
+    traces: CallTraces
+    recordings: Recordings
+    #: Whether calls can go out by the trunk.
+    trunk: bool = False
+    #: The desk files, which can be taken into force anew; None where nothing reads any.
+    desk_files: DeskFiles | None = None
+    #: Rings the first phone and then, for whoever answers it, the second. Raises Unavailable.
+    connect_phones: Callable[[str, str], Awaitable[None]]
+    #: Which of these phones are registered now; those that Asterisk does not tell of are left out.
+    registered: Callable[[Iterable[str]], Awaitable[Mapping[str, bool]]] = _none_known
+    #: Where phones register.
+    sip: Address = Settings.sip
+    #: Encrypts the secrets of second factors.
+    seal: Seal = field(default_factory=Seal.passing)
+    notices: NoticeConfig = field(default_factory=NoticeConfig)
+    #: Folder of the e-mails as they came in.
+    mails: Path = Path("mails")
+    #: Whose they are only, as `api.provider_scope` makes them; None for every provider's.
+    provider: str | None = None
+    #: What every desk of the line is dialled by and speaks, where `desks` are one provider's.
+    line: Mapping[str, Desk] | None = None
+
+    def known(self, provider: str) -> Known:
+        """What desk files allow of a provider's entries."""
+        return known_of((self.line or self.desks).values(), provider)

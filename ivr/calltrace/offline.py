@@ -1,0 +1,128 @@
+"""Reports that the dialplan took while the service was away: one file each, entered once and then removed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from ivr.calltrace.service import CallTraces
+from ivr.errors import Unavailable
+from ivr.evidence import legs
+from ivr.evidence.legs import Device, EndedLeg
+from ivr.evidence.packet_buffer import EndedCall
+from ivr.ticks import rest
+
+log = structlog.get_logger()
+
+_REPORT = re.compile(r"v1\|([A-Za-z0-9_.-]{1,40})\|([\w.-]{1,150})\|(\d{9,11})\|(\d{0,8})\|(.*)", re.S)
+_LARGEST = 4000
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastCall:
+    """What Asterisk itself remembers of a phone's last call, as the dialplan wrote it at its end."""
+
+    ended: float
+    leg: EndedLeg
+
+
+@dataclass(frozen=True, kw_only=True)
+class AwayReport:
+    """One *57 without us."""
+
+    phone: str
+    report_id: str
+    at: float
+    reference: str | None
+    last: LastCall | None
+
+
+def last_call(phone: str, text: str) -> LastCall | None:
+    """What the dialplan wrote: ended|linkedid|uniqueid|SIP Call-ID|codec|remote|their number|device|figures."""
+    parts = text.strip().split("|", 8)
+    if len(parts) != 9 or not re.fullmatch(r"\d{9,11}", parts[0]):
+        return None
+    leg = legs.of_text(
+        linkedid=parts[1],
+        uniqueid=parts[2],
+        name=phone,
+        call_id=parts[3],
+        answered=True,
+        codec=parts[4] or None,
+        remote=parts[5] or None,
+        their_number=parts[6] or None,
+        device=parts[7] or None,
+        rtcp=parts[8],
+    )
+    return LastCall(ended=float(parts[0]), leg=leg) if leg is not None else None
+
+
+def read(text: str) -> AwayReport | None:
+    """One file's report; None when it is none of the dialplan's."""
+    found = _REPORT.fullmatch(text.strip())
+    if found is None:
+        return None
+    return AwayReport(
+        phone=found[1],
+        report_id=found[2],
+        at=float(found[3]),
+        reference=found[4].zfill(8) if found[4] else None,
+        last=last_call(found[1], found[5]),
+    )
+
+
+class AwayReports:
+    """Looks through the folder again and again."""
+
+    def __init__(self, folder: Path, traces: CallTraces, shift: timedelta) -> None:
+        self._folder, self._traces, self._shift = folder, traces, shift
+
+    async def run(self, every_s: float = 2.0) -> None:
+        """Enter what the dialplan took, until cancelled."""
+        while True:
+            await self.once()
+            await rest(every_s)
+
+    async def once(self) -> int:
+        """Enter every report there is; how many. A file that is none is set aside."""
+        entered = 0
+        for path in await asyncio.to_thread(lambda: sorted(self._folder.glob("*.trace"))):
+            try:
+                with path.open("rb") as handle:
+                    report = read(handle.read(_LARGEST).decode("utf-8", "replace"))
+                if report is None or report.last is None:
+                    log.error("call trace of the dialplan cannot be read and is set aside", file=path.name)
+                    await asyncio.to_thread(path.rename, path.with_suffix(".refused"))
+                    continue
+                await self._enter(report, report.last)
+                await asyncio.to_thread(path.unlink)
+            except (OSError, Unavailable) as error:
+                log.warning("call trace of the dialplan is entered later", file=path.name, error=str(error))
+                continue
+            except Exception:
+                log.exception("call trace of the dialplan cannot be entered and is set aside", file=path.name)
+                with contextlib.suppress(OSError):
+                    await asyncio.to_thread(path.rename, path.with_suffix(".refused"))
+                continue
+            entered += 1
+        return entered
+
+    async def _enter(self, report: AwayReport, last: LastCall) -> None:
+        at = datetime.fromtimestamp(report.at, UTC) + self._shift
+        known: EndedCall | None = self._traces.ring.call_with(last.leg.call_id)
+        if known is not None and any(leg.name == report.phone for leg in known.legs.values()):
+            # The service was frozen rather than gone, and has all the evidence.
+            device = Device(phone=report.phone, address=last.leg.device)
+            intake = self._traces.intake(known, device, report_id=report.report_id, source="away")
+        else:
+            intake = self._traces.intake_alone(
+                last.leg, report_id=report.report_id, source="away", at=at, told=report.reference
+            )
+        receipt = await self._traces.take_in(intake, on_disk=True)
+        log.warning("call trace taken while the service was away is entered", ticket=receipt.ticket_number)

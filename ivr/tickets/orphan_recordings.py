@@ -1,0 +1,113 @@
+"""Voice messages that the dialplan recorded while the service was away: each becomes a ticket, once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from ivr.errors import Unavailable
+from ivr.ticks import rest
+
+log = structlog.get_logger()
+
+#: A recording that has not grown for this long, in seconds, is finished, and no conversation is about to enter it.
+_SETTLED_S = 20.0
+
+#: A note of a caller's number whose message never came, in seconds.
+_NOTE_S = 3600.0
+
+#: As the dialplan names them: desk_department_language_urgency__uniqueid. Before, the caller's number was between the
+#: last two; now it is in a note beside the recording, as `number:15145550123`.
+_NAME = re.compile(r"([a-z0-9-]+)_([a-z0-9-]+)_([a-z]{2})_(urgent|ordinary|unasked)_(\d*)_([\w.-]+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unclaimed:
+    """What the name of a recording tells, and the note beside it."""
+
+    path: Path
+    desk: str
+    department: str
+    language: str
+    #: None when the caller was not asked.
+    urgent: bool | None
+    number: str
+    uniqueid: str
+
+
+def parse(path: Path) -> Unclaimed | None:
+    """What a recording's name and its note tell; None when it is not one of the dialplan's. Raises OSError."""
+    found = _NAME.fullmatch(path.stem)
+    if found is None:
+        return None
+    number = found[5]
+    with contextlib.suppress(FileNotFoundError):
+        number = number or "".join(re.findall(r"[0-9]", note_of(path).read_text("ascii", "replace")))[:20]
+    return Unclaimed(
+        path=path,
+        desk=found[1],
+        department=found[2],
+        language=found[3],
+        urgent={"urgent": True, "ordinary": False}.get(found[4]),
+        number=number,
+        uniqueid=found[6],
+    )
+
+
+def note_of(recording: Path) -> Path:
+    """Where the dialplan keeps the number of whoever left a message, until it is entered."""
+    return recording.with_suffix(".from")
+
+
+class Claims:
+    """Looks through the folder of messages and has `enter` take in what nobody did."""
+
+    def __init__(self, folder: Path, enter: Callable[[Unclaimed], Awaitable[bool]], known: set[str]) -> None:
+        self._folder = folder
+        self._enter = enter
+        #: Names of recordings that need no second look; at first those with a ticket.
+        self.known = known
+
+    async def run(self, every_s: float = 5.0) -> None:
+        """Claim, again and again, until cancelled."""
+        while True:
+            await self.once()
+            await rest(every_s)
+
+    async def once(self) -> int:
+        """Enter the settled recordings that have no ticket; how many."""
+        entered = 0
+        for path in await asyncio.to_thread(self._settled):
+            try:
+                recording = await asyncio.to_thread(parse, path)
+                if recording is not None and await self._enter(recording):
+                    log.warning("message left while the service was away is entered", file=path.name)
+                    entered += 1
+                await asyncio.to_thread(note_of(path).unlink, missing_ok=True)
+            except (Unavailable, OSError) as error:
+                log.warning("message is entered later", file=path.name, error=str(error))
+                continue
+            except Exception:
+                log.exception("message cannot be entered; a person must look at it", file=path.name)
+            self.known.add(path.stem)
+        return entered
+
+    def _settled(self) -> list[Path]:
+        if not self._folder.is_dir():
+            return []
+        now = time.time()
+        for note in self._folder.glob("*.from"):
+            if now - note.stat().st_mtime > _NOTE_S and not note.with_suffix(".wav").exists():
+                note.unlink()
+        return [
+            path
+            for path in sorted(self._folder.glob("*.wav"))
+            if path.stem not in self.known and now - path.stat().st_mtime > _SETTLED_S
+        ]
