@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("omnivigil", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("omnivigil")
+
+# Before anything of the simulator is imported: its limits say « far too long », and cost nothing when all is well.
+os.environ.setdefault("OMNIVIGIL_TEST_PATIENCE", "4")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Calls that failed tell what they know, and may be made once more."""
+    from tests.second_try import SecondTries
+
+    config.pluginmanager.register(SecondTries(), "second-tries")

@@ -15,11 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from sipsim.patience import patient
 from sipsim.raw import CallFailed, refusal
 from sipsim.stream import Stream
 
 #: Seconds for an answer to a request; an answered one is there within milliseconds.
 _ANSWER_S = 6.0
+#: And for a call that should come in.
+_RUNG_S = patient(10.0)
 
 
 @dataclass(frozen=True)
@@ -321,7 +324,7 @@ class Handset:
         """It is over."""
         self._talks.pop(talk.call_id, None)
 
-    async def rung(self, within_s: float = 10.0) -> Talk:
+    async def rung(self, within_s: float = _RUNG_S) -> Talk:
         """The next call that comes in, which rings. Raises TimeoutError."""
         return await asyncio.wait_for(self._rung.get(), within_s)
 
@@ -446,7 +449,7 @@ class Talk:
             self.requests.append(message)
             self._news.set()
 
-    async def told(self, method: str, holds: str = "", within_s: float = 10.0) -> Message:
+    async def told(self, method: str, holds: str = "", within_s: float = _RUNG_S) -> Message:
         """The first request of this method, which has a text in it, that the line made. Raises TimeoutError."""
         async with asyncio.timeout(within_s):
             while True:

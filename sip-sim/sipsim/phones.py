@@ -25,14 +25,20 @@ from typing import Any, TypeVar
 from sipsim import interpreter
 from sipsim.ear import Ear
 from sipsim.errors import FarmFailed, PhoneTimeout, RegistrationFailed
+from sipsim.patience import patient
 from sipsim.recognise import Heard, Recogniser
 from sipsim.records import Answering, Caller, Codec, Ending, Event
 
 T = TypeVar("T")
 
-_START_S = 10.0
-_REPLY_S = 5.0
+_START_S = patient(10.0)
+_REPLY_S = patient(5.0)
 _CLOSE_S = 6.0
+#: For the registrar's word, one event of a call, a prompt, and the end of a call, where nothing else is said.
+_REGISTERED_S = patient(5.0)
+_EVENT_S = patient(10.0)
+_HEARD_S = patient(20.0)
+_ENDED_S = patient(30.0)
 #: How often a growing recording is listened to, in seconds; PJSIP writes it every quarter of a second.
 _LISTEN_EVERY_S = 0.25
 _PACKAGES = Path(__file__).parents[1]
@@ -149,6 +155,11 @@ class PhoneFarm:
         with self._changed:
             return [one for one in self._events if one.phone == phone and (call is None or one.call == call)]
 
+    def last_events(self, count: int) -> list[Event]:
+        """What happened last to any phone, in order."""
+        with self._changed:
+            return self._events[-count:]
+
     def wait(self, look: Callable[[], T | None], timeout_s: float, what: str) -> T:
         """What `look` finds, looked for at every event. Raises PhoneTimeout."""
         return self._wait(look, timeout_s, what)
@@ -189,12 +200,12 @@ class Phone:
         self.farm, self.name = farm, name
         self._taken: set[int] = set()
 
-    def register(self, timeout_s: float = 5.0) -> Phone:
+    def register(self, timeout_s: float = _REGISTERED_S) -> Phone:
         """Register and wait for the registrar's word. Raises RegistrationFailed."""
         self._register(renew=True, timeout_s=timeout_s)
         return self
 
-    def unregister(self, timeout_s: float = 5.0) -> None:
+    def unregister(self, timeout_s: float = _REGISTERED_S) -> None:
         """Be reachable no more."""
         self._register(renew=False, timeout_s=timeout_s)
 
@@ -224,7 +235,7 @@ class Phone:
         self._taken.add(number)
         return PhoneCall(self, number)
 
-    def wait_ringing(self, timeout_s: float = 10.0) -> PhoneCall:
+    def wait_ringing(self, timeout_s: float = _EVENT_S) -> PhoneCall:
         """The next call that comes in and was not returned yet. Raises PhoneTimeout."""
 
         def look() -> int | None:
@@ -259,11 +270,11 @@ class PhoneCall:
         """The first event of a kind."""
         return next((one for one in self.events if one.kind == kind), None)
 
-    def wait_for(self, kind: str, timeout_s: float = 10.0) -> Event:
+    def wait_for(self, kind: str, timeout_s: float = _EVENT_S) -> Event:
         """The first event of a kind, once there is one. Raises PhoneTimeout."""
         return self.phone.farm.wait(lambda: self.first(kind), timeout_s, f"{kind} on {self.phone.name}'s call")
 
-    def wait_answered(self, timeout_s: float = 10.0) -> Event:
+    def wait_answered(self, timeout_s: float = _EVENT_S) -> Event:
         """Wait until the call is answered and heard. Raises PhoneTimeout, at once when it ended instead."""
 
         def look() -> Event | None:
@@ -274,7 +285,7 @@ class PhoneCall:
             raise PhoneTimeout(f"not answered: {found.facts['status']} {found.facts['reason']}")
         return found
 
-    def wait_ended(self, timeout_s: float = 30.0) -> Ending:
+    def wait_ended(self, timeout_s: float = _ENDED_S) -> Ending:
         """How it ended, once it has and its recording is whole. Raises PhoneTimeout."""
         self.wait_for("closed", timeout_s)
         ended, answered = self.wait_for("ended"), self.first("answered")
@@ -320,7 +331,7 @@ class PhoneCall:
             self._ear = Ear(self.phone.farm.recogniser, self.recording)
         return self._ear.listen()
 
-    def wait_heard(self, prompt_id: str | None, *, language: str | None = None, timeout_s: float = 20.0) -> Heard:
+    def wait_heard(self, prompt_id: str | None, *, language: str | None = None, timeout_s: float = _HEARD_S) -> Heard:
         """The next prompt of this id (None: any) that began after the one returned last, once recognised.
 
         Raises PhoneTimeout, saying what was heard instead; at once when the call is over.
@@ -359,7 +370,7 @@ class PhoneCall:
         *,
         language: str | None = None,
         after_s: float = 0.0,
-        timeout_s: float = 20.0,
+        timeout_s: float = _HEARD_S,
     ) -> Heard:
         """Press keys `after_s` seconds after a prompt began, or as soon as it is recognised: half a second into it.
 
@@ -394,7 +405,7 @@ class PhoneCall:
         """Send the other side to whom another call of this phone is with (Replaces)."""
         self.phone.farm.command("connect", call=self.number, other=other.number)
 
-    def hang_up(self, status: int = 0, timeout_s: float = 10.0) -> Ending:
+    def hang_up(self, status: int = 0, timeout_s: float = _EVENT_S) -> Ending:
         """End it, or refuse it with a SIP status. Harmless on a call that is over."""
         self.phone.farm.command("hangup", call=self.number, status=status)
         return self.wait_ended(timeout_s)

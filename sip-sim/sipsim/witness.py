@@ -17,13 +17,16 @@ from typing import Any, TypeVar
 from asterisk.ami import AMIClient, LoginAction, SimpleAction
 
 from sipsim.errors import WitnessFailed
+from sipsim.patience import patient
 
 T = TypeVar("T")
 Fields = Mapping[str, str]
 
 #: asterisk-ami takes a silence this long, in seconds, for a lost connection; its own 3 s would end it at once.
 _SILENCE_S = 86400
-_ANSWER_S = 5.0
+_ANSWER_S = patient(5.0)
+#: For what should happen, where nothing else is said.
+_SEEN_S = patient(10.0)
 
 
 class Witness:
@@ -94,7 +97,7 @@ class Witness:
         with self._changed:
             return [one for at, kind, one in self._events if kind == name and at >= since]
 
-    def wait_event(self, name: str, *, since: float = 0.0, timeout_s: float = 10.0, **fields: str) -> Fields:
+    def wait_event(self, name: str, *, since: float = 0.0, timeout_s: float = _SEEN_S, **fields: str) -> Fields:
         """The first event of a name with these fields. Raises WitnessFailed."""
 
         def look() -> Fields | None:
@@ -103,7 +106,7 @@ class Witness:
 
         return self._wait(look, timeout_s, f"{name} {fields or ''}")
 
-    def wait_until(self, look: Callable[[], T | None], what: str, timeout_s: float = 10.0) -> T:
+    def wait_until(self, look: Callable[[], T | None], what: str, timeout_s: float = _SEEN_S) -> T:
         """What `look` finds when asked again and again; it may ask this witness. Raises WitnessFailed."""
         deadline = time.monotonic() + timeout_s
         while (found := look()) is None:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import httpx
 import numpy as np
 from sipsim.audio import RATE, Samples
+from sipsim.patience import patient
 from sipsim.recognise import Heard, Recogniser
 
 from tests.plain_http import NO_TLS
@@ -28,6 +29,12 @@ _started: dict[int, subprocess.Popen[bytes]] = {}
 
 REPOSITORY = Path(__file__).parents[2]
 T = TypeVar("T")
+
+#: For what should come, where the line has promised no time for it.
+_COMES_S = patient(15.0)
+#: For a prompt, and for a line to take calls.
+_HEARD_S = patient(45.0)
+_UP_S = patient(60.0)
 
 #: A Wednesday morning in Toronto, an afternoon in Paris: every desk is open.
 OPEN = "2026-11-25T10:00:00-05:00"
@@ -124,8 +131,11 @@ class Line:
         return (Path(self.state) / "log" / name).read_text(errors="replace")
 
 
-def wait_for(look: Callable[[], T | None], what: str, within_s: float = 15.0) -> T:
-    """What `look` finds; fails the test when it finds nothing in time. An empty list is nothing."""
+def wait_for(look: Callable[[], T | None], what: str, within_s: float = _COMES_S) -> T:
+    """What `look` finds; fails the test when it finds nothing in time. An empty list is nothing.
+
+    Give `within_s` where the line has promised a time.
+    """
     deadline = time.monotonic() + within_s
     while True:
         began = time.monotonic()
@@ -156,7 +166,7 @@ def hear(
     recogniser: Recogniser,
     signal: Callable[[], Samples],
     prompt: str,
-    within_s: float = 45.0,
+    within_s: float = _HEARD_S,
     *,
     whole: bool = False,
     times: int = 1,
@@ -245,7 +255,7 @@ def _wait_until_up(line: Line) -> None:
         return line.healthy()
 
     try:
-        wait_for(up, f"the line; see {line.state}/up.log", 180)
+        wait_for(up, f"the line; see {line.state}/up.log", _UP_S)
     except AssertionError:
         stop_line(line)
         raise

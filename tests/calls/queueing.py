@@ -17,6 +17,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sipsim.audio import RATE
+from sipsim.patience import patient
 from sipsim.phones import Phone, PhoneFarm
 from sipsim.raw import RawCall
 from sipsim.recognise import Heard, Recogniser
@@ -28,6 +29,10 @@ from tests.calls.line import OPEN, REPOSITORY, Line, free_ports, hear, running_l
 ACCOUNTING = "15145559103"
 NUMBER = "18446664844"
 _count = itertools.count(1000)
+#: For what should come of a queue or of a callback, where the line has promised no time for it.
+_PLACES_S = patient(15.0)
+_STATE_S = patient(30.0)
+_ATTEMPT_S = patient(45.0)
 
 
 def desks(folder: Path, *, suited_s: int = 20, **changes: Any) -> Path:
@@ -75,7 +80,7 @@ class Busy:
                 found.append("?")
         return found
 
-    def until_places(self, *wanted: str, within_s: float = 15.0) -> None:
+    def until_places(self, *wanted: str, within_s: float = _PLACES_S) -> None:
         """Wait until these stand there, in this order."""
         seen: list[list[str]] = []
 
@@ -141,7 +146,7 @@ class Busy:
         found: dict[str, Any] = self.line.api("GET", "/v1/callbacks", params={"number": number})["items"][0]
         return found
 
-    def until_state(self, number: str, state: str, within_s: float = 30.0) -> dict[str, Any]:
+    def until_state(self, number: str, state: str, within_s: float = _STATE_S) -> dict[str, Any]:
         """Wait until the request is in a state."""
 
         def look() -> dict[str, Any] | None:
@@ -153,7 +158,7 @@ class Busy:
         except AssertionError as error:
             raise AssertionError(f"{error}; it is {self.callback(number)}") from None
 
-    def until_attempted(self, number: str, attempts: int, within_s: float = 45.0) -> dict[str, Any]:
+    def until_attempted(self, number: str, attempts: int, within_s: float = _ATTEMPT_S) -> dict[str, Any]:
         """Wait until so many attempts came to nothing, and it waits for the next one."""
 
         def look() -> dict[str, Any] | None:
@@ -165,7 +170,7 @@ class Busy:
         except AssertionError as error:
             raise AssertionError(f"{error}; it is {self.callback(number)}") from None
 
-    def until_interrupted(self, number: str, attempts: int, within_s: float = 45.0) -> dict[str, Any]:
+    def until_interrupted(self, number: str, attempts: int, within_s: float = _ATTEMPT_S) -> dict[str, Any]:
         """Wait until so many attempts were interrupted; the next one may have begun at once."""
 
         def look() -> dict[str, Any] | None:
