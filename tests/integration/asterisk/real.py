@@ -110,6 +110,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def silences(folder: Path) -> None:
+    """Put the sounds `short` and `long` there: half a second and five seconds of µ-law silence."""
+    for name, seconds in (("short", 0.5), ("long", 5.0)):
+        (folder / f"{name}.ulaw").write_bytes(b"\xff" * int(8000 * seconds))
+
+
 class RealAsterisk:
     """One Asterisk; `start` and `stop` may be called again and again."""
 
@@ -153,9 +159,7 @@ class RealAsterisk:
         (etc / "manager.conf").write_text(_MANAGER.format(ami=self.ami_port, secret=self.secret))
         for name in ("indications", "features", "cdr", "cel", "ccss", "stasis", "udptl", "acl", "queuerules"):
             (etc / f"{name}.conf").write_text("[general]\n")
-        # µ-law silence; half a second and five seconds.
-        for name, seconds in (("short", 0.5), ("long", 5.0)):
-            (self.folder / "sounds" / f"{name}.ulaw").write_bytes(b"\xff" * int(8000 * seconds))
+        silences(self.folder / "sounds")
 
     def sound(self, name: str) -> str:
         """A sound file as AGI wants it: `short` (0.5 s) or `long` (5 s)."""
