@@ -47,7 +47,7 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
     calls = [*pytest, "-n", CALL_WORKERS, "--dist", "loadfile"]
     if only:
         return subprocess.run([*calls, *only], cwd=repository, check=False).returncode
-    if (code := _pytest(repository, [*pytest, "-n", "auto", "tests/unit"])) != 0:
+    if (code := _pytest(repository, [*pytest, "-n", "auto", "tests/unit", "tests/conversations"])) != 0:
         return code
     # Calls and pages wait for people, and what computes beside them gives way to them. Phones must be in time anywhere.
     with tempfile.TemporaryFile() as output:

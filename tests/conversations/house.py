@@ -1,0 +1,308 @@
+"""A whole line behind the conversations: services and database are real; Asterisk and the voice are not."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from agi_scripts.context import LineContext
+from agi_scripts.line import line
+from ivr.asterisk.queue_members import AmiQueueMembers
+from ivr.callbacks.bridged_markers import PutThrough
+from ivr.callbacks.channels import Channels, Prompts, new_id
+from ivr.callbacks.model import Callback
+from ivr.callbacks.offers import Offers
+from ivr.callbacks.reconciler import Keeper
+from ivr.calls.log import CallLog
+from ivr.calls.model import Call
+from ivr.calltrace.service import CallTraces
+from ivr.desk.hours import calendars_of
+from ivr.desk.load import Desks
+from ivr.desk.schema import Desk
+from ivr.directory.lookup import Directory
+from ivr.events import EventBus
+from ivr.evidence.packet_buffer import Ring
+from ivr.incidents.model import Affected
+from ivr.incidents.service import Incidents
+from ivr.oncall.page_calls import PageCalls
+from ivr.oncall.paging import Paging
+from ivr.prompts.build import Sounds
+from ivr.queueing.kept_places import KeptPlaces
+from ivr.queueing.queue_state import QueueWatch
+from ivr.store.engine import Store, StoreUnavailable, Unit
+from ivr.tickets import store as ticket_store
+from ivr.tickets.model import Ticket
+from ivr.tickets.spool import Spool
+from ivr.tickets.tables import tickets as tickets_table
+from tests.fakes.ami import FakeAmi
+from tests.fakes.announcing import announcer
+from tests.fakes.caller import Caller, VirtualClock
+
+#: A Wednesday at 10:00 in Toronto, and its night.
+OPEN = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
+CLOSED = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)
+#: Whoever calls when it does not matter: a number that nobody knows.
+STRANGER = "15145550188"
+#: Numbers of the demo directory: a customer without a partner, one of an Élite partner, one of another.
+MARC, JULIE, SARAH = "14185550103", "14185550101", "14185550102"
+NUMBER = "18446664844"
+
+
+class FickleStore(Store):
+    """A database that goes away when a test says so, without anybody waiting for it."""
+
+    #: What fails: nothing, `write`, or `all`.
+    away = ""
+
+    @contextlib.asynccontextmanager
+    async def unit(self, *, before: Callable[[Unit], Awaitable[None]] | None = None) -> AsyncIterator[Unit]:
+        if self.away:
+            raise StoreUnavailable(problem="away")
+        async with super().unit(before=before) as unit:
+            yield unit
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[Unit]:
+        if self.away == "all":
+            raise StoreUnavailable(problem="away")
+        async with super().reading() as unit:
+            yield unit
+
+
+class PlainSounds(Sounds):
+    """Sounds that stay single, whether or not they were asked for together before."""
+
+    def together(self, files: list[str]) -> list[str]:
+        return files
+
+
+@dataclass
+class House:
+    """What a test reaches behind a conversation."""
+
+    context: LineContext
+    store: FickleStore
+    ami: FakeAmi
+    clock: VirtualClock
+    ring: Ring
+    folder: Path
+    _uniqueids: int = 0
+    _taken: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def desk(self) -> Desk:
+        return self.context.main_desk
+
+    # Who calls -----------------------------------------------------------------------------------
+
+    def caller(self, number: str | None = STRANGER, *, phone: str | None = None, **fields: Any) -> Caller:
+        """Somebody on the trunk, or at a registered phone of ours."""
+        self._uniqueids += 1
+        channel = f"PJSIP/{phone or 'trunk'}-{self._uniqueids:08x}"
+        fields = {"uniqueid": f"{1795384710 + self._uniqueids}.1", "channel": channel} | fields
+        return Caller(number=number, clock=self.clock, **fields)
+
+    async def hold(self, caller: Caller, conversation: Callable[..., Awaitable[object]], *args: str) -> Caller:
+        """Hold a conversation of one call, and let what it began beside it come to its end."""
+        caller.args = args
+        await caller.holds(lambda session: conversation(session, self.context))
+        await self.context.finish(30)
+        return caller
+
+    async def dial(
+        self, caller: Caller, *, desk: str = "omnivigil", dialled: str = NUMBER, private: str | None = None
+    ) -> Caller:
+        """Call the line, and go through its menu."""
+        args = (desk, dialled) if private is None else (desk, dialled, private)
+        return await self.hold(caller, line, *args)
+
+    def call(self, caller: Caller) -> Call:
+        """The record of a caller's call."""
+        found = self.context.calls.call_of(caller.uniqueid)
+        assert found is not None
+        return found
+
+    def kinds(self, caller: Caller) -> list[str]:
+        """What happened on a call, without what was played and pressed."""
+        return [one.kind for one in self.call(caller).events if one.kind not in ("played", "pressed", "started")]
+
+    def facts(self, caller: Caller, kind: str) -> Mapping[str, Any]:
+        """The last happening of a kind on a call."""
+        return next(one.facts for one in reversed(self.call(caller).events) if one.kind == kind)
+
+    # Its queues ----------------------------------------------------------------------------------
+
+    def tell(self, event: str, **fields: str) -> None:
+        """Something happens in Asterisk's queues."""
+        self.context.watch.enter({"event": event, "queue": "support", **fields})
+
+    def joins(self, caller: Caller, *, position: int | None = None, queue: str = "support") -> None:
+        """Somebody comes to stand in a queue."""
+        at = position or len(self.context.watch.places(queue)) + 1
+        self.tell("QueueCallerJoin", queue=queue, uniqueid=caller.uniqueid, channel=caller.channel, position=str(at))
+
+    def leaves(self, caller: Caller, *, queue: str = "support") -> None:
+        """Somebody is out of a queue: a technician's, or to press a key."""
+        self.tell("QueueCallerLeave", queue=queue, uniqueid=caller.uniqueid)
+
+    def member(self, endpoint: str, *, queue: str = "support", **fields: str) -> None:
+        """A technician is in a queue, idle unless it is said otherwise."""
+        given = {"interface": f"PJSIP/{endpoint}", "status": "1", "paused": "0", "incall": "0"} | fields
+        self.tell("QueueMemberStatus", queue=queue, **given)
+
+    async def waits(self, caller: Caller, key: str = "2") -> str:
+        """Somebody goes through the menu and comes to stand in the queue; their call's id."""
+        caller.presses("menu", key)
+        await self.dial(caller)
+        assert caller.next is not None
+        assert caller.next.startswith("queue,")
+        self.joins(caller)
+        call = self.call(caller)
+        self.context.calls.queued(call.id, self.clock.now, queue="support")
+        return call.id
+
+    # What is there -------------------------------------------------------------------------------
+
+    async def rows(self, statement: Any) -> Sequence[Any]:
+        """Rows of the database."""
+        async with self.store.reading() as unit:
+            return (await unit.execute(statement)).all()
+
+    async def tickets(self) -> list[Ticket]:
+        """All tickets, the oldest first."""
+        async with self.store.reading() as unit:
+            numbers = (await unit.execute(select(tickets_table.c.number).order_by(tickets_table.c.number))).scalars()
+            found = [await ticket_store.get(unit, number) for number in numbers]
+        return [one for one in found if one is not None]
+
+    async def incident(self, affected: Affected | None = None) -> int:
+        """An incident of the main desk that callers hear of."""
+        made = await self.context.incidents.begin(
+            self.desk,
+            title={},
+            impact="major",
+            stage="investigating",
+            texts={"fr": "Une panne touche les appels.", "en": "An outage affects calls."},
+            services=("telephonie",),
+            components=(),
+            affected=affected or Affected(),
+            started_at=None,
+            who="test",
+        )
+        return made.id
+
+    def has(self, **fields: Any) -> None:
+        """The line is another one in these fields."""
+        self.context = replace(self.context, **fields)
+
+    async def callback(self, *, number: str = STRANGER, endpoint: str | None = None, **fields: Any) -> Callback:
+        """Somebody waits for a callback since a minute ago."""
+        now = self.clock.now
+        made = Callback(
+            **{
+                "id": new_id(),
+                "desk": "omnivigil",
+                "department": "support",
+                "queue": "support",
+                "language": "fr",
+                "number": number,
+                "endpoint": endpoint,
+                "call_id": None,
+                "customer_id": None,
+                "identity": {},
+                "mode": "technician_first",
+                "state": "pending",
+                "arrived_at": now - timedelta(minutes=1),
+                "requested_at": now,
+                "not_before": now,
+                "deadline": now + timedelta(hours=8),
+            }
+            | fields
+        )
+        rules = self.context.keeper.rules("support")
+        assert rules is not None
+        kept = await self.context.keeper.accept(made, rules)
+        assert isinstance(kept, Callback)
+        return kept
+
+
+async def _nothing(unit: Unit, one: Callback) -> None: ...
+
+
+async def build(store: FickleStore, folder: Path, desks: Desks, sounds: Sounds, sounds_folder: Path) -> House:
+    """A line that is open, without an incident, whose trunk can be dialled."""
+    clock = VirtualClock(OPEN)
+    directory, bus, ring = Directory(store), EventBus(), Ring()
+    await directory.reload()
+    ami = FakeAmi(*(queue for desk in desks.values() for queue in desk.queues))
+    calendars = {name: calendars_of(desk) for name, desk in desks.items()}
+    watch = QueueWatch({name: queue for desk in desks.values() for name, queue in desk.queues.items()}, clock)
+    calls = CallLog(store, bus)
+    keeper = Keeper(
+        store=store,
+        channels=Channels(ami, trunk=True),
+        watch=watch,
+        desks=desks,
+        calendars=calendars,
+        prompts=lambda *_: Prompts(greeting="greeting", no_answer="no-answer"),
+        bus=bus,
+        clock=clock,
+        lapsed=_nothing,
+        put_through=PutThrough(folder / "put-through", timedelta()),
+    )
+    on_air = announcer(
+        store=store, desks=desks, sounds=sounds, folder=folder, shared=sounds_folder, bus=bus, clock=clock
+    )
+    messages = folder / "messages"
+    messages.mkdir()
+    incidents = Incidents(
+        store=store, desks=desks, announcer=on_air, bus=bus, clock=clock, public_url="https://etat.example"
+    )
+    context = LineContext(
+        desks=desks,
+        calendars=calendars,
+        directory=directory,
+        calls=calls,
+        members=AmiQueueMembers(ami),
+        watch=watch,
+        keeper=keeper,
+        kept=KeptPlaces(store, desks, clock),
+        store=store,
+        spool=Spool(folder / "spool"),
+        sounds=sounds,
+        announcer=on_air,
+        bus=bus,
+        clock=clock,
+        offers=Offers(
+            watch=watch,
+            keeper=keeper,
+            calls=calls,
+            clock=clock,
+            told=lambda call_id, desk, at: None,
+            may_follow=lambda desk, call_id: context.may_follow(desk, call_id),
+        ),
+        traces=CallTraces(
+            store=store,
+            spool=Spool(folder / "traces"),
+            ring=ring,
+            directory=directory,
+            desk=next(iter(desks.values())),
+            bus=bus,
+            clock=clock,
+            rtp_ports=(10000, 12000),
+            patience_s=30.0,
+        ),
+        paging=Paging(store, desks, bus, clock),
+        page_calls=PageCalls(store=store, ami=ami, desks=desks, book=lambda: directory.book, trunk=True, clock=clock),
+        incidents=incidents,
+        texts=True,
+        trunk=True,
+        messages=messages,
+    )
+    return House(context=context, store=store, ami=ami, clock=clock, ring=ring, folder=folder)
