@@ -13,6 +13,7 @@ from agi_scripts.context import LineContext, endpoint_of
 from agi_scripts.recording import inspect
 from ivr.announcements.model import LONGEST_S
 from ivr.announcements.pins import Pins
+from ivr.asterisk.contract import DONE, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk.schema import Desk
 from ivr.directory.model import Technician
@@ -45,7 +46,7 @@ async def announcing(session: AgiSession, context: LineContext, pins: Pins, fold
             await call.say("technician-unknown")
         elif await _admitted(call, pins, who):
             await _change(call, who, file)
-        await session.set_variable("OV_NEXT", "done")
+        await session.set_variable(Variable.NEXT, DONE)
     except CallHungUp:
         # Nothing was kept, or all of it was.
         return

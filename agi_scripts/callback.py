@@ -6,9 +6,10 @@ import uuid
 
 import structlog
 
-from agi_scripts.context import LineContext, member_of, next_step
+from agi_scripts.context import LineContext, member_of
 from agi_scripts.number import as_said
 from ivr.asterisk.ami import AmiRefused
+from ivr.asterisk.contract import NextStep, Variable, Whom
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.callbacks.channels import far_of
 from ivr.callbacks.model import Callback, NotNow
@@ -84,9 +85,9 @@ async def _dial(session: AgiSession, context: LineContext, callback_id: str) -> 
     if one is None or one.state != "dialling":
         log.warning("callback not dialled", callback=callback_id, state=one.state if one is not None else "unknown")
         return
-    await session.set_variable("OV_LANGUAGE", one.language)
-    whom = ("phone", one.endpoint) if one.endpoint is not None else ("outside", one.number)
-    await session.set_variable("OV_NEXT", ",".join(whom))
+    await session.set_variable(Variable.LANGUAGE, one.language)
+    whom = Whom(way="phone", name=one.endpoint) if one.endpoint is not None else Whom(way="outside", name=one.number)
+    await session.set_variable(Variable.NEXT, whom.text())
 
 
 async def _join(session: AgiSession, context: LineContext, callback_id: str) -> None:
@@ -99,8 +100,8 @@ async def _join(session: AgiSession, context: LineContext, callback_id: str) -> 
     context.watch.arrives(uniqueid, one.arrived_at)
     position = context.watch.places(one.queue).position_for(one.arrived_at)
     context.keeper.taken_by(callback_id, uniqueid)
-    step = next_step(
-        "queue",
+    step = NextStep(
+        kind="queue",
         language=one.language,
         department=one.department,
         target=one.queue,
@@ -108,7 +109,7 @@ async def _join(session: AgiSession, context: LineContext, callback_id: str) -> 
         call_id=call_id,
         position=position,
     )
-    await session.set_variable("OV_NEXT", step)
+    await session.set_variable(Variable.NEXT, step.text())
 
 
 def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str, *, dials: bool) -> str:

@@ -14,6 +14,7 @@ import structlog
 from agi_scripts.recording import Recording
 from ivr import outside_staff
 from ivr.announcements.announcer import Announcer
+from ivr.asterisk.contract import Variable
 from ivr.asterisk.fastagi import AgiSession
 from ivr.asterisk.queue_members import AmiQueueMembers
 from ivr.callbacks.offers import Offers
@@ -237,30 +238,12 @@ class LineContext:
         )
 
 
-def next_step(
-    kind: str,
-    *,
-    language: str,
-    department: str,
-    target: str,
-    seconds: float,
-    call_id: str,
-    urgent: bool = False,
-    position: int | None = None,
-    partner: tuple[str, ...] = (),
-) -> str:
-    """What the dialplan is to do next, as it reads OV_NEXT in `[line]`; `partner` is whom to dial and for how long."""
-    urgency = "urgent" if urgent else "ordinary"
-    place = str(position) if position is not None else ""
-    return ",".join((kind, language, department, target, str(int(seconds)), urgency, call_id, place, *partner))
-
-
 async def settled(session: AgiSession, desk: Desk, language: str) -> None:
     """What the caller asked for is committed: should this service be gone before it has said so, the dialplan does.
 
     Without this the caller would be taken to the queue, and wait a second time. Raises CallHungUp.
     """
-    await session.set_variable("OV_SETTLED", f"{desk.id}-settled-{language}")
+    await session.set_variable(Variable.SETTLED, f"{desk.id}-settled-{language}")
 
 
 def notice_of(desk: Desk, department: str) -> Notice:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import structlog
 
-from agi_scripts.context import LineContext, caller_number, endpoint_of, next_step
+from agi_scripts.context import LineContext, caller_number, endpoint_of
 from agi_scripts.incident_sms import follow
 from agi_scripts.partner import dial_string
 from agi_scripts.pending_callback import pending_callback
 from agi_scripts.returning_caller import kept_place
 from agi_scripts.speaking import ask
 from ivr import outside_staff
+from ivr.asterisk.contract import NextStep, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk import menu
 from ivr.desk.elite import partner_first
@@ -101,7 +102,7 @@ async def _converse(
             if step.language != language:
                 language = step.language
                 # So that the dialplan, should it have to take over, goes on in this language.
-                await session.set_variable("OV_LANGUAGE", language)
+                await session.set_variable(Variable.LANGUAGE, language)
             answer = await ask(session, context, desk, step, call_id)
     finally:
         steps.close()
@@ -132,23 +133,25 @@ async def _decide(
         seconds = (seconds or 0) + outside_staff.TAKEN_S
     now = context.clock()
     kind: str = to.kind
-    first: tuple[str, ...] = ()
+    first, first_s = "", None
     if partner is not None:
-        kind, first = "partner", (dial_string(partner, context.directory.book), str(desk.tickets.routing.elite_ring_s))
+        kind, first = "partner", dial_string(partner, context.directory.book)
+        first_s = desk.tickets.routing.elite_ring_s
     context.calls.note(call_id, "routed", now, to=kind, department=to.department, target=target, why=to.reason)
     context.calls.route(call_id, department=to.department, language=to.language)
     if to.kind in ("queue", "ring"):
         context.open_ticket(call_id, desk, to.department, to.language)
     context.remember_language(call_id, to.language)
-    step = next_step(
-        kind,
+    step = NextStep(
+        kind=kind,
         language=to.language,
         department=to.department,
         target=target or "",
-        seconds=seconds or 0,
+        seconds=int(seconds or 0),
         call_id=call_id,
         urgent=to.urgent,
         position=int(place) if place else None,
         partner=first,
+        partner_s=first_s,
     )
-    await session.set_variable("OV_NEXT", step)
+    await session.set_variable(Variable.NEXT, step.text())

@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 
 from agi_scripts.context import LineContext, member_of
+from ivr.asterisk.contract import ANOTHER, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.callbacks.channels import part_of
 from ivr.directory.model import Technician
@@ -23,7 +24,7 @@ async def offered(session: AgiSession, context: LineContext) -> None:
     endpoint = member_of(session)
     try:
         if endpoint is not None and not _rings(context, session.args[0], endpoint):
-            await session.set_variable("OV_NEXT", "another")
+            await session.set_variable(Variable.NEXT, ANOTHER)
     except CallHungUp:
         return
     except Exception:

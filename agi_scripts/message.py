@@ -11,6 +11,7 @@ import structlog
 
 from agi_scripts.context import LineContext, caller_number, endpoint_of
 from agi_scripts.recording import Recording, has_room, inspect, keep
+from ivr.asterisk.contract import DONE, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk.schema import Desk
 from ivr.errors import OmnivigilError
@@ -62,7 +63,7 @@ async def message(session: AgiSession, context: LineContext) -> None:
     except _NoRoom:
         log.error("the disk takes no message; the caller is taken to a person")
         with contextlib.suppress(CallHungUp):
-            await session.set_variable("OV_FULL", "yes")
+            await session.set_variable(Variable.FULL, "yes")
         return
     except Exception:
         log.exception("message box failed; the dialplan's own takes over")
@@ -76,7 +77,7 @@ async def message(session: AgiSession, context: LineContext) -> None:
             for digit in number:
                 await _say(session, context, desk, language, f"digit-{digit}", call_id)
         await _say(session, context, desk, language, "goodbye", call_id)
-        await session.set_variable("OV_NEXT", "done")
+        await session.set_variable(Variable.NEXT, DONE)
     except CallHungUp:
         pass
     context.calls.end(call_id, context.clock(), result="message", reason=why or "closed")

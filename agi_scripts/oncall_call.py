@@ -10,6 +10,7 @@ import structlog
 
 from agi_scripts.context import LineContext
 from ivr.access_log import store as listenings
+from ivr.asterisk.contract import DONE, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk.schema import CallbackRules, Desk
 from ivr.desk.spoken_time import opening_phrase
@@ -110,7 +111,7 @@ async def _ask(session: AgiSession, context: LineContext, found: _Page) -> None:
         if found.name:
             await context.sounds.forget(found.desk.id, "page-from", found.language, {"name": found.name})
     # Else the dialplan tells that there is something.
-    await session.set_variable("OV_NEXT", "done")
+    await session.set_variable(Variable.NEXT, DONE)
 
 
 async def _talk(session: AgiSession, context: LineContext, found: _Page) -> None:
@@ -178,8 +179,8 @@ async def _take(session: AgiSession, context: LineContext, found: _Page) -> None
         await _say(session, context, found, "page-taken")
     elif await session.get_option(await _sound(context, found, "page-taken-connect"), "1", _WAIT_MS) == "1":
         await _say(session, context, found, "page-connecting")
-        await session.set_variable("OV_WAY", way[0])
-        await session.set_variable("OV_WHOM", way[1])
+        await session.set_variable(Variable.WAY, way[0])
+        await session.set_variable(Variable.WHOM, way[1])
 
 
 def _way_back(context: LineContext, found: _Page) -> tuple[str, str] | None:

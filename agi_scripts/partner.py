@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 
 from agi_scripts.context import LineContext
+from ivr.asterisk.contract import END, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.calls.model import Call
 from ivr.directory.model import Partner
@@ -30,7 +31,7 @@ async def place(session: AgiSession, context: LineContext) -> None:
     try:
         place = _place(context, session.env.get("uniqueid", ""), call_id, queue)
         context.calls.note(call_id, "partner-not-reached", context.clock(), queue=queue, place=place)
-        await session.set_variable("OV_NEXT", str(place) if place is not None else "end")
+        await session.set_variable(Variable.NEXT, str(place) if place is not None else END)
     except CallHungUp:
         return
     except Exception:

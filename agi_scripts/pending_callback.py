@@ -11,6 +11,7 @@ import structlog
 
 from agi_scripts.context import LineContext, settled
 from agi_scripts.speaking import ask
+from ivr.asterisk.contract import DONE, Variable
 from ivr.asterisk.fastagi import AgiSession
 from ivr.callbacks.model import Callback
 from ivr.desk import menu
@@ -91,4 +92,4 @@ async def _leave(
     context.calls.end(call_id, context.clock(), result="callback", reason=why)
     await settled(session, desk, to.language)
     await ask(session, context, desk, step, call_id)
-    await session.set_variable("OV_NEXT", "done")
+    await session.set_variable(Variable.NEXT, DONE)

@@ -11,11 +11,12 @@ from datetime import datetime
 
 import structlog
 
-from agi_scripts.context import LineContext, caller_number, endpoint_of, next_step, settled
+from agi_scripts.context import LineContext, caller_number, endpoint_of, settled
 from agi_scripts.incident_sms import follow
 from agi_scripts.number import AskedNumber
 from agi_scripts.speaking import ask
 from ivr.asterisk.ami import AmiRefused
+from ivr.asterisk.contract import DONE, NextStep, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.callbacks.channels import new_id
 from ivr.callbacks.model import Callback, deadline_of, is_today
@@ -69,16 +70,16 @@ class _Waiting:
         """The very last: return to the place."""
         # A clock that was set back must not make it less than nothing.
         waited_s = max(0.0, (self.context.clock() - self.arrived_at).total_seconds())
-        step = next_step(
-            "queue",
+        step = NextStep(
+            kind="queue",
             language=self.language,
             department=self.department,
             target=self.queue,
-            seconds=max(30, self.desk.queues[self.queue].max_wait_s - waited_s),
+            seconds=int(max(30, self.desk.queues[self.queue].max_wait_s - waited_s)),
             call_id=self.call_id,
             position=self.position,
         )
-        await self.session.set_variable("OV_NEXT", step)
+        await self.session.set_variable(Variable.NEXT, step.text())
 
 
 async def waiting(session: AgiSession, context: LineContext) -> None:
@@ -104,11 +105,11 @@ async def waiting(session: AgiSession, context: LineContext) -> None:
     try:
         if key in desk.menu.languages:
             caller.turn_language(key)
-            await session.set_variable("OV_LANGUAGE", caller.language)
+            await session.set_variable(Variable.LANGUAGE, caller.language)
             return await caller.back()
         if key == FOLLOW_KEY and context.may_follow(desk_id, call_id):
             # For the dialplan, should this service be gone before the end.
-            await session.set_variable("OV_POSITION", str(caller.position))
+            await session.set_variable(Variable.POSITION, str(caller.position))
             await follow(session, context, desk, caller.language, call_id)
             await caller.say("callback-back")
             return await caller.back()
@@ -178,7 +179,7 @@ class _Asking:
         declined = False
         try:
             # For the dialplan, should this service be gone before the end.
-            await caller.session.set_variable("OV_POSITION", str(position))
+            await caller.session.set_variable(Variable.POSITION, str(position))
             settled = await self.asked.agree() and await self._accept()
             if not settled:
                 declined = True
@@ -239,7 +240,7 @@ class _Asking:
             await settled(caller.session, caller.desk, caller.language)
             await caller.say("callback-accepted" if today else "callback-accepted-later")
             await caller.say("goodbye")
-            await caller.session.set_variable("OV_NEXT", "done")
+            await caller.session.set_variable(Variable.NEXT, DONE)
         except CallHungUp:
             pass
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from agi_scripts.context import LineContext, endpoint_of
+from ivr.asterisk.contract import DONE, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.asterisk.queue_members import RESTING
 from ivr.directory.model import Technician
@@ -35,7 +36,7 @@ async def technician(session: AgiSession, context: LineContext) -> None:
         if language not in desk.languages:
             language = desk.languages[0]
         await session.stream_file(await context.sounds.of(desk.id, spoken, language, {}), "")
-        await session.set_variable("OV_NEXT", "done")
+        await session.set_variable(Variable.NEXT, DONE)
     except CallHungUp:
         # What was asked is done; only the confirmation was not heard.
         return

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from agi_scripts.context import LineContext, endpoint_of, settled
+from ivr.asterisk.contract import DONE, SUPPORT, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.calltrace.offline import LastCall, last_call
 from ivr.calltrace.service import CallTraces, Receipt, new_report_id
@@ -49,7 +50,7 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
             return
         if not traces.allows(phone):
             await say("trace-too-many")
-            await session.set_variable("OV_NEXT", "done")
+            await session.set_variable(Variable.NEXT, DONE)
             return
         report_id = new_report_id()
         channels, last, other, address, *contacts = (*session.args, "", "", "", "")
@@ -57,13 +58,13 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
         remembered = [one for one in (last_call(phone, last), last_call(phone, other)) if one and device.had(one.leg)]
         if len(channels.split()) > 1 and await _in_another_call(session, device):
             await say("trace-in-call")
-            await session.set_variable("OV_NEXT", "done")
+            await session.set_variable(Variable.NEXT, DONE)
             return
         found = await _find(traces, device, next(iter(remembered), None))
         if found is None:
             sound = await context.sounds.of(desk.id, "trace-none", language, {})
             key = await session.get_option(sound, "1", 5000)
-            await session.set_variable("OV_NEXT", "support" if key == "1" else "done")
+            await session.set_variable(Variable.NEXT, SUPPORT if key == "1" else DONE)
             return
         taking = asyncio.ensure_future(_take_in(traces, found, device, report_id))
         await asyncio.wait({taking}, timeout=_FIRST_WORD_S)
@@ -77,7 +78,7 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
                 context.aside(traces.settle(found, device, report_id), f"last figures of call trace {receipt.trace_id}")
         await settled(session, desk, language)
         await _confirm(receipt, say)
-        await session.set_variable("OV_NEXT", "done")
+        await session.set_variable(Variable.NEXT, DONE)
     except CallHungUp:
         # What was reported is kept; only its confirmation was not heard.
         return

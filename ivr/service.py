@@ -40,9 +40,11 @@ from ivr.asterisk import process, runtime, unregister
 from ivr.asterisk import watchdog as asterisk_keeper
 from ivr.asterisk.ami import RECONNECTED, Ami, AmiRefused, Fields, State
 from ivr.asterisk.config import Folders
+from ivr.asterisk.contract import Variable
 from ivr.asterisk.dead_contacts import Devices
 from ivr.asterisk.dead_contacts import ask as ask_places
 from ivr.asterisk.fastagi import AgiSession, FastAgiServer
+from ivr.asterisk.originate import ringing
 from ivr.asterisk.queue_members import AmiQueueMembers, member_of
 from ivr.asterisk.registrations import registered
 from ivr.callbacks import store as callback_statements
@@ -86,7 +88,6 @@ from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
 from ivr.notify import workers
 from ivr.notify.config import NoticeConfig
-from ivr.numbers.calling_rights import ringing
 from ivr.numbers.normalise import normalise
 from ivr.oncall import gaps
 from ivr.oncall.page_calls import PageCalls
@@ -699,7 +700,7 @@ def _note_cut_off(context: LineContext, event: Fields) -> None:
 
 async def _adopt(ami: Ami, channel: str, call_id: str, language: str) -> None:
     """Give a channel that the dialplan took to a queue what the service would have: its call, and what it is told."""
-    values = {"OV_CALL": call_id, "OV_LANGUAGE": language, "CHANNEL(language)": folder_of(language, call_id)}
+    values = {Variable.CALL: call_id, Variable.LANGUAGE: language, "CHANNEL(language)": folder_of(language, call_id)}
     try:
         for name, value in values.items():
             await ami.action("Setvar", {"Channel": channel, "Variable": name, "Value": value})

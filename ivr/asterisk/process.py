@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from ivr.asterisk import guard
 from ivr.asterisk.config import Folders, note_unread
+from ivr.asterisk.contract import Variable
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
 from ivr.settings import Settings
@@ -72,7 +73,7 @@ class AsteriskProcess:
         with contextlib.suppress(OSError):
             note_unread(Folders.below(self.settings).etc, ())
         await self.cli("core reload")
-        await self.cli("dialplan set global OV_DRAINING 0")
+        await self.cli(f"dialplan set global {Variable.DRAINING} 0")
 
     async def calls(self) -> int:
         """How many legs there are of phones and trunks; places held for callbacks are none."""

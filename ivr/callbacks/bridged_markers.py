@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ivr.asterisk.contract import put_through_at
+
 #: What the dialplan writes is seconds since 1970; anything longer is not its own.
 _LONGEST = 20
 
@@ -23,8 +25,8 @@ class PutThrough:
     def at(self, callback: str) -> datetime | None:
         """When the two were put through; None when they were not."""
         try:
-            text = (self._folder / callback).read_text(encoding="ascii")[:_LONGEST].strip()
-            return datetime.fromtimestamp(int(text), UTC) + self._shift
+            at = put_through_at((self._folder / callback).read_text(encoding="ascii")[:_LONGEST])
+            return datetime.fromtimestamp(at, UTC) + self._shift if at is not None else None
         except (OSError, ValueError, OverflowError):
             return None
 

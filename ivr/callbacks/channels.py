@@ -13,7 +13,8 @@ import secrets
 from dataclasses import dataclass
 
 from ivr.asterisk.ami import AmiRefused, Fields, ManagerInterface
-from ivr.numbers.calling_rights import ringing
+from ivr.asterisk.contract import Variable, assignment
+from ivr.asterisk.originate import ringing
 
 _UNIQUEID = re.compile(r"cb-([0-9a-f]{16})-[0-9a-f]{6}-(near|far|customer)")
 #: Nobody holds a place longer than this, in seconds.
@@ -87,7 +88,11 @@ class Channels:
             raise ValueError(uniqueid)
         callback = part.callback
         variables = [*_variables(callback, desk, prompts), "CHANNEL(language)=none"]
-        variables += [f"OV_TARGET={queue}", f"OV_POSITION={position}", f"OV_SECONDS={_LONGEST_S}"]
+        variables += [
+            assignment(Variable.TARGET, queue),
+            assignment(Variable.POSITION, position),
+            assignment(Variable.SECONDS, _LONGEST_S),
+        ]
         if not rings:
             variables.append(f"QUEUE_MIN_PENALTY={_NOBODY}")
         await self.ami.action(
@@ -120,8 +125,7 @@ class Channels:
         back: Back,
     ) -> None:
         """Dial the customer, who then joins the queue."""
-        variables = [*_variables(callback, desk, prompts), f"OV_LANGUAGE={back.language}", f"OV_TARGET={back.queue}"]
-        variables += [f"OV_DEPARTMENT={back.department}", f"OV_SECONDS={back.seconds}", f"OV_POSITION={back.position}"]
+        variables = [*_variables(callback, desk, prompts), *_way_back(back)]
         fields = {
             "Channel": f"PJSIP/{number}@outbound",
             "Context": "callback-join",
@@ -156,12 +160,21 @@ class Channels:
 
 
 def _variables(callback: str, desk: str, prompts: Prompts) -> list[str]:
-    # Two underscores: whatever channel comes of this one has them too.
     return [
-        f"__OV_CALLBACK={callback}",
-        f"__OV_DESK={desk}",
-        f"__OV_GREETING={prompts.greeting}",
-        f"__OV_NO_ANSWER={prompts.no_answer}",
+        assignment(Variable.CALLBACK, callback, inherited=True),
+        assignment(Variable.DESK, desk, inherited=True),
+        assignment(Variable.GREETING, prompts.greeting, inherited=True),
+        assignment(Variable.NO_ANSWER, prompts.no_answer, inherited=True),
+    ]
+
+
+def _way_back(back: Back) -> list[str]:
+    return [
+        assignment(Variable.LANGUAGE, back.language),
+        assignment(Variable.TARGET, back.queue),
+        assignment(Variable.DEPARTMENT, back.department),
+        assignment(Variable.SECONDS, back.seconds),
+        assignment(Variable.POSITION, back.position),
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from ivr import outside_staff
+from ivr.asterisk.contract import Told, fields_of
 from ivr.calls.log import CallLog
 from ivr.calls.model import Call
 from ivr.trunks import is_trunk
@@ -131,12 +132,13 @@ def _talked(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
 
 def _transferred(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     """The dialplan's word on a blind transfer (`[transferred]`, `[transfer-back]`)."""
-    if event.get("userevent") == "OvTransfer":
-        to, by = event.get("to", ""), event.get("by", "")
-        if event.get("step") == "begun":
-            calls.note(call_id, "transferred", at, by=by, to=to)
-        else:
-            calls.note(call_id, "returned", at, to=to)
+    told = fields_of(event, Told.TRANSFER)
+    if told is None:
+        return
+    if told["step"] == "begun":
+        calls.note(call_id, "transferred", at, by=told["by"], to=told["to"])
+    else:
+        calls.note(call_id, "returned", at, to=told["to"])
 
 
 def _handed_over(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:

@@ -8,7 +8,6 @@ The lines have callers' numbers: once read, they are kept for a day more, for wh
 from __future__ import annotations
 
 import asyncio
-import csv
 import json
 import time
 import uuid
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import structlog
 
+from ivr.asterisk.contract import UserField, cdr_rows
 from ivr.calls import cdr_store
 from ivr.calls.adoption import Identify
 from ivr.calls.asterisk_events import caller_endpoint
@@ -30,7 +30,6 @@ from ivr.ticks import rest
 
 log = structlog.get_logger()
 
-_COLUMNS = 10
 #: The file begins anew after this time, in seconds, and at this size, in bytes; the one before it is kept as long.
 _OLDEST_S = 86_400.0
 _LARGEST = 20_000_000
@@ -52,12 +51,11 @@ class CallLine:
 
     @property
     def desk(self) -> str:
-        return self.userfield.split("/")[0]
+        return UserField.read(self.userfield).desk
 
     @property
     def department(self) -> str | None:
-        parts = self.userfield.split("/")
-        return parts[1] if len(parts) > 1 and parts[1] else None
+        return UserField.read(self.userfield).department
 
     @property
     def endpoint(self) -> str | None:
@@ -82,24 +80,24 @@ def parse(text: str, shift: timedelta) -> list[CallLine]:
     `shift` is how far the service's clock is from Asterisk's.
     """
     lines = []
-    for row in csv.reader(text.splitlines()):
-        if len(row) != _COLUMNS or row[0] != row[1]:
+    for row in cdr_rows(text):
+        if row["linkedid"] != row["uniqueid"]:
             continue
         try:
-            start, end = (datetime.fromisoformat(moment).astimezone() + shift for moment in (row[5], row[6]))
+            start, end = (datetime.fromisoformat(moment).astimezone() + shift for moment in (row["start"], row["end"]))
         except ValueError:
             continue
         lines.append(
             CallLine(
-                linkedid=row[0],
-                uniqueid=row[1],
-                channel=row[2],
-                number=row[3],
-                userfield=row[4],
+                linkedid=row["linkedid"],
+                uniqueid=row["uniqueid"],
+                channel=row["channel"],
+                number=row["src"],
+                userfield=row["userfield"],
                 start=start,
                 end=end,
-                answered_channel=row[8],
-                last_application=row[9],
+                answered_channel=row["dstchannel"],
+                last_application=row["lastapp"],
             )
         )
     return lines

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 import structlog
 
 from ivr.asterisk.ami import AmiRefused
+from ivr.asterisk.contract import BegunCall, UserField
 from ivr.calls import cdr_store
 from ivr.calls.adoption import Identify
 from ivr.calls.cdr_import import CallLine, leg_of, row_of, timeline_of
@@ -33,8 +33,6 @@ log = structlog.get_logger()
 
 #: What the dialplan appends to.
 FILE = "begun.csv"
-#: uniqueid|channel|seconds since 1970|desk|number
-_LINE = re.compile(r"([\w.-]{1,150})\|([^|\n]{1,150})\|(\d{9,11})\|([a-z0-9-]{1,40})\|(\+?\d{0,20})")
 #: The file is set aside at this age, in seconds; by then whoever is writing to it has finished.
 _ASIDE_S = 60.0
 #: A call is not missed before this age, in seconds; one that is missed, for so long, has no other record to come.
@@ -60,16 +58,16 @@ def parse(text: str, shift: timedelta) -> list[Killed]:
     """
     calls = []
     for line in text.splitlines():
-        if (found := _LINE.fullmatch(line)) is None:
+        if (begun := BegunCall.read(line)) is None:
             continue
-        at = datetime.fromtimestamp(int(found[3]), UTC) + shift
+        at = datetime.fromtimestamp(begun.began, UTC) + shift
         calls.append(
             Killed(
-                linkedid=found[1],
-                uniqueid=found[1],
-                channel=found[2],
-                number=found[5],
-                userfield=found[4],
+                linkedid=begun.uniqueid,
+                uniqueid=begun.uniqueid,
+                channel=begun.channel,
+                number=begun.number,
+                userfield=UserField(desk=begun.desk).text(),
                 start=at,
                 end=at,
                 answered_channel="",
@@ -152,7 +150,8 @@ class Begun:
 
     def _line(self, one: Killed) -> str:
         began = int((one.start - self._shift).timestamp())
-        return f"{one.linkedid}|{one.channel}|{began}|{one.desk}|{one.number}\n"
+        begun = BegunCall(uniqueid=one.linkedid, channel=one.channel, began=began, desk=one.desk, number=one.number)
+        return f"{begun.text()}\n"
 
     async def _settle(self, noted: list[Killed]) -> tuple[set[str], int]:
         """Those that are not settled yet, and how many were entered."""

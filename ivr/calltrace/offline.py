@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
 
+from ivr.asterisk import contract
+from ivr.asterisk.contract import TraceFile
 from ivr.calltrace.service import CallTraces
 from ivr.errors import Unavailable
 from ivr.evidence import legs
@@ -20,7 +21,6 @@ from ivr.ticks import rest
 
 log = structlog.get_logger()
 
-_REPORT = re.compile(r"v1\|([A-Za-z0-9_.-]{1,40})\|([\w.-]{1,150})\|(\d{9,11})\|(\d{0,8})\|(.*)", re.S)
 _LARGEST = 4000
 
 
@@ -44,36 +44,34 @@ class AwayReport:
 
 
 def last_call(phone: str, text: str) -> LastCall | None:
-    """What the dialplan wrote: ended|linkedid|uniqueid|SIP Call-ID|codec|remote|their number|device|figures."""
-    parts = text.strip().split("|", 8)
-    if len(parts) != 9 or not re.fullmatch(r"\d{9,11}", parts[0]):
+    """Return the leg that Asterisk's database has of a phone's last call; None for text that is not one."""
+    if (last := contract.LastCall.read(text)) is None:
         return None
     leg = legs.of_text(
-        linkedid=parts[1],
-        uniqueid=parts[2],
+        linkedid=last.linkedid,
+        uniqueid=last.uniqueid,
         name=phone,
-        call_id=parts[3],
+        call_id=last.call_id,
         answered=True,
-        codec=parts[4] or None,
-        remote=parts[5] or None,
-        their_number=parts[6] or None,
-        device=parts[7] or None,
-        rtcp=parts[8],
+        codec=last.codec or None,
+        remote=last.remote or None,
+        their_number=last.their_number or None,
+        device=last.device or None,
+        rtcp=last.figures,
     )
-    return LastCall(ended=float(parts[0]), leg=leg) if leg is not None else None
+    return LastCall(ended=float(last.ended), leg=leg) if leg is not None else None
 
 
 def read(text: str) -> AwayReport | None:
     """One file's report; None when it is none of the dialplan's."""
-    found = _REPORT.fullmatch(text.strip())
-    if found is None:
+    if (found := TraceFile.read(text)) is None:
         return None
     return AwayReport(
-        phone=found[1],
-        report_id=found[2],
-        at=float(found[3]),
-        reference=found[4].zfill(8) if found[4] else None,
-        last=last_call(found[1], found[5]),
+        phone=found.phone,
+        report_id=found.report_id,
+        at=float(found.at),
+        reference=found.reference.zfill(8) if found.reference else None,
+        last=last_call(found.phone, found.last),
     )
 
 

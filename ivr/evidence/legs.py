@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ivr.asterisk.contract import Told, fields_of
 from ivr.trunks import is_trunk
 
 #: As in `lp=3`: names and numbers of CHANNEL(rtcp,all).
@@ -57,21 +58,22 @@ class EndedLeg:
 
 def read(event: Mapping[str, str]) -> EndedLeg | None:
     """The leg that an event tells of; None when it is no such event, or not a whole one."""
-    if event.get("userevent") != "OvLeg" or not _NAME.fullmatch(name := event.get("phone", "")):
+    told = fields_of(event, Told.LEG)
+    if told is None or not _NAME.fullmatch(told["phone"]):
         return None
     return of_text(
-        linkedid=event.get("linked", ""),
+        linkedid=told["linked"],
         uniqueid=event.get("uniqueid", ""),
         channel=event.get("channel", ""),
-        name=name,
-        call_id=event.get("callid", ""),
+        name=told["phone"],
+        call_id=told["callid"],
         answered=event.get("channelstate") == "6",
-        codec=event.get("codec") or None,
-        remote=event.get("remote") or None,
+        codec=told["codec"] or None,
+        remote=told["remote"] or None,
         their_number=event.get("connectedlinenum") or None,
-        rtcp=event.get("rtcp", ""),
-        device=event.get("device") or None,
-        feature=event.get("kind", "") != "",
+        rtcp=told["rtcp"],
+        device=told["device"] or None,
+        feature=told["kind"] != "",
     )
 
 

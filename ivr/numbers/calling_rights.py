@@ -34,22 +34,6 @@ PREMIUM_PATTERNS = (
 )
 
 
-def ringing(phone: str, ring_s: int) -> dict[str, str]:
-    """Fields of an Originate that rings one of our phones, at most so long, in seconds.
-
-    By the dialplan, which does not follow a phone that sends the call elsewhere (RFC 3261's 302). Asterisk by itself
-    would, to any number that the trunk takes, whatever the phone's account may dial.
-    """
-    return {
-        "Channel": f"Local/{phone}@called-by-us/n",
-        # The dialplan's time ends first, and says why.
-        "Timeout": str((ring_s + 5) * 1000),
-        "Variable": f"OV_RING_S={ring_s}",
-        # Without an originator a Local channel takes a format that nobody speaks.
-        "Codecs": "ulaw",
-    }
-
-
 def rights_of(names: Iterable[str]) -> tuple[Right, ...]:
     """The rights in their order, each once. Raises BadInput for one that there is not."""
     given = set(names)

@@ -15,12 +15,13 @@ from datetime import timedelta
 import structlog
 
 from ivr.asterisk.ami import RECONNECTED, AmiRefused, Fields, ManagerInterface, State
+from ivr.asterisk.contract import Variable, assignment
+from ivr.asterisk.originate import ringing
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
 from ivr.directory.snapshot import Book
 from ivr.errors import Unavailable
 from ivr.isolation import apart
-from ivr.numbers.calling_rights import ringing
 from ivr.oncall import store
 from ivr.oncall.store import PageCall
 from ivr.oncall.storms import in_order, overtaken
@@ -150,6 +151,7 @@ class PageCalls:
             if not await store.begin_page_call(unit, call.id, channel=channel, at=self._clock()):
                 return
         kind, name = way
+        variables = [assignment(Variable.PAGE, call.id), assignment(Variable.LANGUAGE, self._language(call))]
         fields = {
             "Channel": f"PJSIP/{name}@outbound",
             "Context": "page-answered",
@@ -159,7 +161,7 @@ class PageCalls:
             "Timeout": str(RING_S * 1000),
             "ChannelId": channel,
             "CallerID": f"<{self._desks[call.desk].numbers[0]}>",
-            "Variable": f"OV_PAGE={call.id},OV_LANGUAGE={self._language(call)}",
+            "Variable": ",".join(variables),
         }
         if kind == "phone":
             rung = ringing(name, RING_S)

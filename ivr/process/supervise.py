@@ -24,6 +24,7 @@ import structlog
 from ivr import VERSION, backoff, logs
 from ivr.asterisk import process, rescue, runtime
 from ivr.asterisk.config import Folders
+from ivr.asterisk.contract import Variable
 from ivr.asterisk.watchdog import AsteriskKeeper
 from ivr.errors import BadInput, OmnivigilError
 from ivr.process import control, systemd
@@ -256,7 +257,7 @@ class Supervisor:
         running = process.find(self._runtime, self.settings)
         deadline = time.monotonic() + within_s
         if running is not None:
-            await running.cli("dialplan set global OV_DRAINING 1")
+            await running.cli(f"dialplan set global {Variable.DRAINING} 1")
             told = -1
             while (legs := await running.calls()) and time.monotonic() < deadline and not self._stop.is_set():
                 if legs != told:

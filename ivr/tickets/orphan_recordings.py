@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from ivr.asterisk.contract import NOTE_SUFFIX, MessageFile, number_in
 from ivr.errors import Unavailable
 from ivr.ticks import rest
 
@@ -22,10 +22,6 @@ _SETTLED_S = 20.0
 
 #: A note of a caller's number whose message never came, in seconds.
 _NOTE_S = 3600.0
-
-#: As the dialplan names them: desk_department_language_urgency__uniqueid. Before, the caller's number was between the
-#: last two; now it is in a note beside the recording, as `number:15145550123`.
-_NAME = re.compile(r"([a-z0-9-]+)_([a-z0-9-]+)_([a-z]{2})_(urgent|ordinary|unasked)_(\d*)_([\w.-]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,26 +40,26 @@ class Unclaimed:
 
 def parse(path: Path) -> Unclaimed | None:
     """What a recording's name and its note tell; None when it is not one of the dialplan's. Raises OSError."""
-    found = _NAME.fullmatch(path.stem)
+    found = MessageFile.read(path.stem)
     if found is None:
         return None
-    number = found[5]
+    number = found.number
     with contextlib.suppress(FileNotFoundError):
-        number = number or "".join(re.findall(r"[0-9]", note_of(path).read_text("ascii", "replace")))[:20]
+        number = number or number_in(note_of(path).read_text("ascii", "replace"))
     return Unclaimed(
         path=path,
-        desk=found[1],
-        department=found[2],
-        language=found[3],
-        urgent={"urgent": True, "ordinary": False}.get(found[4]),
+        desk=found.desk,
+        department=found.department,
+        language=found.language,
+        urgent={"urgent": True, "ordinary": False}.get(found.urgency),
         number=number,
-        uniqueid=found[6],
+        uniqueid=found.uniqueid,
     )
 
 
 def note_of(recording: Path) -> Path:
     """Where the dialplan keeps the number of whoever left a message, until it is entered."""
-    return recording.with_suffix(".from")
+    return recording.with_suffix(NOTE_SUFFIX)
 
 
 class Claims:
@@ -103,7 +99,7 @@ class Claims:
         if not self._folder.is_dir():
             return []
         now = time.time()
-        for note in self._folder.glob("*.from"):
+        for note in self._folder.glob(f"*{NOTE_SUFFIX}"):
             if now - note.stat().st_mtime > _NOTE_S and not note.with_suffix(".wav").exists():
                 note.unlink()
         return [
