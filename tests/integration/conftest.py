@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
 from ivr import logs
 from ivr.store.engine import Store, open_store
 from ivr.tickets import messages
-from tests.integration.databases import Database, Filling, PostgresServer, SqliteFiles, postgres_server
+from tests.integration.databases import (
+    Compiled,
+    Database,
+    Filling,
+    PostgresServer,
+    SqliteFiles,
+    postgres_server,
+    quick_folder,
+)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -31,8 +41,9 @@ async def _threads_end() -> AsyncIterator[None]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> SqliteFiles:
-    return SqliteFiles(tmp_path_factory.mktemp("sqlite"))
+def sqlite_files() -> Iterator[SqliteFiles]:
+    with tempfile.TemporaryDirectory(prefix="ov-sqlite-", dir=quick_folder()) as folder:
+        yield SqliteFiles(Path(folder))
 
 
 @pytest.fixture(scope="session")
@@ -68,12 +79,18 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "_PATIENCE_S", 30.0)
 
 
+@pytest.fixture(scope="session")
+def compiled() -> Compiled:
+    return Compiled()
+
+
 @pytest.fixture
-async def store(database: Database) -> AsyncIterator[Store]:
+async def store(database: Database, compiled: Compiled) -> AsyncIterator[Store]:
     # A file that somebody else holds is away only once patience is at its end; a server says so. A connection that
     # takes its time is no fault of either: on a busy machine it waits for a processor.
     patience_s = 0.2 if database.kind == "sqlite" else 5.0
     opened = open_store(database.url, patience_s=patience_s, connecting_s=60.0)
+    compiled.lend(opened)
     yield opened
     await opened.close()
 

@@ -12,11 +12,11 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from api.app import create_app
+from api.app import provide
 from ivr.accounts.api_tokens import Tokens
 from ivr.store.engine import open_store
 from tests.integration.api.asserting import refused
-from tests.integration.api.conftest import Line, serving
+from tests.integration.api.conftest import Line
 from tests.plain_http import NO_TLS
 
 Away = Callable[[], AbstractContextManager[None]]
@@ -24,7 +24,8 @@ Away = Callable[[], AbstractContextManager[None]]
 
 def operations(line: Line) -> list[tuple[str, str]]:
     """Every operation of the API's description, with its parameters filled in."""
-    paths = create_app(line.services).openapi()["paths"]
+    assert line.app is not None
+    paths = line.app.openapi()["paths"]
     filled = {"{number}": "100001", "{message_id}": "1"}
     found = []
     for path, methods in paths.items():
@@ -98,11 +99,9 @@ async def test_a_token_that_may_read_may_not_write(line: Line, stranger: httpx.A
 
 async def test_an_unknown_token_while_the_database_is_away_is_not_called_wrong(line: Line) -> None:
     away = open_store("sqlite+aiosqlite:////nonexistent/x.sqlite3")
-    services = replace(line.services, store=away, tokens=Tokens(away))
-    async with (
-        serving(create_app(services), services.bus) as url,
-        httpx.AsyncClient(base_url=url, verify=NO_TLS) as client,
-    ):
+    assert line.app is not None
+    provide(line.app, replace(line.services, store=away, tokens=Tokens(away)))
+    async with httpx.AsyncClient(base_url=line.url, verify=NO_TLS) as client:
         response = await client.get("/v1/tickets", headers={"Authorization": "Bearer writer"})
         refused(response, 503)
         assert response.headers["retry-after"] == "2"

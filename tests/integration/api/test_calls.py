@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.app import create_app
+from api.app import provide
 from ivr.directory.model import NOBODY
 from ivr.store.engine import open_store
 from ivr.tickets.intake import Notice, VoiceMessage
@@ -21,7 +21,7 @@ from ivr.tickets.messages import leave_message, open_for_call
 from ivr.tickets.spool import Spool
 from tests.beginning import begin_call
 from tests.integration.api.asserting import refused
-from tests.integration.api.conftest import NOW, Line, serving
+from tests.integration.api.conftest import NOW, Line
 from tests.plain_http import NO_TLS
 
 Away = Callable[[], AbstractContextManager[None]]
@@ -92,11 +92,11 @@ class TestOne:
         await line.services.tokens.bearer("reader")
         begin(line)
         away = open_store("sqlite+aiosqlite:////nonexistent/x.sqlite3")
-        services = replace(line.services, store=away)
-        async with (
-            serving(create_app(services), services.bus) as url,
-            httpx.AsyncClient(base_url=url, headers={"Authorization": "Bearer reader"}, verify=NO_TLS) as client,
-        ):
+        assert line.app is not None
+        provide(line.app, replace(line.services, store=away))
+        async with httpx.AsyncClient(
+            base_url=line.url, headers={"Authorization": "Bearer reader"}, verify=NO_TLS
+        ) as client:
             found = (await client.get("/v1/calls/a")).json()
             assert found["identity"]["customer"]["account"] == "C-1001"
             assert found["open_tickets"] is None

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 from twilio.request_validator import RequestValidator
 
-from api.app import create_app
+from api.app import provide
 from ivr.mail import store as mail_statements
 from ivr.mail.archive import keep
 from ivr.notify import store as statements
@@ -21,7 +21,7 @@ from ivr.notify.config import Endpoint, NoticeConfig, Twilio
 from ivr.notify.outbox import Email, Sms, put_email, put_sms
 from ivr.notify.store import Notice
 from tests.integration.api.asserting import refused
-from tests.integration.api.conftest import NOW, Line, serving
+from tests.integration.api.conftest import NOW, Line
 from tests.plain_http import NO_TLS
 
 TOKEN = "not-a-secret"
@@ -40,12 +40,11 @@ async def served(line: Line) -> AsyncIterator[httpx.AsyncClient]:
     """The API of a line that has Twilio and an endpoint."""
     services = replace(line.services, notices=CONFIG, mails=line.services.messages.parent / "mails")
     line.services = services
-    async with (
-        serving(create_app(services), line.services.bus) as url,
-        httpx.AsyncClient(
-            base_url=url, headers={"Authorization": "Bearer writer"}, timeout=30, verify=NO_TLS
-        ) as client,
-    ):
+    assert line.app is not None
+    provide(line.app, services)
+    async with httpx.AsyncClient(
+        base_url=line.url, headers={"Authorization": "Bearer writer"}, timeout=30, verify=NO_TLS
+    ) as client:
         yield client
 
 
