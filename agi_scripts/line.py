@@ -17,8 +17,8 @@ from ivr import outside_staff
 from ivr.asterisk.contract import NextStep, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.desk import menu
-from ivr.desk.elite import partner_first
 from ivr.desk.schema import Desk
+from ivr.directory.elite import partner_first
 from ivr.directory.model import Partner
 from ivr.numbers.normalise import normalise
 

@@ -20,7 +20,7 @@ import h11
 import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ivr.process import descriptors
+from ivr.host import descriptors
 from ivr.proxies import Network
 from ivr.rate_limit import Seldom
 

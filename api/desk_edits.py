@@ -10,11 +10,11 @@ from typing import Literal
 
 from api.deps import DeskFiles, Services
 from ivr.desk import menu
-from ivr.desk.hear import Render
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
 from ivr.desk_editing.caller_preview import Comparison, Side, compare
 from ivr.desk_editing.files import DeskFile, Edit
+from ivr.desk_editing.hear import Render
 from ivr.desk_editing.values import check_text, id_of
 from ivr.desk_reload import Outcome
 from ivr.errors import BadInput, NotFound

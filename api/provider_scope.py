@@ -93,7 +93,7 @@ IN_PATHS: Final[Mapping[str, Column[Any]]] = {
     "number": tickets.tickets.c.number,
     "person_id": directory.partner_contacts.c.id,
     "proposal_id": calltrace.incident_proposals.c.id,
-    "token_id": directory.api_tokens.c.id,
+    "token_id": accounts.api_tokens.c.id,
     "trace_id": calltrace.call_traces.c.id,
 }
 #: Nobody's: kinds of things, places in a list, and words.
@@ -182,7 +182,7 @@ def rules(provider: str, desks: Mapping[str, Desk]) -> Rules:
         calltrace.recommendations: trace,
         # Made of the reports of all providers' customers.
         calltrace.incident_proposals: nobodys,
-        directory.api_tokens: of_provider,
+        accounts.api_tokens: of_provider,
         directory.caller_languages: None,
         directory.contacts: of_provider,
         directory.customers: of_provider,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ivr.errors import TooMany, Unavailable
-from ivr.process import descriptors
+from ivr.host import descriptors
 
 #: In all, of the board, of technicians' desks and of events; fewer where descriptors are few.
 _MOST, _SHARE = 1000, 8

@@ -37,10 +37,10 @@ from bench.running import (
     without_limits,
 )
 from bench.watching import Client, callers_in_event, callers_on_board, clients
-from ivr.accounts.demo import demo_account_password
 from ivr.asterisk.process import AsteriskProcess
 from ivr.calls.tables import calls
 from ivr.clock import system_clock
+from ivr.directory.demo_accounts import demo_account_password
 from ivr.settings import Address, Settings
 from ivr.store.engine import open_store
 

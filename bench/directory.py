@@ -17,6 +17,7 @@ from sqlalchemy import Table as Table_
 from ivr.directory import tables as t
 from ivr.directory.lookup import Directory
 from ivr.directory.sip_passwords import ha1
+from ivr.migrations.run import migrate
 from ivr.store.engine import Store, Unit, open_store
 
 #: How often each question is asked, and in how many batches, whose median is told.
@@ -28,7 +29,7 @@ async def run(console: Console, *, numbers: int, phones: int) -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(f"sqlite+aiosqlite:///{folder}/directory.sqlite3")
-        await store.migrate()
+        await migrate(store)
         await _fill(store, numbers, phones)
         before = _rss_mb()
         directory = Directory(store)

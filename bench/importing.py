@@ -20,6 +20,7 @@ from ivr.directory import bulk_import, files, import_diff
 from ivr.directory.desk_references import known_of
 from ivr.directory.store import put_languages
 from ivr.lists.sheets import write_sheet
+from ivr.migrations.run import migrate
 from ivr.store.engine import Store, open_store
 
 #: Between a call's writes, in seconds.
@@ -60,7 +61,7 @@ async def run(console: Console, *, numbers: int, database: str | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         url = database or f"sqlite+aiosqlite:///{Path(folder) / 'line.sqlite3'}"
         store, calls = open_store(url), open_store(url)
-        await store.migrate()
+        await migrate(store)
         table = Table(
             "", "read", "compare", "write", "whole", "longest wait of another's write", title=f"{numbers} numbers"
         )

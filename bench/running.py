@@ -21,8 +21,8 @@ from ivr.asterisk.admission import carried, limits_of
 from ivr.asterisk.config import Folders
 from ivr.asterisk.process import AsteriskProcess
 from ivr.cli.up import ensure_runtime
+from ivr.host import descriptors
 from ivr.prepare import prepare
-from ivr.process import descriptors
 from ivr.process.supervisor import Service
 from ivr.settings import Address, Settings
 

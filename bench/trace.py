@@ -18,6 +18,7 @@ from ivr.cli.up import ensure_runtime
 from ivr.directory import store as directory
 from ivr.directory.sip_passwords import ha1
 from ivr.directory.tables import endpoints
+from ivr.migrations.run import migrate
 from ivr.prepare import prepare
 from ivr.settings import Address, Settings
 from ivr.store.engine import open_store
@@ -59,7 +60,7 @@ async def _measure(folder: Path, console: Console, rate: float, seconds: float) 
     )
     found = await ensure_runtime(settings, console)
     store = open_store(settings.database_url)
-    await store.migrate()
+    await migrate(store)
     async with store.unit() as unit:
         for number in range(_PHONES):
             name = str(8000 + number)

@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import VERSION
-from ivr.accounts.token_commands import app as token_commands
+from ivr.cli.directory import app as directory_commands
+from ivr.cli.persons import app as person_commands
+from ivr.cli.tokens import app as token_commands
 from ivr.clock import require_aware, system_clock
-from ivr.directory.commands import app as directory_commands
 from ivr.errors import BadInput, OmnivigilError
-from ivr.persons.commands import app as person_commands
 from ivr.settings import Address, Settings, database_url_of
 from ivr.trunks import Trunk
 
@@ -372,7 +372,7 @@ def serve(
     import uvloop
 
     from ivr import logs
-    from ivr.process import descriptors
+    from ivr.host import descriptors
     from ivr.service import serve as serve_line
 
     logs.outlive_full_disk()
@@ -452,6 +452,7 @@ async def _mail_sample(settings: Settings, path: Path) -> bool:
     """Say what the line makes of an e-mail; whether it can read it."""
     from ivr.mail import dry_run
     from ivr.mail.contents import Unreadable
+    from ivr.migrations.run import migrate
     from ivr.notify import config
     from ivr.prepare import load
     from ivr.store.engine import open_store
@@ -465,7 +466,7 @@ async def _mail_sample(settings: Settings, path: Path) -> bool:
         there = settings.database is not None or await asyncio.to_thread((settings.state / "omnivigil.sqlite3").is_file)
         store = open_store(settings.database_url if there else f"sqlite+aiosqlite:///{folder}/empty.sqlite3")
         if not there:
-            await store.migrate()
+            await migrate(store)
         try:
             notices = config.read(os.environ, demo=settings.demo)
             told, well = await dry_run.of_mail(content, store, load(settings)[0], notices, settings.clock), True
@@ -492,12 +493,13 @@ def pin(
     """Set the PIN with which a technician may record announcements (*58). It is asked for, and shown nowhere."""
     from ivr.announcements.pins import check_pin, hashed, put_pin
     from ivr.directory.lookup import Directory
+    from ivr.migrations.run import migrate
     from ivr.store.engine import open_store
 
     async def keep(pin_hash: str) -> None:
         store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
         try:
-            await store.migrate()
+            await migrate(store)
             directory = Directory(store)
             await directory.reload()
             technician = directory.technician(endpoint)
@@ -575,13 +577,14 @@ def add_account(
     database: DatabaseOption = None,
 ) -> None:
     """Let somebody sign in to the console. The password is asked for, and shown nowhere."""
-    from ivr.accounts import commands
+    from ivr.cli import accounts as commands
+    from ivr.migrations.run import migrate
     from ivr.store.engine import open_store
 
     async def keep(password: str) -> None:
         store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
         try:
-            await store.migrate()
+            await migrate(store)
             await commands.add(
                 store,
                 name=name,
@@ -609,12 +612,13 @@ def reset_second_factor(
     import getpass
 
     from ivr.accounts import second_factor_admin
+    from ivr.migrations.run import migrate
     from ivr.store.engine import open_store
 
     async def reset() -> None:
         store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
         try:
-            await store.migrate()
+            await migrate(store)
             await second_factor_admin.reset(store, name, who=getpass.getuser(), at=system_clock())
         finally:
             await store.close()
@@ -632,12 +636,13 @@ def reset_password(
     import getpass
 
     from ivr.accounts import second_factor_admin
+    from ivr.migrations.run import migrate
     from ivr.store.engine import open_store
 
     async def reset() -> str:
         store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
         try:
-            await store.migrate()
+            await migrate(store)
             return await second_factor_admin.reset_password(store, name, who=getpass.getuser(), at=system_clock())
         finally:
             await store.close()

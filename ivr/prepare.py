@@ -15,7 +15,6 @@ from types import MappingProxyType
 import structlog
 
 from ivr.accounts.api_tokens import keep_token
-from ivr.accounts.demo import demo_accounts
 from ivr.accounts.second_factor_admin import seal_all
 from ivr.accounts.secret_encryption import Seal
 from ivr.announcements.demo import demo_pins
@@ -39,9 +38,11 @@ from ivr.desk.load import BUILT_IN, DeskError, Desks, load_desks
 from ivr.desk.schema import CALLBACK_KEY, FOLLOW_KEY, CallbackRules, Desk, Queue
 from ivr.directory.asterisk_rows import phone_rows
 from ivr.directory.demo import load_demo
+from ivr.directory.demo_accounts import demo_accounts
 from ivr.directory.desk_references import number_outside
 from ivr.directory.lookup import Directory
 from ivr.directory.snapshot import Book
+from ivr.migrations.run import migrate
 from ivr.numbers import calling_rights
 from ivr.numbers.diallable import Refused
 from ivr.outside_staff import TAKEN_S
@@ -172,7 +173,7 @@ async def _prepare(
         before = await before_migration(store, state=settings.state, url=settings.database_url, now=system_clock())
         if before is not None:
             progress(f"the database, after a backup: {before.name}")
-        await store.migrate()
+        await migrate(store)
         await seal_all(store, Seal(line_secrets(settings.state)["totp"]))
         if settings.demo:
             await _load_demo(settings, store)

@@ -14,13 +14,13 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 
-from ivr.accounts import passwords
+from ivr.accounts import passwords, token_store
 from ivr.accounts import store as account_statements
 from ivr.accounts.model import LONGEST_PUBLISHED, PUBLISHED
 from ivr.accounts.tables import accounts
 from ivr.announcements.demo import demo_pin
 from ivr.announcements.pins import forget_pin, matches, pin_hashes
-from ivr.directory import demo, store
+from ivr.directory import demo
 from ivr.directory.sip_passwords import RETIRED, ha1
 from ivr.directory.tables import endpoints
 from ivr.store.engine import Store, Unit
@@ -73,7 +73,7 @@ async def retire(database: Store, at: datetime, *, token: str | None = None) -> 
             await forget_pin(unit, technician)
         tokens = 0
         if token is not None or open_accounts or open_phones or open_pins:
-            tokens = await store.revoke_tokens(unit, DEMO_TOKEN, at)
+            tokens = await token_store.revoke_tokens(unit, DEMO_TOKEN, at)
         retired = Retired(
             accounts=tuple(sorted(row.name for row in open_accounts)),
             phones=tuple(sorted(open_phones)),

@@ -50,7 +50,6 @@ from ivr.asterisk.registrations import registered
 from ivr.callbacks import store as callback_statements
 from ivr.callbacks.bridged_markers import PutThrough
 from ivr.callbacks.channels import Channels, Prompts
-from ivr.callbacks.expiry import Lapse
 from ivr.callbacks.offers import Offers
 from ivr.callbacks.reconciler import Keeper
 from ivr.calls import asterisk_events, reconcile
@@ -116,6 +115,8 @@ from ivr.subscriptions.service import Subscribers
 from ivr.tickets import cut_off, journal
 from ivr.tickets import messages as ticket_messages
 from ivr.tickets import store as ticket_statements
+from ivr.tickets.about_incident import hang
+from ivr.tickets.expired_callbacks import Lapse
 from ivr.tickets.intake import VoiceMessage
 from ivr.tickets.orphan_recordings import Claims, Unclaimed
 from ivr.tickets.promise_monitor import Overdue
@@ -222,6 +223,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         announcer=announcer,
         bus=bus,
         clock=clock,
+        hang=hang,
         public_url=notices.public_url,
         statuspage=notices.statuspage.page if notices.statuspage is not None else None,
         maintenance=maintenances.now,

@@ -17,7 +17,6 @@ from api.console.pages import line_of
 from api.console.sign_in import Posted
 from api.deps import Services
 from ivr.accounts import admin, store
-from ivr.accounts.commands import partner_of
 from ivr.accounts.model import ROLES, check_role
 from ivr.accounts.passwords import hashed
 from ivr.directory.desk_references import providers_of
@@ -108,7 +107,7 @@ async def add_account(form: Annotated[NewAccount, Form()], request: Request) -> 
     has = line_of(request)
     limited_to = limit(has, form.provider)
     book = has.directory.book.only(limited_to) if limited_to is not None else has.directory.book
-    partner = partner_of(book, form.partner) if form.partner is not None else None
+    partner = book.partner_named(form.partner) if form.partner is not None else None
     given = "" if form.password else admin.new_password(form.name)
     await accounts_of(request).create(
         name=form.name,

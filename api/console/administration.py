@@ -14,7 +14,6 @@ from api.console.pages import line_of
 from api.console.sign_in import Posted
 from ivr.access_log import store as listenings
 from ivr.accounts import store
-from ivr.accounts.commands import partner_of
 from ivr.directory import partner_contacts
 from ivr.directory.model import WARNED_ROLES
 from ivr.errors import BadInput
@@ -63,7 +62,7 @@ async def add_warned(form: Annotated[NewPerson, Form()], request: Request) -> Re
     async with has.store.unit() as unit:
         await partner_contacts.add(
             unit,
-            partner_id=partner_of(has.directory.book, form.partner).id,
+            partner_id=has.directory.book.partner_named(form.partner).id,
             name=form.name,
             role=form.role,
             mobile=form.mobile,

@@ -15,8 +15,8 @@ from api.console.pages import line_of
 from api.console.sign_in import Posted
 from api.deps import Services
 from ivr.desk import menu
-from ivr.desk.hear import HeardLine, hear
 from ivr.desk.schema import Desk
+from ivr.desk_editing.hear import HeardLine, hear
 from ivr.errors import BadInput
 from ivr.numbers.normalise import normalise
 from ivr.prompts.catalog import Catalog

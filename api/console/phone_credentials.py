@@ -12,10 +12,7 @@ from fastapi import Request
 from markupsafe import Markup
 
 from api.console.pages import line_of
-from ivr.settings import Address
-
-#: Addresses that listen on every network: phones are told the name under which the console is reached.
-_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared
+from ivr.provisioning.phones import server_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +50,6 @@ def drawn(text: str) -> Markup:
     """A text as a QR code, in SVG."""
     made = segno.make(text, error="m").svg_inline(scale=5, svgclass="qr", light="#fff")
     return Markup(made)  # noqa: S704 - drawn here, of squares and without text
-
-
-def server_of(sip: Address, reached_as: str) -> str:
-    """Where phones register, as HOST:PORT."""
-    host = reached_as if sip.host in _EVERYWHERE else sip.host
-    return str(Address(host=host, port=sip.port))
 
 
 def linphone(name: str, secret: str, server: str) -> str:

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.common import Has, Who
-from api.console.phone_credentials import server_of
 from api.deps import Services
 from api.guard import from_here
 from api.head_requests import head_only
@@ -21,7 +20,7 @@ from ivr.directory import tables as t
 from ivr.directory.entries import CODECS, PhoneEntry
 from ivr.errors import BadInput, NotFound, TooMany
 from ivr.provisioning import tokens
-from ivr.provisioning.phones import Account, Asked, addresses, asked, render, render_index
+from ivr.provisioning.phones import Account, Asked, addresses, asked, render, render_index, server_of
 from ivr.rate_limit import RateLimit
 from ivr.refusals import Refusals
 from ivr.settings import Address

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from ivr.accounts import token_store as store
 from ivr.clock import Clock, require_aware, system_clock
-from ivr.directory import store
 from ivr.errors import BadInput, NotFound, Unavailable
 from ivr.store.engine import Store, Unit
 from ivr.ticks import rest

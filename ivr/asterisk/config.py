@@ -19,8 +19,8 @@ from ivr.asterisk.admission import carried, is_one_address, limits_of
 from ivr.asterisk.contacts import CONTACT_REST, elsewhere
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
+from ivr.host import descriptors
 from ivr.outside_staff import CONTEXT as OUTSIDE_CONTEXT
-from ivr.process import descriptors
 from ivr.settings import Settings
 from ivr.trunks import Trunk, endpoints, is_trunk
 

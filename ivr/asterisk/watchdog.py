@@ -16,7 +16,7 @@ from ivr.asterisk.options_ping import Answer
 from ivr.asterisk.process import AsteriskFailed, AsteriskProcess
 from ivr.asterisk.runtime import Runtime
 from ivr.asterisk.silence import Silence
-from ivr.process.ports import taken
+from ivr.host.ports import taken
 from ivr.settings import Address, Settings
 
 log = structlog.get_logger()

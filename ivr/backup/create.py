@@ -19,9 +19,9 @@ from ivr.backup import database, files
 from ivr.backup.archive import BackupFailed, Manifest, Writer, private_folder
 from ivr.backup.database import Snapshot
 from ivr.errors import BadInput
+from ivr.migrations.run import known_revisions, revision_of
 from ivr.settings import Settings
 from ivr.store.engine import Store
-from ivr.store.migrate import known_revisions
 
 log = structlog.get_logger()
 
@@ -124,7 +124,7 @@ async def before_migration(store: Store, *, state: Path, url: str, now: datetime
     The last few are kept, in the state folder. Raises BadInput when none can be written: then nothing is migrated, and
     the version from before still runs. Raises SchemaNewer, StoreUnavailable.
     """
-    current, latest = await store.revision(), known_revisions()[0]
+    current, latest = await revision_of(store), known_revisions()[0]
     if current in (None, latest):
         return None
     folder = state / _FOLDER

@@ -18,9 +18,9 @@ from sqlalchemy.engine import make_url
 
 from ivr.backup.archive import BackupFailed, Counter, Damaged, Manifest, Table
 from ivr.errors import BadInput
+from ivr.migrations.run import known_revisions, migrate_on
 from ivr.store import postgresql
 from ivr.store.engine import StoreUnavailable
-from ivr.store.migrate import known_revisions, migrate
 
 #: The member that is SQLite's file.
 SQLITE_FILE: Final = "omnivigil.sqlite3"
@@ -160,7 +160,7 @@ async def fill(url: str, manifest: Manifest, folder: Path) -> None:
                 problem = "there are tables in it already"
                 mend = "give an empty database, made by CREATE DATABASE"
                 raise BadInput(field="--database-url", problem=problem, mend=mend)
-            await connection.run_sync(migrate, manifest.revision)
+            await connection.run_sync(migrate_on, manifest.revision)
             ordered = [table.name for table in (await connection.run_sync(_reflected)).sorted_tables]
             driver: Any = (await connection.get_raw_connection()).driver_connection
             await _copy_in(driver, manifest, ordered, folder)

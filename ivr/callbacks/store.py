@@ -13,6 +13,9 @@ from ivr.callbacks.tables import callback_offers, callbacks
 from ivr.desk.schema import CallbackRules
 from ivr.store.engine import Unit
 
+#: Nobody waits longer in a queue.
+_LONGEST_CALL = timedelta(days=1)
+
 _COLUMNS = [column for column in callbacks.c if column.name != "active_key"]
 
 
@@ -118,5 +121,16 @@ async def funnel(unit: Unit, *, desk: str, since: datetime) -> Mapping[str, int]
     }
 
 
-async def _count(unit: Unit, *conditions: Any) -> int:
-    return int((await unit.execute(select(func.count()).select_from(callbacks).where(*conditions))).scalar_one())
+async def answered_at(unit: Unit, *, call_id: str, began: datetime) -> datetime | None:
+    """Return when a technician first spoke with the person who asked for a callback during this call (OV-9).
+
+    None while nobody has. `began` is when the call did.
+    """
+    table = callbacks.c
+    # By its index: a callback is asked for while the call lasts.
+    asked = (table.call_id == call_id) & table.requested_at.between(began, began + _LONGEST_CALL)
+    # Who was called first has pressed 1, and may still wait.
+    spoke = table.answered_at.is_not(None) & ((table.mode == "technician_first") | (table.state == "done"))
+    first = select(table.answered_at).where(asked, spoke).order_by(table.answered_at).limit(1)
+    found: datetime | None = (await unit.execute(first)).scalar_one_or_none()
+    return found

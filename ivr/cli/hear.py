@@ -13,9 +13,9 @@ from ivr.announcements.store import not_ended
 from ivr.clock import system_clock
 from ivr.desk import menu
 from ivr.desk.contradictions import contradictions
-from ivr.desk.hear import HeardLine, hear
 from ivr.desk.load import Desks
 from ivr.desk.schema import Desk
+from ivr.desk_editing.hear import HeardLine, hear
 from ivr.directory.lookup import Directory
 from ivr.directory.snapshot import Book
 from ivr.errors import BadInput, Unavailable

@@ -22,10 +22,10 @@ from ivr.asterisk import guard, runtime
 from ivr.desk.contradictions import contradictions
 from ivr.desk.load import DeskError
 from ivr.errors import BadInput
+from ivr.host.ports import check_ports, taken
 from ivr.notify import config as notice_config
 from ivr.notify import health as notice_health
 from ivr.prepare import load
-from ivr.process.ports import check_ports, taken
 from ivr.settings import Settings
 from ivr.store.engine import StoreUnavailable, open_store
 

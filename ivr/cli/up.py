@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import logs
-from ivr.accounts.demo import DEMO_ACCOUNTS, demo_account_password
 from ivr.announcements.demo import demo_pin
 from ivr.asterisk import process, runtime
 from ivr.asterisk.runtime import Runtime
@@ -30,11 +29,13 @@ from ivr.desk.hours import calendars_of
 from ivr.desk.load import BUILT_IN
 from ivr.desk.schema import Desk
 from ivr.directory.demo import demo_password
+from ivr.directory.demo_accounts import DEMO_ACCOUNTS, demo_account_password
 from ivr.errors import BadInput, OmnivigilError
+from ivr.host import descriptors
+from ivr.host.ports import check_ports
+from ivr.host.private_files import make_private, refuse_shared
 from ivr.prepare import Prepared, as_before, note_prepared, prepare, prepared_before
-from ivr.process import control, descriptors, privileges, supervise, supervisor
-from ivr.process.ports import check_ports
-from ivr.process.private_files import make_private, refuse_shared
+from ivr.process import control, privileges, supervise, supervisor
 from ivr.settings import Settings
 from ivr.store.engine import StoreUnavailable
 from ivr.tools import chromium, pjsip_python, postgresql_server

@@ -9,10 +9,10 @@ from datetime import datetime, time, timedelta
 from typing import Literal
 
 from ivr.clock import require_aware
-from ivr.desk.hear import HeardLine, Render, hear
 from ivr.desk.hours import HORIZON_DAYS, Calendar
 from ivr.desk.menu import Caller
 from ivr.desk.schema import Desk
+from ivr.desk_editing.hear import HeardLine, Render, hear
 
 #: Why a moment is looked at.
 Why = Literal["now", "tonight", "holiday", "differs"]

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 from ivr import outside_staff
 from ivr.directory.model import MAIN, NOBODY, Contact, Customer, Endpoint, Identity, Number, Partner, Technician
+from ivr.errors import BadInput
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -128,6 +129,14 @@ class Book:
     def outside_of_account(self, account: str) -> str | None:
         """What stands for the number outside of whoever signs in with this account of the console."""
         return next((one.outside for one in self.technicians.values() if one.account == account and one.outside), None)
+
+    def partner_named(self, name: str) -> Partner:
+        """Return the partner of this name. Raises BadInput."""
+        found = next((one for one in self.partners.values() if one.name == name), None)
+        if found is None:
+            mend = f"give one of {', '.join(one.name for one in self.partners.values())}"
+            raise BadInput(field="partner", problem="there is no such partner", mend=mend)
+        return found
 
     def staff(self, provider: str, key: str) -> Technician | None:
         """A provider's member of staff."""

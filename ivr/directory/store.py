@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Table, select, update
+from sqlalchemy import Table, select
 
 from ivr.directory import tables as t
 from ivr.directory.model import FALLBACK_LANGUAGE, MAIN, Contact, Customer, Endpoint, Number, Partner, Technician
@@ -115,56 +114,3 @@ async def put_languages(unit: Unit, languages: Mapping[str, str]) -> None:
     """Remember the language of each number."""
     for number, language in languages.items():
         await put(unit, t.caller_languages, {"number": number, "language": language}, key="number")
-
-
-async def put_token(
-    unit: Unit,
-    *,
-    sha256: str,
-    name: str,
-    scopes: list[str],
-    at: datetime,
-    expires_at: datetime | None = None,
-    provider: str | None = None,
-) -> None:
-    """Keep a token's digest; one that is there already gets these scopes, this end and this provider."""
-    values = {"sha256": sha256, "name": name, "scopes": scopes, "created_at": at, "provider": provider}
-    await put(unit, t.api_tokens, values | {"revoked_at": None, "expires_at": expires_at}, key="sha256")
-
-
-async def find_token(unit: Unit, sha256: str) -> Row[Any] | None:
-    """The row of a token that is not revoked."""
-    table = t.api_tokens
-    query = select(table).where(table.c.sha256 == sha256, table.c.revoked_at.is_(None))
-    return (await unit.execute(query)).one_or_none()
-
-
-async def every_token(unit: Unit) -> list[Row[Any]]:
-    """The rows of all that are not revoked, by name, the newest first."""
-    table = t.api_tokens
-    query = select(table).where(table.c.revoked_at.is_(None)).order_by(table.c.name, table.c.id.desc())
-    return list(await unit.execute(query))
-
-
-async def used_tokens(unit: Unit, used: Mapping[str, datetime]) -> None:
-    """Tokens were used, by digest and moment."""
-    table = t.api_tokens
-    for sha256, at in used.items():
-        await unit.execute(update(table).where(table.c.sha256 == sha256).values(last_used_at=at))
-
-
-async def revoke_token(unit: Unit, token_id: int, at: datetime) -> str | None:
-    """Make one token worthless; its name, or None when there is no such token any more."""
-    table = t.api_tokens
-    gone = update(table).where(table.c.id == token_id, table.c.revoked_at.is_(None)).values(revoked_at=at)
-    name: str | None = (await unit.execute(gone.returning(table.c.name))).scalar_one_or_none()
-    return name
-
-
-async def revoke_tokens(unit: Unit, name: str, at: datetime) -> int:
-    """Make every token of this name worthless; how many there were."""
-    table = t.api_tokens
-    done = await unit.execute(
-        update(table).where(table.c.name == name, table.c.revoked_at.is_(None)).values(revoked_at=at)
-    )
-    return done.rowcount

@@ -191,21 +191,3 @@ caller_languages = Table(
     Column("number", String(15), primary_key=True),
     Column("language", String(5), nullable=False),
 )
-
-api_tokens = Table(
-    "api_tokens",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    #: SHA-256 of the token, in hex; the token itself is kept nowhere.
-    Column("sha256", String(64), nullable=False, unique=True),
-    Column("name", String(100), nullable=False),
-    Column("scopes", json_type(), nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("revoked_at", Moment),
-    #: No good from this moment on; null for one without an end.
-    Column("expires_at", Moment),
-    #: To the minute.
-    Column("last_used_at", Moment),
-    #: Whose directory it is good for; null for every provider's.
-    Column("provider", String(40)),
-)

@@ -32,11 +32,11 @@ from ivr.incidents.model import (
     told,
     updated,
 )
-from ivr.incidents.sms_followers import Followers
+from ivr.incidents.push import pushed
+from ivr.incidents.sms_followers import Followers, Hang
 from ivr.isolation import apart
 from ivr.notify.outbox import put_statuspage
 from ivr.refusals import Refusals
-from ivr.statuspage.summary import pushed
 from ivr.store.engine import Store, Unit
 from ivr.ticks import rest
 
@@ -81,12 +81,14 @@ class Incidents:
         announcer: Announcer,
         bus: EventBus,
         clock: Clock,
+        hang: Hang,
         public_url: str | None = None,
         statuspage: str | None = None,
         maintenance: Callable[[str], Sequence[Work]] = lambda desk: (),
         refusals: Refusals | None = None,
     ) -> None:
-        """`public_url` is where readers of e-mails find the status page; `statuspage` names the page at Statuspage that
+        """`hang` makes a caller's ticket about an incident; `public_url` is where readers of e-mails find the status
+        page; `statuspage` names the page at Statuspage that
         is told of the main desk's incidents; `maintenance` tells what work goes on at a
         desk, which callers hear of after the incidents.
         """
@@ -95,7 +97,7 @@ class Incidents:
         self._statuspage = statuspage
         self._store, self._desks, self._announcer = store, desks, announcer
         self._bus, self._clock = bus, clock
-        self.followers = Followers(store, clock, public_url=public_url, refusals=refusals)
+        self.followers = Followers(store, clock, hang=hang, public_url=public_url, refusals=refusals)
         #: By id; None until the database was read.
         self._known: dict[int, Incident] | None = None
         self._changing = asyncio.Lock()

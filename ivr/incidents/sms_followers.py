@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -22,7 +22,6 @@ from ivr.notify.outbox import Sms, put_sms
 from ivr.notify.tables import opt_outs
 from ivr.refusals import Refusals
 from ivr.store.engine import Store, Unit
-from ivr.tickets import store as tickets
 
 log = structlog.get_logger()
 
@@ -45,6 +44,8 @@ _CONFIRM: Final = {
 #: So many calls are remembered; far more than are carried at one time.
 _MOST_CALLS = 20_000
 
+#: Makes a call's ticket, if it has one, about an incident: within a transaction, the call's id, the incident's, now.
+Hang = Callable[[Unit, str, int, datetime], Awaitable[None]]
 Followed = Literal["followed", "already", "asked", "limit", "later", "refused"]
 
 
@@ -52,10 +53,16 @@ class Followers:
     """Those of all incidents. What calls need without waiting is in memory."""
 
     def __init__(
-        self, store: Store, clock: Clock, *, public_url: str | None = None, refusals: Refusals | None = None
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        hang: Hang,
+        public_url: str | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         """`public_url` is where owners of numbers find us; without it only the caller's own number may follow."""
-        self._store, self._clock, self._public_url = store, clock, public_url
+        self._store, self._clock, self._hang, self._public_url = store, clock, hang, public_url
         self._refusals = refusals or Refusals()
         #: The incident that a call asked to follow.
         self._calls: dict[str, int] = {}
@@ -119,7 +126,7 @@ class Followers:
             kept = await self._keep(unit, incidents, number, language, call_id, asked_by, now if own else None)
             if kept == "asked" and not await self._ask(unit, incidents, number, desk, desk_name, language):
                 return "later"
-            await self._hang(unit, call_id, incidents[0])
+            await self._hang(unit, call_id, incidents[0], now)
         if kept != "asked" and self._known is not None:
             self._known |= {(incident, number) for incident in incidents}
         self._calls[call_id] = incidents[0]
@@ -217,19 +224,6 @@ class Followers:
         mine = table.c.incident_id.in_(incidents) & theirs & (table.c.number != but)
         found: int = (await unit.execute(select(func.count(func.distinct(table.c.number))).where(mine))).scalar_one()
         return found
-
-    async def _hang(self, unit: Unit, call_id: str, incident: int) -> None:
-        """The call's ticket is about the incident, when it has one yet; else it is so from its beginning."""
-        found = await tickets.find(unit, call_id=call_id)
-        ticket = await tickets.lock(unit, found.number) if found is not None else None
-        if ticket is None or ticket.incident_id is not None:
-            return
-        now, version = self._clock(), ticket.version + 1
-        await tickets.change(unit, ticket.number, {"incident_id": incident, "version": version, "updated_at": now})
-        changes = {"incident_id": incident}
-        await tickets.add_event(
-            unit, ticket.number, at=now, who="line", kind="changed", changes=changes, version=version
-        )
 
 
 async def count(unit: Unit, incident_id: int) -> int:

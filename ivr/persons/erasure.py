@@ -10,11 +10,11 @@ import structlog
 from sqlalchemy import delete
 
 from ivr.accounts import store as audit
+from ivr.migrations.schema import metadata
 from ivr.persons.search import Folders, Found, find
 from ivr.persons.selectors import Wanted
 from ivr.retention import store as keeping
 from ivr.store.engine import Store, Unit
-from ivr.store.schema import metadata
 from ivr.tickets.model import DONE
 
 log = structlog.get_logger()

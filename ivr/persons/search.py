@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, String, Table, cast, or_, select
 
 from ivr.errors import BadInput
+from ivr.migrations.schema import metadata
 from ivr.persons.selectors import Wanted
 from ivr.store.engine import Unit
-from ivr.store.schema import metadata
 
 #: Secrets of staff, which name nobody.
 _SECRETS = frozenset(

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from ivr.errors import BadInput
-from ivr.process.private_files import refuse_shared
+from ivr.host.private_files import refuse_shared
 from ivr.settings import Settings
 
 log = structlog.get_logger()

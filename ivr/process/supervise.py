@@ -27,9 +27,9 @@ from ivr.asterisk.config import Folders
 from ivr.asterisk.contract import Variable
 from ivr.asterisk.watchdog import AsteriskKeeper
 from ivr.errors import BadInput, OmnivigilError
+from ivr.host.fsync import keep_synced
 from ivr.process import control, systemd
 from ivr.process.control import Say
-from ivr.process.fsync import keep_synced
 from ivr.process.supervisor import Service, until_gone
 from ivr.settings import Settings
 

@@ -14,6 +14,8 @@ from typing import Final, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
+from ivr.settings import Address
+
 #: How long a registration lasts, in seconds.
 EXPIRES_S: Final = 300
 
@@ -38,6 +40,9 @@ _NAMES: Final = {
 }
 #: What ends a line to one device or another.
 _LINES = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+#: Addresses that listen on every network: phones are told the name under which the console is reached.
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,3 +129,9 @@ def _environment() -> Environment:
 def _one_line(value: object) -> object:
     """Values come from the directory; none of them may end its line."""
     return _LINES.sub(" ", value) if isinstance(value, str) else value
+
+
+def server_of(sip: Address, reached_as: str) -> str:
+    """Where phones register, as HOST:PORT."""
+    host = reached_as if sip.host in _EVERYWHERE else sip.host
+    return str(Address(host=host, port=sip.port))

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from ivr.clock import require_aware
 from ivr.desk.schema import Desk
-from ivr.incidents.model import Impact, Incident, Stage, Update
+from ivr.incidents.model import Impact, Incident, Update
+from ivr.incidents.push import STAGES
 from ivr.maintenance.model import Maintenance
 
 #: So many days are shown.
@@ -44,7 +45,6 @@ _COMPONENT: Mapping[Indicator, str] = {
     "major": "partial_outage",
     "critical": "major_outage",
 }
-_STAGE: Mapping[Stage, str] = {"investigating": "investigating", "confirmed": "identified", "resolved": "resolved"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +173,7 @@ def incident(one: Incident, language: str, url: str, listed: Sequence[Mapping[st
     return {
         "id": str(one.id),
         "name": one.title[language],
-        "status": _STAGE[one.stage],
+        "status": STAGES[one.stage],
         "created_at": _moment(one.updates[0].at),
         "updated_at": _moment(one.updates[-1].at),
         "monitoring_at": None,
@@ -185,7 +185,7 @@ def incident(one: Incident, language: str, url: str, listed: Sequence[Mapping[st
         "incident_updates": [
             _said(
                 str(said.id),
-                status=_STAGE[said.stage],
+                status=STAGES[said.stage],
                 body=said.texts[language],
                 incident_id=str(one.id),
                 at=said.at,
@@ -229,18 +229,6 @@ def _said(
         "deliver_notifications": True,
         "custom_tweet": None,
         "tweet_id": None,
-    }
-
-
-def pushed(one: Incident, language: str) -> dict[str, Any]:
-    """What Statuspage's own API takes for an incident's last update, with our ids in its metadata."""
-    last = one.updates[-1]
-    return {
-        "name": one.title[language],
-        "status": _STAGE[last.stage],
-        "body": last.texts[language],
-        "impact_override": one.impact,
-        "metadata": {"omnivigil": {"incident": str(one.id), "update": str(last.id)}},
     }
 
 

@@ -7,7 +7,7 @@ import contextlib
 import copy
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from pydantic_core import from_json, to_json
@@ -39,6 +39,9 @@ class StoreUnavailable(Unavailable):
 
 #: Makes of a statement one that sees and changes less.
 Narrow = Callable[[Executable], Executable]
+
+
+T = TypeVar("T")
 
 
 class Unit:
@@ -226,24 +229,23 @@ class Store:
         async with self.reading() as unit:
             await unit.execute(text("SELECT 1"))
 
-    async def revision(self) -> str | None:
-        """The revision of the tables; None while there are none. Raises StoreUnavailable, SchemaNewer."""
-        from ivr.store.migrate import current_revision
-
+    async def inspect(self, look: Callable[[Connection], T]) -> T:
+        """Return what `look` finds over a connection. Raises StoreUnavailable."""
         async with self._connected() as connection:
-            return await connection.run_sync(current_revision)
+            return await connection.run_sync(look)
 
-    async def migrate(self, revision: str = "head") -> None:
-        """Bring the tables to `revision`, all or nothing. Raises StoreUnavailable, SchemaNewer."""
-        from ivr.store.migrate import migrate
+    async def reshape(self, change: Callable[[Connection], None]) -> None:
+        """Run a change of the tables in one transaction, with nothing that ends long waits or follows references.
 
+        Raises StoreUnavailable.
+        """
         engine = _engine(self._url, self._patience_s, self._connecting_s, migrating=True)
         try:
             with _told_as_away():
                 async with engine.connect() as connection:
                     connection = await connection.execution_options(ov_writes=True)
                     async with connection.begin():
-                        await connection.run_sync(migrate, revision)
+                        await connection.run_sync(change)
         finally:
             await engine.dispose()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import BindParameter, ClauseElement, Select, String, bindparam, func, insert, select, update
 
-from ivr.callbacks.tables import callbacks
+from ivr.callbacks import store as callback_store
 from ivr.calls.tables import calls
 from ivr.directory.model import Contact, Partner
 from ivr.directory.tables import contacts, customers, partners
@@ -18,8 +18,6 @@ from ivr.store.engine import Unit, insert_into
 from ivr.tickets import tables as t
 from ivr.tickets.model import OPEN, Ticket
 
-#: Nobody waits longer in a queue.
-_LONGEST_CALL = timedelta(days=1)
 _COLUMNS = [column for column in t.tickets.c if column.name not in ("intake_key", "due_at")]
 _BY_NUMBER = select(*_COLUMNS).where(t.tickets.c.number == bindparam("wanted"))
 _ADD_EVENT = insert(t.ticket_events)
@@ -148,18 +146,11 @@ async def contacts_of(unit: Unit, customer: Any) -> list[Contact]:
 
 async def call_answered_at(unit: Unit, call_id: str | None) -> datetime | None:
     """When somebody of ours spoke with a caller: in the call itself, or by calling back (OV-9)."""
-    query = select(calls.c.answered_at, calls.c.started_at).where(calls.c.id == call_id)
+    query = select(calls.c.id, calls.c.answered_at, calls.c.started_at).where(calls.c.id == call_id)
     call = (await unit.execute(query)).one_or_none()
     if call is None or call.answered_at is not None:
         return call.answered_at if call is not None else None
-    back = callbacks.c
-    # By its index: a callback is asked for while the call lasts.
-    asked = (back.call_id == call_id) & back.requested_at.between(call.started_at, call.started_at + _LONGEST_CALL)
-    # Whoever was called first has pressed 1, and may still wait.
-    spoke = back.answered_at.is_not(None) & ((back.mode == "technician_first") | (back.state == "done"))
-    first = select(back.answered_at).where(asked, spoke).order_by(back.answered_at).limit(1)
-    found: datetime | None = (await unit.execute(first)).scalar_one_or_none()
-    return found
+    return await callback_store.answered_at(unit, call_id=call.id, began=call.started_at)
 
 
 async def due(unit: Unit, now: datetime, limit: int) -> dict[int, datetime]:

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sipsim.phones import PhoneFarm
 from sipsim.recognise import Recogniser
 
-from ivr.accounts.demo import demo_account_password
 from ivr.desk.load import BUILT_IN
+from ivr.directory.demo_accounts import demo_account_password
 from ivr.tools import chromium as browsers
 from tests.calls.line import OPEN, REPOSITORY, Line, running_line
 

@@ -12,7 +12,7 @@ import pytest
 from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
 
-from ivr.accounts.demo import demo_account_password
+from ivr.directory.demo_accounts import demo_account_password
 from tests.calls.line import OPEN, Line, hear, start_line, stop_line
 from tests.calls.queueing import NUMBER, desks
 from tests.html_forms import fields

@@ -22,6 +22,7 @@ import asyncpg
 from filelock import FileLock
 from sqlalchemy import Engine, make_url
 
+from ivr.migrations.run import migrate
 from ivr.settings import database_url_of
 from ivr.store.engine import Store, open_store
 from ivr.tools import postgresql_server
@@ -44,7 +45,7 @@ class Filling:
 
     async def put_into(self, url: str) -> None:
         store = open_store(url)
-        await store.migrate()
+        await migrate(store)
         await self.fill(store)
         await store.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-VERSIONS = Path(__file__).parents[2] / "ivr" / "store" / "migrations" / "versions"
+VERSIONS = Path(__file__).parents[2] / "ivr" / "migrations" / "versions"
 
 
 def test_each_revision_has_a_number_of_its_own_and_one_before_it() -> None:

@@ -44,6 +44,7 @@ from ivr.reports.service import Reports
 from ivr.settings import Settings
 from ivr.store.engine import Store, Unit
 from ivr.subscriptions.service import Subscribers
+from ivr.tickets.about_incident import hang
 from ivr.tickets.spool import Spool
 from ivr.tickets.store import open_tickets
 from tests.fakes.announcing import announcer, humming
@@ -248,6 +249,7 @@ async def line(
             announcer=announcing,
             bus=bus,
             clock=lambda: made.now,
+            hang=hang,
             maintenance=maintenances.now,
             public_url="https://etat.example",
         ),

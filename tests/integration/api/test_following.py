@@ -23,6 +23,7 @@ from ivr.notify.outbox import put_sms
 from ivr.notify.tables import opt_outs, outbox
 from ivr.retention import store as keeping
 from ivr.store.engine import Store, Unit
+from ivr.tickets.about_incident import hang
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_incidents import FIRST, NEXT, OVER, opened, updated
 
@@ -95,7 +96,7 @@ class TestFollowing:
     ) -> None:
         one = await opened(client)
         await follow(followers, one["id"])
-        fresh = Followers(line.services.store, lambda: NOW)
+        fresh = Followers(line.services.store, lambda: NOW, hang=hang)
         assert not fresh.follows([one["id"]], NUMBER)
         await fresh.load([one["id"]])
         assert fresh.follows([one["id"]], NUMBER)
@@ -215,7 +216,7 @@ class TestNumbersOfOthers:
         self, client: httpx.AsyncClient, line: Line
     ) -> None:
         one = await opened(client)
-        nowhere = Followers(line.services.store, lambda: NOW)
+        nowhere = Followers(line.services.store, lambda: NOW, hang=hang)
         assert not nowhere.asks_owners
         assert await follow(nowhere, one["id"], own=False, asked_by="15145550100") == "refused"
         assert await follow(nowhere, one["id"]) == "followed"

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from ivr.incidents.model import RESOLVED_ON_AIR
 from ivr.incidents.service import Incidents
 from ivr.notify.tables import outbox
+from ivr.tickets.about_incident import hang
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_events import data, listening, next_one
@@ -119,7 +120,9 @@ class TestLife:
         await opened(client)
         has = line.services
         await has.announcer.end(has.desks["omnivigil"], "incident that was never told")
-        again = Incidents(store=has.store, desks=has.desks, announcer=has.announcer, bus=has.bus, clock=has.clock)
+        again = Incidents(
+            store=has.store, desks=has.desks, announcer=has.announcer, bus=has.bus, clock=has.clock, hang=hang
+        )
         await again._load()
         await again._tell(has.desks["omnivigil"])
         assert await on_air(client) == FIRST

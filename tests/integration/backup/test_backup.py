@@ -24,9 +24,9 @@ from ivr.backup import create, restore
 from ivr.backup import database as snapshots
 from ivr.backup.archive import BackupFailed, Damaged
 from ivr.errors import BadInput
+from ivr.migrations.run import SchemaNewer, known_revisions, migrate, revision_of
 from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
-from ivr.store.migrate import SchemaNewer, known_revisions
 from tests.integration.databases import Database, Filling, PostgresServer
 from tests.integration.store.test_migrations import fill
 
@@ -169,7 +169,7 @@ class TestWhole:
         assert set(found.missing) == {"announcements/ov/en/announcement-9", "spool/messages/é1", "spool/messages/é2"}
         assert hidden(tmp_path) == []
         again = open_store(restored)
-        await again.migrate()
+        await migrate(again)
         async with again.unit() as unit:
             values = "('request', 'new', 'omnivigil', 'support', 1, '2026-01-01', '2026-01-01')"
             await unit.execute(
@@ -440,7 +440,7 @@ class TestUpgrade:
         state.mkdir()
         latest, one_before = known_revisions()[:2]
         assert await create.before_migration(store, state=state, url=database.url, now=NOW) is None
-        await store.migrate(one_before)
+        await migrate(store, one_before)
         await fill(database)
         before = await everything(database.url)
         for n in range(create.BEFORE_MIGRATIONS + 2):
@@ -451,7 +451,7 @@ class TestUpgrade:
         assert [one.name for one in kept] == [
             f"20261125T15{n:02}00-revision-{one_before}.tar.gz" for n in range(2, create.BEFORE_MIGRATIONS + 2)
         ]
-        await store.migrate()
+        await migrate(store)
         # And back, with the version from before.
         with pytest.raises(BadInput, match="--database-only"):
             await restore.restore(kept[-1], state=tmp_path / "new", url=empty)
@@ -467,9 +467,9 @@ class TestUpgrade:
         """Both revisions are named, and nothing is touched."""
         database.sql("UPDATE alembic_version SET version_num = '9999'")
         before = database.tables()
-        for attempt in (store.migrate, store.revision):
+        for attempt in (migrate, revision_of):
             with pytest.raises(SchemaNewer, match=f"restore the backup.*9999.*{known_revisions()[0]}"):
-                await attempt()
+                await attempt(store)
         assert database.tables() == before
 
     async def test_without_room_for_a_backup_nothing_is_migrated(
@@ -478,8 +478,8 @@ class TestUpgrade:
         state = tmp_path / "line"
         state.mkdir()
         (state / "backups").touch()
-        await store.migrate(known_revisions()[1])
+        await migrate(store, known_revisions()[1])
         with pytest.raises(BadInput, match="no backup could be made before the migration") as refused:
             await create.before_migration(store, state=state, url=database.url, now=NOW)
         assert refused.value.field == "--state"
-        assert await store.revision() == known_revisions()[1]
+        assert await revision_of(store) == known_revisions()[1]

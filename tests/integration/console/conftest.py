@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from ivr.accounts.demo import demo_account_password, demo_accounts
 from ivr.directory.demo import load_demo
+from ivr.directory.demo_accounts import demo_account_password, demo_accounts
 from ivr.store.engine import Store
 from tests.integration.api.conftest import (  # noqa: F401 - fixtures
     NOW,

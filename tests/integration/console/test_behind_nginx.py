@@ -18,8 +18,8 @@ import pytest
 
 from api.app import provide
 from ivr.accounts.api_tokens import keep_token
-from ivr.accounts.demo import demo_accounts
 from ivr.directory.demo import load_demo
+from ivr.directory.demo_accounts import demo_accounts
 from ivr.store.engine import Store
 from tests.integration.api.conftest import NOW, Line
 from tests.integration.api.test_incidents import opened

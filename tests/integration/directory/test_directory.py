@@ -19,10 +19,10 @@ from ivr.accounts.api_tokens import (
     keep_token,
     revoke,
 )
+from ivr.accounts.token_store import revoke_tokens
 from ivr.directory.demo import demo_password, load_demo
 from ivr.directory.lookup import Directory
 from ivr.directory.sip_passwords import ha1
-from ivr.directory.store import revoke_tokens
 from ivr.directory.tables import customers
 from ivr.store.engine import Store
 from tests.integration.databases import Database

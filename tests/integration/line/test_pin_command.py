@@ -13,6 +13,7 @@ from ivr.__main__ import app
 from ivr.announcements.pins import Pins
 from ivr.directory.demo import load_demo
 from ivr.errors import BadInput
+from ivr.migrations.run import migrate
 from ivr.store.engine import open_store
 from tests.integration.databases import Database, Filling, SqliteFile
 
@@ -30,7 +31,7 @@ def test_a_technician_gets_a_pin_and_nobody_else(
 
     async def set_up() -> None:
         store = open_store(url)
-        await store.migrate()
+        await migrate(store)
         async with store.unit() as unit:
             await load_demo(unit)
         await store.close()

@@ -17,11 +17,11 @@ from pydantic import SecretStr
 from ivr.errors import BadInput
 from ivr.events import EventBus
 from ivr.incidents.model import Incident, Update
+from ivr.incidents.push import pushed
 from ivr.notify.config import Statuspage, read
 from ivr.notify.outbox import put_statuspage
 from ivr.notify.statuspage import StatuspageSender
 from ivr.notify.worker import Worker
-from ivr.statuspage.summary import pushed
 from ivr.store.engine import Store
 from tests.integration.notify.conftest import Now, Outbox, served
 

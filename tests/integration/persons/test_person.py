@@ -18,6 +18,7 @@ from ivr.calltrace.tables import call_trace_evidence, call_traces
 from ivr.directory.tables import caller_languages, contacts, customers, numbers
 from ivr.incidents.tables import incident_followers, incidents
 from ivr.mail.tables import mails
+from ivr.migrations.schema import metadata
 from ivr.notify.tables import opt_outs, outbox
 from ivr.oncall.tables import emergencies
 from ivr.persons import export
@@ -25,7 +26,6 @@ from ivr.persons.erasure import Erased, erase
 from ivr.persons.search import Folders, Found, find
 from ivr.persons.selectors import Wanted, wanted
 from ivr.store.engine import Store
-from ivr.store.schema import metadata
 from ivr.subscriptions.tables import status_subscribers
 from ivr.tickets.tables import messages, solutions, ticket_events, tickets
 

@@ -12,9 +12,9 @@ from ivr.desk.load import load_desks
 from ivr.desk.schema import Keeping
 from ivr.directory.tables import caller_languages
 from ivr.incidents.tables import incidents
+from ivr.migrations import schema
 from ivr.retention.eraser import Eraser
 from ivr.retention.periods import ERASED, NOTHING, OTHERWISE
-from ivr.store import schema
 from ivr.store.engine import Store
 from ivr.tickets.tables import solutions, ticket_events, tickets
 

@@ -15,7 +15,9 @@ from aiosqlite import Connection
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from ivr.directory.tables import api_tokens, partners
+from ivr.accounts.tables import api_tokens
+from ivr.directory.tables import partners
+from ivr.migrations.run import migrate
 from ivr.store import engine
 from ivr.store.engine import Store, StoreUnavailable, open_store
 from ivr.store.sqlite import connector
@@ -108,7 +110,7 @@ async def test_a_folder_that_is_not_there_is_told_as_away(tmp_path: Path) -> Non
     with pytest.raises(StoreUnavailable, match="unable to open"):
         await store.ping()
     with pytest.raises(StoreUnavailable, match="unable to open"):
-        await store.migrate()
+        await migrate(store)
     await store.close()
 
 

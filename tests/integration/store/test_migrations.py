@@ -16,9 +16,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from ivr.directory.demo import load_demo
-from ivr.store import migrate
+from ivr.migrations.run import config, migrate
+from ivr.migrations.schema import metadata
 from ivr.store.engine import Store, open_store
-from ivr.store.schema import metadata
 from tests.integration.databases import Database, Filling
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -126,19 +126,19 @@ async def test_down_to_the_beginning_and_up_again_step_by_step_with_rows_in_ever
     store: Store, database: Database
 ) -> None:
     """Below each step everything is filled anew, so that the way up meets rows too. No step may be without a table."""
-    script = ScriptDirectory.from_config(migrate.config())
+    script = ScriptDirectory.from_config(config())
     down = [one.revision for one in script.walk_revisions()]
     counts = await fill(database)
     assert set(counts) == set(metadata.tables), "a table of the models is not filled"
     assert all(counts.values())
     for revision in [*down[1:], "base"]:
-        await store.migrate(revision)
+        await migrate(store, revision)
         counts = await fill(database)
         assert all(counts.values()), revision
     assert counts == {}
     for revision in reversed(down):
         before = await fill(database)
-        await store.migrate(revision)
+        await migrate(store, revision)
         async with connected(database) as connection:
             for table in (await reflected(connection)).sorted_tables:
                 rows = (await connection.execute(sa.select(table))).mappings().all()
@@ -156,9 +156,9 @@ async def test_what_is_not_touched_by_going_down_is_as_it_was(store: Store, data
         await load_demo(unit)
     before = sorted(database.sql("SELECT name, ha1, display FROM endpoints"))
     assert len(before) == 13
-    await store.migrate("0001")
+    await migrate(store, "0001")
     assert sorted(database.sql("SELECT name, ha1, display FROM endpoints")) == before
-    await store.migrate()
+    await migrate(store)
     assert sorted(database.sql("SELECT name, ha1, display FROM endpoints")) == before
 
 
@@ -166,13 +166,13 @@ async def test_tickets_keep_their_meaning_when_waiting_gets_reasons(store: Store
     def statuses() -> list[str]:
         return [status for (status,) in database.sql("SELECT status FROM tickets ORDER BY number")]
 
-    await store.migrate("0003")
+    await migrate(store, "0003")
     for status in ("new", "waiting", "closed", "in-progress"):
         database.sql(
             "INSERT INTO tickets (kind, status, desk, department, version, created_at, updated_at) VALUES"  # noqa: S608
             f" ('request', '{status}', 'omnivigil', 'support', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
         )
-    await store.migrate()
+    await migrate(store)
     assert statuses() == ["new", "waiting-requester", "closed", "in-progress"]
     # What was worked on has been answered, and its TR counts.
     answered = database.sql("SELECT status FROM tickets WHERE answered_at IS NOT NULL ORDER BY number")
@@ -182,14 +182,14 @@ async def test_tickets_keep_their_meaning_when_waiting_gets_reasons(store: Store
     database.sql("UPDATE tickets SET status = 'waiting-supplier' WHERE status = 'waiting-requester'")
     database.sql("UPDATE tickets SET status = 'reopened' WHERE status = 'closed'")
     database.sql("UPDATE tickets SET status = 'documented' WHERE status = 'new'")
-    await store.migrate("0003")
+    await migrate(store, "0003")
     assert statuses() == ["new", "waiting", "in-progress", "in-progress"]
 
 
 async def test_migrating_what_is_migrated_changes_nothing(store: Store) -> None:
     async with store.unit() as unit:
         await load_demo(unit)
-    await store.migrate()
+    await migrate(store)
     await store.ping()
 
 
@@ -197,36 +197,36 @@ class TestFromNothing:
     @pytest.fixture
     def filling(self) -> Filling:
         async def nothing(store: Store) -> None:
-            await store.migrate("base")
+            await migrate(store, "base")
 
         return Filling(name="base", fill=nothing)
 
     async def test_two_at_once_do_not_get_in_each_others_way(self, database: Database) -> None:
         first, second = open_store(database.url), open_store(database.url)
-        await asyncio.gather(first.migrate(), second.migrate())
+        await asyncio.gather(migrate(first), migrate(second))
         assert database.tables() == set(metadata.tables) | {"alembic_version"}
         await first.close()
         await second.close()
 
 
 async def test_a_migration_that_fails_leaves_everything_as_it_was(store: Store, database: Database) -> None:
-    await store.migrate("0002")
+    await migrate(store, "0002")
     # In the way of the third one, after it has made other tables.
     database.sql("CREATE TABLE outbox (id INTEGER)")
     before = database.tables()
     with pytest.raises(Exception, match="outbox"):
-        await store.migrate()
+        await migrate(store)
     assert database.tables() == before
 
 
 async def test_notices_from_before_the_worker_are_due_and_have_names(store: Store, database: Database) -> None:
-    await store.migrate("0003")
+    await migrate(store, "0003")
     for _ in range(2):
         database.sql(
             "INSERT INTO outbox (kind, recipient, subject, body, language, state, created_at)"
             " VALUES ('email', 'p@a.example', 's', 'b', 'fr', 'pending', '2026-01-01 00:00:00')"
         )
-    await store.migrate()
+    await migrate(store)
     rows = database.sql("SELECT key, next_at = created_at, attempts, state FROM outbox ORDER BY id")
     assert [row[1:] for row in rows] == [(True, 0, "pending")] * 2
     assert len({row[0] for row in rows}) == 2
@@ -238,6 +238,6 @@ async def test_below_the_worker_nothing_is_sent_a_second_time(store: Store, data
             "INSERT INTO outbox (kind, recipient, subject, body, language, state, created_at, key)"  # noqa: S608
             f" VALUES ('{kind}', 'x', 's', 'b', 'fr', '{state}', '2026-01-01 00:00:00', '{kind}-{state}')"
         )
-    await store.migrate("0003")
+    await migrate(store, "0003")
     assert database.sql("SELECT kind, state FROM outbox") == [("email", "pending")]
-    await store.migrate()
+    await migrate(store)

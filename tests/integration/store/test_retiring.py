@@ -9,7 +9,6 @@ from sqlalchemy import select, update
 
 from ivr.accounts import store as account_statements
 from ivr.accounts.api_tokens import Tokens, keep_token
-from ivr.accounts.demo import DEMO_ACCOUNTS, demo_account_password, demo_accounts
 from ivr.accounts.model import PUBLISHED, check_password
 from ivr.accounts.passwords import hashed
 from ivr.accounts.secret_encryption import Seal
@@ -19,6 +18,7 @@ from ivr.announcements.demo import demo_pins
 from ivr.announcements.pins import Pins
 from ivr.directory.asterisk_rows import phone_rows
 from ivr.directory.demo import load_demo
+from ivr.directory.demo_accounts import DEMO_ACCOUNTS, demo_account_password, demo_accounts
 from ivr.directory.lookup import Directory
 from ivr.directory.sip_passwords import ha1
 from ivr.directory.tables import endpoints

@@ -15,6 +15,7 @@ from ivr.calls.cdr_import import Recovery, parse
 from ivr.calls.log import CallLog
 from ivr.directory.model import NOBODY, Identity
 from ivr.events import EventBus
+from ivr.migrations.run import migrate
 from ivr.store.engine import open_store
 from tests.beginning import begin_call
 
@@ -55,7 +56,7 @@ def test_times_follow_the_services_clock() -> None:
 async def test_each_call_is_recovered_once(tmp_path: Path) -> None:
     """What the service knows stands; what it does not is entered once, with a timeline; lost ends are mended."""
     store = open_store(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
-    await store.migrate()
+    await migrate(store)
     calls = CallLog(store, EventBus())
     file = tmp_path / "calls.csv"
     recovery = Recovery(
@@ -88,7 +89,7 @@ async def test_each_call_is_recovered_once(tmp_path: Path) -> None:
 async def test_a_call_the_service_lost_sight_of_gets_its_true_end(tmp_path: Path, closed: bool) -> None:
     """Closed by a restart, or not even that since the database was away; corrected by what Asterisk says."""
     store = open_store(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
-    await store.migrate()
+    await migrate(store)
     at = datetime(2026, 11, 25, 15, tzinfo=UTC)
     before = CallLog(store, EventBus())
     begin_call(before, "c1", linkedid="ov-1.1", at=at)
@@ -119,7 +120,7 @@ def another(linkedid: str) -> str:
 async def test_the_file_begins_anew_once_it_is_read(tmp_path: Path) -> None:
     """It has callers' numbers: after a day what was read is set aside, after another gone. No line is lost."""
     store = open_store(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
-    await store.migrate()
+    await migrate(store)
     file, reached = tmp_path / "calls.csv", tmp_path / "calls.reached"
     recovery = Recovery(
         file,
@@ -169,7 +170,7 @@ async def test_the_file_begins_anew_once_it_is_read(tmp_path: Path) -> None:
 
 async def test_one_call_that_cannot_be_entered_is_in_nobody_s_way(tmp_path: Path) -> None:
     store = open_store(f"sqlite+aiosqlite:///{tmp_path / 'db.sqlite3'}")
-    await store.migrate()
+    await migrate(store)
     calls = CallLog(store, EventBus())
     file = tmp_path / "calls.csv"
     counted: list[tuple[str, str]] = []

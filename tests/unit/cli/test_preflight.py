@@ -16,7 +16,7 @@ from ivr.__main__ import app
 from ivr.cli import preflight
 from ivr.desk.load import BUILT_IN
 from ivr.errors import BadInput
-from ivr.process.ports import check_ports
+from ivr.host.ports import check_ports
 from ivr.settings import Address, Settings
 from ivr.trunks import Trunk
 

@@ -1,10 +1,10 @@
-"""Alembic runs this; the connection comes from `ivr.store.migrate`."""
+"""Alembic runs this; the connection comes from `ivr.migrations.run`."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from ivr.store.schema import metadata
+from ivr.migrations.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -9,9 +9,9 @@ from datetime import datetime
 import pytest
 
 from ivr.desk import menu
-from ivr.desk.hear import HeardLine, hear
 from ivr.desk.hours import Calendar
 from ivr.desk.load import Desks
+from ivr.desk_editing.hear import HeardLine, hear
 from ivr.directory.model import Customer, Identity, Partner
 from ivr.errors import BadInput
 

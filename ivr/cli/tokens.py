@@ -146,6 +146,7 @@ def revoke(
 
 
 def _with_store(state: Path, database: str | None, act: Callable[..., Awaitable[T]]) -> T:
+    from ivr.migrations.run import migrate
     from ivr.store.engine import open_store
 
     settings = Settings(state=state.resolve(), database=database_url_of(database) if database else None)
@@ -153,7 +154,7 @@ def _with_store(state: Path, database: str | None, act: Callable[..., Awaitable[
     async def run() -> T:
         store = open_store(settings.database_url)
         try:
-            await store.migrate()
+            await migrate(store)
             return await act(store)
         finally:
             await store.close()

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from ivr.process import fsync as process_fsync
-from ivr.process.fsync import Known, keep_synced, sync_new
+from ivr.host import fsync as process_fsync
+from ivr.host.fsync import Known, keep_synced, sync_new
 
 
 def test_each_new_file_is_synced_once_and_its_folder_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ivr.errors import BadInput
-from ivr.process import private_files
+from ivr.host import private_files
 
 
 @pytest.fixture(autouse=True)

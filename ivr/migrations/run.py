@@ -1,4 +1,4 @@
-"""Runs the migrations over a connection that is there already; no alembic.ini is needed."""
+"""Bring a database to a revision of the tables; no alembic.ini is needed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from ivr.errors import OmnivigilError
+from ivr.store.engine import Store
 
-_FOLDER = Path(__file__).parent / "migrations"
+_FOLDER = Path(__file__).parent
 
 
 class SchemaNewer(OmnivigilError):
@@ -42,7 +43,17 @@ def current_revision(connection: Connection) -> str | None:
     return current
 
 
-def migrate(connection: Connection, revision: str) -> None:
+async def migrate(store: Store, revision: str = "head") -> None:
+    """Bring the tables to `revision`, all or nothing. Raises StoreUnavailable, SchemaNewer."""
+    await store.reshape(lambda connection: migrate_on(connection, revision))
+
+
+async def revision_of(store: Store) -> str | None:
+    """Return the revision of the tables; None while there are none. Raises StoreUnavailable, SchemaNewer."""
+    return await store.inspect(current_revision)
+
+
+def migrate_on(connection: Connection, revision: str) -> None:
     """Go up or down to `revision` (`head`, `base`, or one's id) within the caller's transaction. Raises SchemaNewer."""
     settings = config(connection)
     if connection.dialect.name == "postgresql":

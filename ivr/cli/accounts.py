@@ -9,8 +9,6 @@ from ivr.accounts.model import check_name, check_password, check_role
 from ivr.accounts.passwords import hashed
 from ivr.accounts.sign_in import create_account
 from ivr.directory.lookup import Directory
-from ivr.directory.model import Partner
-from ivr.directory.snapshot import Book
 from ivr.errors import BadInput
 from ivr.store.engine import Store
 
@@ -36,7 +34,7 @@ async def add(
     book = await Directory(store).reload()
     if provider is not None:
         book = book.only(check_provider_name(provider))
-    whose = partner_of(book, partner) if partner is not None else None
+    whose = book.partner_named(partner) if partner is not None else None
     if phone is not None and book.technician(phone) is None:
         mend = "give the phone of a technician of the directory"
         raise BadInput(field="phone", problem="this is not a technician's phone", mend=mend)
@@ -52,12 +50,3 @@ async def add(
             endpoint=phone,
             limited_to=whose.provider if whose is not None else provider,
         )
-
-
-def partner_of(book: Book, name: str) -> Partner:
-    """The partner of this name. Raises BadInput."""
-    found = next((one for one in book.partners.values() if one.name == name), None)
-    if found is None:
-        mend = f"give one of {', '.join(one.name for one in book.partners.values())}"
-        raise BadInput(field="partner", problem="there is no such partner", mend=mend)
-    return found

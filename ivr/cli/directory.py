@@ -305,6 +305,7 @@ def _who() -> str:
 
 
 def _with_store(state: Path, database: str | None, act: Callable[[Store], Awaitable[T]]) -> T:
+    from ivr.migrations.run import migrate
     from ivr.store.engine import open_store
 
     before = _before(state)
@@ -315,7 +316,7 @@ def _with_store(state: Path, database: str | None, act: Callable[[Store], Awaita
     async def run() -> T:
         store = open_store(settings.database_url)
         try:
-            await store.migrate()
+            await migrate(store)
             return await act(store)
         finally:
             await store.close()

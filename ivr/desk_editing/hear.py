@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ivr.desk import menu
-from ivr.desk.elite import partner_first
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
+from ivr.directory.elite import partner_first
 from ivr.directory.model import NOBODY, Identity
 from ivr.errors import BadInput
 

@@ -137,6 +137,7 @@ def _who() -> str:
 
 def _with_store(state: Path, database: str | None, act: Callable[..., Awaitable[T]]) -> T:
     from ivr.asterisk.config import Folders as Below
+    from ivr.migrations.run import migrate
     from ivr.persons.search import Folders
     from ivr.store.engine import open_store
 
@@ -146,7 +147,7 @@ def _with_store(state: Path, database: str | None, act: Callable[..., Awaitable[
     async def run() -> T:
         store = open_store(settings.database_url)
         try:
-            await store.migrate()
+            await migrate(store)
             return await act(store, Folders(messages=below.messages, mails=settings.mails, recordings=below.recordings))
         finally:
             await store.close()
