@@ -7,6 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import longest_first
+
 settings.register_profile("omnivigil", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("omnivigil")
 
@@ -19,3 +21,9 @@ def pytest_configure(config: pytest.Config) -> None:
     from tests.second_try import SecondTries
 
     config.pluginmanager.register(SecondTries(), "second-tries")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files begin first, and no process is left with one at the end."""
+    longest_first.sort(items, longest_first.read())

@@ -34,7 +34,7 @@ STALL_S = 0.5
 MOST = 3
 _LOOK_S = 0.02
 _TAIL = 30
-_KEPT = Path(__file__).parents[1] / "var" / "test-evidence"
+_KEPT = Path("var") / "test-evidence"
 _PROPERTY = "second try"
 _error = pytest.StashKey[BaseException]()
 
@@ -149,7 +149,7 @@ def _begin_again(item: pytest.Item) -> None:
 def _evidence(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> list[tuple[str, str]]:
     """What the test had in its hands: recordings and what is heard on them, phones' last events, ends of logs."""
     held = list(_held(item, excinfo))
-    folder = _KEPT / re.sub(r"\W+", "-", item.nodeid).strip("-")
+    folder = item.config.rootpath / _KEPT / re.sub(r"\W+", "-", item.nodeid).strip("-")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     ears = [one for one in held if isinstance(one, Recogniser)]

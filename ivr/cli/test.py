@@ -43,8 +43,9 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
     # Whoever listens to calls computes little at a time, and NumPy's threads wait for the next time by spinning.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     pytest = [sys.executable, "-m", "pytest"]
-    # A file's tests share a line, and starting one takes longer than many a call: each file has one process.
-    calls = [*pytest, "-n", CALL_WORKERS, "--dist", "loadfile"]
+    # A file's tests share a line, and starting one takes longer than many a call: each file has one process, and the
+    # files begin in the order in which they are collected, the longest first.
+    calls = [*pytest, "-n", CALL_WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"]
     if only:
         return subprocess.run([*calls, *only], cwd=repository, check=False).returncode
     if (code := _pytest(repository, [*pytest, "-n", "auto", "tests/unit", "tests/conversations"])) != 0:

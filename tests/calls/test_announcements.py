@@ -239,6 +239,7 @@ class TestByPhone:
         for digit in digits:
             call.press(digit)
 
+    @pytest.mark.smoke
     async def test_record_listen_keep_and_end(self, farm: PhoneFarm, line: Line, shipped: Recogniser) -> None:
         """A technician records it; who waits hears it in both languages; they end it by phone too."""
         said = line.sound("closed-hours", "en").read_bytes()[: RATE * 5]

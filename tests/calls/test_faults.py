@@ -67,6 +67,7 @@ async def _rescued(call: RawCall, known: Recogniser, since_s: float) -> None:
     await asyncio.to_thread(hear, known, call.heard, "fallback-message")
 
 
+@pytest.mark.smoke
 async def test_killed_in_mid_call(line: Line, known: Recogniser) -> None:
     """The service dies while it speaks: the caller is taken to the queue."""
     async with RawCall(line.server, NUMBER, "5145550001") as call:

@@ -41,6 +41,7 @@ def _events(call: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [entry["facts"] for entry in call["timeline"] if entry["kind"] == kind]
 
 
+@pytest.mark.smoke
 async def test_menu_is_heard_whole_in_french(
     open_line: Line, known_prompts: Recogniser, ani: Callable[[], str]
 ) -> None:
@@ -91,6 +92,7 @@ async def test_departments_ring_their_own_phones(
     assert record["ticket"]["department"] == department
 
 
+@pytest.mark.smoke
 async def test_support_queue_is_option_2(
     open_line: Line, farm: PhoneFarm, known_prompts: Recogniser, ani: Callable[[], str], technicians: None
 ) -> None:
@@ -127,6 +129,7 @@ def _answers(technician: Phone) -> None:
             return
 
 
+@pytest.mark.smoke
 async def test_611_from_a_registered_phone(
     open_line: Line, farm: PhoneFarm, known_prompts: Recogniser, technicians: None
 ) -> None:
@@ -157,6 +160,7 @@ async def test_a_claimed_caller_id_is_not_a_phone(open_line: Line) -> None:
     assert unknown.value.status == 404
 
 
+@pytest.mark.smoke
 async def test_english_on_9_and_remembered(open_line: Line, known_prompts: Recogniser, ani: Callable[[], str]) -> None:
     """OV-4: 9 switches in the middle of a prompt; the same caller hears English at once the next time."""
     number = ani()

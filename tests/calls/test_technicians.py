@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from sipsim.phones import Phone, PhoneFarm
 from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
@@ -63,6 +64,7 @@ def events(line: Line) -> Iterator[list[dict[str, Any]]]:
     yield seen
 
 
+@pytest.mark.smoke
 def test_in_and_out_by_phone(farm: PhoneFarm, open_line: Line, known_prompts: Recogniser, technicians: None) -> None:
     """*22 logs in and out, *23 pauses and resumes; each is confirmed, and the API shows it."""
     phone = registered(farm, "7001")
@@ -140,6 +142,7 @@ async def test_who_answers_sees_who_calls(
     assert earlier["number"] in [ticket["number"] for ticket in detail["open_tickets"]]
 
 
+@pytest.mark.smoke
 async def test_both_hear_each_other(
     farm: PhoneFarm, open_line: Line, known_prompts: Recogniser, technicians: None, ani: Callable[[], str]
 ) -> None:

@@ -84,6 +84,7 @@ def traces(line: Line, phone: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.smoke
 def test_a_bad_call_is_reported_in_the_second_after_it_ended(
     line: Line, bad: PhoneFarm, good: PhoneFarm, known: Recogniser
 ) -> None:
