@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -114,7 +114,7 @@ class Houses:
         house = await self.make()
         whole = await prepare(house)
         await play(house, whole)
-        moments = [(number, now) for number in range(len(whole.commands)) for now in ("leaves_in", "leaves_after")]
+        moments = [(number, now) for number in _apart(whole.commands) for now in ("leaves_in", "leaves_after")]
         done = 2 if whole.commands[-1].startswith("SET VARIABLE") else 1
         for number, moment in moments[:-done]:
             house = await self.make()
@@ -122,6 +122,12 @@ class Houses:
             setattr(caller, moment, number)
             await play(house, caller)
             yield house, caller
+
+
+def _apart(commands: Sequence[str]) -> list[int]:
+    """The numbers of commands; of a row of digits that are read the first one stands for all."""
+    digits = ["/digit-" in command for command in commands]
+    return [number for number in range(len(commands)) if not (digits[number] and number and digits[number - 1])]
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import select
 
 from agi_scripts.context import LineContext
 from agi_scripts.line import line
+from ivr.asterisk.ami import NO_FIELDS, AmiRefused, Fields, State
 from ivr.asterisk.queue_members import AmiQueueMembers
 from ivr.callbacks.bridged_markers import PutThrough
 from ivr.callbacks.channels import Channels, Prompts, new_id
@@ -26,6 +28,7 @@ from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks
 from ivr.desk.schema import Desk
 from ivr.directory.lookup import Directory
+from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.evidence.packet_buffer import Ring
 from ivr.incidents.model import Affected
@@ -76,6 +79,51 @@ class FickleStore(Store):
             yield unit
 
 
+class LineAmi(FakeAmi):
+    """Also makes and ends channels: a place that is held stands in its queue at once."""
+
+    def __init__(self, *queues: str) -> None:
+        super().__init__(*queues)
+        self.originated: list[Fields] = []
+        self.refuses = False
+        #: Whoever hears what happens.
+        self.told: Callable[[Fields], Awaitable[None]] = _deaf
+        self._standing: dict[str, tuple[str, str]] = {}
+
+    async def action(self, name: str, fields: Fields = NO_FIELDS, *, timeout_s: float = 5.0) -> Fields:
+        if name not in ("Originate", "Hangup"):
+            return await super().action(name, fields, timeout_s=timeout_s)
+        if self.state is not State.CONNECTED:
+            raise Unavailable(component="Asterisk's manager", action=name)
+        if self.refuses:
+            raise AmiRefused(action=name, said="Originate failed")
+        if name == "Originate":
+            self.originated.append(fields)
+            await self._stands(fields)
+        else:
+            await self._ends(fields["Channel"])
+        return {"response": "Success"}
+
+    async def _stands(self, fields: Fields) -> None:
+        held = re.fullmatch(r"Local/([0-9a-f]{16})@callback-queue/n", fields["Channel"])
+        if held is None:
+            return
+        variables = dict(one.split("=", 1) for one in fields["Variable"].split(","))
+        uniqueid, queue = fields["OtherChannelId"], variables["OV_TARGET"]
+        channel = f"Local/{held[1]}@callback-queue-{len(self.originated):08x};2"
+        self._standing[channel] = (uniqueid, queue)
+        where = {"queue": queue, "uniqueid": uniqueid, "channel": channel, "position": variables["OV_POSITION"]}
+        await self.told({"event": "QueueCallerJoin", **where})
+
+    async def _ends(self, channel: str) -> None:
+        uniqueid, queue = self._standing.pop(channel)
+        for event in ("QueueCallerLeave", "Hangup"):
+            await self.told({"event": event, "queue": queue, "uniqueid": uniqueid, "channel": channel, "cause": "16"})
+
+
+async def _deaf(event: Fields) -> None: ...
+
+
 class PlainSounds(Sounds):
     """Sounds that stay single, whether or not they were asked for together before."""
 
@@ -89,12 +137,11 @@ class House:
 
     context: LineContext
     store: FickleStore
-    ami: FakeAmi
+    ami: LineAmi
     clock: VirtualClock
     ring: Ring
     folder: Path
     _uniqueids: int = 0
-    _taken: dict[str, str] = field(default_factory=dict)
 
     @property
     def desk(self) -> Desk:
@@ -108,6 +155,10 @@ class House:
         channel = f"PJSIP/{phone or 'trunk'}-{self._uniqueids:08x}"
         fields = {"uniqueid": f"{1795384710 + self._uniqueids}.1", "channel": channel} | fields
         return Caller(number=number, clock=self.clock, **fields)
+
+    def again(self, caller: Caller) -> Caller:
+        """The same caller on the same channel, for the next conversation of their call."""
+        return Caller(number=caller.number, clock=self.clock, uniqueid=caller.uniqueid, channel=caller.channel)
 
     async def hold(self, caller: Caller, conversation: Callable[..., Awaitable[object]], *args: str) -> Caller:
         """Hold a conversation of one call, and let what it began beside it come to its end."""
@@ -152,6 +203,12 @@ class House:
         """Somebody is out of a queue: a technician's, or to press a key."""
         self.tell("QueueCallerLeave", queue=queue, uniqueid=caller.uniqueid)
 
+    async def settles(self, *, gone: Caller | None = None) -> None:
+        """The keeper sees who stands in the queue, and whose channel is gone."""
+        if gone is not None:
+            await self.ami.told({"event": "Hangup", "uniqueid": gone.uniqueid, "channel": gone.channel, "cause": "16"})
+        await self.context.keeper._settle_taken()
+
     def member(self, endpoint: str, *, queue: str = "support", **fields: str) -> None:
         """A technician is in a queue, idle unless it is said otherwise."""
         given = {"interface": f"PJSIP/{endpoint}", "status": "1", "paused": "0", "incall": "0"} | fields
@@ -167,6 +224,30 @@ class House:
         call = self.call(caller)
         self.context.calls.queued(call.id, self.clock.now, queue="support")
         return call.id
+
+    def offer(self, caller: Caller) -> str:
+        """On heavy demand a caller who waits is offered the callback (OV-9); their call's id."""
+        self.member("7001")
+        for _ in range(2):
+            self.joins(self.caller("15145550100"))
+        place = self.context.watch.places("support").find(caller.uniqueid)
+        assert place is not None
+        listener = self.context.offers.listener("support", place)
+        assert listener is not None
+        assert listener.offered
+        return listener.call_id
+
+    @property
+    def line(self) -> list[str]:
+        """Who stands in the support queue, in order: callers by uniqueid, held places as `held`."""
+        return [
+            f"held {one.callback}" if one.callback else one.uniqueid for one in self.context.watch.places("support")
+        ]
+
+    @property
+    def held(self) -> set[str]:
+        """The callbacks whose places are held."""
+        return {name.removeprefix("held ") for name in self.line if name.startswith("held ")}
 
     # What is there -------------------------------------------------------------------------------
 
@@ -241,7 +322,7 @@ async def build(store: FickleStore, folder: Path, desks: Desks, sounds: Sounds, 
     clock = VirtualClock(OPEN)
     directory, bus, ring = Directory(store), EventBus(), Ring()
     await directory.reload()
-    ami = FakeAmi(*(queue for desk in desks.values() for queue in desk.queues))
+    ami = LineAmi(*(queue for desk in desks.values() for queue in desk.queues))
     calendars = {name: calendars_of(desk) for name, desk in desks.items()}
     watch = QueueWatch({name: queue for desk in desks.values() for name, queue in desk.queues.items()}, clock)
     calls = CallLog(store, bus)
@@ -306,4 +387,10 @@ async def build(store: FickleStore, folder: Path, desks: Desks, sounds: Sounds, 
         trunk=True,
         messages=messages,
     )
+
+    async def told(event: Fields) -> None:
+        watch.enter(event)
+        await keeper.enter(event)
+
+    ami.told = told
     return House(context=context, store=store, ami=ami, clock=clock, ring=ring, folder=folder)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ivr.asterisk import agi_protocol
-from ivr.asterisk.agi_protocol import ReplyReader
+from ivr.asterisk.agi_protocol import HANGUP, ReplyReader
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.prompts.audio import FORMATS
 
@@ -107,7 +107,7 @@ class Caller:
     others: dict[str, dict[str, str]] = field(default_factory=dict)
     #: Called as each sound begins, with its prompt: the world goes on while somebody listens.
     meanwhile: Callable[[str], None] = lambda prompt: None
-    #: Hang up in, or right after, the command of this number, counted from 0.
+    #: Hang up in, or right after, the command of this number, counted from 0; after -1 they are gone at the beginning.
     leaves_in: int | None = None
     leaves_after: int | None = None
 
@@ -177,6 +177,9 @@ class Caller:
         """Hold a conversation to its end; what it returns. A hang-up ends it as it does on the server."""
         environment = agi_protocol.parse_environment(self._opening())
         self._session = AgiSession(environment, self._received)
+        if self.leaves_after == -1:
+            self.gone = True
+            self._session.on_reply(HANGUP)
 
         async def hold() -> object:
             try:
