@@ -91,6 +91,7 @@ from ivr.numbers.normalise import normalise
 from ivr.oncall import gaps
 from ivr.oncall.page_calls import PageCalls
 from ivr.oncall.paging import Paging
+from ivr.personal_data import DECLARED
 from ivr.prepare import configure as configure_asterisk
 from ivr.prepare import in_force, line_secrets, phone_accounts
 from ivr.probing.probes import Probes
@@ -420,7 +421,9 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
     shift = timedelta(seconds=settings.clock_shift_s)
     parts.add("call traces taken without us", AwayReports(Folders.below(settings).traces, traces, shift).run)
     parts.add("recordings", recordings.run)
-    parts.add("erasing", Eraser(store, desks, clock, messages=context.messages, mails=settings.mails).run)
+    parts.add(
+        "erasing", Eraser(store, desks, clock, declared=DECLARED, messages=context.messages, mails=settings.mails).run
+    )
     parts.add("logs", turned_over.run)
     parts.add("last calls", lambda: keep_forgetting(partial(process.cli, found_runtime, settings)))
     parts.add("directory", taking_up.follow)

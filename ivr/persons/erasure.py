@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
-from sqlalchemy import delete
+from sqlalchemy import Table, delete
 
 from ivr.accounts import store as audit
-from ivr.migrations.schema import metadata
-from ivr.persons.search import Folders, Found, find
+from ivr.personal_data import DECLARED
+from ivr.persons.search import Folders, Found, Key, find
 from ivr.persons.selectors import Wanted
-from ivr.retention import store as keeping
+from ivr.retention.declarations import Row
 from ivr.store.engine import Store, Unit
 from ivr.tickets.model import DONE
 
 log = structlog.get_logger()
-
-#: Rows that are nothing without the person.
-_DELETED = (
-    *("status_subscribers", "incident_followers", "report_requests", "announcement_hearings", "caller_languages"),
-    "inbound_texts",
-)
-#: What stays, and why.
-_KEPT = {
-    "sms_opt_outs": "a refusal of text messages has to be honoured (CASL)",
-    "contacts": "the directory: an administrator removes whoever is a customer's contact no more",
-    "partner_contacts": "the directory: an administrator removes whoever is a partner's no more",
-    "customers": "the directory: the contract with the customer",
-    "numbers": "the directory: the contract with the customer",
-}
 
 
 @dataclass(kw_only=True)
@@ -72,44 +59,46 @@ def _going(found: Found, done: Erased) -> Found:
     """What can go now."""
     going = Found(own={name: dict(rows) for name, rows in found.own.items()})
 
-    def keep(table: str, why: str, stays: list[tuple[object, ...]]) -> None:
+    def keep(table: str, why: str, stays: list[Key]) -> None:
         for key in stays:
             going.own[table].pop(key)
         if stays:
             done.left.append(f"{table}: {len(stays)} {why}")
 
-    own = found.own
-    live = [key for key, row in own.get("calls", {}).items() if row["ended_at"] is None]
-    keep("calls", "still go on; repeat this later", live)
-    active = [key for key, row in own.get("callbacks", {}).items() if row["ended_at"] is None]
-    keep("callbacks", "are still to be made: cancel them, or repeat this later", active)
-    pending = [key for key, row in own.get("outbox", {}).items() if row["state"] not in keeping.LEFT]
-    keep("outbox", "have not left yet; repeat this later", pending)
     is_open = {row["number"] for row in found.rows("tickets") if row["status"] not in DONE}
+    for one in DECLARED.tables:
+        if one.waits is not None:
+            not_over, why = one.waits
+            keep(one.table.name, why, _keys(found, one.table.name, not_over))
     keep("tickets", "are open: close them, and repeat this", [(number,) for number in is_open])
-    for table in ("messages", "inbound_mails", "call_traces"):
-        of_open = [key for key, row in own.get(table, {}).items() if row["ticket_number"] in is_open]
-        keep(table, "belong to open tickets", of_open)
-    for table, why in _KEPT.items():
-        keep(table, f"stay: {why}", list(own.get(table, {})))
+    for one in DECLARED.tables:
+        if one.with_ticket:
+            of_open = _keys(found, one.table.name, lambda row: row["ticket_number"] in is_open)
+            keep(one.table.name, "belong to open tickets", of_open)
+    for one in DECLARED.tables:
+        if one.stays is not None:
+            keep(one.table.name, f"stay: {one.stays}", list(found.own.get(one.table.name, {})))
     return going
 
 
+def _keys(found: Found, table: str, which: Callable[[Row], bool]) -> list[Key]:
+    return [key for key, row in found.own.get(table, {}).items() if which(row)]
+
+
 async def _rows(unit: Unit, going: Found, done: Erased) -> None:
-    await keeping.erase_calls(unit, going.values("calls", "id"))
-    await keeping.erase_callbacks(unit, going.values("callbacks", "id"))
-    for message_id in going.values("messages", "id"):
-        await keeping.erase_message(unit, message_id)
-    for mail_id in going.values("inbound_mails", "id"):
-        await keeping.erase_mail(unit, mail_id)
-    await keeping.erase_tickets(unit, going.values("tickets", "number"))
-    await keeping.erase_traces(unit, going.values("call_traces", "id"))
-    await keeping.erase_notices(unit, going.values("outbox", "id"))
-    for name in _DELETED:
-        table = metadata.tables[name]
-        for key in going.own.get(name, {}):
-            of_it = [column == value for column, value in zip(table.primary_key, key, strict=True)]
-            await unit.execute(delete(table).where(*of_it))
-    for name in ("calls", "callbacks", "messages", "inbound_mails", "tickets", "call_traces", "outbox", *_DELETED):
+    for one in DECLARED.tables:
+        name = one.table.name
+        if one.forget is not None and one.forgotten_with is None:
+            await DECLARED.forget(unit, name, going.values(name, one.by))
+        elif one.deleted:
+            await _delete(unit, one.table, going)
+        else:
+            continue
         if count := len(going.own.get(name, {})):
             done.rows[name] = count
+
+
+async def _delete(unit: Unit, table: Table, going: Found) -> None:
+    for key in going.own.get(table.name, {}):
+        of_it = [column == value for column, value in zip(table.primary_key, key, strict=True)]
+        await unit.execute(delete(table).where(*of_it))

@@ -6,7 +6,7 @@ database, and nobody's call waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,59 +15,11 @@ from sqlalchemy import JSON, ColumnElement, String, Table, cast, or_, select
 
 from ivr.errors import BadInput
 from ivr.migrations.schema import metadata
+from ivr.personal_data import DECLARED
 from ivr.persons.selectors import Wanted
-from ivr.store.engine import Unit
+from ivr.retention.declarations import Belongs, Folder
+from ivr.store.engine import Unit, batches
 
-#: Secrets of staff, which name nobody.
-_SECRETS = frozenset(
-    (
-        "account_recovery_codes",
-        "account_sessions",
-        "account_tries",
-        "api_tokens",
-        "technician_pins",
-        "webhook_endpoints",
-    )
-)
-#: Columns that say whose a row is; a row that only mentions the person elsewhere is another's.
-WHOSE: Mapping[str, tuple[str, ...]] = {
-    "calls": ("ani", "identity"),
-    "callbacks": ("number", "identity"),
-    "messages": ("number",),
-    "emergencies": ("number",),
-    "tickets": (
-        *("requester_name", "requester_contact", "requester_phone", "requester_email", "account_name", "account_phone"),
-    ),
-    "inbound_mails": ("sender",),
-    "outbox": ("recipient",),
-    "inbound_texts": ("sender",),
-    "status_subscribers": ("address",),
-    "incident_followers": ("number", "asked_by"),
-    "report_requests": ("address",),
-    "announcement_hearings": ("caller",),
-    "caller_languages": ("number",),
-    "sms_opt_outs": ("number",),
-    "call_traces": ("other",),
-    "contacts": ("name", "email", "phone", "phones"),
-    "partner_contacts": ("name", "mobile"),
-    "customers": ("name", "phone"),
-    "numbers": ("e164",),
-}
-#: Rows that belong to a row: table and column, then the other table and its column.
-_BELONGS = (
-    ("call_events", "call_id", "calls", "id"),
-    ("call_legs", "call_id", "calls", "id"),
-    ("tickets", "number", "messages", "ticket_number"),
-    ("tickets", "number", "inbound_mails", "ticket_number"),
-    ("ticket_events", "ticket_number", "tickets", "number"),
-    ("messages", "ticket_number", "tickets", "number"),
-    ("inbound_mails", "ticket_number", "tickets", "number"),
-    ("solutions", "ticket_number", "tickets", "number"),
-    ("call_traces", "ticket_number", "tickets", "number"),
-    ("emergencies", "message_id", "messages", "id"),
-    ("call_trace_evidence", "trace_id", "call_traces", "id"),
-    ("recommendations", "trace_id", "call_traces", "id"),
-)
 #: More than one person has.
 MOST_ROWS = 20_000
 
@@ -86,6 +38,10 @@ class Folders:
     messages: Path
     mails: Path
     recordings: Path
+
+    def of(self, folder: Folder) -> Path:
+        """Return a folder that rows name files in."""
+        return {"messages": self.messages, "mails": self.mails, "recordings": self.recordings}[folder]
 
 
 @dataclass(kw_only=True)
@@ -111,41 +67,46 @@ class Found:
     def files(self, folders: Folders) -> dict[str, Path]:
         """The files that their rows name and that are there, by their names in an export."""
         named: dict[str, Path] = {}
-        for row in self.rows("messages"):
-            if row["file"] and Path(row["file"]).name == row["file"]:
-                named[f"messages/{row['id']}.wav"] = folders.messages / row["file"]
-        for row in self.rows("inbound_mails"):
-            if Path(row["key"]).name == row["key"]:
-                named[f"mails/{row['id']}.eml"] = folders.mails / f"{row['key']}.eml"
-        for row in self.rows("calls"):
-            if Path(row["linkedid"]).name == row["linkedid"]:
-                named[f"recordings/{row['id']}.wav"] = folders.recordings / f"{row['linkedid']}.wav"
+        for one in DECLARED.tables:
+            if one.file is None:
+                continue
+            for row in self.rows(one.table.name):
+                file = one.file.name(row)
+                if file is not None and Path(file).name == file:
+                    shown = f"{one.file.folder}/{row[one.by]}{Path(file).suffix}"
+                    named[shown] = folders.of(one.file.folder) / file
         return {name: path for name, path in named.items() if path.is_file()}
 
 
 async def find(unit: Unit, wanted: Wanted) -> Found:
     """Look through everything. Raises TooManyRows, StoreUnavailable."""
     found = Found()
+    declared = {one.table.name: one for one in DECLARED.tables}
     for table in metadata.sorted_tables:
-        if table.name in _SECRETS:
+        says = declared.get(table.name)
+        if says is not None and says.secret:
             continue
         texts = [column for column in table.c if isinstance(column.type, String | JSON)]
         if not texts:
             continue
-        whose = WHOSE.get(table.name, ())
+        whose = says.whose if says is not None else ()
         theirs = _any_of([table.c[name] for name in whose], wanted) if whose else None
         for row in await _rows(unit, table, _any_of(texts, wanted), theirs):
             own = row.pop("theirs", False)
             _put(found.own if own else found.mentions, table, row)
-    for child, column, parent, key in _BELONGS:
-        values = [value for value in found.values(parent, key) if value is not None]
-        table = metadata.tables[child]
-        for start in range(0, len(values), 500):
-            for row in await _rows(unit, table, table.c[column].in_(values[start : start + 500]), None):
-                _put(found.own, table, row)
-                found.mentions.get(child, {}).pop(_key(table, row), None)
+    for one in DECLARED.tables:
+        for belongs in one.belongs:
+            await _take_belongings(unit, found, one.table, belongs)
     found.mentions = {name: rows for name, rows in found.mentions.items() if rows}
     return found
+
+
+async def _take_belongings(unit: Unit, found: Found, table: Table, belongs: Belongs) -> None:
+    values = [value for value in found.values(belongs.table, belongs.key) if value is not None]
+    for some in batches(values):
+        for row in await _rows(unit, table, table.c[belongs.column].in_(some), None):
+            _put(found.own, table, row)
+            found.mentions.get(table.name, {}).pop(_key(table, row), None)
 
 
 async def _rows(

@@ -29,6 +29,8 @@ _BUSY_S = 5.0
 _TURN_S = 10.0
 #: A migration may wait so many times longer for somebody else's transaction, which may be one too.
 _MIGRATION = 12
+#: So many rows at most are changed by one statement.
+BATCH = 500
 #: Readers that may work side by side; each is a thread under SQLite.
 _CONNECTIONS = 8
 
@@ -267,6 +269,11 @@ def _told_as_away() -> Iterator[None]:
         if not (server.is_away(error) if hasattr(error.orig, "sqlstate") else away):
             raise
         raise StoreUnavailable(problem=str(error.orig)) from error
+
+
+def batches(keys: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield keys, as many at once as one statement takes."""
+    return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
 
 
 def open_store(url: str, *, patience_s: float = _BUSY_S, connecting_s: float | None = None) -> Store:

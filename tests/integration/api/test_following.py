@@ -16,12 +16,12 @@ from ivr.directory.tables import partner_contacts
 from ivr.errors import Unavailable
 from ivr.incidents import mailing, sms_followers
 from ivr.incidents.model import CLOSES_AFTER
+from ivr.incidents.retention import erase_followers
 from ivr.incidents.sms_followers import MOST_ASKED, MOST_WITHHELD, Followers
 from ivr.incidents.tables import incident_followers
 from ivr.notify import gsm
 from ivr.notify.outbox import put_sms
 from ivr.notify.tables import opt_outs, outbox
-from ivr.retention import store as keeping
 from ivr.store.engine import Store, Unit
 from ivr.tickets.about_incident import hang
 from tests.integration.api.conftest import NOW, Line
@@ -324,7 +324,7 @@ class TestMailing:
 
         async def left(at: Any) -> int:
             async with store.unit() as unit:
-                await keeping.followers(unit, at - CLOSES_AFTER)
+                await erase_followers(unit, at)
                 count: int = (await unit.execute(select(func.count()).select_from(incident_followers))).scalar_one()
                 return count
 

@@ -19,6 +19,7 @@ from ivr.desk.load import load_desks
 from ivr.mail.tables import mails
 from ivr.notify.tables import outbox
 from ivr.oncall.tables import emergencies
+from ivr.personal_data import DECLARED
 from ivr.retention.eraser import Eraser
 from ivr.store.engine import Store
 from ivr.tickets.tables import messages, tickets
@@ -40,6 +41,7 @@ class Kept:
             self.store,
             load_desks(),
             lambda: NOW,
+            declared=DECLARED,
             messages=self.folder / "messages",
             mails=self.folder / "mails",
         )

@@ -1,0 +1,8 @@
+"""Who is logged in to a queue is known while they are."""
+
+from __future__ import annotations
+
+from ivr.queueing.tables import queue_roll
+from ivr.retention.declarations import PersonalData, Retention
+
+PERSONAL = PersonalData(tables=(Retention(table=queue_roll, rule="staff: while they are logged in"),))
