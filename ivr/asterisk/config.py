@@ -83,6 +83,7 @@ MODULES = (
     "app_dial",
     "app_queue",
     "app_userevent",
+    "app_verbose",
     "func_callerid",
     "func_cdr",
     "func_channel",

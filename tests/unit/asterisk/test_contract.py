@@ -286,3 +286,37 @@ def test_the_dialplan_writes_that_field(configuration: dict[str, str]) -> None:
         "${OV_DESK}/${OV_DEPARTMENT}/${OV_CALL}",
         "omnivigil/${OV_DEPARTMENT}/${OV_CALL}",
     }
+
+
+# ---- What the operator reads -----------------------------------------------------------------------
+
+
+def _extensions(text: str) -> dict[tuple[str, str], list[str]]:
+    """The steps of each extension, by context and extension."""
+    found: dict[tuple[str, str], list[str]] = {}
+    context, extension = "", ""
+    for line in text.splitlines():
+        if section := re.fullmatch(r"\[(\S+)\]", line):
+            context = section[1]
+        elif first := re.fullmatch(r"exten => (\S+),1,(.+)", line):
+            extension = first[1]
+            found[context, extension] = [first[2]]
+        elif step := re.fullmatch(r" same => n(?:\(\w[\w-]*\))?,(.+)", line):
+            found[context, extension].append(step[1])
+    return found
+
+
+def test_every_branch_of_the_dialplan_tells_its_name(configuration: dict[str, str]) -> None:
+    """In fixed words: nothing that a caller says or dials is in them. A branch of one step needs none."""
+    branches = {key: steps for key, steps in _extensions(configuration["extensions.conf"]).items() if len(steps) > 1}
+    assert len(branches) > 60
+    silent = {key: steps[0] for key, steps in branches.items() if not re.fullmatch(_TOLD, steps[0])}
+    assert silent == {}
+
+
+_TOLD = r"Verbose\(3,[A-Z][\w *'-]+: [\w *'-]+\)"
+
+
+@pytest.mark.parametrize("template", sorted((REPOSITORY / "dialplan").glob("*.j2")), ids=lambda path: path.name)
+def test_lines_of_the_templates_are_not_long(template: Path) -> None:
+    assert [line for line in template.read_text("utf-8").splitlines() if len(line) > 120] == []
