@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 
+from ivr import wording
 from ivr.asterisk.hep import Packet
 from ivr.calltrace import report
 from ivr.quality import words
@@ -24,79 +25,7 @@ _ENVIRONMENT = jinja2.Environment(
 )
 COLOURS = {"near-up": "#0a58a8", "near-down": "#b3540a", "far-up": "#1b7a43", "far-down": "#8a2a8a"}
 
-_WORDS = {
-    "fr": {
-        "title": "Appel signalé, billet",
-        "other_language": "English",
-        "confidence": "Confiance\u00a0:",
-        "advice": "Recommandation\u00a0:",
-        "unanswered": "Des recommandations faites à ce compte sont sans réponse\u00a0: "
-        "une personne décide de la suite.",
-        "score": "Note (MOS, UIT-T G.107)",
-        "unknown": "inconnu",
-        "account": "Compte",
-        "call": "Appel",
-        "started": "Début",
-        "reported": "Signalé",
-        "legs": "Les deux côtés de l’appel",
-        "device": "Appareil",
-        "codec": "Codec",
-        "address": "Adresse du son",
-        "agent": "Logiciel",
-        "trip": "Aller-retour",
-        "near": "Téléphone",
-        "far": "Autre côté",
-        "packets": "Paquets",
-        "lost": "Perdus",
-        "jitter": "Gigue",
-        "mos": "Note",
-        "near-up": "Du téléphone à nous",
-        "near-down": "De nous au téléphone",
-        "far-up": "De l’autre côté à nous",
-        "far-down": "De nous à l’autre côté",
-        "chart-mos": "Note (MOS) dans le temps",
-        "chart-loss": "Pertes (%)",
-        "chart-jitter": "Gigue (ms)",
-        "no_curves": "Aucun rapport RTCP\u00a0: l’évolution dans le temps est inconnue.",
-        "ladder": "Échange SIP",
-        "no_ladder": "Aucun message SIP n’a été gardé.",
-    },
-    "en": {
-        "title": "Reported call, ticket",
-        "other_language": "Français",
-        "confidence": "Confidence:",
-        "advice": "Recommendation:",
-        "unanswered": "Recommendations to this account are unanswered: a person decides what follows.",
-        "score": "Score (MOS, ITU-T G.107)",
-        "unknown": "unknown",
-        "account": "Account",
-        "call": "Call",
-        "started": "Start",
-        "reported": "Reported",
-        "legs": "Both sides of the call",
-        "device": "Device",
-        "codec": "Codec",
-        "address": "Audio address",
-        "agent": "Software",
-        "trip": "Round trip",
-        "near": "Phone",
-        "far": "Other side",
-        "packets": "Packets",
-        "lost": "Lost",
-        "jitter": "Jitter",
-        "mos": "Score",
-        "near-up": "From the phone to us",
-        "near-down": "From us to the phone",
-        "far-up": "From the other side to us",
-        "far-down": "From us to the other side",
-        "chart-mos": "Score (MOS) over time",
-        "chart-loss": "Loss (%)",
-        "chart-jitter": "Jitter (ms)",
-        "no_curves": "No RTCP report: how it went over time is unknown.",
-        "ladder": "SIP exchange",
-        "no_ladder": "No SIP message was kept.",
-    },
-}
+_WORDS = wording.texts("trace_page.words")
 
 
 def verdict_of(trace: Mapping[str, Any]) -> Verdict:

@@ -4,31 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from ivr import wording
 from ivr.announcements.model import Announcement
 from ivr.desk.schema import Desk
 from ivr.notify.outbox import Email
 
-_WORDS = {
-    "fr": {
-        "subject": "{desk} : une annonce est en ondes depuis le {since:%Y-%m-%d à %H:%M}",
-        "title": "Cette annonce est encore entendue par tous ceux qui appellent {desk}. Est-elle toujours vraie ?",
-        "said": "Annonce : {text}",
-        "recording": "(un enregistrement)",
-        "since": "En ondes depuis : {since:%Y-%m-%d à %H:%M} ({zone})",
-        "who": "Par : {who}",
-        "mend": "Pour revenir à la normale : l’étoile 58 d’un poste de technicien, "
-        "ou DELETE /v1/desks/{id}/announcement.",
-    },
-    "en": {
-        "subject": "{desk}: an announcement has been on the air since {since:%Y-%m-%d at %H:%M}",
-        "title": "Everybody who calls {desk} still hears this announcement. Does it still hold?",
-        "said": "Announcement: {text}",
-        "recording": "(a recording)",
-        "since": "On the air since: {since:%Y-%m-%d at %H:%M} ({zone})",
-        "who": "By: {who}",
-        "mend": "To go back to normal: star 58 from a technician's phone, or DELETE /v1/desks/{id}/announcement.",
-    },
-}
+_WORDS = wording.texts("announcements.reminder")
 
 
 def reminder(one: Announcement, desk: Desk) -> Email:

@@ -5,61 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
+from ivr import wording
 from ivr.calltrace.intake import TraceIntake
 from ivr.calltrace.rules import Shared
 from ivr.notify.outbox import Email
 from ivr.quality import words
 
-_WORDS = {
-    "fr": {
-        "subject": "Billet {number} : appel de mauvaise qualité – {who}",
-        "title": "Un appel de mauvaise qualité a été signalé (*57).",
-        "anew": "Les derniers chiffres de l’appel sont arrivés : le constat a changé.",
-        "unanswered": "Des recommandations faites à ce compte sont sans réponse : une personne décide de la suite.",
-        "ticket": "Billet : {number} (priorité : {priority})",
-        "account": "Compte : {account}",
-        "device": "Téléphone : {device}, avec {other}",
-        "at": "Appel : {started} ; signalé le {at:%Y-%m-%d à %H:%M:%S} ({zone})",
-        "mos": "Note (MOS) : {mos}",
-        "verdict": "Constat : {verdict} (confiance : {confidence})",
-        "report": "Rapport : {page}",
-        "advice": "Recommandation : {advice}",
-        "unknown": "inconnu",
-        "own-subject": "Votre signalement : billet {number}",
-        "own-anew": "Les derniers chiffres de votre appel ont changé notre constat. Un technicien vous appellera.",
-        "own": "Votre signalement d’un appel de mauvaise qualité est reçu. Un technicien vous appellera.\n"
-        "L’appel peut être analysé et écouté.",
-        "together-subject": "Incident proposé : {count} signalements en 15 minutes ({by} {value})",
-        "together": "{count} signalements d’appels partagent {by} : {value}.",
-        "trunk": "la liaison",
-        "site": "le site",
-        "codec": "le codec",
-    },
-    "en": {
-        "subject": "Ticket {number}: call of poor quality – {who}",
-        "title": "A call of poor quality was reported (*57).",
-        "anew": "The last figures of the call have arrived: the finding has changed.",
-        "unanswered": "Recommendations to this account are unanswered: a person decides what follows.",
-        "ticket": "Ticket: {number} (priority: {priority})",
-        "account": "Account: {account}",
-        "device": "Phone: {device}, with {other}",
-        "at": "Call: {started}; reported on {at:%Y-%m-%d at %H:%M:%S} ({zone})",
-        "mos": "Score (MOS): {mos}",
-        "verdict": "Finding: {verdict} (confidence: {confidence})",
-        "report": "Report: {page}",
-        "advice": "Recommendation: {advice}",
-        "unknown": "unknown",
-        "own-subject": "Your report: ticket {number}",
-        "own-anew": "The last figures of your call have changed our finding. A technician will call you.",
-        "own": "Your report of a call of poor quality was received. A technician will call you.\n"
-        "The call may be analysed and listened to.",
-        "together-subject": "Incident proposed: {count} reports in 15 minutes ({by} {value})",
-        "together": "{count} reported calls share {by}: {value}.",
-        "trunk": "the trunk",
-        "site": "the site",
-        "codec": "the codec",
-    },
-}
+_WORDS = wording.texts("calltrace.emails")
 
 
 def summary(intake: TraceIntake, language: str) -> str:

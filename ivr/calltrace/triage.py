@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from ivr import wording
 from ivr.calltrace import store
 from ivr.calltrace.commit import PROPOSALS
 from ivr.errors import BadInput, NotFound
@@ -15,10 +16,7 @@ from ivr.tickets import store as ticket_store
 from ivr.tickets.automation import judge
 from ivr.tickets.model import DONE
 
-_WHY = {
-    "fr": "Des recommandations faites à ce compte sont sans réponse.",
-    "en": "Recommendations to this account are unanswered.",
-}
+_WHY = wording.text("calltrace.unanswered")
 
 
 class TraceNotFound(NotFound):

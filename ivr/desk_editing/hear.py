@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ivr import wording
 from ivr.desk import menu
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
@@ -21,24 +22,7 @@ Render = Callable[[str, menu.Prompt, str], str]
 
 
 #: Where the menu ends, in the language of whoever reads the account.
-_THEN: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "partner": "the phone of {partner}, ringing for up to {ring_s} s; without an answer, {then}",
-        "queue": "queue {queue}: music, then a technician",
-        "ring": "phones {phones}, ringing for up to {ring_s} s, then the message box",
-        "message": "message box",
-        "urgent": "message box, urgent: a technician takes it within 30 minutes",
-        "colon": ": ",
-    },
-    "fr": {
-        "partner": "le poste de {partner}, qui sonne jusqu’à {ring_s} s ; sans réponse, {then}",
-        "queue": "file {queue} : musique, puis un technicien",
-        "ring": "postes {phones}, qui sonnent jusqu’à {ring_s} s, puis la boîte vocale",
-        "message": "boîte vocale",
-        "urgent": "boîte vocale, urgent : un technicien en prend connaissance d’ici 30 minutes",
-        "colon": " : ",
-    },
-}
+_THEN = wording.texts("hear.then")
 
 
 @dataclass(frozen=True, kw_only=True)

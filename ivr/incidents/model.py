@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from ivr import wording
 from ivr.announcements.model import LONGEST_TEXT, spoken_text
 from ivr.clock import require_aware
 from ivr.errors import BadInput
@@ -16,43 +17,18 @@ Impact = Literal["minor", "major", "critical"]
 STAGES: tuple[Stage, ...] = ("investigating", "confirmed", "resolved")
 
 #: What each stage is called where people read it (OV-26).
-STAGE_NAMES: Mapping[str, Mapping[Stage, str]] = {
-    "fr": {"investigating": "Investigation", "confirmed": "Confirmé", "resolved": "Résolu"},
-    "en": {"investigating": "Investigating", "confirmed": "Confirmed", "resolved": "Resolved"},
-}
+STAGE_NAMES = wording.texts("incidents.stages", STAGES)
 #: That all is well again is told for so long, to who called because of it.
 RESOLVED_ON_AIR = timedelta(minutes=30)
 
 #: What is resolved may return within this (OV-26); then it is closed, and a new one is opened instead.
 CLOSES_AFTER = timedelta(days=7)
 
-_DRAFTS: Mapping[str, Mapping[Stage, str]] = {
-    "fr": {
-        "investigating": "Nous vérifions une difficulté qui touche {what}. Nos techniciens y travaillent.",
-        "confirmed": "Une panne touche {what}. Nos techniciens y travaillent ; il n’est pas nécessaire de la signaler.",
-        "resolved": "La panne qui touchait {what} est résolue. Nous restons vigilants.",
-    },
-    "en": {
-        "investigating": "We are looking into a problem that affects {what}. Our technicians are working on it.",
-        "confirmed": "An outage affects {what}. Our technicians are working on it; there is no need to report it.",
-        "resolved": "The outage that affected {what} is resolved. We keep watching.",
-    },
-}
+_DRAFTS = wording.texts("incidents.drafts", STAGES)
 #: For who has heard the whole already: fifteen words at most.
-_BRIEF: Mapping[str, Mapping[Stage, str]] = {
-    "fr": {
-        "investigating": "Nous vérifions toujours une difficulté qui touche {what}.",
-        "confirmed": "La panne qui touche {what} se poursuit. Nos techniciens y travaillent.",
-        "resolved": "La panne qui touchait {what} est résolue.",
-    },
-    "en": {
-        "investigating": "We are still looking into a problem that affects {what}.",
-        "confirmed": "The outage that affects {what} goes on. Our technicians are working on it.",
-        "resolved": "The outage that affected {what} is resolved.",
-    },
-}
-_ANYTHING = {"fr": "certains services", "en": "some services"}
-_AND = {"fr": " et ", "en": " and "}
+_BRIEF = wording.texts("incidents.brief", STAGES)
+_ANYTHING = wording.text("incidents.anything")
+_AND = wording.text("incidents.and")
 
 
 class LanguageMissing(BadInput):
@@ -148,9 +124,9 @@ def draft(stage: Stage, services: Iterable[Mapping[str, str]], language: str) ->
 
 
 def _filled(
-    texts: Mapping[str, Mapping[Stage, str]], stage: Stage, services: Iterable[Mapping[str, str]], language: str
+    texts: Mapping[str, Mapping[str, str]], stage: Stage, services: Iterable[Mapping[str, str]], language: str
 ) -> str:
-    known = language if language in texts else "fr"
+    known = wording.known(language)
     return texts[known][stage].format(what=what_of(services, known))
 
 

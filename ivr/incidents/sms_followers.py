@@ -15,6 +15,7 @@ from typing import Final, Literal
 import structlog
 from sqlalchemy import delete, func, select, update
 
+from ivr import wording
 from ivr.clock import Clock
 from ivr.incidents.tables import incident_followers as table
 from ivr.notify.budgets import Budget, Draw, spend
@@ -37,10 +38,7 @@ ASKED_AN_HOUR: Final = Budget(name="follow-asked-hour", most=40, within=timedelt
 ASKED_A_DAY: Final = Budget(name="follow-asked-day", most=200, within=timedelta(days=1))
 #: The link of that text message is good for so long.
 CONFIRM_WITHIN: Final = timedelta(hours=24)
-_CONFIRM: Final = {
-    "fr": "{desk} : pour recevoir un texto à chaque étape de la panne, ouvrez {url}",
-    "en": "{desk}: to get a text at each stage of the outage, open {url}",
-}
+_CONFIRM: Final = wording.text("incidents.confirm")
 #: So many calls are remembered; far more than are carried at one time.
 _MOST_CALLS = 20_000
 

@@ -10,6 +10,7 @@ import structlog
 from babel.dates import format_date
 from sqlalchemy import func, select, update
 
+from ivr import wording
 from ivr.desk.schema import Desk
 from ivr.maintenance import store as statements
 from ivr.maintenance.model import STATE_NAMES, Maintenance, News
@@ -26,12 +27,9 @@ AT_A_TIME = 50
 #: What could not be written to all within this is old news.
 _WORTH: Final = timedelta(hours=6)
 #: In English "p.m." brings its own stop.
-_WINDOW: Final = {
-    "fr": "{stage}. {text} Du {start} au {end}.",
-    "en": "{stage}. {text} From {start} to {end}",
-}
+_WINDOW: Final = wording.text("maintenance.window")
 _OVER: Final = "{stage}. {text}"
-_FORMATS: Final = {"fr": "d MMMM 'à' ", "en": "MMMM d 'at' "}
+_FORMATS: Final = wording.text("maintenance.day_format")
 
 
 async def begin(unit: Unit, one: Maintenance, news: News, now: datetime) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
+from ivr import wording
 from ivr.announcements.model import spoken_text
 from ivr.clock import require_aware
 from ivr.errors import BadInput
@@ -17,32 +18,8 @@ State = Literal["scheduled", "in_progress", "completed", "cancelled"]
 #: What subscribers are told of.
 News = Literal["scheduled", "changed", "in_progress", "completed", "cancelled"]
 
-STATE_NAMES: Final[Mapping[str, Mapping[News, str]]] = {
-    "fr": {
-        "scheduled": "Entretien prévu",
-        "changed": "Entretien modifié",
-        "in_progress": "Entretien en cours",
-        "completed": "Entretien terminé",
-        "cancelled": "Entretien annulé",
-    },
-    "en": {
-        "scheduled": "Maintenance scheduled",
-        "changed": "Maintenance changed",
-        "in_progress": "Maintenance in progress",
-        "completed": "Maintenance completed",
-        "cancelled": "Maintenance cancelled",
-    },
-}
-_DRAFTS: Final[Mapping[str, Mapping[Kind, str]]] = {
-    "fr": {
-        "planned": "Un entretien planifié touche {what}. Des interruptions sont possibles.",
-        "emergency": "Un entretien d’urgence touche {what}. Des interruptions sont à prévoir.",
-    },
-    "en": {
-        "planned": "Planned maintenance affects {what}. Interruptions are possible.",
-        "emergency": "Emergency maintenance affects {what}. Interruptions are to be expected.",
-    },
-}
+STATE_NAMES: Final = wording.texts("maintenance.states", get_args(News))
+_DRAFTS: Final = wording.texts("maintenance.drafts", get_args(Kind))
 #: Longer is a slip of the pen.
 _LONGEST: Final = timedelta(days=14)
 _FURTHEST: Final = timedelta(days=400)

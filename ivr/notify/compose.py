@@ -15,18 +15,10 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from ivr import wording
 from ivr.notify.store import Notice
 
-_FOOTERS: Final = {
-    "fr": {
-        True: "Pour continuer le billet {number}, répondez à ce courriel.",
-        False: "Billet {number}. Ce courriel est envoyé automatiquement ; les réponses ne sont pas lues.",
-    },
-    "en": {
-        True: "To continue ticket {number}, reply to this e-mail.",
-        False: "Ticket {number}. This e-mail is sent automatically; replies are not read.",
-    },
-}
+_FOOTERS: Final = wording.texts("notify.footer")
 #: Every server takes these (RFC 6152 is an extension).
 _SEVEN_BITS: Final = SMTP.clone(cte_type="7bit")
 _MESSAGE_ID: Final = re.compile(r"<[!-;=?-~]{1,248}>")
@@ -92,7 +84,7 @@ def compose(
         message["List-Unsubscribe"] = f"<{notice.leave_url}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     language = notice.language if notice.language in _FOOTERS else "en"
-    footer = _FOOTERS[language][replies].format(number=notice.ticket_number) if notice.ticket_number is not None else ""
+    footer = _footer(language, notice.ticket_number, read=replies)
     text = notice.body.rstrip()
     message.set_content(f"{text}\n\n-- \n{footer}\n" if footer else f"{text}\n")
     paragraphs = [part.splitlines() for part in re.split(r"\n\s*\n", text)]
@@ -101,6 +93,12 @@ def compose(
     # Last, for whatever sets contents removes headers of contents.
     message["Content-Language"] = language
     return message
+
+
+def _footer(language: str, number: int | None, *, read: bool) -> str:
+    if number is None:
+        return ""
+    return _FOOTERS[language]["read" if read else "unread"].format(number=number)
 
 
 def _address(text: str) -> Address:

@@ -5,28 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from ivr import wording
 from ivr.desk.schema import Desk
 from ivr.notify.outbox import Email
 from ivr.oncall.escalation import PROMISE
 from ivr.oncall.store import Emergency
 from ivr.tickets.model import Ticket
 
-_WORDS = {
-    "fr": {
-        "subject": "URGENT – Billet {number} : personne n’a pris l’urgence en 30 minutes",
-        "body": "Un message d’urgence a été laissé le {left:%Y-%m-%d à %H:%M} et devait être pris avant {until:%H:%M}. "
-        "{pages} appels ou textos de garde n’ont rien donné ; ils continuent.\n\n"
-        "Pour la prendre : POST /v1/emergencies/{id}/taken, ou travailler au billet {number}.\n",
-        "bundle": "Elle est annoncée avec d’autres : {count} billets attendent, de {first} à {last}.\n",
-    },
-    "en": {
-        "subject": "URGENT – Ticket {number}: nobody has taken the emergency within 30 minutes",
-        "body": "An emergency message was left on {left:%Y-%m-%d at %H:%M} and was to be taken before {until:%H:%M}. "
-        "{pages} pages have brought nobody; they go on.\n\n"
-        "To take it: POST /v1/emergencies/{id}/taken, or work on ticket {number}.\n",
-        "bundle": "It is paged for with others: {count} tickets are waiting, from {first} to {last}.\n",
-    },
-}
+_WORDS = wording.texts("oncall.late")
 
 
 def late_email(desk: Desk, emergency: Emergency, ticket: Ticket, *, bundled: Sequence[int] = ()) -> Email:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import select
 
+from ivr import wording
 from ivr.desk.schema import Desk
 from ivr.errors import Unavailable
 from ivr.notify.outbox import Email, header_text, put_email
@@ -22,24 +23,7 @@ log = structlog.get_logger()
 AHEAD = timedelta(days=14)
 _AGAIN = timedelta(days=1)
 
-_WORDS = {
-    "fr": {
-        "subject": "{desk} : personne n’est de garde à certains moments",
-        "title": "Pendant les deux prochaines semaines, personne n’est de garde :",
-        "gap": "- du {start:%Y-%m-%d à %H:%M} au {end:%Y-%m-%d à %H:%M}",
-        "fallback": "Une urgence y serait annoncée au numéro de secours, le {fallback}.",
-        "nowhere": "Une urgence n’y serait annoncée à personne : aucun numéro de secours n’est prévu.",
-        "mend": "Pour y remédier : POST /v1/desks/{id}/oncall/overrides, ou la partie « oncall » du fichier du bureau.",
-    },
-    "en": {
-        "subject": "{desk}: nobody is on call at some times",
-        "title": "During the next two weeks nobody is on call:",
-        "gap": "- from {start:%Y-%m-%d at %H:%M} to {end:%Y-%m-%d at %H:%M}",
-        "fallback": "An emergency would be told to the fallback number, {fallback}.",
-        "nowhere": "An emergency would be told to nobody: there is no fallback number.",
-        "mend": "To mend it: POST /v1/desks/{id}/oncall/overrides, or the desk file's oncall part.",
-    },
-}
+_WORDS = wording.texts("oncall.gaps")
 
 
 async def found(unit: Unit, desk: Desk, now: datetime) -> list[tuple[datetime, datetime]]:

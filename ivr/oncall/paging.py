@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from ivr import wording
 from ivr.clock import Clock
 from ivr.desk.oncall import OnCall
 from ivr.desk.schema import Desk
@@ -50,22 +51,10 @@ _TROUBLES = timedelta(days=30)
 #: In so much time everybody in line is paged at least once; who passes it on brings one of these pages forward.
 _ROUND = timedelta(hours=12)
 
-_TEXTS = {
-    "fr": "URGENCE – billet {number} : message vocal à {at:%H:%M} de {caller}{name}. À prendre avant {until:%H:%M}.",
-    "en": "EMERGENCY – ticket {number}: voice message at {at:%H:%M} from {caller}{name}. Take it before {until:%H:%M}.",
-}
-_UNKNOWN = {"fr": "numéro inconnu", "en": "an unknown number"}
+_TEXTS = wording.text("oncall.page")
+_UNKNOWN = wording.text("oncall.unknown")
 #: By whether their callers are customers.
-_BUNDLES = {
-    "fr": {
-        True: "URGENCES – {count} autres clients, billets {first} à {last}, depuis {at:%H:%M}.",
-        False: "URGENCES – {count} autres, de numéros inconnus, billets {first} à {last}, depuis {at:%H:%M}.",
-    },
-    "en": {
-        True: "EMERGENCIES – {count} more customers, tickets {first} to {last}, since {at:%H:%M}.",
-        False: "EMERGENCIES – {count} more, unknown numbers, tickets {first} to {last}, since {at:%H:%M}.",
-    },
-}
+_BUNDLES = wording.texts("oncall.bundle")
 
 
 class EmergencyNotFound(NotFound):
@@ -247,7 +236,7 @@ def _text(language: str, zone: ZoneInfo, emergency: Emergency, ticket: Ticket, b
     """What a page says; of a bundle how many it stands for at this moment."""
     at = emergency.left_at.astimezone(zone)
     if len(bundled) > 1:
-        words = _BUNDLES[language][emergency.known]
+        words = _BUNDLES[language]["customers" if emergency.known else "strangers"]
         return words.format(count=len(bundled), first=bundled[0], last=bundled[-1], at=at)
     name = ticket.account_name or ticket.requester_name
     return _TEXTS[language].format(

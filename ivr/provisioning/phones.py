@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
+from ivr import wording
 from ivr.settings import Address
 
 #: How long a registration lasts, in seconds.
@@ -33,7 +34,7 @@ FILES: Final[Mapping[Make, str]] = {
 ADDRESSES: Final[Mapping[Make, str]] = {"cisco": "$MA.xml", "linphone": "linphone.xml"}
 
 #: What is written on the keys for support and for reporting a call, by language.
-_LABELS: Final = {"fr": ("Soutien", "Mauvais appel"), "en": ("Support", "Bad call")}
+_LABELS: Final = wording.texts("provisioning.keys")
 _MAC = re.compile(r"[0-9a-f]{12}")
 _NAMES: Final = {
     make: re.compile(re.escape(name).replace(r"\{mac\}", f"(?P<mac>{_MAC.pattern})")) for make, name in FILES.items()
@@ -101,7 +102,7 @@ def render(make: Make, account: Account) -> str:
     """The file that sets a device of this make up."""
     labels = _LABELS.get(account.language, _LABELS["en"])
     template = _template(f"{make}.{'cfg' if make == 'yealink' else 'xml'}.j2")
-    return template.render(account=account, labels=labels, expires_s=EXPIRES_S)
+    return template.render(account=account, labels=(labels["support"], labels["bad_call"]), expires_s=EXPIRES_S)
 
 
 def render_index(mac: str) -> str:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import structlog
 
+from ivr import wording
 from ivr.asterisk.ami import RECONNECTED, AmiRefused, Fields, ManagerInterface
 from ivr.asterisk.queue_members import RESTING, AmiQueueMembers, Member, member_of
 from ivr.desk.load import Desks
@@ -214,30 +215,7 @@ class Misses:
             await put_email(unit, notice(desk, facts), at=self._clock())
 
 
-_WORDS = {
-    "fr": {
-        "subject": "{desk} : {name} est en pause",
-        "alone": "{desk} : plus personne ne répond à la file {queue}",
-        "declined": "{name} ({endpoint}) a refusé {misses} appels de suite",
-        "unanswered": "{name} ({endpoint}) n’a pas répondu à {misses} appels de suite",
-        "unreachable": "Le poste {endpoint} de {name} n’a pu être joint pour {misses} appels de suite",
-        "then": ", et est en pause jusqu’à son retour : l’étoile 22 de son poste, ou la console.",
-        "left": "Autres techniciens au travail dans la file {queue} : {left}. Appelants en attente : {waiting}.",
-        "nobody": "Personne d’autre n’y est au travail. Les appelants gardent leur place, et le rappel leur est "
-        "offert ; après la plus longue attente permise, ils laissent un message.",
-    },
-    "en": {
-        "subject": "{desk}: {name} is on a break",
-        "alone": "{desk}: nobody answers the queue {queue} any more",
-        "declined": "{name} ({endpoint}) declined {misses} calls in a row",
-        "unanswered": "{name} ({endpoint}) did not answer {misses} calls in a row",
-        "unreachable": "The phone {endpoint} of {name} could not be reached for {misses} calls in a row",
-        "then": ", and is on a break until they come back: star 22 on their phone, or the console.",
-        "left": "Other technicians at work in the queue {queue}: {left}. Callers waiting: {waiting}.",
-        "nobody": "Nobody else is at work there. Callers keep their places and are offered the callback; after the "
-        "longest wait that is allowed they leave a message.",
-    },
-}
+_WORDS = wording.texts("queueing.missed")
 
 
 def notice(desk: Desk, facts: Mapping[str, Any]) -> Email:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from babel.dates import format_date
 
+from ivr import wording
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput
@@ -33,50 +34,10 @@ _SOON_DAYS: Final = 3
 _LONGEST: Final = 20_000
 _CONTROL: Final = frozenset(chr(n) for n in (*range(9), *range(11, 32), 127))
 
-HEADINGS: Final[Mapping[str, Mapping[Section, str]]] = {
-    "fr": {
-        "description": "Description",
-        "impact": "Effet sur les services",
-        "components": "Composants",
-        "duration": "Durée",
-        "resolution": "Résolution",
-        "corrective": "Mesures correctives",
-    },
-    "en": {
-        "description": "Description",
-        "impact": "Impact on services",
-        "components": "Components",
-        "duration": "Duration",
-        "resolution": "Resolution",
-        "corrective": "Corrective actions",
-    },
-}
-_IMPACTS: Final = {
-    "fr": {"minor": "mineur", "major": "majeur", "critical": "critique"},
-    "en": {"minor": "minor", "major": "major", "critical": "critical"},
-}
-_SAY: Final[Mapping[str, Mapping[str, str]]] = {
-    "fr": {
-        "impact": "Services touchés : {what}. Effet {impact}.",
-        "everybody": "L’incident pouvait toucher tous les clients.",
-        "named": "Nommément touchés : {partners} partenaires, {customers} clients, {numbers} numéros.",
-        "received": "Pendant l’incident, la ligne a reçu {calls} appels ; {tickets} billets s’y rapportent.",
-        "times": "Début : {start}\nRésolution : {end}\nDurée : {length}",
-        "open": "Début : {start}\nL’incident n’est pas résolu.",
-        "none": "Aucun composant n’a été nommé.",
-        "corrective": "À rédiger.",
-    },
-    "en": {
-        "impact": "Services affected: {what}. Impact: {impact}.",
-        "everybody": "The incident may have affected every customer.",
-        "named": "Named as affected: {partners} partners, {customers} customers, {numbers} numbers.",
-        "received": "During the incident the line received {calls} calls; {tickets} tickets are about it.",
-        "times": "Start: {start}\nResolution: {end}\nDuration: {length}",
-        "open": "Start: {start}\nThe incident is not resolved.",
-        "none": "No component was named.",
-        "corrective": "To be written.",
-    },
-}
+HEADINGS: Final = wording.texts("reports.headings", get_args(Section))
+_IMPACTS: Final = wording.texts("reports.impacts")
+_SAY: Final = wording.texts("reports.say")
+_LENGTHS: Final = wording.texts("reports.lengths")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,10 +131,10 @@ def in_words(length: timedelta, language: str) -> str:
     """How long it took: « 1 jour, 2 heures et 5 minutes »."""
     minutes = max(1, round(length.total_seconds() / 60))
     counts = (minutes // 1440, minutes % 1440 // 60, minutes % 60)
-    units = {"fr": ("jour", "heure", "minute"), "en": ("day", "hour", "minute")}[language]
+    words = _LENGTHS[language]
+    units = (words["day"], words["hour"], words["minute"])
     *first, last = [f"{n} {unit}{'s' if n > 1 else ''}" for n, unit in zip(counts, units, strict=True) if n]
-    joint = {"fr": " et ", "en": " and "}[language]
-    return joint.join([", ".join(first), last]) if first else last
+    return words["and"].join([", ".join(first), last]) if first else last
 
 
 def checked(given: Mapping[str, Mapping[Any, str]], desk: Desk) -> dict[str, dict[Section, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from ivr import wording
 from ivr.desk.oncall import Person
 from ivr.desk.schema import Desk
 from ivr.directory.tables import caller_languages
@@ -29,20 +30,7 @@ _DAY = timedelta(days=1)
 #: hour no more than this are sent to all who were not paged.
 _TO_PAGED, _TO_ALL, _HOUR = 10, 100, timedelta(hours=1)
 
-_WORDS: Mapping[str, Mapping[str, str]] = {
-    "fr": {
-        "taken": "C’est à vous : billet {ticket}.",
-        "taken-before": "Déjà prise par {who} : billet {ticket}.",
-        "how": "Pour prendre l’urgence du billet {ticket}, répondez PRIS.",
-        "stopped": "Vous ne recevrez plus de textos. Pour en recevoir de nouveau : START.",
-    },
-    "en": {
-        "taken": "It is yours: ticket {ticket}.",
-        "taken-before": "Taken already by {who}: ticket {ticket}.",
-        "how": "To take the emergency of ticket {ticket}, answer TAKEN.",
-        "stopped": "You will get no more texts. To get them again: START.",
-    },
-}
+_WORDS = wording.texts("sms_inbox.answers")
 
 
 @dataclass(frozen=True, kw_only=True)

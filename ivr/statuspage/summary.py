@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
+from ivr import wording
 from ivr.clock import require_aware
 from ivr.desk.schema import Desk
 from ivr.incidents.model import Impact, Incident, Update
@@ -23,22 +24,7 @@ DAYS = 90
 Indicator = Literal["none", "minor", "major", "critical"]
 _ORDER: tuple[Indicator, ...] = ("none", "minor", "major", "critical")
 
-OVERALL: Mapping[str, Mapping[Indicator | Literal["maintenance"], str]] = {
-    "fr": {
-        "maintenance": "Un entretien est en cours",
-        "none": "Tous nos services sont opérationnels",
-        "minor": "Un service est perturbé",
-        "major": "Une panne partielle est en cours",
-        "critical": "Une panne majeure est en cours",
-    },
-    "en": {
-        "maintenance": "Service Under Maintenance",
-        "none": "All Systems Operational",
-        "minor": "Minor Service Outage",
-        "major": "Partial System Outage",
-        "critical": "Major Service Outage",
-    },
-}
+OVERALL = wording.texts("statuspage.overall")
 _COMPONENT: Mapping[Indicator, str] = {
     "none": "operational",
     "minor": "degraded_performance",

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
+from ivr import wording
 from ivr.notify.outbox import Email, Sms, put_email, put_sms
 from ivr.store.engine import Unit
 from ivr.subscriptions import rules, words
 from ivr.subscriptions.tables import status_subscribers as table
 
-_STOP: Final = {"fr": "Répondez ARRET pour ne plus recevoir de textos.", "en": "Reply STOP to opt out."}
-_COLON: Final = {"fr": " : ", "en": ": "}
+_STOP: Final = wording.text("subscriptions.stop")
+_COLON: Final = wording.text("subscriptions.colon")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,5 +72,5 @@ async def _put(unit: Unit, news: News, reader: Any, now: datetime, public_url: s
 
 def message(sender: str, text: str, language: str) -> str:
     """A text message, with how to have no more of them."""
-    known = language if language in _STOP else "fr"
+    known = wording.known(language)
     return f"{sender}{_COLON[known]}{text} {_STOP[known]}"

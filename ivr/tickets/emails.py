@@ -1,6 +1,6 @@
 """The e-mails of a ticket's life: to the requester at every step (OV-18), to staff and partners when they must act.
 
-A requester reads them in the ticket's language, staff and partners in French.
+A requester reads them in the ticket's language, staff in the desk's first one, a partner in their own.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import get_args
 from zoneinfo import ZoneInfo
 
+from ivr import wording
 from ivr.directory.model import Partner
 from ivr.notify.outbox import Email
 from ivr.tickets.kinds import Missing
@@ -17,123 +19,16 @@ from ivr.tickets.model import Status, Ticket
 from ivr.tickets.service_requests import Quote, Said
 from ivr.tickets.sla import Alarm
 
-_STEPS: dict[str, dict[Status, str]] = {
-    "fr": {
-        "new": "Votre demande a été reçue.",
-        "documented": "Votre demande est documentée ; un technicien y répondra.",
-        "in-progress": "Un technicien travaille à votre demande.",
-        "waiting-requester": "Nous attendons une réponse de votre part.",
-        "waiting-partner": "Votre demande est entre les mains de votre partenaire.",
-        "waiting-supplier": "Nous attendons une réponse d’un fournisseur.",
-        "resolved": "Votre demande est résolue.",
-        "closed": "Votre billet est fermé.",
-        "reopened": "Votre billet est ouvert de nouveau.",
-    },
-    "en": {
-        "new": "Your request has been received.",
-        "documented": "Your request is documented; a technician will answer it.",
-        "in-progress": "A technician is working on your request.",
-        "waiting-requester": "We are waiting for an answer from you.",
-        "waiting-partner": "Your request is in the hands of your partner.",
-        "waiting-supplier": "We are waiting for an answer from a supplier.",
-        "resolved": "Your request is resolved.",
-        "closed": "Your ticket is closed.",
-        "reopened": "Your ticket is open again.",
-    },
-}
-_WORDS = {
-    "fr": {
-        "subject": "Billet {number} : {service}",
-        "missing": "Pour aller plus loin, il nous manque :",
-        "reason": "Motif : {text}",
-        "solution": "Solution : {text}",
-        "request": "votre demande",
-        "fees": "Frais, avant taxes :",
-        "total": "total",
-        "colon": " : ",
-    },
-    "en": {
-        "subject": "Ticket {number}: {service}",
-        "missing": "To go on, we still need:",
-        "reason": "Reason: {text}",
-        "solution": "Solution: {text}",
-        "request": "your request",
-        "fees": "Fees, before tax:",
-        "total": "total",
-        "colon": ": ",
-    },
-}
+_STEPS = wording.texts("tickets.steps", get_args(Status))
+_WORDS = wording.texts("tickets.emails")
 #: What may be asked of a requester, in their words.
-_ASKED = {
-    "fr": {
-        "requester_name": "votre nom",
-        "requester_phone": "votre numéro de téléphone ou votre adresse de courriel",
-        "requester_email": "votre adresse de courriel",
-        "account_number": "le numéro ou le nom de votre compte",
-        "account_name": "le nom de votre compte",
-        "service": "le service ou la fonctionnalité",
-        "observed": "le comportement observé",
-        "examples": "deux ou trois exemples précis (heure, date, poste, numéro)",
-        "expected": "le comportement attendu",
-        "impact": "l’impact (un ou plusieurs employés)",
-        "mac": "l’adresse MAC de l’appareil",
-        "attempted": "les solutions tentées",
-        "details.start": "la date et l’heure prévues",
-        "details.work": "le type : nouvelle installation ou déménagement",
-        "details.description": "la description des travaux",
-        "details.help": "l’assistance demandée",
-        "details.use_cases": "des cas d’utilisation détaillés",
-        "details.transfer_to": "le compte ou le fournisseur qui reçoit les numéros",
-        "details.numbers": "les numéros transférés",
-        "details.remove_on": "la date du retrait",
-        "details.item": "l’appareil",
-        "details.price": "le montant de l’achat",
-        "details.received_on": "la date de réception du colis",
-        "details.returned_on": "la date du retour",
-        "details.diagnosed": "le diagnostic à distance",
-        "details.invoice": "la facture d’achat",
-        "details.number": "le numéro temporaire",
-        "details.lent_on": "la date du prêt",
-    },
-    "en": {
-        "requester_name": "your name",
-        "requester_phone": "your telephone number or e-mail address",
-        "requester_email": "your e-mail address",
-        "account_number": "the number or name of your account",
-        "account_name": "the name of your account",
-        "service": "the service or feature",
-        "observed": "what you observe",
-        "examples": "two or three specific examples (time, date, extension, number)",
-        "expected": "what you expect",
-        "impact": "the impact (one or several employees)",
-        "mac": "the device’s MAC address",
-        "attempted": "what you have tried",
-        "details.start": "the planned date and time",
-        "details.work": "the type: new installation or move",
-        "details.description": "a description of the work",
-        "details.help": "the help you want",
-        "details.use_cases": "detailed use cases",
-        "details.transfer_to": "the account or provider that gets the numbers",
-        "details.numbers": "the numbers to transfer",
-        "details.remove_on": "the day of removal",
-        "details.item": "the device",
-        "details.price": "the price",
-        "details.received_on": "the day the parcel came",
-        "details.returned_on": "the day of the return",
-        "details.diagnosed": "the remote diagnosis",
-        "details.invoice": "the invoice",
-        "details.number": "the temporary number",
-        "details.lent_on": "the day it was lent",
-    },
-}
+_ASKED = wording.texts("tickets.fields")
 #: A number's signs in French.
 _FRENCH = str.maketrans({",": "\u00a0", ".": ","})
-_ALARMS = {
-    ("tmr", "warning"): "TMR bientôt dépassé",
-    ("tmr", "breach"): "TMR dépassé",
-    ("tr", "warning"): "TR bientôt dépassé",
-    ("tr", "breach"): "TR dépassé",
-}
+#: What staff and partners read.
+_STAFF = wording.texts("tickets.staff")
+_ALARMS = wording.texts("tickets.alarms")
+_FACTS = wording.texts("tickets.facts")
 
 
 def step_email(
@@ -200,43 +95,49 @@ def partner_email(ticket: Ticket, partner: Partner, why: str) -> Email | None:
     """Tells a partner that a ticket is theirs; None when no address is known."""
     if partner.email is None:
         return None
-    lines = [f"Le billet {ticket.number} vous est confié ({why}).", "", *_facts(ticket)]
-    return _email(ticket, partner.email, f"Billet {ticket.number} : {ticket.service or ticket.kind}", lines)
+    language = wording.known(partner.language)
+    words = _STAFF[language]
+    lines = [words["partner"].format(number=ticket.number, why=why), "", *_facts(ticket, language)]
+    subject = words["partner-subject"].format(number=ticket.number, about=ticket.service or ticket.kind)
+    return _email(ticket, partner.email, subject, lines, language)
 
 
-def alarm_email(ticket: Ticket, to: str, alarm: Alarm, *, level: int | None) -> Email:
-    """Tells a department of a clock; `level` is where the ticket has gone on that account."""
-    what = _ALARMS[alarm.clock, alarm.kind]
-    moved = f" – passe au niveau {level}" if level is not None else ""
-    lines = [f"{what} (niveau {alarm.level}){moved}.", "", *_facts(ticket)]
-    return _email(ticket, to, f"Billet {ticket.number} : {what} (niveau {alarm.level}){moved}", lines)
+def alarm_email(ticket: Ticket, to: str, alarm: Alarm, *, level: int | None, language: str) -> Email:
+    """Return what tells a department of a clock, in its language; `level` is where the ticket has gone for it."""
+    language = wording.known(language)
+    words = _STAFF[language]
+    what = _ALARMS[language][f"{alarm.clock}-{alarm.kind}"]
+    moved = words["moved"].format(level=level) if level is not None else ""
+    said = words["alarm"].format(what=what, level=alarm.level, moved=moved)
+    subject = words["alarm-subject"].format(number=ticket.number, alarm=said)
+    return _email(ticket, to, subject, [f"{said}.", "", *_facts(ticket, language)], language)
 
 
-def overdue_email(ticket: Ticket, to: str, zone: ZoneInfo) -> Email:
-    """Tells staff that somebody who left a message out of hours was not answered by when they were promised."""
-    until = f"{ticket.promised_at.astimezone(zone):%Y-%m-%d à %H:%M}" if ticket.promised_at is not None else "–"
-    lines = [
-        f"Le message vocal est sans réponse ; elle était promise pour le {until} au plus tard.",
-        "",
-        *_facts(ticket),
-    ]
-    return _email(ticket, to, f"Billet {ticket.number} : réponse promise et dépassée", lines)
+def overdue_email(ticket: Ticket, to: str, zone: ZoneInfo, *, language: str) -> Email:
+    """Return what tells staff, in their language, that a promised answer to a message is late (OV-8)."""
+    language = wording.known(language)
+    words = _STAFF[language]
+    promised = ticket.promised_at
+    until = words["moment"].format(at=promised.astimezone(zone)) if promised is not None else "–"
+    lines = [words["overdue"].format(until=until), "", *_facts(ticket, language)]
+    return _email(ticket, to, words["overdue-subject"].format(number=ticket.number), lines, language)
 
 
-def _facts(ticket: Ticket) -> list[str]:
+def _facts(ticket: Ticket, language: str) -> list[str]:
+    names, colon = _FACTS[language], _WORDS[language]["colon"]
     facts = {
-        "Compte": " – ".join(part for part in (ticket.account_number, ticket.account_name) if part),
-        "Demandeur": ticket.requester_name,
-        "Téléphone": ticket.requester_phone,
-        "Priorité": ticket.priority,
-        "Service": ticket.service,
-        "Observé": ticket.observed,
+        "account": " – ".join(part for part in (ticket.account_number, ticket.account_name) if part),
+        "requester": ticket.requester_name,
+        "phone": ticket.requester_phone,
+        "priority": ticket.priority,
+        "service": ticket.service,
+        "observed": ticket.observed,
     }
-    return [f"{name} : {value}" for name, value in facts.items() if value]
+    return [f"{names[name]}{colon}{value}" for name, value in facts.items() if value]
 
 
 def _language(ticket: Ticket) -> str:
-    return ticket.language if ticket.language in _WORDS else "fr"
+    return wording.known(ticket.language)
 
 
 def _to_requester(ticket: Ticket, body: str) -> Email | None:
@@ -248,6 +149,6 @@ def _to_requester(ticket: Ticket, body: str) -> Email | None:
     return _email(ticket, ticket.requester_email, subject, [body], language)
 
 
-def _email(ticket: Ticket, to: str, subject: str, lines: list[str], language: str = "fr") -> Email:
+def _email(ticket: Ticket, to: str, subject: str, lines: list[str], language: str) -> Email:
     body = "\n".join(lines).rstrip() + "\n"
     return Email(to=to, subject=subject, body=body, language=language, ticket_number=ticket.number)

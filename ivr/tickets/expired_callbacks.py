@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 
+from ivr import wording
 from ivr.callbacks.model import Callback
 from ivr.desk.load import Desks
 from ivr.directory.model import Identity
@@ -18,11 +19,7 @@ from ivr.tickets.intake_commit import LINE, enter
 
 log = structlog.get_logger()
 
-_TEXTS = {
-    "fr": "{desk} : nous n’avons pas réussi à vous joindre. Votre billet {ticket} reste ouvert; "
-    "rappelez-nous au {number} ou répondez par courriel à {email}.",
-    "en": "{desk}: we could not reach you. Your ticket {ticket} stays open; call us at {number} or write to {email}.",
-}
+_TEXTS = wording.text("callbacks.expired")
 
 
 class Lapse:

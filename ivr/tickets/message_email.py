@@ -4,39 +4,11 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+from ivr import wording
 from ivr.notify.outbox import Email
 from ivr.tickets.intake import Intake, Notice, VoiceMessage
 
-_WORDS = {
-    "fr": {
-        "subject": "Billet {number} : message vocal – {department}",
-        "urgent": "URGENT – Billet {number} : message vocal – {department}",
-        "title": "Un message vocal a été laissé pour {department} ({desk}).",
-        "title-urgent": "Un message vocal d’urgence a été laissé pour {department} ({desk}).",
-        "ticket": "Billet : {number}",
-        "at": "Reçu le : {at:%Y-%m-%d à %H:%M} ({zone})",
-        "length": "Durée : {seconds:.0f} s",
-        "until": "À répondre au plus tard : {until:%Y-%m-%d à %H:%M}",
-        "phone": "Téléphone : {phone}",
-        "name": "Nom : {name}",
-        "account": "Compte : {account}",
-        "unknown": "inconnu",
-    },
-    "en": {
-        "subject": "Ticket {number}: voice message – {department}",
-        "urgent": "URGENT – Ticket {number}: voice message – {department}",
-        "title": "A voice message was left for {department} ({desk}).",
-        "title-urgent": "An emergency voice message was left for {department} ({desk}).",
-        "ticket": "Ticket: {number}",
-        "at": "Received: {at:%Y-%m-%d at %H:%M} ({zone})",
-        "length": "Length: {seconds:.0f} s",
-        "until": "To be answered by: {until:%Y-%m-%d at %H:%M}",
-        "phone": "Telephone: {phone}",
-        "name": "Name: {name}",
-        "account": "Account: {account}",
-        "unknown": "unknown",
-    },
-}
+_WORDS = wording.texts("tickets.message")
 
 
 def message_email(intake: Intake, message: VoiceMessage, notice: Notice, number: int) -> Email:

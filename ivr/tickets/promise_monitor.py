@@ -72,7 +72,7 @@ class Overdue:
         told = {"clock": "due", "level": ticket.level or FIRST_LEVEL, "kind": "breach", "due_at": ticket.promised_at}
         await store.add_event(unit, number, at=now, who=CLOCK, kind="alarm", changes=told, version=ticket.version)
         to = address_of(desk, ticket, ticket.level or FIRST_LEVEL)
-        await put_email(unit, overdue_email(ticket, to, desk.zone), at=now)
+        await put_email(unit, overdue_email(ticket, to, desk.zone, language=desk.languages[0]), at=now)
         unit.afterwards(lambda: self._bus.publish("ticket.alarm", now, ticket.brief() | {"alarm": told}))
         return True
 

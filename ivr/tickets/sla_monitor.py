@@ -233,7 +233,9 @@ class Clockwork:
             await self._move(unit, ticket, level, now)
         else:
             level = None
-        await put_email(unit, alarm_email(ticket, _told(desk, ticket, alarm, level), alarm, level=level), at=now)
+        to = _told(desk, ticket, alarm, level)
+        email = alarm_email(ticket, to, alarm, level=level, language=desk.languages[0])
+        await put_email(unit, email, at=now)
         # There may be more to it, which the next look finds.
         await store.change(unit, number, {"due_at": now})
         unit.afterwards(lambda: self._bus.publish("ticket.alarm", now, ticket.brief() | {"alarm": told}))

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from api.console.words import en, en_desk, en_directory, fr, fr_desk, fr_directory
+from ivr import wording
 from ivr.accounts.model import Role
 from ivr.typography import typeset, typeset_all
 
 #: What each language calls itself.
-LANGUAGES: Mapping[str, str] = {"fr": "Français", "en": "English"}
+LANGUAGES = wording.text("languages.own_name")
 WORDS: Mapping[str, Mapping[str, str]] = {
     "fr": typeset_all({**fr.WORDS, **fr_directory.WORDS, **fr_desk.WORDS}),
     "en": {**en.WORDS, **en_directory.WORDS, **en_desk.WORDS},
