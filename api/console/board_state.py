@@ -8,23 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
-
 from api.deps import Services
 from api.routers.tickets import clock_view
+from ivr.calls import store as call_store
 from ivr.calls.model import Call
-from ivr.calls.tables import calls
 from ivr.desk.schema import Desk
 from ivr.incidents.model import Incident
 from ivr.notify.delivery import TextTrouble
 from ivr.oncall import paging
 from ivr.store.engine import Unit
 from ivr.tickets import sla_store, store
-from ivr.tickets import tables as t
-from ivr.tickets.model import OPEN
 
 #: So many tickets near a breach are shown.
 _TICKETS = 8
+#: The latest calls' waits say how it is; of a day with more, nobody needs them all.
+_WAITS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,37 +219,20 @@ async def read_figures(has: Services) -> Figures:
     zone = next(iter(has.desks.values())).zone
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     async with has.store.reading() as unit:
-        answered, lost = await _counted(unit, midnight)
+        answered, lost = await call_store.counted_since(unit, midnight)
+        waits = await call_store.waits_since(unit, midnight, _WAITS)
         return Figures(
             answered=answered,
             lost=lost,
-            median_wait_s=await _median_wait(unit, midnight),
+            median_wait_s=statistics.median(waits) if waits else None,
             tickets=tuple(await near_breach(unit, has, limit=_TICKETS)),
             on_duty=tuple([one async for one in _on_duty(unit, has, now)]),
         )
 
 
-async def _counted(unit: Unit, since: datetime) -> tuple[int, int]:
-    taken = func.count().filter(calls.c.answered_at.is_not(None))
-    lost = func.count().filter(calls.c.result == "abandoned")
-    row: Any = (await unit.execute(select(taken, lost).where(calls.c.started_at >= since))).one()
-    return int(row[0]), int(row[1])
-
-
-async def _median_wait(unit: Unit, since: datetime) -> float | None:
-    waited = (calls.c.started_at >= since) & calls.c.queued_at.is_not(None) & calls.c.answered_at.is_not(None)
-    query = select(calls.c.queued_at, calls.c.answered_at).where(waited)
-    # The latest say how it is; of a day with more, nobody needs them all.
-    rows = await unit.execute(query.order_by(calls.c.started_at.desc()).limit(2000))
-    waits = [(row.answered_at - row.queued_at).total_seconds() for row in rows]
-    return statistics.median(waits) if waits else None
-
-
 async def near_breach(unit: Unit, has: Services, *, limit: int) -> list[Near]:
     """Open tickets by when their clock is beyond its limit, the earliest first."""
-    table = t.tickets.c
-    query = select(table.number).where(table.due_at.is_not(None), table.status.in_(OPEN))
-    numbers = [row.number for row in await unit.execute(query.order_by(table.due_at).limit(4 * limit))]
+    numbers = await store.first_due(unit, 4 * limit)
     tickets = {one.number: one for one in await store.several(unit, numbers)}
     found = []
     for number, clocks in (await sla_store.spans(unit, numbers)).items():

@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
-
 from api.deps import Services
-from ivr.calls.tables import call_legs, calls
+from ivr.calls import store as call_store
 
 _QUARTER_S = 900
 
@@ -23,14 +21,9 @@ async def today(has: Services) -> dict[str, Any]:
     now = has.clock()
     zone = next(iter(has.desks.values())).zone
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    columns = (calls.c.started_at, calls.c.queued_at, calls.c.answered_at, calls.c.result)
     async with has.store.reading() as unit:
-        rows = (await unit.execute(select(*columns).where(calls.c.started_at >= midnight))).all()
-        worst = select(calls.c.started_at, func.min(call_legs.c.mos).label("mos"))
-        scored = worst.join(call_legs, call_legs.c.call_id == calls.c.id).where(
-            calls.c.started_at >= midnight, call_legs.c.mos.is_not(None)
-        )
-        heard = (await unit.execute(scored.group_by(calls.c.id, calls.c.started_at).order_by(calls.c.started_at))).all()
+        rows = await call_store.moments_since(unit, midnight)
+        heard = await call_store.scores_since(unit, midnight)
     quarters = int((now - midnight).total_seconds() // _QUARTER_S) + 1
     taken, lost = [0] * quarters, [0] * quarters
     waits: list[list[float]] = [[] for _ in range(quarters)]
@@ -45,8 +38,8 @@ async def today(has: Services) -> dict[str, Any]:
         "calls": taken,
         "lost": lost,
         "wait_s": [round(sum(some) / len(some), 1) if some else None for some in waits],
-        "mos_at": [_unix(row.started_at) for row in heard],
-        "mos": [round(row.mos, 2) for row in heard],
+        "mos_at": [_unix(started_at) for started_at, _ in heard],
+        "mos": [round(mos, 2) for _, mos in heard],
     }
 
 

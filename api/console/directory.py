@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from sqlalchemy import select
 
 from api.console import directory_forms as forms
 from api.console import pages, phone_credentials, words
@@ -17,14 +16,13 @@ from api.console.pages import line_of
 from api.deps import Services
 from api.duty import on_duty
 from api.routers.provisioning import folder_of
-from ivr.calls.tables import calls
-from ivr.directory import queries, service
+from ivr.calls import store as call_store
+from ivr.directory import queries, service, store
 from ivr.directory.desk_references import Known, providers_of
 from ivr.directory.entries import KINDS, AccountEntry, AnyEntry, ContactEntry, Kind, check_key, read_entry
 from ivr.directory.model import slug
 from ivr.directory.queries import Found
 from ivr.directory.service import Changed
-from ivr.directory.tables import customers
 from ivr.errors import BadInput
 from ivr.provisioning import tokens as provisioning
 from ivr.provisioning.phones import addresses
@@ -228,15 +226,9 @@ async def whole_of(unit: Unit, has: Services, provider: str, account: Found) -> 
     for kind in OF_A_CUSTOMER:
         part = await queries.find(unit, provider, kind, filters=of_it, limit=_WHOLE)
         whole[kind] = part.entries
-    own = select(customers.c.id).where(customers.c.provider == provider, customers.c.account == account.key)
-    customer_id = (await unit.execute(own)).scalar_one()
-    whole["tickets"] = await tickets.page(
-        unit, filters={"customer_id": customer_id}, only_open=False, before=None, limit=_LATEST
-    )
-    table = calls.c
-    columns = (table.id, table.started_at, table.ani, table.endpoint, table.department, table.result, table.ended_at)
-    latest = select(*columns).where(table.customer_id == customer_id).order_by(table.started_at.desc()).limit(_LATEST)
-    whole["calls"] = list(await unit.execute(latest))
+    theirs = {"customer_id": await store.customer_id(unit, provider, account.key)}
+    whole["tickets"] = await tickets.page(unit, filters=theirs, only_open=False, before=None, limit=_LATEST)
+    whole["calls"] = await call_store.page(unit, filters=theirs, before=None, limit=_LATEST)
     partner = cast(AccountEntry, account.entry).partner
     whole["partner"] = await queries.get(unit, provider, "partners", partner) if partner is not None else None
     return whole

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
-
 from api.deps import Services
-from ivr.calltrace.tables import call_traces
+from ivr.calltrace import store as trace_store
+from ivr.directory import store as directory_store
 from ivr.directory.model import Customer
-from ivr.directory.tables import customers, numbers
 from ivr.errors import NotFound
 from ivr.incidents.model import Incident
 from ivr.maintenance import store as maintenances
 from ivr.maintenance.model import Maintenance
 from ivr.store.engine import Unit
-from ivr.tickets.tables import tickets
+from ivr.tickets import store as ticket_store
+from ivr.tickets.model import Ticket
 
 
 class NotTheirs(NotFound):
@@ -39,52 +38,35 @@ class PartnerScope:
         self._unit = unit
         self._partner = partner_id
 
-    def _mine(self) -> Select[Any]:
-        return select(customers.c.id).where(customers.c.partner_id == self._partner)
-
-    def _my_ticket(self) -> Any:
-        # A ticket of somebody else's customer is not theirs, whoever has it or had it.
-        nobodys = and_(tickets.c.customer_id.is_(None), tickets.c.partner_id == self._partner)
-        return or_(tickets.c.customer_id.in_(self._mine()), nobodys)
-
     async def customers(self) -> list[Customer]:
         """By name."""
-        query = select(customers).where(customers.c.partner_id == self._partner).order_by(customers.c.name)
-        rows = (await self._unit.execute(query)).mappings()
-        return [Customer(**{**row, "dial_rights": tuple(row["dial_rights"])}) for row in rows]
+        return await directory_store.partners_customers(self._unit, self._partner)
 
     async def numbers(self) -> dict[str, int]:
         """Customers' ids by number (E.164 digits)."""
-        query = select(numbers.c.e164, numbers.c.customer_id).where(numbers.c.customer_id.in_(self._mine()))
-        return {row.e164: row.customer_id for row in await self._unit.execute(query.order_by(numbers.c.e164))}
+        return await directory_store.partners_numbers(self._unit, self._partner)
 
-    async def tickets(self, limit: int) -> list[dict[str, Any]]:
+    async def tickets(self, limit: int) -> list[Ticket]:
         """The newest first."""
-        query = select(tickets).where(self._my_ticket()).order_by(tickets.c.number.desc()).limit(limit)
-        return [dict(row) for row in (await self._unit.execute(query)).mappings()]
+        return await ticket_store.of_partner(self._unit, self._partner, limit=limit)
 
-    async def ticket(self, number: int) -> dict[str, Any]:
+    async def ticket(self, number: int) -> Ticket:
         """One ticket. Raises NotTheirs."""
-        query = select(tickets).where(self._my_ticket(), tickets.c.number == number)
-        row = (await self._unit.execute(query)).mappings().one_or_none()
-        if row is None:
+        found = await ticket_store.of_partner(self._unit, self._partner, number=number)
+        if not found:
             raise NotTheirs(ticket=number)
-        return dict(row)
+        return found[0]
 
     async def traces(self, limit: int) -> list[dict[str, Any]]:
         """Calls that were reported with *57, the newest first."""
-        query = select(call_traces).where(call_traces.c.customer_id.in_(self._mine()))
-        rows = await self._unit.execute(query.order_by(call_traces.c.reported_at.desc()).limit(limit))
-        return [dict(row) for row in rows.mappings()]
+        return await trace_store.of_partner(self._unit, self._partner, limit=limit)
 
     async def trace(self, trace_id: str) -> dict[str, Any]:
         """One of them. Raises NotTheirs."""
-        mine = call_traces.c.customer_id.in_(self._mine())
-        query = select(call_traces).where(mine, call_traces.c.id == trace_id)
-        row = (await self._unit.execute(query)).mappings().one_or_none()
-        if row is None:
+        found = await trace_store.of_partner(self._unit, self._partner, trace_id=trace_id)
+        if not found:
             raise NotTheirs(trace=trace_id)
-        return dict(row)
+        return found[0]
 
     async def maintenances(self, has: Services) -> list[Maintenance]:
         """Those that go on or are to come: they are public."""

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from sqlalchemy import select
 
 from api.console import directory_forms as forms
 from api.console import pages, phone_credentials
@@ -20,12 +19,11 @@ from api.console.directory import conflict, known, labelled, new_key
 from api.console.guard import ConsoleRoute, done, may, session_of, who
 from api.console.pages import line_of
 from api.console.partner_scope import NotTheirs
-from ivr.directory import queries, service
+from ivr.directory import queries, service, store
 from ivr.directory.desk_references import Known
 from ivr.directory.entries import AccountEntry, ContactEntry, Kind, PhoneEntry, read_entry
 from ivr.directory.queries import Found
 from ivr.directory.service import Changed
-from ivr.directory.tables import partners
 from ivr.errors import BadInput
 from ivr.store.engine import Unit
 
@@ -48,11 +46,11 @@ class Partner:
 
 async def _partner(unit: Unit, request: Request) -> Partner:
     """The partner of whoever is signed in. Raises NotTheirs."""
-    own = partners.c.id == session_of(request).account.partner_id
-    row = (await unit.execute(select(partners.c.provider, partners.c.key).where(own))).one_or_none()
-    if row is None:
+    found = await store.partner_key(unit, session_of(request).account.partner_id)
+    if found is None:
         raise NotTheirs
-    return Partner(provider=row.provider, key=row.key)
+    provider, key = found
+    return Partner(provider=provider, key=key)
 
 
 async def _account(unit: Unit, partner: Partner, key: str) -> Found:

@@ -7,11 +7,10 @@ import io
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from sqlalchemy import func, select
 
 from api.console import pages, words
 from api.console.guard import ConsoleRoute, may
@@ -19,11 +18,10 @@ from api.console.pages import line_of
 from api.routers.oncall import MonthQuery, list_emergencies
 from api.routers.tickets import clock_view
 from ivr.callbacks import store as callbacks
-from ivr.calltrace.tables import call_traces
+from ivr.calltrace import store as traces
 from ivr.quality import words as causes
 from ivr.tickets import sla_store, store
 from ivr.tickets.routing import FIRST_LEVEL
-from ivr.tickets.tables import tickets
 
 router = APIRouter(prefix="/console/reports", route_class=ConsoleRoute, include_in_schema=False)
 
@@ -94,8 +92,7 @@ async def _levels(request: Request, period: Period) -> Table:
     has = line_of(request)
     counts: dict[tuple[int, str], list[int]] = {(n, name): [0, 0, 0] for n in (1, 2, 3, 4) for name in ("tmr", "tr")}
     async with has.store.reading() as unit:
-        inside = (tickets.c.created_at >= period.start) & (tickets.c.created_at < period.end)
-        numbers = list((await unit.execute(select(tickets.c.number).where(inside))).scalars())
+        numbers = await store.opened_between(unit, period.start, period.end)
         for place in range(0, len(numbers), _AT_ONCE):
             some = numbers[place : place + _AT_ONCE]
             spans = await sla_store.spans(unit, some)
@@ -140,10 +137,8 @@ async def _funnel(request: Request, period: Period) -> Table:
 async def _traces(request: Request, period: Period) -> Table:
     """Calls reported with *57, by verdict."""
     has = line_of(request)
-    inside = (call_traces.c.reported_at >= period.start) & (call_traces.c.reported_at < period.end)
-    query = select(call_traces.c.cause, func.count(), func.avg(call_traces.c.mos)).where(inside)
     async with has.store.reading() as unit:
-        found: Any = (await unit.execute(query.group_by(call_traces.c.cause).order_by(func.count().desc()))).all()
+        found = await traces.counted_by_cause(unit, period.start, period.end)
     spoken = causes.CAUSES[request.state.language]
     rows = [
         (spoken.get(cause, cause), count, round(mos, 2) if mos is not None else None) for cause, count, mos in found

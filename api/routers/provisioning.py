@@ -15,8 +15,7 @@ from api.deps import Services
 from api.guard import from_here
 from api.head_requests import head_only
 from api.routers.directory import EntryKey, Provider
-from ivr.directory import queries, service
-from ivr.directory import tables as t
+from ivr.directory import queries, service, store
 from ivr.directory.entries import CODECS, PhoneEntry
 from ivr.errors import BadInput, NotFound, TooMany
 from ivr.provisioning import tokens
@@ -132,8 +131,7 @@ async def _phone(unit: Unit, token: str, at: datetime) -> tuple[str, PhoneEntry]
     name = await tokens.phone_of(unit, token, at)
     if name is None:
         return None
-    row = t.endpoints.select().where(t.endpoints.c.name == name)
-    provider = (await unit.execute(row)).one().provider
+    provider = await store.phones_provider(unit, name)
     found = await queries.get(unit, provider, "phones", name)
     return (provider, found.entry) if found is not None and isinstance(found.entry, PhoneEntry) else None
 

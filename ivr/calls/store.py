@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Select, Table, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Row, Select, Table, and_, func, or_, select, update
 
 from ivr.calls import tables as t
 from ivr.calls.model import Call, Happening, Leg
@@ -105,6 +105,39 @@ async def page(
         same = and_(table.c.started_at == started_at, table.c.id < call_id)
         query = query.where(or_(table.c.started_at < started_at, same))
     return await _dicts(unit, query)
+
+
+async def counted_since(unit: Unit, since: datetime) -> tuple[int, int]:
+    """How many calls that began since then were answered, and how many were lost."""
+    taken = func.count().filter(t.calls.c.answered_at.is_not(None)).label("taken")
+    lost = func.count().filter(t.calls.c.result == "abandoned").label("lost")
+    row = (await unit.execute(select(taken, lost).where(t.calls.c.started_at >= since))).one()
+    return row.taken, row.lost
+
+
+async def waits_since(unit: Unit, since: datetime, limit: int) -> list[float]:
+    """How long callers waited until they were answered, in seconds, of calls begun since then; the newest first."""
+    call = t.calls.c
+    waited = (call.started_at >= since) & call.queued_at.is_not(None) & call.answered_at.is_not(None)
+    query = select(call.queued_at, call.answered_at).where(waited).order_by(call.started_at.desc()).limit(limit)
+    return [(row.answered_at - row.queued_at).total_seconds() for row in await unit.execute(query)]
+
+
+async def moments_since(unit: Unit, since: datetime) -> Sequence[Row[Any]]:
+    """`started_at`, `queued_at`, `answered_at` and `result` of the calls that began since then."""
+    call = t.calls.c
+    query = select(call.started_at, call.queued_at, call.answered_at, call.result).where(call.started_at >= since)
+    return (await unit.execute(query)).all()
+
+
+async def scores_since(unit: Unit, since: datetime) -> list[tuple[datetime, float]]:
+    """When each call that was scored began, since then, and its worst leg's MOS (1 to 4.5); the oldest first."""
+    call = t.calls.c
+    worst = select(call.started_at, func.min(t.call_legs.c.mos).label("mos"))
+    query = worst.join(t.call_legs, t.call_legs.c.call_id == call.id)
+    query = query.where(call.started_at >= since, t.call_legs.c.mos.is_not(None))
+    rows = await unit.execute(query.group_by(call.id, call.started_at).order_by(call.started_at))
+    return [(row.started_at, row.mos) for row in rows]
 
 
 async def _dicts(unit: Unit, query: Select[Any]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from sqlalchemy import Select, and_, delete, func, or_, select, update
 
 from ivr.calltrace import tables as t
 from ivr.calltrace.rules import TOGETHER, TOGETHER_WITHIN, Reported, Shared
+from ivr.directory.store import customers_of_partner
 from ivr.store.engine import Unit
 
 #: More reports than this at once make no clearer incident.
@@ -178,6 +179,27 @@ async def proposals(unit: Unit, limit: int = 100, *, since: datetime | None = No
     if since is not None:
         query = query.where(t.incident_proposals.c.updated_at > since)
     return [dict(row) for row in (await unit.execute(query)).mappings()]
+
+
+async def counted_by_cause(unit: Unit, start: datetime, end: datetime) -> list[tuple[str, int, float | None]]:
+    """Of the calls reported from `start` to before `end`: each cause, how many, and their mean MOS; the most first."""
+    table = t.call_traces.c
+    query = select(table.cause, func.count().label("reports"), func.avg(table.mos).label("mos"))
+    query = query.where(table.reported_at >= start, table.reported_at < end)
+    rows = await unit.execute(query.group_by(table.cause).order_by(func.count().desc()))
+    return [(row.cause, row.reports, row.mos) for row in rows]
+
+
+async def of_partner(
+    unit: Unit, partner_id: int, *, trace_id: str | None = None, limit: int = 1
+) -> list[dict[str, Any]]:
+    """Reports of a partner's customers, the newest first; or the one with this id."""
+    table = t.call_traces
+    query = select(table).where(table.c.customer_id.in_(customers_of_partner(partner_id)))
+    if trace_id is not None:
+        query = query.where(table.c.id == trace_id)
+    rows = await unit.execute(query.order_by(table.c.reported_at.desc()).limit(limit))
+    return [dict(row) for row in rows.mappings()]
 
 
 async def _one(unit: Unit, condition: Any) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, select
+from sqlalchemy import Select, Table, select
 
 from ivr.directory import tables as t
 from ivr.directory.model import FALLBACK_LANGUAGE, MAIN, Contact, Customer, Endpoint, Number, Partner, Technician
@@ -95,6 +95,44 @@ async def find(unit: Unit, table: Table, key: str, value: str) -> Any:
     if "provider" in table.c and not table.c[key].primary_key:
         query = query.where(table.c.provider == MAIN)
     return (await unit.execute(query)).scalar_one_or_none()
+
+
+def customers_of_partner(partner_id: int) -> Select[tuple[int]]:
+    """For a statement: the ids of a partner's customers."""
+    return select(t.customers.c.id).where(t.customers.c.partner_id == partner_id)
+
+
+async def partners_customers(unit: Unit, partner_id: int) -> list[Customer]:
+    """A partner's customers, by name."""
+    query = select(t.customers).where(t.customers.c.partner_id == partner_id).order_by(t.customers.c.name)
+    return [entry_of(Customer, row) for row in (await unit.execute(query)).mappings()]
+
+
+async def partners_numbers(unit: Unit, partner_id: int) -> dict[str, int]:
+    """The customer of each number (E.164 digits) of a partner's customers, by number."""
+    number = t.numbers.c
+    query = select(number.e164, number.customer_id).where(number.customer_id.in_(customers_of_partner(partner_id)))
+    return {row.e164: row.customer_id for row in await unit.execute(query.order_by(number.e164))}
+
+
+async def partner_key(unit: Unit, partner_id: int | None) -> tuple[str, str] | None:
+    """A partner's provider and key; None when there is no such partner."""
+    query = select(t.partners.c.provider, t.partners.c.key).where(t.partners.c.id == partner_id)
+    row = (await unit.execute(query)).one_or_none()
+    return (row.provider, row.key) if row is not None else None
+
+
+async def customer_id(unit: Unit, provider: str, account: str) -> int:
+    """The id of the customer with this account number. Raises NoResultFound when there is none."""
+    own = (t.customers.c.provider == provider) & (t.customers.c.account == account)
+    found: int = (await unit.execute(select(t.customers.c.id).where(own))).scalar_one()
+    return found
+
+
+async def phones_provider(unit: Unit, name: str) -> str:
+    """Which provider's a phone is. Raises NoResultFound when there is no such phone."""
+    found: str = (await unit.execute(select(t.endpoints.c.provider).where(t.endpoints.c.name == name))).scalar_one()
+    return found
 
 
 async def add(unit: Unit, table: Table, values: Mapping[str, Any]) -> Any:

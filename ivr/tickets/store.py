@@ -12,6 +12,7 @@ from sqlalchemy import BindParameter, ClauseElement, Select, String, bindparam, 
 from ivr.callbacks import store as callback_store
 from ivr.calls.tables import calls
 from ivr.directory.model import Contact, Partner
+from ivr.directory.store import customers_of_partner
 from ivr.directory.tables import contacts, customers, partners
 from ivr.incidents.tables import incidents
 from ivr.store.engine import Unit, insert_into
@@ -203,6 +204,33 @@ async def page(
     if before is not None:
         query = query.where(t.tickets.c.number < before)
     return [Ticket(**row) for row in (await unit.execute(query)).mappings()]
+
+
+async def of_partner(unit: Unit, partner_id: int, *, number: int | None = None, limit: int = 1) -> list[Ticket]:
+    """Tickets of a partner's customers, and theirs of nobody's customer, the newest first; or the one with this number.
+
+    A ticket of somebody else's customer is not theirs, whichever partner has it or had it (OV-27).
+    """
+    ticket = t.tickets.c
+    nobodys = ticket.customer_id.is_(None) & (ticket.partner_id == partner_id)
+    query = select(*_COLUMNS).where(ticket.customer_id.in_(customers_of_partner(partner_id)) | nobodys)
+    if number is not None:
+        query = query.where(ticket.number == number)
+    rows = (await unit.execute(query.order_by(ticket.number.desc()).limit(limit))).mappings()
+    return [Ticket(**row) for row in rows]
+
+
+async def opened_between(unit: Unit, start: datetime, end: datetime) -> list[int]:
+    """The numbers of the tickets that were opened from `start` to before `end`."""
+    opened = (t.tickets.c.created_at >= start) & (t.tickets.c.created_at < end)
+    return list((await unit.execute(select(t.tickets.c.number).where(opened))).scalars())
+
+
+async def first_due(unit: Unit, limit: int) -> list[int]:
+    """The numbers of open tickets with a running clock, by when it is to be looked at."""
+    ticket = t.tickets.c
+    query = select(ticket.number).where(ticket.due_at.is_not(None), ticket.status.in_(OPEN))
+    return list((await unit.execute(query.order_by(ticket.due_at).limit(limit))).scalars())
 
 
 async def open_tickets(unit: Unit, customer_id: int, limit: int = 20) -> list[Ticket]:
