@@ -33,6 +33,7 @@ from ivr.reports.service import Reports
 from ivr.settings import Address, Settings
 from ivr.store.engine import Store
 from ivr.subscriptions.service import Subscribers
+from ivr.tickets.service import Tickets
 
 
 class Member(Protocol):
@@ -194,6 +195,11 @@ class Services:
     provider: str | None = None
     #: What every desk of the line is dialled by and speaks, where `desks` are one provider's.
     line: Mapping[str, Desk] | None = None
+
+    @property
+    def tickets(self) -> Tickets:
+        """What may be done to the tickets of these desks."""
+        return Tickets(desks=self.desks, calendars=self.calendars, bus=self.bus, clock=self.clock)
 
     def known(self, provider: str) -> Known:
         """What desk files allow of a provider's entries."""

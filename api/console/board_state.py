@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from api.deps import Services
-from api.routers.tickets import clock_view
 from ivr.calls import store as call_store
 from ivr.calls.model import Call
 from ivr.desk.schema import Desk
@@ -237,7 +236,7 @@ async def near_breach(unit: Unit, has: Services, *, limit: int) -> list[Near]:
     found = []
     for number, clocks in (await sla_store.spans(unit, numbers)).items():
         for name, spans in clocks.items():
-            clock = clock_view(has, tickets[number], name, spans)
+            clock = has.tickets.clock_of(tickets[number], name, spans)
             if clock.running and clock.limit_at is not None:
                 one = tickets[number]
                 found.append(

@@ -16,7 +16,6 @@ from api.console import pages, words
 from api.console.guard import ConsoleRoute, may
 from api.console.pages import line_of
 from api.routers.oncall import MonthQuery, list_emergencies
-from api.routers.tickets import clock_view
 from ivr.callbacks import store as callbacks
 from ivr.calltrace import store as traces
 from ivr.quality import words as causes
@@ -98,7 +97,7 @@ async def _levels(request: Request, period: Period) -> Table:
             spans = await sla_store.spans(unit, some)
             for ticket in await store.several(unit, some):
                 for name, found in spans.get(ticket.number, {}).items():
-                    clock = clock_view(has, ticket, name, found)
+                    clock = has.tickets.clock_of(ticket, name, found)
                     count = counts[(ticket.level or FIRST_LEVEL, name)]
                     count[1 if clock.breached else 2 if clock.running else 0] += 1
     rows = [

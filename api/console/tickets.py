@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Query, Request
-from fastapi import Response as Headers
 from fastapi.responses import Response
 from pydantic import Field
 from starlette.datastructures import FormData
 
 from api.common import Text
 from api.console import pages, ticket_details
-from api.console.guard import STAFF, ConsoleRoute, bearer_of, checked, done, may, session_of
+from api.console.guard import STAFF, ConsoleRoute, bearer_of, checked, done, may, session_of, who
 from api.console.pages import line_of
 from api.console.sign_in import Posted
 from api.deps import Services
-from api.routers import messages, tickets
+from api.routers import messages
+from api.tickets import TicketChange, number_of
 from ivr.calltrace import store as traces
 from ivr.errors import BadInput
 from ivr.mail import store as mail_store
 from ivr.mail.quoting import folded
+from ivr.tickets import service as ticket_service
 from ivr.tickets import store
 from ivr.tickets.kinds import KINDS
 from ivr.tickets.service_requests import DETAILS
@@ -85,25 +85,26 @@ async def ticket_list(
 async def ticket(number: Number, request: Request) -> Response:
     """One ticket."""
     has = line_of(request)
-    detail = await tickets.read_ticket(number, Headers(), has)
     async with has.store.reading() as unit:
+        detail = await has.tickets.read(unit, number_of(number))
         reported = await traces.page(unit, filters={"ticket_number": int(number)}, before=None, limit=10)
         mails = await mail_store.of_ticket(unit, int(number), _MAILS)
-    fields: Mapping[str, Any] = detail.model_dump()
-    examples = [*(detail.examples or []), *({} for _ in range(_EXAMPLES))][: max(_EXAMPLES, len(detail.examples or []))]
+    found, given = detail.ticket, detail.ticket.examples or []
+    examples = [*given, *({} for _ in range(_EXAMPLES))][: max(_EXAMPLES, len(given))]
     return pages.page(
         request,
         "ticket.html.j2",
-        ticket=detail,
-        fields=fields,
+        ticket=found,
+        detail=detail,
+        fields=vars(found),
         lines=_LINES,
         texts=_TEXTS,
         labels={*_LINES, *_TEXTS, *_CHOICES, "examples"},
-        kinds=sorted({*KINDS, detail.kind}),
+        kinds=sorted({*KINDS, found.kind}),
         examples=examples,
         missing={one.field for one in detail.missing} | {name for one in detail.missing for name in one.instead},
-        details=ticket_details.fields_of(detail.kind, detail.details, pages.main_desk(request).zone),
-        phones=_phones_of(has, fields["customer_id"]),
+        details=ticket_details.fields_of(found.kind, found.details, pages.main_desk(request).zone),
+        phones=_phones_of(has, found.customer_id),
         mails=[folded(one) for one in mails],
         traces=[(one, await asyncio.to_thread(has.recordings.of, one["linkedid"])) for one in reported],
         may_write=session_of(request).account.role in WORKERS,
@@ -125,7 +126,8 @@ async def change_ticket(number: Number, request: Request) -> Response:
     form = await request.form()
     has = line_of(request)
     values = _values(form)
-    before = await tickets.read_ticket(number, Headers(), has)
+    async with has.store.reading() as unit:
+        before = await ticket_service.get(unit, number_of(number))
     # The form always has a status: the one that is there asks for nothing, and no reason or solution goes with it.
     if values.get("status") == before.status:
         del values["status"]
@@ -133,8 +135,17 @@ async def change_ticket(number: Number, request: Request) -> Response:
     if DETAILS.get(before.kind) is not None or before.details:
         same = values.get("kind") in (None, before.kind)
         values["details"] = ticket_details.given(form, before.kind, pages.main_desk(request).zone) if same else None
-    given = checked(tickets.TicketChange, values)
-    await tickets.change_ticket(number, given, Headers(), has, bearer_of(request), None)
+    given = checked(TicketChange, values)
+    async with has.store.unit() as unit:
+        await has.tickets.change(
+            unit,
+            before.number,
+            given.fields(),
+            by=who(request),
+            seen=given.version,
+            reason=given.reason,
+            solution=given.solution,
+        )
     return done(request, f"/console/tickets/{number}")
 
 
@@ -158,8 +169,10 @@ def _values(form: FormData) -> dict[str, Any]:
 @may(*WORKERS)
 async def answer_ticket(number: Number, form: Annotated[Answer, Form()], request: Request) -> Response:
     """Answer the requester by e-mail."""
-    given = tickets.Answer(text=form.text.replace("\r", ""), version=form.version)
-    await tickets.answer_ticket(number, given, Headers(), line_of(request), bearer_of(request), None)
+    has = line_of(request)
+    async with has.store.unit() as unit:
+        text = form.text.replace("\r", "")
+        await has.tickets.answer(unit, number_of(number), text, by=who(request), seen=form.version)
     return done(request, f"/console/tickets/{number}")
 
 
@@ -169,11 +182,12 @@ async def call_back(number: Number, form: Annotated[CallBack, Form()], request: 
     """Ring one's own phone and then, once it is answered, the customer's."""
     has = line_of(request)
     own = session_of(request).account.endpoint
-    detail = await tickets.read_ticket(number, Headers(), has)
+    async with has.store.reading() as unit:
+        found = await ticket_service.get(unit, number_of(number))
     if own is None:
         mend = "have an administrator add it to your account"
         raise BadInput(field="phone", problem="your account has no phone", mend=mend)
-    if form.phone not in [name for name, _ in _phones_of(has, detail.customer_id)]:
+    if form.phone not in [name for name, _ in _phones_of(has, found.customer_id)]:
         mend = "call the requester by the ticket's telephone number"
         raise BadInput(field="phone", problem="this is no phone of the ticket's customer", mend=mend)
     await has.connect_phones(own, form.phone)

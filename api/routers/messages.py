@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 
 from api.common import Has, Who
 from api.deps import Services
-from api.routers.tickets import VoiceMessageView, message_view
+from api.tickets import VoiceMessageView, message_view
 from ivr.access_log import store as listenings
 from ivr.errors import NotFound
 from ivr.tickets import store

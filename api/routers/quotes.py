@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from api.common import Given, Has
 from api.desk_edits import DeskNotFound
 from api.quotes import QuoteView, quote_view
-from api.routers.tickets import Slug
+from api.tickets import Slug
 from ivr.errors import BadInput
 from ivr.tickets import service_requests
 from ivr.tickets.kinds import KINDS

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.common import Has, Line, Page, PageQuery, bad_cursor, make_cursor, read_cursor
-from api.routers.tickets import Slug
+from api.tickets import Slug
 from ivr.tickets import knowledge_base
 
 router = APIRouter(tags=["solutions"])

@@ -89,12 +89,8 @@ async def _again(unit: Unit, intake: TraceIntake, known: dict[str, Any]) -> Ente
         await store.change(unit, known["id"], {"report_ids": report_ids})
         ticket = await ticket_store.lock(unit, number)
         if ticket is not None:
-            version = ticket.version + 1
-            await ticket_store.change(unit, number, {"version": version, "updated_at": intake.at})
             told = {"reports": len(report_ids)}
-            await ticket_store.add_event(
-                unit, number, at=intake.at, who=LINE, kind="reported-again", changes=told, version=version
-            )
+            await ticket_store.note(unit, ticket, at=intake.at, who=LINE, kind="reported-again", changes=told)
     again = known["report_ids"] != [intake.report_id]
     return Entered(ticket_number=number, trace_id=known["id"], again=again)
 
@@ -131,12 +127,8 @@ async def refresh(unit: Unit, intake: TraceIntake, *, public_url: str = "") -> b
     }
     if _MORE_URGENT.index(intake.priority) > _MORE_URGENT.index(ticket.priority or "normale"):
         changes["priority"] = intake.priority
-    version = ticket.version + 1
-    await ticket_store.change(unit, ticket.number, changes | {"version": version, "updated_at": intake.at})
     told = {"verdict": {"from": known["cause"], "to": intake.cause}, "route": route}
-    await ticket_store.add_event(
-        unit, ticket.number, at=intake.at, who=LINE, kind="evidence", changes=told, version=version
-    )
+    await ticket_store.note(unit, ticket, at=intake.at, who=LINE, kind="evidence", changes=told, values=changes)
     after = await ticket_store.get(unit, ticket.number)
     if after is not None:
         await sla_store.settle(unit, ticket, after, at=intake.at)

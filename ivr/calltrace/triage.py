@@ -51,8 +51,9 @@ async def decide(
         await judge(unit, ticket, at=at)
     elif ticket is not None and ticket.status not in DONE:
         why = _WHY.get(ticket.language or "fr", _WHY["fr"])
-        fields = {"status": "closed"}
-        await service.change(unit, number, fields, who=who, at=at, seen_version=None, bus=bus, reason=why)
+        # Closing asks nothing of a desk.
+        held = service.Tickets(desks={}, bus=bus, clock=lambda: at)
+        await held.change(unit, number, {"status": "closed"}, by=who, reason=why)
     return row | {"state": state}
 
 
@@ -78,6 +79,4 @@ async def note(unit: Unit, number: int, *, who: str, at: datetime, kind: str, ch
     """In the ticket's history."""
     ticket = await ticket_store.lock(unit, number)
     if ticket is not None:
-        version = ticket.version + 1
-        await ticket_store.change(unit, number, {"version": version, "updated_at": at})
-        await ticket_store.add_event(unit, number, at=at, who=who, kind=kind, changes=changes, version=version)
+        await ticket_store.note(unit, ticket, at=at, who=who, kind=kind, changes=changes)

@@ -16,7 +16,6 @@ import structlog
 
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
-from ivr.desk.ticketing import Ticketing
 from ivr.directory.lookup import Directory
 from ivr.directory.model import Contact
 from ivr.directory.snapshot import Book
@@ -134,6 +133,7 @@ class MailRoom:
         self._domain = domain
         self._clock = clock
         self._bus = bus
+        self._tickets = service.Tickets(desks=desks, bus=bus, clock=clock)
         self._refusals = refusals or Refusals()
         self._sender = sender.lower() if sender is not None else None
         self._one_large = asyncio.Lock()
@@ -280,12 +280,8 @@ class MailRoom:
         if taken.ticket_number is None:
             return
         ticket = await service.get(unit, taken.ticket_number)
-        version = ticket.version + 1
-        await ticket_statements.change(unit, ticket.number, {"version": version, "updated_at": at})
         told = {"mail": mail_id, "from": mail.sender, "subject": mail.subject}
-        await ticket_statements.add_event(
-            unit, ticket.number, at=at, who=WHO, kind="mail", changes=told, version=version
-        )
+        await ticket_statements.note(unit, ticket, at=at, who=WHO, kind="mail", changes=told)
         after = (await service.get(unit, ticket.number)).brief() | {"changed": ["mail"]}
         unit.afterwards(lambda: self._bus.publish("ticket.updated", at, after))
 
@@ -293,19 +289,8 @@ class MailRoom:
         """What was done, or waited for this, is worked on again."""
         status = _ON_ANSWER.get(ticket.status)
         if status is not None:
-            at, changes = self._clock(), {"status": status}
-            await service.change(
-                unit,
-                ticket.number,
-                changes,
-                who=WHO,
-                at=at,
-                seen_version=None,
-                bus=self._bus,
-                policy=self._desks[ticket.desk].tickets if ticket.desk in self._desks else Ticketing(),
-                reason="the requester answered by e-mail",
-                rights=False,
-            )
+            reason = "the requester answered by e-mail"
+            await self._tickets.change(unit, ticket.number, {"status": status}, by=WHO, reason=reason, rights=False)
 
     async def _open(self, unit: Unit, mail: Mail, box: Mailbox) -> Ticket:
         """A new ticket (OV-11) with the e-mail as what was observed (OV-12)."""
@@ -330,19 +315,9 @@ class MailRoom:
             "account_phone": customer.phone if customer is not None else None,
             "observed": observed or None,
         }
-        at = self._clock()
         # Whoever writes says who they are: an address that somebody else made up is not to be flooded by us.
         confirmed = not wants_no_answer(mail) and await self._may_write_to(unit, mail.sender, _CONFIRM_ONE)
-        ticket, _ = await service.create(
-            unit,
-            fields,
-            who=WHO,
-            at=at,
-            key=f"mail:{mail.key}",
-            bus=self._bus,
-            tell=confirmed,
-            policy=self._desks[box.desk].tickets,
-        )
+        ticket, _ = await self._tickets.create(unit, fields, by=WHO, key=f"mail:{mail.key}", tell=confirmed)
         return ticket
 
     async def _may_write_to(self, unit: Unit, address: str, of_one: Budget) -> bool:

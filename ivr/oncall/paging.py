@@ -17,7 +17,6 @@ from ivr import wording
 from ivr.clock import Clock
 from ivr.desk.oncall import OnCall
 from ivr.desk.schema import Desk
-from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput, NotFound, Unavailable
 from ivr.events import EventBus
 from ivr.isolation import apart
@@ -326,11 +325,8 @@ async def take(
         unit, ticket.number, at=at, who=by, kind="emergency-taken", changes=told, version=ticket.version
     )
     if ticket.status in ("new", "documented", "reopened"):
-        policy = desks[ticket.desk].tickets if ticket.desk in desks else Ticketing()
-        fields = {"status": "in-progress"}
-        await service.change(
-            unit, ticket.number, fields, who=by, at=at, seen_version=None, bus=bus, policy=policy, rights=False
-        )
+        held = service.Tickets(desks=desks, bus=bus, clock=lambda: at)
+        await held.change(unit, ticket.number, {"status": "in-progress"}, by=by, rights=False)
     taken = await _first(unit, found.id)
     unit.afterwards(lambda: bus.publish("emergency.taken", at, _facts(taken)))
     return taken

@@ -126,15 +126,13 @@ async def _attach(unit: Unit, intake: Intake, message: VoiceMessage, entered: _E
     message_id = await store.add_message(unit, values)
     if message_id is None:
         return ticket
-    changed: dict[str, Any] = {"version": ticket.version + 1, "updated_at": intake.at}
+    changed: dict[str, Any] = {}
     if message.urgent:
         changed["priority"] = "urgente"
     if ticket.promised_at is None and intake.promise.until is not None:
         changed["promised_at"] = intake.promise.until
-    await store.change(unit, ticket.number, changed)
     told = {"message": message_id, "seconds": message.seconds, "urgent": message.urgent}
-    version = ticket.version + 1
-    await store.add_event(unit, ticket.number, at=intake.at, who=LINE, kind="message", changes=told, version=version)
+    await store.note(unit, ticket, at=intake.at, who=LINE, kind="message", changes=told, values=changed)
     if intake.notice is not None:
         await put_email(unit, message_email(intake, message, intake.notice, ticket.number), at=intake.at)
     after = await _ticket(unit, ticket.number)

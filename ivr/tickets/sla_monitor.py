@@ -242,12 +242,9 @@ class Clockwork:
 
     async def _move(self, unit: Unit, ticket: Ticket, level: int, now: datetime) -> None:
         """Past the TR of its level a ticket goes to the next one, where that clock begins anew (OV-15)."""
-        version = ticket.version + 1
-        await store.change(unit, ticket.number, {"level": level, "version": version, "updated_at": now})
-        changes = {"level": {"from": ticket.level, "to": level}, "why": f"TR of level {level - 1} is over"}
-        await store.add_event(
-            unit, ticket.number, at=now, who=CLOCK, kind="escalated", changes=changes, version=version
-        )
+        told = {"level": {"from": ticket.level, "to": level}, "why": f"TR of level {level - 1} is over"}
+        values = {"level": level}
+        await store.note(unit, ticket, at=now, who=CLOCK, kind="escalated", changes=told, values=values)
         moved = await store.get(unit, ticket.number)
         if moved is None:
             raise RuntimeError(f"ticket {ticket.number} is gone within its transaction")

@@ -246,6 +246,25 @@ async def add_event(
     await unit.execute(_ADD_EVENT, values)
 
 
+async def note(
+    unit: Unit,
+    ticket: Ticket,
+    *,
+    at: datetime,
+    who: str,
+    kind: str,
+    changes: Mapping[str, Any],
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    """Write columns of a ticket, one more version, and the history's entry of that version.
+
+    `ticket` is as it is now, locked. `changes` is what the history tells, `values` the columns.
+    """
+    version = ticket.version + 1
+    await change(unit, ticket.number, {**(values or {}), "version": version, "updated_at": at})
+    await add_event(unit, ticket.number, at=at, who=who, kind=kind, changes=changes, version=version)
+
+
 async def events(unit: Unit, number: int) -> list[dict[str, Any]]:
     """A ticket's history, the oldest first."""
     table = t.ticket_events

@@ -24,7 +24,7 @@ from ivr.desk.load import load_desks
 from ivr.errors import Unavailable
 from ivr.evidence.legs import Device
 from ivr.notify.tables import outbox
-from ivr.tickets import service
+from ivr.tickets.service import Tickets
 from ivr.tickets.spool import Spool
 from ivr.tickets.tables import ticket_events, ticket_spans, tickets
 from tests.integration.calltrace.conftest import NOW, World
@@ -139,16 +139,8 @@ class TestTicket:
         spans = await rows(world, ticket_spans)
         assert [(span["clock"], span["ended_at"]) for span in spans] == [("tmr", None)]
         async with world.store.unit() as unit:
-            await service.change(
-                unit,
-                ticket["number"],
-                {"observed": "Autre chose."},
-                who="ops",
-                at=NOW,
-                seen_version=None,
-                bus=world.bus,
-                policy=load_desks()["omnivigil"].tickets,
-            )
+            held = Tickets(desks=load_desks(), bus=world.bus, clock=lambda: NOW)
+            await held.change(unit, ticket["number"], {"observed": "Autre chose."}, by="ops")
         (after,) = await rows(world, tickets)
         assert (after["level"], after["partner_id"]) == (ticket["level"], ticket["partner_id"])
 

@@ -39,7 +39,6 @@ from ivr.errors import BadInput
 from ivr.incidents.model import Affected
 from ivr.mail.tables import mails
 from ivr.store.metadata import metadata
-from ivr.tickets import service as ticket_editing
 from ivr.tickets import store as tickets
 from tests.beginning import begin_call
 from tests.integration.api.conftest import Line
@@ -153,7 +152,7 @@ async def _fill(has: Services, side: Side, line: Line) -> Ids:
     said = dict.fromkeys(("requester_name", "observed", "account_name", "service"), f"{word} words")
     identity = Identity(by="number", customer=Customer(id=customer, account=f"C-{digits}", name=f"{word} inc."))
     async with has.store.unit() as unit:
-        made, _ = await ticket_editing.create(unit, about | said, who="x", at=now, key=None, bus=has.bus)
+        made, _ = await has.tickets.create(unit, about | said, by="x")
         message = await tickets.add_message(unit, _message(side, made.number, line))
         await unit.execute(unit.insert(call_traces).values(_trace(side, made.number, customer, line)))
         await unit.execute(unit.insert(mails).values(_mail(side, made.number, line)))

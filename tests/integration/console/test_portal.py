@@ -8,7 +8,7 @@ from ivr.calltrace.tables import call_traces
 from ivr.directory.model import Contact, Customer, Identity, Partner
 from ivr.directory.tables import customers, partners
 from ivr.incidents.model import Affected
-from ivr.tickets import service, store
+from ivr.tickets import store
 from ivr.tickets.tables import messages
 from tests.integration.api.conftest import Line
 from tests.integration.console.conftest import Browsers
@@ -19,7 +19,7 @@ _MARKUP = "<img src=x onerror=alert(1)>"
 async def _ticket(line: Line, account: str, **fields: object) -> int:
     values = {"kind": "problem", "desk": "omnivigil", "department": "support", "account_number": account, **fields}
     async with line.services.store.unit() as unit:
-        made, _ = await service.create(unit, values, who="ops", at=line.now, key=None, bus=line.services.bus)
+        made, _ = await line.services.tickets.create(unit, values, by="ops")
     return made.number
 
 

@@ -20,7 +20,7 @@ from ivr.incidents import store as incidents
 from ivr.mail import store as mails
 from ivr.mail.archive import keep
 from ivr.mail.parser import parse
-from ivr.tickets import service, store
+from ivr.tickets import store
 from tests.beginning import begin_call
 from tests.integration.api.conftest import Line
 from tests.integration.api.test_callbacks import RULES, request
@@ -196,7 +196,7 @@ async def test_recordings_made_in_the_browser_are_told(browser: Browsers, line: 
 async def _ticket(line: Line) -> int:
     values = {"kind": "request", "desk": "omnivigil", "department": "support", "account_number": "C-1001"}
     async with line.services.store.unit() as unit:
-        made, _ = await service.create(unit, values, who="ops", at=line.now, key=None, bus=line.services.bus)
+        made, _ = await line.services.tickets.create(unit, values, by="ops")
     return made.number
 
 

@@ -30,9 +30,9 @@ from ivr.mail.smtp_server import listen, run
 from ivr.notify.tables import outbox
 from ivr.settings import Address
 from ivr.store.engine import Store
-from ivr.tickets import service
 from ivr.tickets import store as ticket_statements
 from ivr.tickets.model import Ticket
+from ivr.tickets.service import Tickets
 
 NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)
 DOMAIN = "omnivigil.com"
@@ -173,7 +173,7 @@ async def test_others_of_the_account_and_its_partner_may_continue_it(line: Line)
     """OV-20."""
     async with line.store.unit() as unit:
         fields = {"kind": "request", "desk": "omnivigil", "department": "support", "account_number": "C-1001"}
-        ticket, _ = await service.create(unit, fields, who="x", at=NOW, key=None, bus=line.bus)
+        ticket, _ = await Tickets(desks={}, bus=line.bus, clock=lambda: NOW).create(unit, fields, by="x")
     for number, sender in enumerate((JULIE.upper(), "soutien@boreal.example")):
         message = letter(sender=sender, subject=f"Billet {ticket.number}", name=f"<{number}@x>")
         await line.give(message, sender=sender)
@@ -225,19 +225,9 @@ async def test_ov20_an_answer_is_taken_in_whatever_its_requester_may_ask_for(lin
     (after,) = await line.tickets()
     assert after.status == "in-progress"
     async with line.store.unit() as unit:
-        policy = load_desks()["omnivigil"].tickets
+        held = Tickets(desks={"no-more": load_desks()["omnivigil"]}, bus=line.bus, clock=lambda: NOW)
         with pytest.raises(BadInput, match="administrateur"):
-            await service.change(
-                unit,
-                ticket.number,
-                {"status": "resolved"},
-                who="x",
-                at=NOW,
-                seen_version=None,
-                bus=line.bus,
-                policy=policy,
-                solution="Fait.",
-            )
+            await held.change(unit, ticket.number, {"status": "resolved"}, by="x", solution="Fait.")
 
 
 async def test_delivered_twice_it_is_one(line: Line) -> None:

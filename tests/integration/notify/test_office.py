@@ -15,7 +15,8 @@ from ivr.notify import health, workers
 from ivr.notify.config import Endpoint, NoticeConfig
 from ivr.notify.store import Notice
 from ivr.store.engine import Store
-from ivr.tickets import journal, service
+from ivr.tickets import journal
+from ivr.tickets.service import Tickets
 from tests.integration.notify.conftest import MailServer, Now, Outbox, TwilioDouble, served
 
 SECRET = SecretStr("whsec_" + "QUJD" * 8)
@@ -82,7 +83,7 @@ async def test_every_kind_leaves(
             await outbox.sms()
             async with store.unit() as unit:
                 fields = {"kind": "request", "desk": "omnivigil", "department": "support"}
-                await service.create(unit, fields, who="test", at=now(), key=None, bus=bus)
+                await Tickets(desks={}, bus=bus, clock=now).create(unit, fields, by="test")
             rows = await until(outbox, lambda rows: len(rows) == 3 and {row.state for row in rows} == {"sent"})
         assert {row.kind for row in rows} == {"email", "sms", "webhook"}
         assert (len(mail_server.arrived), len(twilio.messages), len(got)) == (1, 1, 1)

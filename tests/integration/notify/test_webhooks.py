@@ -21,7 +21,8 @@ from ivr.notify.journal import Journal
 from ivr.notify.webhooks import WebhookSender, guarded_session
 from ivr.notify.worker import Worker
 from ivr.store.engine import Store
-from ivr.tickets import journal, service
+from ivr.tickets import journal
+from ivr.tickets.service import Tickets
 from tests.integration.notify.conftest import Now, Outbox, served
 
 SECRET = "whsec_" + "QUJD" * 8
@@ -69,13 +70,14 @@ class Line:
 
     def __init__(self, store: Store, now: Now, bus: EventBus, session: aiohttp.ClientSession, *to: Endpoint) -> None:
         self.store, self.now, self.bus = store, now, bus
+        self.tickets = Tickets(desks={}, bus=bus, clock=now)
         self.journal = Journal(store, to, read=journal.entries, end=journal.end, clock=now)
         self.worker = Worker(store, WebhookSender(to, session, clock=now, loopback=True), clock=now, bus=bus)
 
     async def ticket(self) -> int:
         fields = {"kind": "request", "desk": "omnivigil", "department": "support", "observed": "Écho"}
         async with self.store.unit() as unit:
-            ticket, _ = await service.create(unit, fields, who="test", at=self.now(), key=None, bus=self.bus)
+            ticket, _ = await self.tickets.create(unit, fields, by="test")
         return ticket.number
 
     async def tell(self) -> None:
@@ -122,7 +124,7 @@ async def test_what_was_written_earlier_and_committed_later_is_told_without_wait
     else:
         async with store.unit() as unit:
             fields = {"kind": "request", "desk": "omnivigil", "department": "support"}
-            late, _ = await service.create(unit, fields, who="test", at=now(), key=None, bus=bus)
+            late, _ = await line.tickets.create(unit, fields, by="test")
             second = await line.ticket()
             await line.tell()
             assert [str(second) in body for _, body in receiver.got] == [True]
@@ -148,7 +150,7 @@ async def test_only_what_was_chosen_is_told(
     await line.tell()
     number = await line.ticket()
     async with store.unit() as unit:
-        await service.change(unit, number, {"level": 2}, who="test", at=now(), seen_version=None, bus=bus)
+        await line.tickets.change(unit, number, {"level": 2}, by="test")
     await line.tell()
     types = sorted(Webhook(SECRET).verify(body, headers)["type"] for headers, body in receiver.got)
     assert types == ["ticket.changed", "ticket.changed", "ticket.created"]

@@ -63,33 +63,19 @@ class Desk:
                 return
         raise AssertionError("the clockwork never comes to rest")
 
+    def tickets(self, at: datetime) -> service.Tickets:
+        """What may be done to tickets at this moment."""
+        return service.Tickets(desks=self.desks, bus=self.bus, clock=lambda: at)
+
     async def open(self, at: str, **fields: Any) -> int:
         async with self.store.unit() as unit:
-            ticket, _ = await service.create(
-                unit,
-                dict(DOCUMENTED) | fields,
-                who="annie",
-                at=local(at),
-                key=None,
-                bus=self.bus,
-                policy=self.desks["omnivigil"].tickets,
-            )
+            ticket, _ = await self.tickets(local(at)).create(unit, dict(DOCUMENTED) | fields, by="annie")
         return ticket.number
 
     async def change(self, number: int, at: str, **fields: Any) -> Ticket:
         asked = {name: fields.pop(name, None) for name in ("reason", "solution")}
         async with self.store.unit() as unit:
-            return await service.change(
-                unit,
-                number,
-                fields,
-                who="annie",
-                at=local(at),
-                seen_version=None,
-                bus=self.bus,
-                policy=self.desks["omnivigil"].tickets,
-                **asked,
-            )
+            return await self.tickets(local(at)).change(unit, number, fields, by="annie", **asked)
 
     async def ticket(self, number: int) -> Ticket:
         async with self.store.reading() as unit:

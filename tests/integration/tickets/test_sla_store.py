@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from ivr.errors import BadInput
-from ivr.tickets import service, sla_store
+from ivr.tickets import sla_store
 from ivr.tickets.model import Status
 from ivr.tickets.sla import elapsed
 from ivr.tickets.sla_monitor import Clockwork
@@ -41,7 +41,7 @@ async def test_ov14_ov15_whatever_happens(desk: Desk, seed: int) -> None:
     chance = random.Random(seed)
     at = local("2026-11-23T07:00")
     number = await desk.open("2026-11-23T07:00", observed=None if chance.random() < 0.5 else DOCUMENTED["observed"])
-    policy, calendar = desk.desks["omnivigil"].tickets, desk.calendars["omnivigil"]["support"]
+    calendar = desk.calendars["omnivigil"]["support"]
     counted: dict[str, timedelta] = {}
     for _ in range(40):
         at += timedelta(minutes=chance.randint(0, 400))
@@ -53,17 +53,7 @@ async def test_ov14_ov15_whatever_happens(desk: Desk, seed: int) -> None:
             asked = {name: fields.pop(name, None) for name in ("reason", "solution")}
             with contextlib.suppress(BadInput):
                 async with desk.store.unit() as unit:
-                    await service.change(
-                        unit,
-                        number,
-                        fields,
-                        who="annie",
-                        at=at,
-                        seen_version=None,
-                        bus=desk.bus,
-                        policy=policy,
-                        **asked,
-                    )
+                    await desk.tickets(at).change(unit, number, fields, by="annie", **asked)
         ticket = await desk.ticket(number)
         async with desk.store.reading() as unit:
             spans = (await sla_store.spans(unit, [number])).get(number, {})
