@@ -94,6 +94,16 @@ def read_moment_cursor(cursor: str | None) -> tuple[datetime, str] | None:
     return moment, parts[1]
 
 
+def read_id_cursor(cursor: str | None) -> int | None:
+    """The id that a cursor of ours names. Raises BadInput."""
+    after = read_cursor(cursor, 1)
+    if after is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", after[0], re.ASCII):
+        raise bad_cursor()
+    return int(after[0])
+
+
 def bad_cursor() -> BadInput:
     """It is not one of ours."""
     return BadInput(field="cursor", problem="this is not a cursor", mend="give `next` of the page before, unchanged")

@@ -10,14 +10,14 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import Field
 
+from api.announcements import NewAnnouncement, recordings_of
 from api.common import Short
 from api.console import pages
-from api.console.guard import ConsoleRoute, bearer_of, checked, done, may
+from api.console.guard import ConsoleRoute, checked, done, may, who
 from api.console.incidents import OPS, Long
 from api.console.pages import line_of
 from api.console.sign_in import Posted
-from api.routers import announcements as api
-from api.routers.desks import DeskId, desk_of
+from api.paths import DeskId, desk_of
 from ivr.errors import BadInput
 from ivr.prompts.audio import Pcm
 
@@ -55,7 +55,8 @@ async def announce(desk: DeskId, form: Annotated[Announcement, Form()], request:
     has = line_of(request)
     found = desk_of(has, desk)
     texts = {name: text for name in found.languages if (text := getattr(form, f"text_{name}").strip())}
-    await api.announce(found.id, checked(api.NewAnnouncement, {"texts": texts}), has, bearer_of(request))
+    given = checked(NewAnnouncement, {"texts": texts})
+    await has.announcer.announce_text(found, given.texts, starts_at=None, expires_at=None, who=who(request))
     return done(request, "/console/announcements")
 
 
@@ -63,7 +64,8 @@ async def announce(desk: DeskId, form: Annotated[Announcement, Form()], request:
 @may(*OPS)
 async def end_announcement(desk: DeskId, request: Request) -> Response:
     """All services are operational again."""
-    await api.back_to_normal(desk, line_of(request), bearer_of(request))
+    has = line_of(request)
+    await has.announcer.end(desk_of(has, desk), who(request))
     return done(request, "/console/announcements")
 
 
@@ -76,7 +78,10 @@ async def announce_recordings(
     en: Annotated[UploadFile | None, File()] = None,
 ) -> Response:
     """Tell what was recorded in the browser, once there is one for each language."""
-    await api.announce_recordings(desk, line_of(request), bearer_of(request), fr, en)
+    has = line_of(request)
+    found = desk_of(has, desk)
+    made = await recordings_of(found, fr=fr, en=en)
+    await has.announcer.announce_recordings(found, made, starts_at=None, expires_at=None, who=who(request))
     return done(request, "/console/announcements")
 
 

@@ -15,7 +15,7 @@ from api.console.guard import ConsoleRoute, done, may, who
 from api.console.pages import line_of
 from api.deps import Services
 from api.duty import on_duty
-from api.routers.provisioning import folder_of
+from api.phones import folder_of
 from ivr.calls import store as call_store
 from ivr.directory import queries, service, store
 from ivr.directory.desk_references import Known, providers_of

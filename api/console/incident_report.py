@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi import Response as Headers
 from fastapi.responses import Response
+from pydantic import Field
 
+import api.incident_reports as api
 from api.common import Short
 from api.console import pages
-from api.console.guard import STAFF, ConsoleRoute, bearer_of, checked, done, may
-from api.console.incidents import OPS, IncidentId
+from api.console.guard import STAFF, ConsoleRoute, checked, done, may, who
+from api.console.incidents import OPS
 from api.console.pages import line_of
 from api.console.sign_in import Posted
-from api.routers import reports as api
+from api.paths import IncidentId
 from ivr.reports.model import HEADINGS, SECTIONS
 
 router = APIRouter(prefix="/console/incidents", route_class=ConsoleRoute, include_in_schema=False)
@@ -23,7 +24,7 @@ router = APIRouter(prefix="/console/incidents", route_class=ConsoleRoute, includ
 class Publishing(Posted):
     """The button that publishes."""
 
-    version: int
+    version: Annotated[int, Field(ge=0)]
 
 
 @router.get("/{incident_id}/report")
@@ -37,7 +38,7 @@ async def incident_report(incident_id: IncidentId, request: Request) -> Response
         "incident_report.html.j2",
         one=incident,
         desk=has.desks[incident.desk],
-        report=await api.read_report(incident_id, has),
+        report=await api.report_view(has, incident, await has.reports.get(incident)),
         sections=SECTIONS,
         headings=HEADINGS,
         may_write=request.state.session.account.role in OPS,
@@ -56,7 +57,8 @@ async def write_incident_report(incident_id: IncidentId, request: Request) -> Re
         if section and isinstance(value, str):
             sections.setdefault(language, {})[section] = value
     change = checked(api.ReportChange, {"sections": sections, "version": form.get("version")})
-    await api.write_report(incident_id, change, has, bearer_of(request))
+    incident = await has.incidents.get(incident_id)
+    await has.reports.edit(incident, change.sections, version=change.version, who=who(request))
     return done(request, f"/console/incidents/{incident_id}/report")
 
 
@@ -67,7 +69,8 @@ async def publish_incident_report(
 ) -> Response:
     """Send it to those who asked."""
     has = line_of(request)
-    await api.publish_report(incident_id, api.Publishing(version=form.version), has, bearer_of(request))
+    incident = await has.incidents.get(incident_id)
+    await has.reports.publish(incident, version=form.version, who=who(request))
     return done(request, f"/console/incidents/{incident_id}/report")
 
 
@@ -77,5 +80,4 @@ async def incident_report_pdf(
     incident_id: IncidentId, request: Request, language: Annotated[Short | None, Query()] = None
 ) -> Response:
     """As those who asked will read it."""
-    found: Headers = await api.read_report_pdf(incident_id, line_of(request), language)
-    return found
+    return await api.pdf_in(line_of(request), incident_id, language)

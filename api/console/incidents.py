@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
+import api.incidents as api
 from api.common import Short
 from api.console import pages
-from api.console.guard import STAFF, ConsoleRoute, bearer_of, checked, done, may
+from api.console.guard import STAFF, ConsoleRoute, checked, done, may, who
 from api.console.pages import line_of
 from api.console.sign_in import Posted
 from api.deps import Services
-from api.routers import incidents as api
-from api.routers.desks import desk_of
+from api.paths import IncidentId, desk_of
 from ivr.desk.schema import Desk
-from ivr.incidents import store
+from ivr.incidents import store, views
 from ivr.incidents.affected import affected_of_csv
 from ivr.incidents.model import STAGE_NAMES, STAGES, Affected, Stage, draft
 from ivr.incidents.service import services_of
+from ivr.tickets import about_incident
 
 router = APIRouter(prefix="/console/incidents", route_class=ConsoleRoute, include_in_schema=False)
 
 OPS = ("ops", "administrator")
-IncidentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Long = Annotated[str, Field(max_length=20_000)]
 #: Thousands of lines from a spreadsheet.
 Pasted = Annotated[str, Field(max_length=1_000_000)]
@@ -157,7 +157,7 @@ async def open_incident(form: Annotated[NewIncident, Form()], request: Request) 
     }
     given = checked(api.NewIncident, values)
     named = _of_csv(has, desk, form, api.named(has, given.affected, desk, "affected."))
-    made = await api.open_as(given, named, has, bearer_of(request))
+    made = await has.incidents.begin(desk, **given.said(), affected=named, who=who(request))
     return done(request, f"/console/incidents/{made.id}")
 
 
@@ -167,14 +167,16 @@ async def incident(incident_id: IncidentId, request: Request) -> Response:
     """One, with all that was said of it and the form for what is new."""
     has = line_of(request)
     found = await has.incidents.get(incident_id)
-    view = await api.read_incident(incident_id, has, Response())
+    async with has.store.reading() as unit:
+        reach = await about_incident.reach_of(unit, incident_id)
     desk = has.desks[found.desk]
     following: Stage = STAGES[min(STAGES.index(found.stage) + 1, len(STAGES) - 1)]
     return pages.page(
         request,
         "incident.html.j2",
         one=found,
-        view=view,
+        reach=reach,
+        affected=views.names_of(has.directory.book, found.affected),
         desk=desk,
         following=following,
         stage_names=STAGE_NAMES[request.state.language],
@@ -199,7 +201,8 @@ async def update_incident(incident_id: IncidentId, form: Annotated[NewUpdate, Fo
         "components": lines_of(form.components),
         "sms_partners": form.sms_partners,
     }
-    await api.update_incident(incident_id, checked(api.NewUpdate, values), has, bearer_of(request))
+    given = checked(api.NewUpdate, values)
+    await has.incidents.update(incident_id, **given.said(), version=given.version, who=who(request))
     return done(request, f"/console/incidents/{incident_id}")
 
 

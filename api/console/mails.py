@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.console import pages
-from api.console.guard import STAFF, ConsoleRoute, bearer_of, may, session_of
+from api.console.guard import STAFF, ConsoleRoute, may, session_of, who
 from api.console.pages import line_of
 from api.console.tickets import WORKERS
-from api.routers import mails
+from api.mails import attachment_of, mail_of, original_of
+from api.paths import MailId, Nth
 from ivr.mail import store
 from ivr.mail.quoting import folded
 
@@ -46,21 +47,22 @@ async def mail_list(
 
 @router.get("/{mail_id}")
 @may(*WORKERS)
-async def mail(mail_id: mails.MailId, request: Request) -> Response:
+async def mail(mail_id: MailId, request: Request) -> Response:
     """One e-mail."""
-    found = await mails.read_mail(mail_id, line_of(request))
-    return pages.page(request, "mail.html.j2", mail=folded(found.model_dump()), may_write=True)
+    found = await mail_of(line_of(request), mail_id)
+    told = folded(found) | {"ticket": found["ticket_number"]}
+    return pages.page(request, "mail.html.j2", mail=told, may_write=True)
 
 
 @router.get("/{mail_id}/attachments/{nth}")
 @may(*WORKERS)
-async def mail_attachment(mail_id: mails.MailId, nth: mails.Nth, request: Request) -> Response:
+async def mail_attachment(mail_id: MailId, nth: Nth, request: Request) -> Response:
     """What came with an e-mail, to save; it is noted who opens it."""
-    return await mails.read_attachment(mail_id, nth, line_of(request), bearer_of(request))
+    return await attachment_of(line_of(request), mail_id, nth, who(request))
 
 
 @router.get("/{mail_id}/original")
 @may(*WORKERS)
-async def mail_original(mail_id: mails.MailId, request: Request) -> Response:
+async def mail_original(mail_id: MailId, request: Request) -> Response:
     """An e-mail as it came, to save; it is noted who opens it."""
-    return await mails.read_original(mail_id, line_of(request), bearer_of(request))
+    return await original_of(line_of(request), mail_id, who(request))

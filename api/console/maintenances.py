@@ -7,19 +7,17 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi import Response as Headers
 from fastapi.responses import Response
 from pydantic import Field
 
+import api.maintenances as api
 from api.common import Short
 from api.console import pages
-from api.console.guard import STAFF, ConsoleRoute, bearer_of, checked, done, may
+from api.console.guard import STAFF, ConsoleRoute, checked, done, may, who
 from api.console.incidents import OPS, Chosen, Long, by_language, lines_of
 from api.console.pages import line_of
 from api.console.sign_in import Posted
-from api.routers import maintenances as api
-from api.routers.desks import desk_of
-from api.routers.maintenances import MaintenanceId
+from api.paths import MaintenanceId, desk_of
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput
 from ivr.incidents.service import services_of
@@ -62,7 +60,7 @@ class ChangedPlan(Plan):
 class Ending(Posted):
     """The buttons that end one."""
 
-    version: int
+    version: Annotated[int, Field(ge=1)]
 
 
 def _values(form: Plan, desk: Desk) -> dict[str, Any]:
@@ -136,7 +134,8 @@ async def announce_maintenance(form: Annotated[NewPlan, Form()], request: Reques
     values = _values(form, desk) | {"desk": desk.id, "kind": form.kind}
     if values["ends_at"] is None:
         raise BadInput(field="ends_at", problem="is missing", mend="give when it is over; it can be moved later")
-    made = await api.announce_maintenance(checked(api.NewMaintenance, values), has, bearer_of(request), Headers())
+    given = checked(api.NewMaintenance, values)
+    made = await has.maintenances.plan(desk, **given.said(), who=who(request))
     return done(request, f"/console/maintenances/{made.id}")
 
 
@@ -167,7 +166,7 @@ async def change_maintenance(
     has = line_of(request)
     desk = has.desks[(await has.maintenances.get(maintenance_id)).desk]
     given = checked(api.MaintenanceChange, _values(form, desk) | {"version": form.version})
-    await api.change_maintenance(maintenance_id, given, has, bearer_of(request))
+    await has.maintenances.change(maintenance_id, given.fields(), version=given.version, who=who(request))
     return done(request, f"/console/maintenances/{maintenance_id}")
 
 
@@ -177,8 +176,8 @@ async def cancel_maintenance(
     maintenance_id: MaintenanceId, form: Annotated[Ending, Form()], request: Request
 ) -> Response:
     """Give it up."""
-    given = api.Ending(version=form.version)
-    await api.cancel_maintenance(maintenance_id, given, line_of(request), bearer_of(request))
+    held = line_of(request).maintenances
+    await held.end(maintenance_id, cancel=True, version=form.version, who=who(request))
     return done(request, f"/console/maintenances/{maintenance_id}")
 
 
@@ -188,6 +187,6 @@ async def complete_maintenance(
     maintenance_id: MaintenanceId, form: Annotated[Ending, Form()], request: Request
 ) -> Response:
     """End it before its time."""
-    given = api.Ending(version=form.version)
-    await api.complete_maintenance(maintenance_id, given, line_of(request), bearer_of(request))
+    held = line_of(request).maintenances
+    await held.end(maintenance_id, cancel=False, version=form.version, who=who(request))
     return done(request, f"/console/maintenances/{maintenance_id}")

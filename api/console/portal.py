@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
+from api.call_traces import capture_of, page_of
 from api.console import pages
 from api.console.guard import ConsoleRoute, may, session_of
 from api.console.pages import line_of
 from api.console.partner_scope import NotTheirs, PartnerScope
 from api.console.traces import Lang, with_own_style
-from api.routers import call_traces
-from api.routers.call_traces import TraceId
+from api.paths import TraceId
 from ivr.maintenance.model import STATE_NAMES
 from ivr.quality import words
 
@@ -75,7 +75,7 @@ async def portal_report(trace_id: TraceId, request: Request, lang: Lang = None) 
     async with _scope(request) as scope:
         await scope.trace(trace_id)
     language = lang or request.state.language
-    return with_own_style(await call_traces.report(trace_id, line_of(request), language))
+    return with_own_style(await page_of(line_of(request), trace_id, language))
 
 
 @router.get("/traces/{trace_id}/capture.pcap")
@@ -84,4 +84,4 @@ async def portal_capture(trace_id: TraceId, request: Request) -> Response:
     """SIP and RTCP of one of their calls, for Wireshark."""
     async with _scope(request) as scope:
         await scope.trace(trace_id)
-    return await call_traces.capture(trace_id, line_of(request))
+    return await capture_of(line_of(request), trace_id)

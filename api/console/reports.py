@@ -15,9 +15,9 @@ from fastapi.responses import Response
 from api.console import pages, words
 from api.console.guard import ConsoleRoute, may
 from api.console.pages import line_of
-from api.routers.oncall import MonthQuery, list_emergencies
 from ivr.callbacks import store as callbacks
 from ivr.calltrace import store as traces
+from ivr.oncall import views as emergencies
 from ivr.quality import words as causes
 from ivr.tickets import sla_store, store
 from ivr.tickets.routing import FIRST_LEVEL
@@ -113,7 +113,8 @@ async def _promise(request: Request, period: Period) -> Table:
     has = line_of(request)
     rows = []
     for desk in has.desks.values():
-        found = await list_emergencies(desk.id, MonthQuery(month=period.month), has)
+        async with has.store.reading() as unit:
+            found = await emergencies.month_of(unit, desk, period.month, has.clock())
         share = _share(found.taken_in_time, found.taken_in_time + found.late)
         rows.append((desk.name, found.emergencies, found.taken_in_time, found.late, found.slowest_s, share))
     headings = _words(request, "desk_name", "emergencies", "kept", "broken", "slowest", "share")

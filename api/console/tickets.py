@@ -12,11 +12,12 @@ from starlette.datastructures import FormData
 
 from api.common import Text
 from api.console import pages, ticket_details
-from api.console.guard import STAFF, ConsoleRoute, bearer_of, checked, done, may, session_of, who
+from api.console.guard import STAFF, ConsoleRoute, checked, done, may, session_of, who
 from api.console.pages import line_of
 from api.console.sign_in import Posted
 from api.deps import Services
-from api.routers import messages
+from api.messages import sound_of
+from api.paths import MessageId
 from api.tickets import TicketChange, number_of
 from ivr.calltrace import store as traces
 from ivr.errors import BadInput
@@ -196,6 +197,6 @@ async def call_back(number: Number, form: Annotated[CallBack, Form()], request: 
 
 @router.get("/messages/{message_id}.wav")
 @may(*WORKERS)
-async def message_sound(message_id: messages.MessageId, request: Request) -> Response:
+async def message_sound(message_id: MessageId, request: Request) -> Response:
     """A voice message; it is noted who listens."""
-    return await messages.listen(message_id, line_of(request), bearer_of(request))
+    return await sound_of(line_of(request), message_id, who(request))

@@ -11,14 +11,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
+from api.call_traces import capture_of, page_of, recording_of
 from api.common import Text
 from api.console import pages
-from api.console.guard import STAFF, ConsoleRoute, bearer_of, done, may, session_of
+from api.console.guard import STAFF, ConsoleRoute, done, may, session_of, who
 from api.console.pages import line_of
 from api.console.sign_in import Posted
-from api.routers import call_traces as api
-from api.routers.call_traces import ProposalId, TraceId
-from ivr.calltrace import store
+from api.paths import ProposalId, TraceId
+from ivr.calltrace import store, triage
 from ivr.quality import words
 
 router = APIRouter(prefix="/console/traces", route_class=ConsoleRoute, include_in_schema=False)
@@ -71,7 +71,9 @@ async def trace_list(request: Request) -> Response:
 @may(*WORKERS)
 async def decide(trace_id: TraceId, form: Annotated[Decided, Form()], request: Request) -> Response:
     """What staff decide on a report of an account with unanswered recommendations (OV-25)."""
-    await api.decide(trace_id, api.Decision(state=form.state), line_of(request), bearer_of(request))
+    has = line_of(request)
+    async with has.store.unit() as unit:
+        await triage.decide(unit, trace_id, form.state, who=who(request), at=has.clock(), bus=has.bus)
     return done(request, "/console/traces")
 
 
@@ -79,8 +81,9 @@ async def decide(trace_id: TraceId, form: Annotated[Decided, Form()], request: R
 @may(*WORKERS)
 async def answered(trace_id: TraceId, form: Annotated[Answered, Form()], request: Request) -> Response:
     """What the customer answered to our recommendations."""
-    given = api.Answer(text=form.text.replace("\r", ""))
-    await api.answer(trace_id, given, line_of(request), bearer_of(request))
+    has = line_of(request)
+    async with has.store.unit() as unit:
+        await triage.answer(unit, trace_id, form.text.replace("\r", ""), who=who(request), at=has.clock())
     return done(request, "/console/traces")
 
 
@@ -88,8 +91,9 @@ async def answered(trace_id: TraceId, form: Annotated[Answered, Form()], request
 @may(*WORKERS)
 async def dismissed(proposal_id: ProposalId, form: Annotated[Dismissed, Form()], request: Request) -> Response:
     """Reports that have something in common, and are no incident."""
-    given = api.Dismissal(state="dismissed")
-    await api.dismiss(proposal_id, given, line_of(request), bearer_of(request))
+    has = line_of(request)
+    async with has.store.unit() as unit:
+        await triage.dismiss(unit, proposal_id, who=who(request), at=has.clock(), bus=has.bus)
     return done(request, "/console/traces")
 
 
@@ -97,22 +101,21 @@ async def dismissed(proposal_id: ProposalId, form: Annotated[Dismissed, Form()],
 @may(*STAFF)
 async def trace_report(trace_id: TraceId, request: Request, lang: Lang = None) -> Response:
     """One page to look at or print."""
-    made = await api.report(trace_id, line_of(request), lang or request.state.language)
-    return with_own_style(made)
+    return with_own_style(await page_of(line_of(request), trace_id, lang or request.state.language))
 
 
 @router.get("/{trace_id}/capture.pcap")
 @may(*STAFF)
 async def trace_capture(trace_id: TraceId, request: Request) -> Response:
     """SIP and RTCP of the call, for Wireshark."""
-    return await api.capture(trace_id, line_of(request))
+    return await capture_of(line_of(request), trace_id)
 
 
 @router.get("/{trace_id}/audio.wav")
 @may(*WORKERS)
 async def trace_sound(trace_id: TraceId, request: Request) -> Response:
     """The call's recording, where calls are recorded; it is noted who listens."""
-    return await api.listen(trace_id, line_of(request), bearer_of(request))
+    return await recording_of(line_of(request), trace_id, who(request))
 
 
 def with_own_style(made: Response) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Response, UploadFile
@@ -12,12 +11,12 @@ from starlette.datastructures import Headers
 from starlette.routing import Match
 from starlette.types import Scope
 
-from api.common import Given, Has, Who
+from api.announcements import EXPIRES, STARTS, NewAnnouncement, recordings_of
+from api.common import Has, Who
 from api.deps import Services
 from api.guard import is_form
-from api.routers.desks import DeskId, desk_of
-from ivr.announcements.model import LONGEST_S, LONGEST_TEXT, both_languages
-from ivr.announcements.sounds import wav
+from api.paths import DeskId, desk_of
+from ivr.announcements.model import LONGEST_S
 from ivr.desk.schema import Desk
 
 
@@ -35,8 +34,6 @@ router = APIRouter(tags=["announcements"])
 _RECORDINGS = "announce_recordings"
 #: One address, two kinds of body: the form is described where it is the only one.
 _FORM = {"multipart/form-data": {"schema": {"$ref": f"#/components/schemas/Body_{_RECORDINGS}"}}}
-_STARTS = "From when on it is told; without it, at once."
-_EXPIRES = "Until when; without it, until it is ended."
 
 
 class AnnouncementView(BaseModel):
@@ -60,18 +57,6 @@ class StateView(BaseModel):
     scheduled: AnnouncementView | None = Field(description="What is told next.")
 
 
-class NewAnnouncement(Given):
-    """A text in each language of the desk."""
-
-    texts: dict[str, str] = Field(
-        description=f"By language; at most {LONGEST_TEXT} characters each, without markup.",
-        examples=[{"fr": "Une panne touche la région de Québec.", "en": "An outage affects the Quebec City area."}],
-        max_length=10,
-    )
-    starts_at: AwareDatetime | None = Field(default=None, description=_STARTS)
-    expires_at: AwareDatetime | None = Field(default=None, description=_EXPIRES)
-
-
 @router.get("/desks/{desk}/announcement")
 async def read_announcement(desk: DeskId, has: Has) -> StateView:
     """What the desk tells to everybody who waits, and what it will."""
@@ -85,16 +70,12 @@ async def announce_recordings(
     who: Who,
     fr: Annotated[UploadFile | None, File(description=f"In French: an uncompressed WAV, {LONGEST_S:g} s.")] = None,
     en: Annotated[UploadFile | None, File(description="In English.")] = None,
-    starts_at: Annotated[AwareDatetime | None, Form(description=_STARTS)] = None,
-    expires_at: Annotated[AwareDatetime | None, Form(description=_EXPIRES)] = None,
+    starts_at: Annotated[AwareDatetime | None, Form(description=STARTS)] = None,
+    expires_at: Annotated[AwareDatetime | None, Form(description=EXPIRES)] = None,
 ) -> StateView:
     """Announce recordings, one for each language of the desk, at any usual rate; better sent to the address above."""
     found = desk_of(has, desk)
-    files = {language: file for language, file in (("fr", fr), ("en", en)) if file is not None}
-    both_languages("", files, found.languages)
-    recordings = {
-        language: await asyncio.to_thread(wav, language, await file.read()) for language, file in files.items()
-    }
+    recordings = await recordings_of(found, fr=fr, en=en)
     await has.announcer.announce_recordings(found, recordings, starts_at=starts_at, expires_at=expires_at, who=who.name)
     return _state(has, found)
 

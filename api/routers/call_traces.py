@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import structlog
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
 from api import trace_page
+from api.call_traces import capture_of, page_of, recording_of, trace_of
 from api.common import Given, Has, Page, PageQuery, Short, Text, Who, make_cursor, read_moment_cursor
-from api.deps import Services
-from ivr.access_log import store as listenings
-from ivr.asterisk.hep import HepGarbage, Packet
-from ivr.calltrace import evidence, store, triage
+from api.paths import ProposalId, TraceId
 from ivr.calltrace import report as trace_report
+from ivr.calltrace import store, triage
 from ivr.calltrace.service import Receipt, new_report_id
-from ivr.calltrace.triage import TraceNotFound, note
-from ivr.errors import BadInput, NotFound, TooMany
-from ivr.evidence import pcap
+from ivr.calltrace.triage import note
+from ivr.errors import BadInput, TooMany
 from ivr.evidence.legs import Device
 from ivr.quality import words
 from ivr.quality.emodel import codec_name
@@ -33,17 +29,11 @@ log = structlog.get_logger()
 
 router = APIRouter(tags=["call traces"])
 
-TraceId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
-ProposalId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _Device = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@-]{1,40}$")]
 _CallId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,150}$")]
 _Count = Annotated[int, Field(ge=0, le=5_000_000)]
 #: A reported call began so long ago at most; the other switch's clock may be ahead of ours by so much.
 _OLDEST, _CLOCKS_APART = timedelta(days=30), timedelta(minutes=5)
-
-
-class RecordingNotFound(NotFound):
-    """The call was not recorded, or its recording is erased."""
 
 
 class GivenDirection(Given):
@@ -269,7 +259,7 @@ async def list_traces(query: Annotated[TraceQuery, Query()], has: Has) -> Page[T
 @router.get("/call-traces/{trace_id}")
 async def read_trace(trace_id: TraceId, has: Has) -> TraceDetail:
     """A reported call with its figures and the verdict's reasons."""
-    row, _ = await _row(has, trace_id)
+    row = await trace_of(has, trace_id)
     async with has.store.reading() as unit:
         advised = await store.recommendations(unit, row["customer_id"]) if row["customer_id"] else []
     recorded = await asyncio.to_thread(has.recordings.of, row["linkedid"])
@@ -301,23 +291,14 @@ async def decide(trace_id: TraceId, given: Decision, has: Has, who: Who) -> Trac
 async def answer(trace_id: TraceId, given: Answer, has: Has, who: Who) -> dict[str, int]:
     """The customer answered our recommendations: their later reports are taken up again (OV-25)."""
     async with has.store.unit() as unit:
-        row = await store.get(unit, trace_id)
-        if row is None:
-            raise TraceNotFound(trace=trace_id)
-        answered = 0
-        if row["customer_id"] is not None:
-            answered = await store.answer(
-                unit, customer_id=row["customer_id"], text=given.text, by=who.name, at=has.clock()
-            )
-        told, kind = {"answer": given.text}, "recommendation-answered"
-        await note(unit, row["ticket_number"], who=who.name, at=has.clock(), kind=kind, changes=told)
+        answered = await triage.answer(unit, trace_id, given.text, who=who.name, at=has.clock())
     return {"answered": answered}
 
 
 @router.post("/call-traces/{trace_id}/call-back", status_code=202)
 async def call_back(trace_id: TraceId, given: CallBack, has: Has, who: Who) -> dict[str, str]:
     """Ring a technician's phone and then the user's (OV-22)."""
-    row, _ = await _row(has, trace_id)
+    row = await trace_of(has, trace_id)
     if has.directory.technician(given.technician) is None:
         mend = "give the phone of a technician of the directory"
         raise BadInput(field="technician", problem="this is not a technician's phone", mend=mend)
@@ -336,10 +317,7 @@ async def report(
     trace_id: TraceId, has: Has, lang: Annotated[Literal["fr", "en"], Query(description="Language.")] = "fr"
 ) -> HTMLResponse:
     """One page to look at or print: the verdict, both legs, curves, and the SIP ladder."""
-    row, packets = await _row(has, trace_id, with_packets=True)
-    page = await asyncio.to_thread(trace_page.render, row, packets, lang, has.traces.desk.zone)
-    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-    return HTMLResponse(page, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+    return await page_of(has, trace_id, lang)
 
 
 @router.get(
@@ -349,10 +327,7 @@ async def report(
 )
 async def capture(trace_id: TraceId, has: Has) -> Response:
     """SIP and RTCP of both legs, for Wireshark. No audio, and nothing that proves a password."""
-    row, packets = await _row(has, trace_id, with_packets=True)
-    file = await asyncio.to_thread(pcap.write, packets)
-    headers = {"Content-Disposition": f'attachment; filename="call-trace-{row["ticket_number"]}.pcap"'}
-    return Response(file, media_type="application/vnd.tcpdump.pcap", headers=headers)
+    return await capture_of(has, trace_id)
 
 
 @router.get(
@@ -363,14 +338,7 @@ async def capture(trace_id: TraceId, has: Has) -> Response:
 async def listen(trace_id: TraceId, has: Has, who: Who) -> FileResponse:
     """The call's recording, where the desk file has calls recorded, as WAV (8 kHz, 16 bit, both parties in one); ranges
     may be asked for (RFC 9110 section 14). It is noted who listens."""
-    row, _ = await _row(has, trace_id)
-    path = await asyncio.to_thread(has.recordings.of, row["linkedid"])
-    if path is None:
-        raise RecordingNotFound(trace=trace_id)
-    async with has.store.unit() as unit:
-        await listenings.note(unit, kind="call-trace", subject=trace_id, who=who.name, at=has.clock())
-    name = f"call-trace-{row['ticket_number']}.wav"
-    return FileResponse(path, media_type="audio/wav", filename=name, content_disposition_type="inline")
+    return await recording_of(has, trace_id, who.name)
 
 
 @router.get("/incident-proposals")
@@ -386,19 +354,6 @@ async def dismiss(proposal_id: ProposalId, given: Dismissal, has: Has, who: Who)
     async with has.store.unit() as unit:
         row = await triage.dismiss(unit, proposal_id, who=who.name, at=has.clock(), bus=has.bus)
     return Proposal(**row)
-
-
-async def _row(has: Services, trace_id: str, *, with_packets: bool = False) -> tuple[dict[str, Any], Sequence[Packet]]:
-    async with has.store.reading() as unit:
-        row = await store.get(unit, trace_id)
-        blob = await store.of_report(unit, trace_id) if with_packets and row is not None else b""
-    if row is None:
-        raise TraceNotFound(trace=trace_id)
-    try:
-        return row, await asyncio.to_thread(evidence.unpack, blob)
-    except (HepGarbage, zlib.error):
-        log.exception("kept evidence cannot be read", trace=trace_id)
-        return row, []
 
 
 def _view(row: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api import desk_edits
 from api.common import Given, Has, Line, Who
-from api.routers.desks import ChangeView, DeskId
+from api.paths import DeskId
+from api.routers.desks import ChangeView
 from ivr.desk_editing.caller_preview import Heard
 from ivr.desk_editing.files import DeskFile, ReadOnly
 from ivr.desk_editing.values import MOST_CHARACTERS, patched, values_in, with_values

@@ -5,17 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from api.common import Given, Has, Who
-from api.deps import Services
-from api.desk_edits import DeskNotFound, files_of
+from api.desk_edits import files_of
+from api.paths import DeskId, desk_of
 from ivr.desk.schema import Desk
 
 router = APIRouter(tags=["desks"])
-
-DeskId = Annotated[str, Path(max_length=40, examples=["omnivigil"])]
 
 #: Holidays and daylight saving are known for these years.
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -141,14 +139,6 @@ async def read_hours(desk: DeskId, query: Annotated[HoursQuery, Query()], has: H
         for name, calendar in has.calendars[desk].items()
     }
     return DeskHours(desk=desk, at=at, departments=departments)
-
-
-def desk_of(has: Services, desk: str) -> Desk:
-    """The desk that an address names. Raises DeskNotFound."""
-    found = has.desks.get(desk)
-    if found is None:
-        raise DeskNotFound(desk=desk)
-    return found
 
 
 def _view(desk: Desk) -> DeskView:

@@ -4,84 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Path, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor, make_cursor, read_moment_cursor
+from api.common import Has, Page, PageQuery, Short, Who, bad_cursor, make_cursor, read_moment_cursor
 from api.deps import Services
-from api.routers.desks import desk_of
-from ivr.accounts.api_tokens import Bearer
-from ivr.announcements.model import LONGEST_TEXT
-from ivr.desk.schema import Desk
-from ivr.errors import AllBadInput, BadInput
-from ivr.incidents import sms_followers, store
-from ivr.incidents.affected import affected, affected_of_csv
-from ivr.incidents.model import STAGE_NAMES, Affected, Impact, Incident, Stage, draft
+from api.incidents import AffectedChange, NewIncident, NewUpdate, named
+from api.paths import IncidentId, desk_of
+from ivr.incidents import store, views
+from ivr.incidents.affected import affected_of_csv
+from ivr.incidents.model import STAGE_NAMES, Impact, Incident, Stage, draft
 from ivr.incidents.service import services_of
-from ivr.tickets.store import count_about
+from ivr.tickets import about_incident
 
 router = APIRouter(tags=["incidents"])
-
-IncidentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-Version = Annotated[int | None, Field(ge=1, description="Refuse when the incident is not this version any more.")]
-Texts = Annotated[
-    dict[Short, str],
-    Field(
-        max_length=10,
-        description=f"What is said, in each language of the desk; at most {LONGEST_TEXT} characters, without markup.",
-        examples=[{"fr": "Une panne touche la téléphonie à Québec.", "en": "Telephony is down in Quebec City."}],
-    ),
-]
-ServiceIds = Annotated[
-    list[Short], Field(max_length=20, examples=[["telephonie"]], description="Ids of the desk's services.")
-]
-
-
-class AffectedGiven(Given):
-    """Whom it affects. Nobody named is everybody."""
-
-    partners: list[Line] = Field(default_factory=list, max_length=200, description="By name.")
-    accounts: list[Short] = Field(default_factory=list, max_length=5000, description="Customers' account numbers.")
-    numbers: list[Short] = Field(default_factory=list, max_length=10_000, description="As people write them.")
-
-
-class NewIncident(Given):
-    """An incident, with what is said of it first."""
-
-    desk: Short
-    title: dict[Short, Line] = Field(default_factory=dict, max_length=10, description="By language.")
-    impact: Impact = "major"
-    stage: Stage = "investigating"
-    texts: Texts
-    services: ServiceIds = Field(default_factory=list)
-    components: list[Line] = Field(default_factory=list, max_length=20, description="What failed, for the report.")
-    affected: AffectedGiven = Field(default_factory=AffectedGiven)
-    started_at: AwareDatetime | None = Field(default=None, description="When it began; without it, now.")
-    sms_partners: bool = Field(
-        default=False,
-        description="Send it to the administrators and level 3 users of the partners that it affects, by text message.",
-    )
-
-
-class NewUpdate(Given):
-    """What is said next."""
-
-    stage: Stage
-    texts: Texts
-    impact: Impact | None = Field(default=None, description="How bad it is now; without it, as before.")
-    services: ServiceIds | None = Field(default=None, description="What is affected now; without it, as before.")
-    components: list[Line] | None = Field(default=None, max_length=20, description="What failed; else as before.")
-    sms_partners: bool = Field(
-        default=False,
-        description="Send it to the administrators and level 3 users of the partners that it affects, by text message.",
-    )
-    version: Version = None
-
-
-class AffectedChange(AffectedGiven):
-    """Whom it affects, anew."""
-
-    version: Version = None
 
 
 class UpdateView(BaseModel):
@@ -144,27 +80,11 @@ class Drafts(BaseModel):
 @router.post("/incidents", status_code=201)
 async def open_incident(given: NewIncident, has: Has, who: Who, response: Response) -> IncidentView:
     """Open an incident. When this is answered, it is committed and on the air."""
-    whom = named(has, given.affected, desk_of(has, given.desk), "affected.")
-    made = await open_as(given, whom, has, who)
+    desk = desk_of(has, given.desk)
+    whom = named(has, given.affected, desk, "affected.")
+    made = await has.incidents.begin(desk, **given.said(), affected=whom, who=who.name)
     response.headers["Location"] = f"/v1/incidents/{made.id}"
     return _view(has, made)
-
-
-async def open_as(given: NewIncident, whom: Affected, has: Services, who: Bearer) -> Incident:
-    """Open an incident that affects these, whoever is named in it."""
-    return await has.incidents.begin(
-        desk_of(has, given.desk),
-        title=given.title,
-        impact=given.impact,
-        stage=given.stage,
-        texts=given.texts,
-        services=tuple(given.services),
-        components=tuple(given.components),
-        affected=whom,
-        started_at=given.started_at,
-        who=who.name,
-        tell_partners=given.sms_partners,
-    )
 
 
 @router.get("/incidents")
@@ -204,27 +124,15 @@ async def read_incident(incident_id: IncidentId, has: Has, response: Response) -
     """One incident with all its updates. The ETag is its version."""
     found = await has.incidents.get(incident_id)
     async with has.store.reading() as unit:
-        followers = await sms_followers.count(unit, incident_id)
-        tickets, still_open = await count_about(unit, incident_id)
+        reach = await about_incident.reach_of(unit, incident_id)
     response.headers["ETag"] = f'"{found.version}"'
-    view = _view(has, found).model_dump()
-    return IncidentDetail(**view, followers=followers, tickets=tickets, open_tickets=still_open)
+    return IncidentDetail(**_view(has, found).model_dump(), **vars(reach))
 
 
 @router.post("/incidents/{incident_id}/updates", status_code=201)
 async def update_incident(incident_id: IncidentId, given: NewUpdate, has: Has, who: Who) -> IncidentView:
     """Say what is new, at the same stage or another. When this is answered, it is committed and on the air."""
-    changed = await has.incidents.update(
-        incident_id,
-        stage=given.stage,
-        texts=given.texts,
-        version=given.version,
-        who=who.name,
-        tell_partners=given.sms_partners,
-        impact=given.impact,
-        services=tuple(given.services) if given.services is not None else None,
-        components=tuple(given.components) if given.components is not None else None,
-    )
+    changed = await has.incidents.update(incident_id, **given.said(), version=given.version, who=who.name)
     return _view(has, changed)
 
 
@@ -247,29 +155,8 @@ async def change_affected_by_csv(
     return _view(has, await has.incidents.touches(incident_id, found, version=None))
 
 
-def named(has: Services, given: AffectedGiven, desk: Desk, field: str) -> Affected:
-    """Whom they name. Raises AllBadInput, with fields below `field`."""
-    try:
-        return affected(
-            has.directory.book,
-            desk.region,
-            desk.provider,
-            partners=given.partners,
-            accounts=given.accounts,
-            numbers=given.numbers,
-        )
-    except AllBadInput as error:
-        wrong = [BadInput(field=f"{field}{one.field}", problem=one.problem, mend=one.mend) for one in error.errors]
-        raise AllBadInput(wrong) from None
-
-
 def _view(has: Services, one: Incident) -> IncidentView:
-    book = has.directory.book
-    names = {
-        "partners": [book.partners[n].name for n in one.affected.partners if n in book.partners],
-        "accounts": [book.customers[n].account for n in one.affected.customers if n in book.customers],
-        "numbers": list(one.affected.numbers),
-    }
+    names = vars(views.names_of(has.directory.book, one.affected))
     updates = [
         change.facts() | {"stage_name": {language: names_[change.stage] for language, names_ in STAGE_NAMES.items()}}
         for change in one.updates

@@ -4,38 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor, make_cursor, read_moment_cursor
 from api.deps import Services
-from api.routers.desks import desk_of
-from api.routers.incidents import ServiceIds, Texts
+from api.incidents import ServiceIds
+from api.maintenances import MaintenanceChange, NewMaintenance, Version
+from api.paths import MaintenanceId, desk_of
 from ivr.incidents.model import Impact
 from ivr.incidents.service import services_of
 from ivr.maintenance import calendar_import, store
 from ivr.maintenance.model import Kind, Maintenance, State, draft
 
 router = APIRouter(tags=["incidents"])
-
-MaintenanceId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-Version = Annotated[int | None, Field(ge=1, description="Refuse when the maintenance is not this version any more.")]
-Moment = Annotated[AwareDatetime, Field(description="With its offset from UTC, as in 2026-12-05T01:00:00-05:00.")]
-
-
-class NewMaintenance(Given):
-    """Maintenance to announce."""
-
-    desk: Short
-    kind: Kind = "planned"
-    title: dict[Short, Line] = Field(default_factory=dict, max_length=10, description="By language.")
-    texts: Texts
-    impact: Impact = "minor"
-    services: ServiceIds = Field(default_factory=list)
-    components: list[Line] = Field(default_factory=list, max_length=20)
-    starts_at: Moment | None = Field(default=None, description="Without it, now.")
-    ends_at: Moment
-    sms: bool = Field(default=False, description="Whether subscribers by text message are told too.")
 
 
 class MaintenanceCalendar(Given):
@@ -51,20 +33,6 @@ class MaintenanceCalendar(Given):
     components: list[Line] = Field(default_factory=list, max_length=20)
     sms: bool = Field(default=False, description="Whether subscribers by text message are told too.")
     ical: Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
-
-
-class MaintenanceChange(Given):
-    """What is to be different. What is not given stays; `ends_at` makes it longer or shorter."""
-
-    title: dict[Short, Line] | None = Field(default=None, max_length=10)
-    texts: Texts | None = None
-    impact: Impact | None = None
-    services: ServiceIds | None = None
-    components: list[Line] | None = Field(default=None, max_length=20)
-    starts_at: Moment | None = None
-    ends_at: Moment | None = None
-    sms: bool | None = None
-    version: Version = None
 
 
 class Ending(Given):
@@ -118,19 +86,7 @@ class MaintenanceDrafts(BaseModel):
 @router.post("/maintenances", status_code=201)
 async def announce_maintenance(given: NewMaintenance, has: Has, who: Who, response: Response) -> MaintenanceView:
     """Announce maintenance. When this is answered, it is committed and on the status page."""
-    made = await has.maintenances.plan(
-        desk_of(has, given.desk),
-        kind=given.kind,
-        title=given.title,
-        texts=given.texts,
-        impact=given.impact,
-        services=tuple(given.services),
-        components=tuple(given.components),
-        starts_at=given.starts_at,
-        ends_at=given.ends_at,
-        sms=given.sms,
-        who=who.name,
-    )
+    made = await has.maintenances.plan(desk_of(has, given.desk), **given.said(), who=who.name)
     response.headers["Location"] = f"/v1/maintenances/{made.id}"
     return _view(has, made)
 
@@ -199,9 +155,7 @@ async def change_maintenance(
     maintenance_id: MaintenanceId, given: MaintenanceChange, has: Has, who: Who
 ) -> MaintenanceView:
     """Change what is announced, or make it longer. One that goes on keeps its beginning."""
-    fields = given.model_dump(exclude={"version"}, exclude_none=True)
-    fields |= {name: tuple(fields[name]) for name in ("services", "components") if name in fields}
-    changed = await has.maintenances.change(maintenance_id, fields, version=given.version, who=who.name)
+    changed = await has.maintenances.change(maintenance_id, given.fields(), version=given.version, who=who.name)
     return _view(has, changed)
 
 

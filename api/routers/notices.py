@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.common import Given, Has, Page, PageQuery, Who, bad_cursor, make_cursor, read_cursor
+from api.common import Given, Has, Page, PageQuery, Who, make_cursor, read_id_cursor
 from ivr.notify import admin, store
 from ivr.notify.delivery import Kind, State
 from ivr.notify.store import Notice
@@ -91,7 +90,7 @@ async def list_notices(query: Annotated[NoticeQuery, Query()], has: Has) -> Page
     if query.ticket is not None:
         filters["ticket_number"] = query.ticket
     async with has.store.reading() as unit:
-        found = await store.page(unit, filters=filters, before=before(query.cursor), limit=query.limit + 1)
+        found = await store.page(unit, filters=filters, before=read_id_cursor(query.cursor), limit=query.limit + 1)
     shown = found[: query.limit]
     following = make_cursor(str(shown[-1].id)) if len(found) > len(shown) else None
     return Page(items=[NoticeView(**_facts(notice)) for notice in shown], next=following)
@@ -151,13 +150,3 @@ async def enable_endpoint(name: EndpointName, has: Has) -> None:
     """Tell a disabled endpoint of what happens from now on."""
     async with has.store.unit() as unit:
         await admin.enable(unit, name, journal_end=await journal.end(unit))
-
-
-def before(cursor: str | None) -> int | None:
-    """The id that a cursor of ours names. Raises BadInput."""
-    after = read_cursor(cursor, 1)
-    if after is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,9}", after[0], re.ASCII):
-        raise bad_cursor()
-    return int(after[0])

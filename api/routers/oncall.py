@@ -12,12 +12,13 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from api.common import Given, Has, Who
 from api.deps import Services
 from api.desk_edits import DeskNotFound
+from api.paths import DeskId, desk_of
 from ivr.desk.oncall import OnCall, Person
 from ivr.desk.schema import Desk
 from ivr.errors import BadInput, NotFound
 from ivr.notify.delivery import TextTrouble
 from ivr.notify.store import TextProblem
-from ivr.oncall import calendar_import, gaps, ical, paging, store
+from ivr.oncall import calendar_import, gaps, ical, paging, store, views
 from ivr.oncall.escalation import kept, timetable
 from ivr.oncall.paging import EmergencyNotFound
 from ivr.oncall.rota import Stint, overlap, stints
@@ -26,7 +27,6 @@ from ivr.store.engine import Unit
 
 router = APIRouter(tags=["on call"])
 
-DeskId = Annotated[str, Path(max_length=40, examples=["omnivigil"])]
 EmergencyId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2099, 1, 1, tzinfo=UTC))]
@@ -297,27 +297,10 @@ async def import_overrides(desk: DeskId, given: Calendar, has: Has, who: Who) ->
 @router.get("/desks/{desk}/emergencies")
 async def list_emergencies(desk: DeskId, query: Annotated[MonthQuery, Query()], has: Has) -> MonthView:
     """A month's emergencies, and how many were taken within the 30 minutes that callers are promised."""
-    if desk not in has.desks:
-        raise DeskNotFound(desk=desk)
-    now = has.clock()
-    zone = has.desks[desk].zone
-    month = query.month or f"{now.astimezone(zone):%Y-%m}"
-    start = datetime.fromisoformat(f"{month}-01").replace(tzinfo=zone)
-    end = (start.replace(tzinfo=None) + timedelta(days=31)).replace(day=1, tzinfo=zone)
+    found, now = desk_of(has, desk), has.clock()
     async with has.store.reading() as unit:
-        found = await store.left_between(unit, desk, start, end)
-    own = [one for one in found if one.merged_into is None]
-    in_time = [kept(one.left_at, one.taken_at, now) for one in own]
-    taken = [int((one.taken_at - one.left_at).total_seconds()) for one in own if one.taken_at is not None]
-    return MonthView(
-        desk=desk,
-        month=month,
-        emergencies=len(own),
-        taken_in_time=in_time.count(True),
-        late=in_time.count(False),
-        slowest_s=max(taken, default=None),
-        items=[_emergency(one, now) for one in found],
-    )
+        month = await views.month_of(unit, found, query.month, now)
+    return MonthView(**vars(month) | {"desk": desk, "items": [_emergency(one, now) for one in month.items]})
 
 
 @router.get("/emergencies/{emergency_id}")

@@ -14,6 +14,7 @@ from api.common import Has, Who
 from api.deps import Services
 from api.guard import from_here
 from api.head_requests import head_only
+from api.phones import folder_of
 from api.routers.directory import EntryKey, Provider
 from ivr.directory import queries, service, store
 from ivr.directory.entries import CODECS, PhoneEntry
@@ -79,11 +80,6 @@ async def offer_configuration(name: EntryKey, request: Request, has: Has, who: W
         token = await tokens.make(unit, name, by=by, at=at)
     base = folder_of(has, request, token)
     return Provisioning(url=base, urls=addresses(base), expires_at=at + tokens.GOOD_FOR)
-
-
-def folder_of(has: Services, request: Request, token: str) -> str:
-    """The address below which a token's files are, as the outside reaches it."""
-    return f"{(has.notices.public_url or str(request.base_url)).rstrip('/')}/provision/{token}/"
 
 
 @files.get("/provision/{token}/{file}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.common import Given, Has
 from api.desk_edits import DeskNotFound
+from api.paths import DeskId
 from api.quotes import QuoteView, quote_view
 from api.tickets import Slug
 from ivr.errors import BadInput
@@ -16,8 +17,6 @@ from ivr.tickets import service_requests
 from ivr.tickets.kinds import KINDS
 
 router = APIRouter(tags=["quotes"])
-
-DeskId = Annotated[str, Path(max_length=40, examples=["omnivigil"])]
 
 
 class KindView(BaseModel):

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Form, Path, Query, Request, Response
 from pydantic import Field
 
 from api.common import Has, cross_site
-from api.routers.desks import DeskId
-from api.routers.reports import pdf_of
+from api.incident_reports import pdf_of
+from api.paths import DeskId
 from api.status.subscribing import HEADERS, LanguageCode, PublicForm, client_of, shown, spoken, ways
 from ivr.errors import BadInput
 from ivr.incidents.service import IncidentNotFound

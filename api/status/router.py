@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.common import Has
 from api.deps import Services
-from api.routers.desks import DeskId, desk_of
+from api.paths import DeskId, desk_of
 from api.status import words
 from api.status.page_cache import KeptPages, Page
 from api.status.subscribing import shown, ways

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.common import Has, cross_site
 from api.deps import Services
-from api.routers.desks import DeskId, desk_of
+from api.paths import DeskId, desk_of
 from api.status.words import LANGUAGES, SUBSCRIBING
 from api.status.words import WORDS as STATUS_WORDS
 from ivr.desk.schema import Desk

@@ -57,6 +57,22 @@ async def decide(
     return row | {"state": state}
 
 
+async def answer(unit: Unit, trace_id: str, text: str, *, who: str, at: datetime) -> int:
+    """Note what the customer answered to our recommendations: their later reports are taken up again (OV-25).
+
+    Return how many recommendations are answered by it. Raises TraceNotFound.
+    """
+    row = await store.get(unit, trace_id)
+    if row is None:
+        raise TraceNotFound(trace=trace_id)
+    answered = 0
+    if row["customer_id"] is not None:
+        answered = await store.answer(unit, customer_id=row["customer_id"], text=text, by=who, at=at)
+    told, kind = {"answer": text}, "recommendation-answered"
+    await note(unit, row["ticket_number"], who=who, at=at, kind=kind, changes=told)
+    return answered
+
+
 async def dismiss(unit: Unit, proposal_id: int, *, who: str, at: datetime, bus: EventBus) -> dict[str, Any]:
     """What several reports proposed is no incident; the proposal as it is then. Whoever was first is on record.
 

@@ -1,12 +1,23 @@
-"""A caller asked to be told of an incident: the call's ticket is about it (OV-27)."""
+"""Tickets that are about an incident (OV-27)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
+from ivr.incidents import sms_followers
 from ivr.store.engine import Unit
 from ivr.tickets import store
 from ivr.tickets.intake_commit import LINE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How many numbers follow an incident, how many tickets are about it, and how many of them are open."""
+
+    followers: int
+    tickets: int
+    open_tickets: int
 
 
 async def hang(unit: Unit, call_id: str, incident_id: int, at: datetime) -> None:
@@ -15,8 +26,12 @@ async def hang(unit: Unit, call_id: str, incident_id: int, at: datetime) -> None
     ticket = await store.lock(unit, found.number) if found is not None else None
     if ticket is None or ticket.incident_id is not None:
         return
-    version = ticket.version + 1
-    values = {"incident_id": incident_id, "version": version, "updated_at": at}
-    await store.change(unit, ticket.number, values)
-    changes = {"incident_id": incident_id}
-    await store.add_event(unit, ticket.number, at=at, who=LINE, kind="changed", changes=changes, version=version)
+    about = {"incident_id": incident_id}
+    await store.note(unit, ticket, at=at, who=LINE, kind="changed", changes=about, values=about)
+
+
+async def reach_of(unit: Unit, incident_id: int) -> Reach:
+    """Count what came of an incident so far."""
+    followers = await sms_followers.count(unit, incident_id)
+    tickets, still_open = await store.count_about(unit, incident_id)
+    return Reach(followers=followers, tickets=tickets, open_tickets=still_open)
