@@ -24,7 +24,6 @@ from starlette.exceptions import HTTPException
 from api import provider_scope
 from api.common import cross_site
 from api.console import pages, words
-from ivr.accounts.api_tokens import Bearer
 from ivr.accounts.model import Role
 from ivr.accounts.sign_in import Accounts, Session, csrf_of
 from ivr.accounts.sign_in_limits import source_of as counted_source
@@ -280,11 +279,6 @@ def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
         return model.model_validate(values)
     except ValidationError as error:
         raise RequestValidationError([{**one, "loc": ("form", *one["loc"])} for one in error.errors()]) from None
-
-
-def bearer_of(request: Request) -> Bearer:
-    """Who does it, for what the API does as well."""
-    return Bearer(name=who(request), scopes=("read", "write"), provider=session_of(request).account.limited_to)
 
 
 def accounts_of(request: Request) -> Accounts:
