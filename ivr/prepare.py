@@ -76,7 +76,7 @@ class Prepared:
     @property
     def main_desk(self) -> Desk:
         """The first desk."""
-        return next(iter(self.desks.values()))
+        return self.desks.main
 
 
 #: The calendars of each desk's departments.
@@ -216,7 +216,7 @@ def outside_members(book: Book, desks: Desks) -> tuple[OutsideMember, ...]:
 
     Whoever's number may not be dialled is left out: desk files may have changed since it was entered.
     """
-    main = next(iter(desks.values()))
+    main = desks.main
     found = []
     for one in sorted(book.technicians.values(), key=lambda one: one.id):
         if one.outside is None:
@@ -268,8 +268,8 @@ def configure(settings: Settings, runtime: Runtime, desks: Desks, sounds: Sounds
         streams=tuple(streams_of(settings, desks)),
         outside={right: calling_rights.patterns(right) for right in calling_rights.RIGHTS},
         premium=calling_rights.PREMIUM_PATTERNS,
-        trace_within_s=next(iter(desks.values())).call_trace.within_min * 60,
-        record_calls=next(iter(desks.values())).call_trace.audio is not None,
+        trace_within_s=desks.main.call_trace.within_min * 60,
+        record_calls=desks.main.call_trace.audio is not None,
         strict_rtp=settings.strict_rtp,
     )
 
@@ -393,7 +393,7 @@ def _callback_rules(desks: Desks) -> Iterator[CallbackRules]:
 
 
 def _fixed_prompts(desks: Desks, sounds: Sounds) -> FixedPrompts:
-    main = next(iter(desks.values()))
+    main = desks.main
     return FixedPrompts(
         not_in_service=sounds.fixed(main.id, "not-in-service", main.languages[0]),
         technician_login=sounds.fixed(main.id, "technician-login", main.languages[0]),

@@ -11,6 +11,7 @@ from typing import Any
 from api.deps import Services
 from ivr.calls import store as call_store
 from ivr.calls.model import Call
+from ivr.desk.load import main_of
 from ivr.desk.schema import Desk
 from ivr.incidents.model import Incident
 from ivr.notify.delivery import TextTrouble
@@ -215,7 +216,7 @@ def _lines(has: Services, language: str) -> list[Line]:
 async def read_figures(has: Services) -> Figures:
     """What is counted. Raises StoreUnavailable."""
     now = has.clock()
-    zone = next(iter(has.desks.values())).zone
+    zone = main_of(has.desks).zone
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     async with has.store.reading() as unit:
         answered, lost = await call_store.counted_since(unit, midnight)

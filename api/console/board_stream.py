@@ -14,6 +14,7 @@ from markupsafe import Markup
 from api.console import pages
 from api.console.board_state import Figures, read_figures, read_live
 from api.deps import Services
+from ivr.desk.load import main_of
 from ivr.errors import Unavailable
 from ivr.events import Listener as BusListener
 
@@ -147,7 +148,7 @@ class Boards:
                 log.warning("board: nothing is counted, the database is away", error=str(error))
                 self._figures = Figures(away=True)
             self._figures_at = time.monotonic()
-        desk = next(iter(self._has.desks.values()))
+        desk = main_of(self._has.desks)
         values: dict[str, Any] = {"live": read_live(self._has, language), "figures": self._figures}
         return {name: pages.render(f"board_{name}.html.j2", language, desk, **values).strip() for name in FRAGMENTS}
 

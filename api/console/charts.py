@@ -7,6 +7,7 @@ from typing import Any
 
 from api.deps import Services
 from ivr.calls import store as call_store
+from ivr.desk.load import main_of
 
 _QUARTER_S = 900
 
@@ -19,7 +20,7 @@ async def today(has: Services) -> dict[str, Any]:
     Raises StoreUnavailable.
     """
     now = has.clock()
-    zone = next(iter(has.desks.values())).zone
+    zone = main_of(has.desks).zone
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     async with has.store.reading() as unit:
         rows = await call_store.moments_since(unit, midnight)

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.console import history, words
 from api.deps import Services
+from ivr.desk.load import main_of
 from ivr.desk.schema import Desk
 from ivr.incidents.model import STAGE_NAMES
 from ivr.mail import reasons
@@ -202,5 +203,4 @@ def moment(request: Request, at: datetime) -> str:
 
 def main_desk(request: Request) -> Desk:
     """The desk whose time zone pages speak."""
-    desk: Desk = next(iter(line_of(request).desks.values()))
-    return desk
+    return main_of(line_of(request).desks)

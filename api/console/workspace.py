@@ -27,6 +27,7 @@ from api.stream_limits import OF_A_SESSION, Streams
 from ivr.calls import store as calls
 from ivr.calls.model import Call
 from ivr.calltrace import store as traces
+from ivr.desk.load import main_of
 from ivr.errors import BadInput, Unavailable
 from ivr.events import Listener
 from ivr.store.engine import Unit
@@ -261,7 +262,7 @@ async def _last_mos(unit: Unit, customer_id: int) -> float | None:
 
 
 async def _drawn(has: Services, language: str, card: Card | None) -> str:
-    main = next(iter(has.desks.values()))
+    main = main_of(has.desks)
     if card is None:
         return pages.render("desk_card.html.j2", language, main, one=None).strip()
     identity = card.incoming.identity

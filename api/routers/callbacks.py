@@ -12,6 +12,7 @@ from api.common import Given, Has, Line, Page, PageQuery, Short, Who, bad_cursor
 from api.deps import Services
 from ivr.callbacks import store
 from ivr.callbacks.model import Callback, State
+from ivr.desk.load import main_of
 from ivr.errors import BadInput, Conflict, NotFound
 from ivr.numbers.normalise import NotANumber, read_number
 
@@ -109,7 +110,7 @@ async def list_callbacks(query: Annotated[CallbackQuery, Query()], has: Has) -> 
 
 def _number(has: Services, text: str) -> str:
     try:
-        return read_number(text, next(iter(has.desks.values())).region).e164
+        return read_number(text, main_of(has.desks).region).e164
     except NotANumber as error:
         raise BadInput(field="number", problem=error.problem, mend=error.mend) from None
 

@@ -13,6 +13,7 @@ from api.common import Has, Page, PageQuery, Short, make_cursor, read_moment_cur
 from ivr.calls import store
 from ivr.calls.model import Call
 from ivr.calls.view import summary
+from ivr.desk.load import main_of
 from ivr.errors import NotFound, Unavailable
 from ivr.numbers.normalise import NotANumber, read_number
 from ivr.tickets.store import of_call, open_tickets
@@ -118,7 +119,7 @@ async def list_calls(query: Annotated[CallQuery, Query()], has: Has) -> Page[Cal
     filters = query.model_dump(exclude={"limit", "cursor", "open"}, exclude_none=True)
     if query.ani is not None:
         with contextlib.suppress(NotANumber):
-            filters["ani"] = read_number(query.ani, next(iter(has.desks.values())).region).e164
+            filters["ani"] = read_number(query.ani, main_of(has.desks).region).e164
     before = read_moment_cursor(query.cursor)
     if query.open:
         found = _matching(has.calls.live(), filters, before)[: query.limit + 1]

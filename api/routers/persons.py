@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from api.common import Given, Has, Line, Who
 from api.deps import Services
 from ivr.accounts import store as audit
+from ivr.desk.load import main_of
 from ivr.errors import NotAllowed
 from ivr.persons import erasure
 from ivr.persons import export as persons_export
@@ -93,7 +94,7 @@ def _allowed(query: PersonQuery, has: Services, who: Who) -> Wanted:
             problem="this token may not ask for persons",
             mend="use one that ./omnivigil token NAME --persons made",
         )
-    region = next(iter(has.desks.values())).region
+    region = main_of(has.desks).region
     return wanted(numbers=query.numbers, emails=query.emails, names=query.names, region=region)
 
 

@@ -21,6 +21,7 @@ from api.paths import DeskId, desk_of
 from api.status import words
 from api.status.page_cache import KeptPages, Page
 from api.status.subscribing import shown, ways
+from ivr.desk.load import main_of
 from ivr.desk.schema import Desk
 from ivr.errors import NotFound
 from ivr.incidents import store
@@ -70,7 +71,7 @@ class PageNotFound(NotFound):
 @router.get("", include_in_schema=False)
 async def main_page(request: Request, has: Has) -> RedirectResponse:
     """To the main desk's page."""
-    return RedirectResponse(f"/status/{next(iter(has.desks))}", status_code=307)
+    return RedirectResponse(f"/status/{main_of(has.desks).id}", status_code=307)
 
 
 @router.get("/style.css", include_in_schema=False)
@@ -131,19 +132,19 @@ async def read_some_maintenances(desk: DeskId, which: Which, request: Request, h
 @root.get("/api/v2/{what}.json")
 async def read_main_json(what: What, request: Request, has: Has) -> Response:
     """The main desk's, at the root."""
-    return await _json(next(iter(has.desks)), what, request, has)
+    return await _json(main_of(has.desks).id, what, request, has)
 
 
 @root.get("/api/v2/incidents/unresolved.json")
 async def read_main_unresolved(request: Request, has: Has) -> Response:
     """The main desk's incidents that are not resolved, at the root."""
-    return await _json(next(iter(has.desks)), "incidents/unresolved", request, has)
+    return await _json(main_of(has.desks).id, "incidents/unresolved", request, has)
 
 
 @root.get("/api/v2/scheduled-maintenances/{which}.json")
 async def read_some_main_maintenances(which: Which, request: Request, has: Has) -> Response:
     """The main desk's maintenances that are to come, or go on, at the root."""
-    return await _json(next(iter(has.desks)), f"scheduled-maintenances/{which}", request, has)
+    return await _json(main_of(has.desks).id, f"scheduled-maintenances/{which}", request, has)
 
 
 async def _json(desk: str, what: str, request: Request, has: Services) -> Response:

@@ -59,6 +59,11 @@ class Desks(Mapping[str, Desk]):
     def values(self) -> ValuesView[Desk]:
         return self._by_id.values()
 
+    @property
+    def main(self) -> Desk:
+        """The main desk."""
+        return main_of(self)
+
     def take(self, others: Desks) -> None:
         """Be the same desks as these from now on."""
         self._by_id, self._by_number = others._by_id, others._by_number
@@ -72,14 +77,24 @@ class Desks(Mapping[str, Desk]):
         return self._by_number.get(re.sub(r"[+\s().-]", "", dialled))
 
 
+def main_of(desks: Mapping[str, Desk]) -> Desk:
+    """Return the main desk of a line, or of one provider: the first. What the line has once follows it."""
+    return next(iter(desks.values()))
+
+
 def load_desks(folder: Path = BUILT_IN) -> Desks:
     """Every `*.yaml` of a folder. Raises DeskError."""
     files = sorted(folder.glob("*.yaml"))
     if not files:
         raise DeskError(file=folder, line=1, field="", problem="no desk file", mend="put a NAME.yaml there")
     loaded = [(file, *_load(file)) for file in files]
-    # The main desk is the one with service codes for phones; it comes first, whatever the files are called.
-    loaded.sort(key=lambda one: (not one[1].service_codes, one[1].id))
+    # The main desk comes first, whatever the files are called; where none says so, it is the one with service codes.
+    loaded.sort(key=lambda one: (not one[1].main, not one[1].service_codes, one[1].id))
+    for file, _, node in [one for one in loaded if one[1].main][1:]:
+        mend = f"take it out here, or out of {loaded[0][0].name}"
+        raise DeskError(
+            file=file, line=_line(node, ("main",)), field="main", problem="another desk is the main one", mend=mend
+        )
     owners: dict[tuple[str, str], Path] = {}
     for file, desk, node in loaded:
         for field, value in _claims(desk):

@@ -380,6 +380,8 @@ class Desk(_Part):
 
     id: Identifier
     name: Name
+    #: Whether what the line has once follows this desk: its sounds, console, *57, recordings and periods. One desk's.
+    main: bool = False
     #: The company whose customers it knows; several desks may be one company's.
     provider: Identifier = "main"
     timezone: Annotated[str, Field(examples=["America/Toronto"])]

@@ -14,6 +14,7 @@ import structlog
 from ivr.announcements.announcer import Announcer
 from ivr.announcements.model import LONGEST_TEXT, Announcement
 from ivr.clock import Clock
+from ivr.desk.load import main_of
 from ivr.desk.schema import Desk
 from ivr.directory.model import Identity
 from ivr.errors import BadInput, Conflict, NotFound, OmnivigilError, Unavailable
@@ -202,7 +203,7 @@ class Incidents:
 
     async def _push(self, unit: Unit, one: Incident) -> None:
         """Have Statuspage told of the last update."""
-        if self._statuspage is None or one.desk != next(iter(self._desks)):
+        if self._statuspage is None or one.desk != main_of(self._desks).id:
             return
         languages = self._desks[one.desk].languages
         body = pushed(one, "en" if "en" in languages else languages[0])

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from ivr.clock import Clock
+from ivr.desk.load import main_of
 from ivr.desk.schema import Desk
 from ivr.directory.lookup import Directory
 from ivr.errors import Unavailable
@@ -44,7 +45,7 @@ async def of_mail(
         await directory.reload()
     except (Unavailable, SQLAlchemyError):
         return [*_facts(mail), "Account: not known, for the database does not answer", *_contents(mail)]
-    desk = next(iter(desks.values()))
+    desk = main_of(desks)
     room = MailRoom(
         store,
         directory,

@@ -18,6 +18,7 @@ from ivr.asterisk.ami import RECONNECTED, AmiRefused, Fields, ManagerInterface, 
 from ivr.asterisk.contract import Variable, assignment
 from ivr.asterisk.originate import ringing
 from ivr.clock import Clock
+from ivr.desk.load import main_of
 from ivr.desk.schema import Desk
 from ivr.directory.snapshot import Book
 from ivr.errors import Unavailable
@@ -180,7 +181,7 @@ class PageCalls:
         """For what the dialplan tells alone, in the main desk's sounds."""
         duty = self._desks[call.desk].oncall
         person = duty.people.get(call.person or "") if duty is not None else None
-        known = next(iter(self._desks.values())).languages
+        known = main_of(self._desks).languages
         return person.language if person is not None and person.language in known else known[0]
 
     async def _hang_up(self, channel: str) -> None:

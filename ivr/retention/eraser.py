@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from ivr.clock import Clock
+from ivr.desk.load import main_of
 from ivr.desk.schema import Desk, Keeping
 from ivr.errors import Unavailable
 from ivr.retention.declarations import Declared, FileSweep, Folder, StraySweep
@@ -52,7 +53,7 @@ class Eraser:
     async def once(self) -> int:
         """Erase what is due, at most some hundred of each; how many. Raises StoreUnavailable, OSError."""
         now = self._clock()
-        main = next(iter(self._desks.values()))
+        main = main_of(self._desks)
         erased: Counter[str] = Counter()
         for desk in self._desks.values():
             await self._files(desk, now, erased, of_desk=True)

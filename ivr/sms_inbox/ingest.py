@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from ivr import wording
+from ivr.desk.load import main_of
 from ivr.desk.oncall import Person
 from ivr.desk.schema import Desk
 from ivr.directory.tables import caller_languages
@@ -78,7 +79,7 @@ async def _done(
     unit: Unit, number: str, body: str, *, at: datetime, desks: Mapping[str, Desk], bus: EventBus
 ) -> tuple[Outcome, str, Emergency | None]:
     wish, quiet = wish_of(body), answered_by_twilio(body)
-    main = next(iter(desks.values()))
+    main = main_of(desks)
     if wish == "stop":
         await notices.opt_out(unit, number, at=at, row_id=None)
         return "stopped", "" if quiet else _WORDS[await _language(unit, number, main)]["stopped"], None

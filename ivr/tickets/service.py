@@ -9,6 +9,7 @@ from typing import Any
 
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
+from ivr.desk.load import main_of
 from ivr.desk.schema import Desk
 from ivr.desk.ticketing import Ticketing
 from ivr.errors import BadInput, Conflict, NotFound
@@ -92,7 +93,7 @@ class Tickets:
         Without a desk it is the main one's; without a department the one that its desk routes the kind to, else its
         operator. Raises BadInput as `create`, and for a desk or department that is not there.
         """
-        desk = fields.get("desk") or next(iter(self.desks))
+        desk = fields.get("desk") or main_of(self.desks).id
         department = fields.get("department")
         self._check_desk(desk, department)
         if department is None:

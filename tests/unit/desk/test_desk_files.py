@@ -393,6 +393,36 @@ class TestFolder:
         desk_file(name="b.yaml", text=GOOD.replace("small", "b").replace("0100", "0199").replace("attente", "file"))
         assert set(load_desks(tmp_path)) == {"small", "b"}
 
+    @pytest.mark.parametrize(
+        ("said", "main"),
+        [
+            ({}, "b"),
+            ({"small": "service_codes: {611: aide}"}, "small"),
+            ({"small": "main: true"}, "small"),
+            ({"b": "service_codes: {611: aide}", "small": "main: true"}, "small"),
+        ],
+    )
+    def test_the_main_desk_is_the_one_that_says_so(
+        self, desk_file: Callable[..., Path], tmp_path: Path, said: dict[str, str], main: str
+    ) -> None:
+        """OV-1: else the one with short codes, else the first by id; whatever the files are called."""
+        other = GOOD.replace("small", "b").replace("0100", "0199").replace("attente", "file")
+        for name, text in (("small", GOOD), ("b", other)):
+            line = f"{said[name]}\n" if name in said else ""
+            desk_file("languages:", f"{line}languages:", name=f"{name}.yaml", text=text)
+        desks = load_desks(tmp_path)
+        assert (desks.main.id, next(iter(desks))) == (main, main)
+
+    def test_one_desk_is_the_main_one(self, desk_file: Callable[..., Path], tmp_path: Path) -> None:
+        desk_file("id: small", "id: small\nmain: true", name="a.yaml")
+        other = GOOD.replace("small", "b").replace("0100", "0199").replace("attente", "file")
+        desk_file("id: b", "id: b\nmain: true", name="b.yaml", text=other)
+        with pytest.raises(DeskError) as refused:
+            load_desks(tmp_path)
+        error = refused.value
+        assert (error.line, error.field) == (2, "main")
+        assert {error.file.name, error.mend.rpartition(" ")[2]} == {"a.yaml", "b.yaml"}
+
 
 @pytest.mark.parametrize(
     ("phone", "number"),
