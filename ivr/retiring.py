@@ -12,17 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
-
 from ivr.accounts import passwords, token_store
 from ivr.accounts import store as account_statements
 from ivr.accounts.model import LONGEST_PUBLISHED, PUBLISHED
-from ivr.accounts.tables import accounts
 from ivr.announcements.demo import demo_pin
 from ivr.announcements.pins import forget_pin, matches, pin_hashes
 from ivr.directory import demo
+from ivr.directory import store as directory
 from ivr.directory.sip_passwords import RETIRED, ha1
-from ivr.directory.tables import endpoints
 from ivr.store.engine import Store, Unit
 
 #: The name of the demo's token.
@@ -49,8 +46,8 @@ async def retire(database: Store, at: datetime, *, token: str | None = None) -> 
     `token` is the demo's own, if it is still in its file.
     """
     async with database.reading() as unit:
-        rows = (await unit.execute(select(accounts).where(accounts.c.disabled_at.is_(None)))).all()
-        phones = (await unit.execute(select(endpoints))).all()
+        rows = await account_statements.enabled(unit)
+        phones = await directory.phone_digests(unit)
         pins = await pin_hashes(unit)
     owners = {row.technician_id: row.name for row in phones if row.technician_id is not None}
     # Each look takes some hundredths of a second on purpose: outside of the transaction, and not in the loop.
@@ -68,7 +65,7 @@ async def retire(database: Store, at: datetime, *, token: str | None = None) -> 
             await account_statements.end_sessions(unit, row.id)
         for name in open_phones:
             marked = RETIRED + secrets.token_hex((32 - len(RETIRED)) // 2)
-            await unit.execute(update(endpoints).where(endpoints.c.name == name).values(ha1=marked))
+            await directory.put_digest(unit, name, marked)
         for technician in open_pins:
             await forget_pin(unit, technician)
         tokens = 0

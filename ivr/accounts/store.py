@@ -40,6 +40,11 @@ async def every(unit: Unit) -> list[Account]:
     return [account_of(row) for row in rows]
 
 
+async def enabled(unit: Unit) -> list[Row[Any]]:
+    """Return the rows of the accounts that are not disabled."""
+    return list(await unit.execute(select(t.accounts).where(t.accounts.c.disabled_at.is_(None))))
+
+
 async def change(unit: Unit, account_id: int, values: Mapping[str, Any]) -> None:
     """Set columns of an account."""
     await unit.execute(update(t.accounts).where(t.accounts.c.id == account_id).values(values))

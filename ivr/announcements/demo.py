@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from sqlalchemy import select
-
 from ivr.announcements.pins import has_pin, hashed, put_pin
-from ivr.directory.tables import endpoints
+from ivr.directory.store import technicians_phones
 from ivr.store.engine import Unit
 
 
@@ -18,7 +16,6 @@ def demo_pin(endpoint: str) -> str:
 
 async def demo_pins(unit: Unit) -> None:
     """Give every technician of the demo directory a PIN who has none."""
-    phones = select(endpoints.c.name, endpoints.c.technician_id).where(endpoints.c.technician_id.is_not(None))
-    for row in (await unit.execute(phones)).mappings().all():
-        if not await has_pin(unit, row["technician_id"]):
-            await put_pin(unit, row["technician_id"], await asyncio.to_thread(hashed, demo_pin(row["name"])))
+    for phone, technician in (await technicians_phones(unit)).items():
+        if not await has_pin(unit, technician):
+            await put_pin(unit, technician, await asyncio.to_thread(hashed, demo_pin(phone)))

@@ -23,6 +23,18 @@ def _values(one: Callback) -> dict[str, Any]:
     return dict(vars(one)) | {"active_key": None if one.ended else f"{one.desk}:{one.number}"}
 
 
+async def first_spoken(unit: Unit, call_id: str, *, since: datetime) -> datetime | None:
+    """Return when one of ours first spoke with a caller who was called back, of a call that began at `since` (OV-9)."""
+    back = callbacks.c
+    # By its index: a callback is asked for while the call lasts.
+    asked = (back.call_id == call_id) & back.requested_at.between(since, since + _LONGEST_CALL)
+    # Whoever was called first has pressed 1, and may still wait.
+    spoke = back.answered_at.is_not(None) & ((back.mode == "technician_first") | (back.state == "done"))
+    first = select(back.answered_at).where(asked, spoke).order_by(back.answered_at).limit(1)
+    found: datetime | None = (await unit.execute(first)).scalar_one_or_none()
+    return found
+
+
 async def add(unit: Unit, one: Callback) -> Callback:
     """A new callback; the one that the number has at this desk already, when there is one."""
     statement = unit.insert(callbacks).values(_values(one)).on_conflict_do_nothing().returning(callbacks.c.id)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Executable, Row, Select, Table, and_, func, or_, select, update
 
 from ivr.calls import tables as t
-from ivr.calls.model import Call, Happening, Leg
+from ivr.calls.model import VANISHED_IN_QUEUE, Call, Happening, Leg
 from ivr.store.engine import Unit, insert_into
 
 #: What a call, and a leg, cannot change once it has begun.
@@ -90,6 +90,33 @@ async def last_score(unit: Unit, customer_id: int) -> tuple[datetime, float] | N
     latest = query.group_by(t.calls.c.id, t.calls.c.started_at).order_by(t.calls.c.started_at.desc()).limit(1)
     row = (await unit.execute(latest)).one_or_none()
     return (row.started_at, row.mos) if row is not None else None
+
+
+async def times_of(unit: Unit, call_id: str) -> tuple[datetime, datetime | None] | None:
+    """Return when a call began and when it was answered; None for a call that is not on record."""
+    query = select(t.calls.c.started_at, t.calls.c.answered_at).where(t.calls.c.id == call_id)
+    row = (await unit.execute(query)).one_or_none()
+    return (row.started_at, row.answered_at) if row is not None else None
+
+
+async def count_between(unit: Unit, desk: str, start: datetime, end: datetime) -> int:
+    """Count the calls to a desk that began from `start` to `end`."""
+    mine = (t.calls.c.desk == desk) & t.calls.c.started_at.between(start, end)
+    return int((await unit.execute(select(func.count()).select_from(t.calls).where(mine))).scalar_one())
+
+
+async def vanished_since(unit: Unit, since: datetime) -> list[dict[str, Any]]:
+    """Return the calls that vanished in their queue after `since`: id, desk, queue, caller, their moments."""
+    call = t.calls.c
+    vanished = (call.result == "abandoned") & (call.reason == VANISHED_IN_QUEUE) & (call.ended_at > since)
+    columns = (call.id, call.desk, call.queue, call.ani, call.endpoint, call.queued_at, call.ended_at)
+    return await _dicts(unit, select(*columns).where(vanished, call.queued_at.is_not(None)))
+
+
+async def note_return(unit: Unit, call_id: str) -> None:
+    """Write down that the caller of a call that vanished in its queue came back."""
+    mine = (t.calls.c.id == call_id) & (t.calls.c.reason == VANISHED_IN_QUEUE)
+    await unit.execute(update(t.calls).where(mine).values(reason=f"{VANISHED_IN_QUEUE}, and came back"))
 
 
 async def page(

@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 from ivr.calltrace import emails, store
 from ivr.calltrace.intake import TraceIntake
 from ivr.calltrace.rules import LEVELS, Route, route_of, together
+from ivr.directory import store as directory
 from ivr.events import EventBus
 from ivr.notify.outbox import put_email
 from ivr.quality import words
@@ -154,7 +155,7 @@ async def _tell_anew(unit: Unit, intake: TraceIntake, known: dict[str, Any], pub
 
 async def _led(unit: Unit, intake: TraceIntake, route: Route) -> dict[str, Any]:
     """Who gets the ticket by the verdict: a partner, or our own level; and whether any promise is owed (OV-18)."""
-    partner = await ticket_store.partner_of(unit, intake.requester.customer_id) if route == "partner" else None
+    partner = await directory.partner_of(unit, intake.requester.customer_id) if route == "partner" else None
     return {
         "level": LEVELS.get(route),
         "partner_id": partner.id if partner is not None else None,
@@ -180,8 +181,8 @@ def _ticket_values(intake: TraceIntake) -> dict[str, Any]:
         "language": intake.language,
         "reference": intake.reference,
         "intake_key": intake.key,
-        "customer_id": ticket_store.existing_customer(requester.customer_id),
-        "contact_id": ticket_store.existing_contact(requester.contact_id),
+        "customer_id": directory.existing_customer(requester.customer_id),
+        "contact_id": directory.existing_contact(requester.contact_id),
         "incident_id": intake.incident_id,
         "requester_name": requester.name,
         "requester_phone": requester.phone,

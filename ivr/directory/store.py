@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, Table, select
+from sqlalchemy import BindParameter, Row, Select, Table, func, select, update
 
 from ivr.directory import tables as t
-from ivr.directory.model import FALLBACK_LANGUAGE, MAIN, Contact, Customer, Endpoint, Number, Partner, Technician
+from ivr.directory.model import (
+    FALLBACK_LANGUAGE,
+    MAIN,
+    WARNED_ROLES,
+    Contact,
+    Customer,
+    Endpoint,
+    Number,
+    Partner,
+    Technician,
+)
 from ivr.directory.snapshot import Book
 from ivr.store.engine import Unit
 
@@ -129,6 +139,84 @@ async def customer_id(unit: Unit, provider: str, account: str) -> int:
     return found
 
 
+async def owners_of(unit: Unit, provider: str, numbers: Sequence[str]) -> set[int]:
+    """Return the ids of the customers who have these numbers (E.164 digits) of a provider."""
+    mine = (t.numbers.c.provider == provider) & t.numbers.c.e164.in_(numbers)
+    return set((await unit.execute(select(t.numbers.c.customer_id).where(mine))).scalars())
+
+
+async def partners_of(unit: Unit, customers: Sequence[int]) -> set[int]:
+    """Return the ids of the partners who look after these customers."""
+    theirs = select(t.customers.c.partner_id).where(t.customers.c.id.in_(customers))
+    return {one for one in (await unit.execute(theirs)).scalars() if one is not None}
+
+
+async def partner_of(unit: Unit, customer_id: int | None) -> Partner | None:
+    """Return the partner who looks after an account."""
+    query = select(t.partners).join(t.customers, t.customers.c.partner_id == t.partners.c.id)
+    return await _partner(unit, query.where(t.customers.c.id == customer_id))
+
+
+async def partner(unit: Unit, partner_id: int) -> Partner | None:
+    """Return a partner."""
+    return await _partner(unit, select(t.partners).where(t.partners.c.id == partner_id))
+
+
+async def _partner(unit: Unit, query: Select[Any]) -> Partner | None:
+    row = (await unit.execute(query)).mappings().one_or_none()
+    return entry_of(Partner, row) if row is not None else None
+
+
+async def contacts_of(unit: Unit, customer: Any) -> list[Contact]:
+    """Return the contacts of an account, by its id or by what selects it."""
+    query = select(t.contacts).where(t.contacts.c.customer_id == customer).order_by(t.contacts.c.id)
+    return [entry_of(Contact, row) for row in (await unit.execute(query)).mappings()]
+
+
+async def writes_for(unit: Unit, customer_id: int, address: str) -> bool:
+    """Return whether an e-mail address (in small letters) is a contact's of this customer, or its partner's (OV-20)."""
+    of_contact = select(t.contacts.c.id).where(
+        t.contacts.c.customer_id == customer_id, func.lower(t.contacts.c.email) == address
+    )
+    of_partner = select(t.partners.c.id).join(t.customers, t.customers.c.partner_id == t.partners.c.id)
+    of_partner = of_partner.where(t.customers.c.id == customer_id, func.lower(t.partners.c.email) == address)
+    for query in (of_contact, of_partner):
+        if (await unit.execute(query.limit(1))).first() is not None:
+            return True
+    return False
+
+
+def customer_with_account(account: str | BindParameter[str] | None) -> Any:
+    """For a value: the customer whose account number this is; none when two providers have one, so that none is
+    guessed."""
+    own = select(func.max(t.customers.c.id)).where(t.customers.c.account == account)
+    return own.having(func.count() == 1).scalar_subquery()
+
+
+def existing_customer(customer_id: int | None) -> Any:
+    """For a value: the customer's id while there is such a customer."""
+    return select(t.customers.c.id).where(t.customers.c.id == customer_id).scalar_subquery()
+
+
+def existing_contact(contact_id: int | None) -> Any:
+    """For a value: the contact's id while there is such a contact."""
+    return select(t.contacts.c.id).where(t.contacts.c.id == contact_id).scalar_subquery()
+
+
+async def language_of(unit: Unit, number: str) -> str | None:
+    """Return the language that callers from this number (E.164 digits) chose last."""
+    query = select(t.caller_languages.c.language).where(t.caller_languages.c.number == number)
+    found: str | None = (await unit.execute(query)).scalar_one_or_none()
+    return found
+
+
+async def technicians_phones(unit: Unit) -> dict[str, int]:
+    """Return the technician of each phone that is one's."""
+    phone = t.endpoints.c
+    query = select(phone.name, phone.technician_id).where(phone.technician_id.is_not(None))
+    return {row.name: row.technician_id for row in await unit.execute(query)}
+
+
 async def phones_provider(unit: Unit, name: str) -> str:
     """Which provider's a phone is. Raises NoResultFound when there is no such phone."""
     found: str = (await unit.execute(select(t.endpoints.c.provider).where(t.endpoints.c.name == name))).scalar_one()
@@ -152,3 +240,37 @@ async def put_languages(unit: Unit, languages: Mapping[str, str]) -> None:
     """Remember the language of each number."""
     for number, language in languages.items():
         await put(unit, t.caller_languages, {"number": number, "language": language}, key="number")
+
+
+async def phone_digests(unit: Unit) -> list[Row[Any]]:
+    """Return `name`, `ha1` (RFC 2617, MD5) and `technician_id` of every phone."""
+    phone = t.endpoints.c
+    return list(await unit.execute(select(phone.name, phone.ha1, phone.technician_id)))
+
+
+async def put_digest(unit: Unit, name: str, ha1: str) -> None:
+    """Give a phone another digest of its secret."""
+    await unit.execute(update(t.endpoints).where(t.endpoints.c.name == name).values(ha1=ha1))
+
+
+async def last_person(unit: Unit) -> int | None:
+    """Return the highest id among the people of partners who are warned by text message."""
+    found: int | None = (await unit.execute(select(func.max(t.partner_contacts.c.id)))).scalar_one()
+    return found
+
+
+async def warned(
+    unit: Unit, provider: str, *, after_id: int, until_id: int, limit: int, partners: Collection[int] | None = None
+) -> list[Row[Any]]:
+    """Return the rows of the people to warn of a provider's partners, or of these, by id; those who have a mobile."""
+    person = t.partner_contacts.c
+    of_provider = select(t.partners.c.id).where(t.partners.c.provider == provider)
+    query = select(t.partner_contacts).where(
+        person.id.between(after_id + 1, until_id),
+        person.mobile.is_not(None),
+        person.role.in_(WARNED_ROLES),
+        person.partner_id.in_(of_provider),
+    )
+    if partners is not None:
+        query = query.where(person.partner_id.in_(partners))
+    return list(await unit.execute(query.order_by(person.id).limit(limit)))

@@ -17,15 +17,13 @@ import structlog
 from sqlalchemy import func, select, update
 
 from ivr.desk.schema import Desk
-from ivr.directory.model import WARNED_ROLES
-from ivr.directory.tables import customers, numbers, partners
-from ivr.directory.tables import partner_contacts as people
+from ivr.directory import store as directory
 from ivr.incidents.model import STAGE_NAMES, Stage
 from ivr.incidents.tables import incident_followers as followers
 from ivr.incidents.tables import incident_mailings as mailings
 from ivr.incidents.tables import incident_updates, incidents
 from ivr.notify.outbox import Sms, put_sms
-from ivr.notify.tables import outbox
+from ivr.notify.store import left_to_send
 from ivr.store.engine import Store, Unit
 from ivr.subscriptions import delivery
 
@@ -71,13 +69,13 @@ async def begin(
 
     `partners` when partners are to be warned by text message.
     """
-    lasts: dict[Audience, Any] = {"subscribers": delivery.last(desk)}
+    lasts: dict[Audience, int | None] = {"subscribers": (await unit.execute(delivery.last(desk))).scalar_one()}
     if new_stage:
-        lasts["followers"] = select(func.max(followers.c.id)).where(followers.c.incident_id == incident_id)
+        last = select(func.max(followers.c.id)).where(followers.c.incident_id == incident_id)
+        lasts["followers"] = (await unit.execute(last)).scalar_one()
     if partners:
-        lasts["partners"] = select(func.max(people.c.id))
-    for audience, last in lasts.items():
-        until = (await unit.execute(last)).scalar_one()
+        lasts["partners"] = await directory.last_person(unit)
+    for audience, until in lasts.items():
         if until is not None:
             row = {"update_id": update_id, "audience": audience, "after_id": 0, "until_id": until}
             await unit.execute(unit.insert(mailings).values(row))
@@ -111,8 +109,7 @@ async def _go_on(store: Store, desks: Mapping[str, Desk], now: datetime, public_
             await _reach(unit, one, one.after_id, now)
             log.error("not everybody was told of an update in time", incident=one.incident_id, audience=audience)
             return 0
-        waiting = outbox.c.kind.in_(_BY[audience]) & outbox.c.state.in_(("pending", "leased", "sending"))
-        free = AT_A_TIME - (await unit.execute(select(func.count()).select_from(outbox).where(waiting))).scalar_one()
+        free = AT_A_TIME - await left_to_send(unit, _BY[audience])
         if free <= 0:
             return 0
         if audience == "followers":
@@ -139,13 +136,10 @@ async def _to_followers(unit: Unit, one: _Mailing, desk: Desk, most: int, now: d
 
 async def _to_partners(unit: Unit, one: _Mailing, desk: Desk, most: int, now: datetime) -> list[int]:
     """Those of the partners that are named, or whose customers or numbers are; of all when nobody is."""
-    mine = people.c.id.between(one.after_id + 1, one.until_id) & people.c.mobile.is_not(None)
-    of_desk = select(partners.c.id).where(partners.c.provider == desk.provider)
-    query = select(people).where(mine, people.c.role.in_(WARNED_ROLES), people.c.partner_id.in_(of_desk))
-    query = query.order_by(people.c.id).limit(most)
-    if any(one.affected.values()):
-        query = query.where(people.c.partner_id.in_(await _partners(unit, one.affected, desk.provider)))
-    found = (await unit.execute(query)).all()
+    named = await _partners(unit, one.affected, desk.provider) if any(one.affected.values()) else None
+    found = await directory.warned(
+        unit, desk.provider, after_id=one.after_id, until_id=one.until_id, limit=most, partners=named
+    )
     for person in found:
         language = _language(one, desk, person.language)
         body = delivery.message(desk.name, one.texts[language], language)
@@ -162,14 +156,10 @@ async def _partners(unit: Unit, affected: Mapping[str, Sequence[Any]], provider:
     touched = {*affected.get("customers", ())}
     dialled = list(affected.get("numbers", ()))
     for n in range(0, len(dialled), _IN_ONE):
-        owners = select(numbers.c.customer_id).where(
-            numbers.c.provider == provider, numbers.c.e164.in_(dialled[n : n + _IN_ONE])
-        )
-        touched |= set((await unit.execute(owners)).scalars())
+        touched |= await directory.owners_of(unit, provider, dialled[n : n + _IN_ONE])
     found, left = {*affected.get("partners", ())}, list(touched)
     for n in range(0, len(left), _IN_ONE):
-        theirs = select(customers.c.partner_id).where(customers.c.id.in_(left[n : n + _IN_ONE]))
-        found |= {one for one in (await unit.execute(theirs)).scalars() if one is not None}
+        found |= await directory.partners_of(unit, left[n : n + _IN_ONE])
     return found
 
 

@@ -20,7 +20,7 @@ from ivr.clock import Clock
 from ivr.incidents.tables import incident_followers as table
 from ivr.notify.budgets import Budget, Draw, spend
 from ivr.notify.outbox import Sms, put_sms
-from ivr.notify.tables import opt_outs
+from ivr.notify.store import opted_out
 from ivr.refusals import Refusals
 from ivr.store.engine import Store, Unit
 
@@ -113,7 +113,7 @@ class Followers:
             return "refused"
         async with self._store.unit() as unit:
             await unit.alone("followers", asked_by)
-            if (await unit.execute(select(opt_outs.c.number).where(opt_outs.c.number == number))).first() is not None:
+            if await opted_out(unit, number):
                 return "refused"
             most = MOST_ASKED if asked_by is not None else MOST_WITHHELD
             if not own and await self._asked(unit, incidents, asked_by, number) >= most:

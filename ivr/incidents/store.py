@@ -35,6 +35,11 @@ async def change(unit: Unit, incident_id: int, version: int, **values: Any) -> b
     return (await unit.execute(update(incidents).where(mine).values(version=version + 1, **values))).rowcount == 1
 
 
+async def is_known(unit: Unit, incident_id: int) -> bool:
+    """Return whether there is such an incident."""
+    return (await unit.execute(select(incidents.c.id).where(incidents.c.id == incident_id))).first() is not None
+
+
 async def get(unit: Unit, incident_id: int) -> Incident | None:
     """One incident with its updates."""
     found = await _with_updates(

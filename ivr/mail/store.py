@@ -8,9 +8,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from ivr.directory.tables import contacts, customers, partners
 from ivr.mail.tables import mails
-from ivr.notify.tables import outbox
+from ivr.notify.store import emails_sent
 from ivr.store.engine import Unit
 
 _BRIEF = [column for column in mails.c if column.name not in ("body", "key", "copied")]
@@ -102,10 +101,7 @@ async def opened_by(unit: Unit, sender: str, *, reason: str | None = None, since
 
 async def answers_at_once(unit: Unit, sender: str, *, since: datetime, now: datetime) -> int:
     """How many e-mails of this sender, one that comes now among them, came right after one of ours had left."""
-    left = select(outbox.c.sent_at).where(
-        outbox.c.kind == "email", func.lower(outbox.c.recipient) == sender, outbox.c.sent_at > since - AT_ONCE
-    )
-    sent = [moment for moment in (await unit.execute(left.limit(500))).scalars() if moment is not None]
+    sent = await emails_sent(unit, sender, since=since - AT_ONCE, limit=500)
     if not sent:
         return 0
     came = select(mails.c.at).where(mails.c.sender == sender, mails.c.at > since, mails.c.outcome != "ignored")
@@ -123,19 +119,3 @@ async def last_from(unit: Unit, ticket_number: int, sender: str) -> str | None:
     )
     found: str | None = (await unit.execute(query)).scalar_one_or_none()
     return found
-
-
-async def may_continue(unit: Unit, customer_id: int, sender: str) -> bool:
-    """Whether an address is of a contact of this customer, or of its partner (OV-20)."""
-    of_contact = select(contacts.c.id).where(
-        contacts.c.customer_id == customer_id, func.lower(contacts.c.email) == sender
-    )
-    of_partner = (
-        select(partners.c.id)
-        .join(customers, customers.c.partner_id == partners.c.id)
-        .where(customers.c.id == customer_id, func.lower(partners.c.email) == sender)
-    )
-    for query in (of_contact, of_partner):
-        if (await unit.execute(query.limit(1))).first() is not None:
-            return True
-    return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from ivr.directory.store import writes_for
 from ivr.mail import store
 from ivr.mail.parser import Mail
 from ivr.mail.quoting import only_thanks
@@ -87,7 +88,7 @@ async def entitled(unit: Unit, ticket: Ticket, mail: Mail) -> bool:
         return False
     if ticket.requester_email is not None and ticket.requester_email.lower() == mail.sender:
         return True
-    return ticket.customer_id is not None and await store.may_continue(unit, ticket.customer_id, mail.sender)
+    return ticket.customer_id is not None and await writes_for(unit, ticket.customer_id, mail.sender)
 
 
 async def _following(unit: Unit, mail: Mail, reason: str, get: GetTicket) -> Ticket | None:

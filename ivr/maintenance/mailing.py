@@ -8,14 +8,14 @@ from typing import Final
 
 import structlog
 from babel.dates import format_date
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from ivr import wording
 from ivr.desk.schema import Desk
 from ivr.maintenance import store as statements
 from ivr.maintenance.model import STATE_NAMES, Maintenance, News
 from ivr.maintenance.tables import maintenance_mailings as table
-from ivr.notify.tables import outbox
+from ivr.notify.store import left_to_send
 from ivr.store.engine import Store, Unit
 from ivr.subscriptions import delivery
 from ivr.typography import time_of_day
@@ -56,9 +56,7 @@ async def go_on(store: Store, desks: Mapping[str, Desk], now: datetime, *, publi
         if one is None or one.desk not in desks or now - row.at > _WORTH:
             log.error("not everybody was told of maintenance in time", maintenance=row.maintenance_id)
         else:
-            waiting = outbox.c.kind.in_(("sms", "email")) & outbox.c.state.in_(("pending", "leased", "sending"))
-            query = select(func.count()).select_from(outbox).where(waiting)
-            free = AT_A_TIME - (await unit.execute(query)).scalar_one()
+            free = AT_A_TIME - await left_to_send(unit, ("sms", "email"))
             if free <= 0:
                 return True
             news = news_of(one, desks[one.desk], row.news)

@@ -243,6 +243,25 @@ async def counts(unit: Unit, states: Sequence[State], *, since: datetime) -> dic
     return {(row["kind"], row["state"]): row["rows"] for row in found}
 
 
+async def left_to_send(unit: Unit, kinds: Sequence[str]) -> int:
+    """Count the messages of these kinds that wait to be sent, or are being sent."""
+    waiting = t.outbox.c.kind.in_(kinds) & t.outbox.c.state.in_(("pending", "leased", "sending"))
+    return int((await unit.execute(select(func.count()).select_from(t.outbox).where(waiting))).scalar_one())
+
+
+async def written_since(unit: Unit, *, subject: str, body: str, since: datetime) -> bool:
+    """Return whether an e-mail with these words was written since then; `subject` as a header has it."""
+    same = (t.outbox.c.subject == subject) & (t.outbox.c.body == body) & (t.outbox.c.created_at > since)
+    return (await unit.execute(select(t.outbox.c.id).where(same).limit(1))).first() is not None
+
+
+async def emails_sent(unit: Unit, recipient: str, *, since: datetime, limit: int) -> list[datetime]:
+    """Return when e-mails to this address (in small letters) were sent, since then."""
+    c = t.outbox.c
+    query = select(c.sent_at).where(c.kind == "email", func.lower(c.recipient) == recipient, c.sent_at > since)
+    return [moment for moment in (await unit.execute(query.limit(limit))).scalars() if moment is not None]
+
+
 async def put_once(unit: Unit, values: Mapping[str, Any]) -> None:
     """A new row, unless there is one of this key."""
     await unit.execute(unit.insert(t.outbox).values(values).on_conflict_do_nothing())

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
 
 from ivr import wording
 from ivr.desk.schema import Desk
 from ivr.errors import Unavailable
 from ivr.notify.outbox import Email, header_text, put_email
-from ivr.notify.tables import outbox
+from ivr.notify.store import written_since
 from ivr.oncall import store
 from ivr.oncall.rota import gaps
 from ivr.store.engine import Store, Unit
@@ -42,9 +41,8 @@ async def tell(unit: Unit, desk: Desk, now: datetime) -> list[tuple[datetime, da
     there = await found(unit, desk, now)
     if there:
         email = _email(desk, there)
-        same = (outbox.c.subject == header_text(email.subject)) & (outbox.c.body == email.body)
-        known = select(outbox.c.id).where(same, outbox.c.created_at > now - _AGAIN).limit(1)
-        if (await unit.execute(known)).first() is None:
+        subject = header_text(email.subject)
+        if not await written_since(unit, subject=subject, body=email.body, since=now - _AGAIN):
             await put_email(unit, email, at=now)
     return there
 

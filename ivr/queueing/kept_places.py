@@ -11,18 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
-
 from ivr.asterisk.ami import Fields
+from ivr.calls import store as call_store
 from ivr.calls.log import CallLog
 from ivr.calls.model import VANISHED_IN_QUEUE, Call
-from ivr.calls.tables import calls as table
 from ivr.desk.load import Desks
 from ivr.store.engine import Store
 
 #: No desk file keeps a place longer.
 LONGEST = timedelta(hours=2)
-_TAKEN = f"{VANISHED_IN_QUEUE}, and came back"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +48,10 @@ class KeptPlaces:
 
     async def load(self) -> None:
         """Take up those of before. Raises StoreUnavailable."""
-        c = table.c
-        ended = (c.result == "abandoned") & (c.reason == VANISHED_IN_QUEUE) & (c.ended_at > self._clock() - LONGEST)
-        columns = (
-            c.id.label("call_id"),
-            c.desk,
-            c.queue,
-            c.ani,
-            c.endpoint,
-            c.queued_at.label("arrived_at"),
-            c.ended_at,
-        )
         async with self._store.reading() as unit:
-            rows = (await unit.execute(select(*columns).where(ended, c.queued_at.is_not(None)))).mappings()
-            self._places = {row["call_id"]: KeptPlace(**row) for row in rows} | self._places
+            rows = await call_store.vanished_since(unit, self._clock() - LONGEST)
+        found = [KeptPlace(call_id=row.pop("id"), arrived_at=row.pop("queued_at"), **row) for row in rows]
+        self._places = {place.call_id: place for place in found} | self._places
 
     def enter(self, event: Fields, calls: CallLog) -> None:
         """Enter one event from Asterisk, after the calls' record has."""
@@ -96,8 +83,7 @@ class KeptPlaces:
     async def record(self, place: KeptPlace) -> None:
         """Have it on record that the place is taken. Raises StoreUnavailable."""
         async with self._store.unit() as unit:
-            of_it = (table.c.id == place.call_id) & (table.c.reason == VANISHED_IN_QUEUE)
-            await unit.execute(update(table).where(of_it).values(reason=_TAKEN))
+            await call_store.note_return(unit, place.call_id)
 
 
 def _place_of(call: Call) -> KeptPlace | None:

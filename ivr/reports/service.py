@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import delete, func, select, update
 
-from ivr.calls.tables import calls
+from ivr.calls.store import count_between
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
 from ivr.desk.schema import Desk
@@ -84,8 +84,7 @@ class Reports:
         if row is not None and row["sections"]:
             return Report(**row)
         now = self._clock()
-        mine = (calls.c.desk == one.desk) & calls.c.started_at.between(one.started_at, one.resolved_at or now)
-        received = (await unit.execute(select(func.count()).select_from(calls).where(mine))).scalar_one()
+        received = await count_between(unit, one.desk, one.started_at, one.resolved_at or now)
         about, _ = await count_about(unit, one.id)
         return Report(
             incident_id=one.id,

@@ -13,7 +13,7 @@ from ivr import wording
 from ivr.desk.load import main_of
 from ivr.desk.oncall import Person
 from ivr.desk.schema import Desk
-from ivr.directory.tables import caller_languages
+from ivr.directory.store import language_of
 from ivr.events import EventBus
 from ivr.notify import store as notices
 from ivr.oncall import paging
@@ -135,8 +135,7 @@ async def _may_answer(unit: Unit, number: str, at: datetime, *, to_number: int) 
 
 
 async def _language(unit: Unit, number: str, desk: Desk) -> str:
-    query = select(caller_languages.c.language).where(caller_languages.c.number == number)
-    chosen = (await unit.execute(query)).scalar_one_or_none()
+    chosen = await language_of(unit, number)
     wanted = [one for one in (chosen, *desk.languages) if one in _WORDS]
     return str(wanted[0]) if wanted else "fr"
 

@@ -15,7 +15,7 @@ from ivr.desk.schema import Desk
 from ivr.errors import BadInput, TooMany
 from ivr.notify import budgets
 from ivr.notify.outbox import Email, Sms, put_email, put_sms
-from ivr.notify.tables import opt_outs
+from ivr.notify.store import opted_out
 from ivr.rate_limit import RateLimit
 from ivr.refusals import Refusals
 from ivr.store.engine import Store, Unit
@@ -98,7 +98,7 @@ class Subscribers:
                 or not rules.may_ask(asked=known["asked"], asked_at=known["asked_at"], now=now)
             ):
                 return address
-            if kind == "sms" and await _opted_out(unit, address):
+            if kind == "sms" and await opted_out(unit, address):
                 return address
             values: dict[str, Any] = {
                 "language": language,
@@ -200,7 +200,3 @@ async def erase(unit: Unit, now: Any) -> int:
     """Erase what was never confirmed. How many."""
     old = table.c.confirmed_at.is_(None) & (table.c.asked_at <= now - rules.CONFIRM_WITHIN - timedelta(hours=1))
     return int((await unit.execute(delete(table).where(old))).rowcount)
-
-
-async def _opted_out(unit: Unit, number: str) -> bool:
-    return (await unit.execute(select(opt_outs.c.number).where(opt_outs.c.number == number))).first() is not None

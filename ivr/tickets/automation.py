@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from ivr.callbacks import store as callback_store
+from ivr.calls import store as call_store
 from ivr.desk.ticketing import Ticketing
+from ivr.directory.store import partner_of
 from ivr.notify.outbox import put_email
 from ivr.store.engine import Unit
 from ivr.tickets import sla_store, store
@@ -56,14 +59,23 @@ async def _document(unit: Unit, ticket: Ticket, *, at: datetime) -> Ticket:
     values: dict[str, Any] = {"documented_at": at}
     if ticket.status == "new":
         values["status"] = "documented"
-    if ticket.answered_at is None and (answered := await store.call_answered_at(unit, ticket.call_id)) is not None:
+    if ticket.answered_at is None and (answered := await _call_answered_at(unit, ticket.call_id)) is not None:
         # Whoever answered the call has answered the ticket: nothing is owed any more.
         values["answered_at"] = answered
     return await _write(unit, ticket, "documented", values, at=at)
 
 
+async def _call_answered_at(unit: Unit, call_id: str | None) -> datetime | None:
+    """Return when one of ours spoke with a caller: in the call itself, or by calling back (OV-9)."""
+    times = await call_store.times_of(unit, call_id) if call_id is not None else None
+    if times is None or call_id is None:
+        return None
+    started_at, answered_at = times
+    return answered_at or await callback_store.first_spoken(unit, call_id, since=started_at)
+
+
 async def _route(unit: Unit, ticket: Ticket, *, at: datetime, policy: Ticketing) -> Ticket:
-    partner = await store.partner_of(unit, ticket.customer_id)
+    partner = await partner_of(unit, ticket.customer_id)
     found = route(policy, vars(ticket), partner)
     values: dict[str, Any] = {}
     if found.level != ticket.level:

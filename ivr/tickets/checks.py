@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ivr.desk.ticketing import Role, Ticketing
+from ivr.directory import store as directory
 from ivr.errors import BadInput
+from ivr.incidents import store as incidents
 from ivr.store.engine import Unit
-from ivr.tickets import store
 from ivr.tickets.model import Ticket
 from ivr.tickets.routing import may_ask
 from ivr.tickets.service_requests import details_of
@@ -43,17 +44,17 @@ async def check_people(unit: Unit, customer: Any, given: Mapping[str, Any]) -> N
     """
     contact_id = given.get("contact_id")
     if contact_id is not None:
-        known = await store.contacts_of(unit, customer)
+        known = await directory.contacts_of(unit, customer)
         if contact_id not in {contact.id for contact in known}:
             names = ", ".join(f"{contact.id} ({contact.name})" for contact in known)
             mend = f"give one of {names}" if names else "give account_number first"
             raise BadInput(field="contact_id", problem="this is no contact of the account", mend=mend)
     partner_id = given.get("partner_id")
-    if partner_id is not None and await store.partner(unit, partner_id) is None:
+    if partner_id is not None and await directory.partner(unit, partner_id) is None:
         mend = "give the id of a partner of the directory, or null"
         raise BadInput(field="partner_id", problem="there is no such partner", mend=mend)
     incident_id = given.get("incident_id")
-    if incident_id is not None and not await store.is_incident(unit, incident_id):
+    if incident_id is not None and not await incidents.is_known(unit, incident_id):
         mend = "give the id of an incident, or null"
         raise BadInput(field="incident_id", problem="there is no such incident", mend=mend)
 
@@ -62,8 +63,8 @@ async def check_right(unit: Unit, ticket: Ticket, policy: Ticketing) -> None:
     """Refuse to work on what the requester may not ask for (OV-20). Raises BadInput."""
     if ticket.status not in ANSWERS or ticket.status == "waiting-requester" or ticket.kind not in policy.asking:
         return
-    known = await store.contacts_of(unit, ticket.customer_id)
-    partner = await store.partner_of(unit, ticket.customer_id)
+    known = await directory.contacts_of(unit, ticket.customer_id)
+    partner = await directory.partner_of(unit, ticket.customer_id)
     asks = next((contact for contact in known if contact.id == ticket.contact_id), None)
     role: Role | None = asks.kind if asks is not None else None
     if asks is not None and asks.kind == "utilisateur" and ticket.kind in asks.rights:

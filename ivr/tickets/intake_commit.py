@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from ivr.directory import store as directory
 from ivr.events import EventBus
 from ivr.notify.outbox import put_email
 from ivr.store.engine import Unit
@@ -89,8 +90,8 @@ def _values(intake: Intake) -> dict[str, Any]:
         "intake_key": intake.key,
         "call_id": intake.call_id,
         # A request may have waited on disk while its customer was removed.
-        "customer_id": store.existing_customer(requester.customer_id),
-        "contact_id": store.existing_contact(requester.contact_id),
+        "customer_id": directory.existing_customer(requester.customer_id),
+        "contact_id": directory.existing_contact(requester.contact_id),
         "incident_id": intake.incident_id,
         "requester_name": requester.name,
         "requester_phone": requester.phone,

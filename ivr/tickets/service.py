@@ -12,6 +12,7 @@ from ivr.desk.hours import Calendar
 from ivr.desk.load import main_of
 from ivr.desk.schema import Desk
 from ivr.desk.ticketing import Ticketing
+from ivr.directory.store import customer_with_account
 from ivr.errors import BadInput, Conflict, NotFound
 from ivr.events import EventBus
 from ivr.notify.outbox import put_email
@@ -115,7 +116,7 @@ class Tickets:
         check_details(fields.get("kind", ""), fields.get("details"))
         # Made only where somebody needs it: making it costs more than running it.
         account = fields.get("account_number") if fields.get("contact_id") is not None else None
-        await check_people(unit, store.customer_with_account(account) if account else None, fields)
+        await check_people(unit, customer_with_account(account) if account else None, fields)
         ticket = await store.add(unit, values)
         if ticket is None:
             known = await store.find(unit, intake_key=key)
@@ -161,7 +162,7 @@ class Tickets:
             check_details(fields.get("kind", before.kind), fields.get("details", before.details))
         values: dict[str, Any] = dict(changes)
         if "account_number" in changes:
-            values["customer_id"] = store.customer_with_account(changes["account_number"])
+            values["customer_id"] = customer_with_account(changes["account_number"])
         await check_people(unit, values.get("customer_id", before.customer_id), changes)
         version = before.version + 1
         await store.change(unit, number, values | {"version": version, "updated_at": at})

@@ -7,14 +7,9 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ClauseElement, Select, String, bindparam, func, insert, select, update
+from sqlalchemy import ClauseElement, Select, String, bindparam, func, insert, select, update
 
-from ivr.callbacks import store as callback_store
-from ivr.calls.tables import calls
-from ivr.directory.model import Contact, Partner
-from ivr.directory.store import customers_of_partner
-from ivr.directory.tables import contacts, customers, partners
-from ivr.incidents.tables import incidents
+from ivr.directory.store import customer_with_account, customers_of_partner
 from ivr.store.engine import Unit, insert_into
 from ivr.tickets import tables as t
 from ivr.tickets.model import OPEN, Ticket
@@ -48,23 +43,6 @@ def _insert(dialect: str, *, by_account: bool) -> Any:
     if by_account:
         statement = statement.values(customer_id=customer_with_account(bindparam("of_account", type_=String)))
     return statement
-
-
-def customer_with_account(account: str | BindParameter[str] | None) -> Any:
-    """For a value: the customer whose account number this is; none when two providers have one, so that none is
-    guessed."""
-    own = select(func.max(customers.c.id)).where(customers.c.account == account)
-    return own.having(func.count() == 1).scalar_subquery()
-
-
-def existing_customer(customer_id: int | None) -> Any:
-    """For a value: the customer's id while there is such a customer."""
-    return select(customers.c.id).where(customers.c.id == customer_id).scalar_subquery()
-
-
-def existing_contact(contact_id: int | None) -> Any:
-    """For a value: the contact's id while there is such a contact."""
-    return select(contacts.c.id).where(contacts.c.id == contact_id).scalar_subquery()
 
 
 async def find(unit: Unit, *, intake_key: str | None = None, call_id: str | None = None) -> Ticket | None:
@@ -111,47 +89,12 @@ async def change(unit: Unit, number: int, values: Mapping[str, Any]) -> None:
     await unit.execute(update(t.tickets).where(t.tickets.c.number == number).values(values))
 
 
-async def partner_of(unit: Unit, customer_id: int | None) -> Partner | None:
-    """The partner who looks after an account."""
-    query = (
-        select(partners).join(customers, customers.c.partner_id == partners.c.id).where(customers.c.id == customer_id)
-    )
-    row = (await unit.execute(query)).mappings().one_or_none()
-    return Partner(**row) if row is not None else None
-
-
-async def partner(unit: Unit, partner_id: int) -> Partner | None:
-    """A partner."""
-    row = (await unit.execute(select(partners).where(partners.c.id == partner_id))).mappings().one_or_none()
-    return Partner(**row) if row is not None else None
-
-
-async def is_incident(unit: Unit, incident_id: int) -> bool:
-    """Whether there is such an incident."""
-    return (await unit.execute(select(incidents.c.id).where(incidents.c.id == incident_id))).first() is not None
-
-
 async def count_about(unit: Unit, incident_id: int) -> tuple[int, int]:
     """How many tickets are about an incident, and how many of them are open."""
     is_open = func.count().filter(t.tickets.c.status.in_(OPEN)).label("still_open")
     query = select(func.count().label("total"), is_open).where(t.tickets.c.incident_id == incident_id)
     row = (await unit.execute(query)).one()
     return row.total, row.still_open
-
-
-async def contacts_of(unit: Unit, customer: Any) -> list[Contact]:
-    """The contacts of an account, by its id or by what selects it."""
-    query = select(contacts).where(contacts.c.customer_id == customer).order_by(contacts.c.id)
-    return [Contact(**row) for row in (await unit.execute(query)).mappings()]
-
-
-async def call_answered_at(unit: Unit, call_id: str | None) -> datetime | None:
-    """When somebody of ours spoke with a caller: in the call itself, or by calling back (OV-9)."""
-    query = select(calls.c.id, calls.c.answered_at, calls.c.started_at).where(calls.c.id == call_id)
-    call = (await unit.execute(query)).one_or_none()
-    if call is None or call.answered_at is not None:
-        return call.answered_at if call is not None else None
-    return await callback_store.answered_at(unit, call_id=call.id, began=call.started_at)
 
 
 async def due(unit: Unit, now: datetime, limit: int) -> dict[int, datetime]:
