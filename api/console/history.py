@@ -23,7 +23,7 @@ def changes(
     said = []
     for name, value in noted.items():
         label = words.WORDS[language][name] if name in labels else words.NOTED[language].get(name, name)
-        if label is None:
+        if not label:
             continue
         now = value["to"] if isinstance(value, Mapping) and "to" in value else value
         if name == "due_at" and now is not None:

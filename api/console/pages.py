@@ -99,7 +99,7 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
         return words.WORDS[language].get(f"language_{spoken}", spoken or "—")
 
     def action(done: str) -> str:
-        return words.ACTIONS.get(done, done) if language == "fr" else done
+        return words.done(language, done)
 
     def place(field: str) -> str:
         return words.place(language, field)

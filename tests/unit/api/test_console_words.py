@@ -58,4 +58,4 @@ def test_what_happened_to_a_ticket(noted: dict[str, Any], told: list[tuple[str, 
 def test_all_that_can_be_done_has_a_french_word_in_the_audit() -> None:
     routes = [route for section in SECTIONS for route in section.router.routes if isinstance(route, APIRoute)]
     done = {route.name.replace("_", " ") for route in routes if "POST" in (route.methods or ())}
-    assert done == set(words.ACTIONS)
+    assert {language: set(said) for language, said in words.ACTIONS.items()} == {"fr": done, "en": set()}

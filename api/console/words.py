@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from api.console.words import en, en_desk, en_directory, fr, fr_desk, fr_directory
 from ivr import wording
 from ivr.accounts.model import Role
 from ivr.typography import typeset, typeset_all
 
 #: What each language calls itself.
 LANGUAGES = wording.text("languages.own_name")
-WORDS: Mapping[str, Mapping[str, str]] = {
-    "fr": typeset_all({**fr.WORDS, **fr_directory.WORDS, **fr_desk.WORDS}),
-    "en": {**en.WORDS, **en_directory.WORDS, **en_desk.WORDS},
-}
-NOTED: Mapping[str, Mapping[str, str | None]] = {"fr": fr.NOTED, "en": en.NOTED}
-VALUES: Mapping[str, Mapping[str, str]] = {"fr": fr.VALUES, "en": en.VALUES}
+
+
+def _typeset(language: str, texts: Mapping[str, str]) -> Mapping[str, str]:
+    """French signs stay on the line of their word."""
+    return typeset_all(texts) if language == "fr" else texts
+
+
+def _of(*tables: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    """One table of several, by language."""
+    every = {language: dict(ChainMap(*(dict(one[language]) for one in reversed(tables)))) for language in LANGUAGES}
+    return {language: _typeset(language, table) for language, table in every.items()}
+
+
+WORDS = _of(
+    wording.texts("console.words"),
+    wording.texts("console_directory.words"),
+    wording.texts("console_desk.words"),
+)
+#: What happened to a ticket; "" for what is not told.
+NOTED = wording.texts("console.noted")
+VALUES = wording.texts("console.values")
+_PLACES = wording.texts("console.places")
+_COLUMNS = wording.texts("console.columns")
 #: Of what is said in English everywhere else: what is wrong with a form, and what was done.
-SAID: Mapping[str, str] = {**fr_desk.SAID, **fr.SAID, **fr_directory.SAID}
-BEGINS: Mapping[str, str] = {**fr.BEGINS, **fr_directory.BEGINS, **fr_desk.BEGINS}
-ACTIONS: Mapping[str, str] = {**fr.ACTIONS, **fr_directory.ACTIONS, **fr_desk.ACTIONS}
+SAID = wording.translations("console_translated.said")
+BEGINS = wording.translations("console_translated.begins")
+INVALID = wording.translations("console_translated.invalid")
+ACTIONS = wording.translations("console_translated.actions")
 
 #: What each role finds in its menu, by the word of its page.
 _PAGES: Mapping[Role, tuple[str, ...]] = {
@@ -57,21 +75,30 @@ def navigation(role: Role | None, language: str) -> list[tuple[str, str]]:
 
 
 def said(language: str, text: str) -> str:
-    """What is wrong with a form, or what to do about it, as far as there are words for it."""
-    if language != "fr":
+    """Return what is wrong with a form, or what to do about it, in words as far as there are any."""
+    if language == wording.SOURCE:
         return text
-    for begins, french in BEGINS.items():
+    for begins, translated in BEGINS[language].items():
         if text.startswith(begins):
-            rest = text.removeprefix(begins)
-            # What somebody wrote is between quotation marks.
-            return typeset(french + (f"« {rest[1:-1]} »" if rest[:1] == rest[-1:] == "'" else rest))
-    return typeset(SAID.get(text, text))
+            return typeset(translated + _requoted(language, text.removeprefix(begins)))
+    return typeset(SAID[language].get(text, text))
+
+
+def _requoted(language: str, rest: str) -> str:
+    """What somebody wrote is between quotation marks."""
+    written = rest[:1] == rest[-1:] == "'"
+    return _PLACES[language]["quoted"].format(text=rest[1:-1]) if written else rest
+
+
+def done(language: str, action: str) -> str:
+    """Return what was done, as the audit says it; `action` is its English name."""
+    return ACTIONS[language].get(action, action)
 
 
 def invalid(language: str, kind: str, message: str, facts: Mapping[str, object]) -> str:
     """What is wrong with a value that is not of its field's kind."""
-    if language == "fr" and kind in fr.INVALID:
-        return typeset(fr.INVALID[kind].format_map(facts))
+    if kind in INVALID[language]:
+        return typeset(INVALID[language][kind].format_map(facts))
     return said(language, message.removeprefix("Value error, "))
 
 
@@ -130,18 +157,16 @@ def place(language: str, field: str, labels: Mapping[str, str] = MappingProxyTyp
     `labels` are what a form calls its own fields.
     """
     if (cell := _CELL.fullmatch(field)) is not None:
-        if language != "fr":
-            return field
-        return f"{cell[1]}, ligne {cell[2]}" + (f", colonne « {cell[3]} »" if cell[3] else "")
+        where = _PLACES[language]["cell_column" if cell[3] else "cell"]
+        return where.format(file=cell[1], row=cell[2], column=cell[3])
     own, _, rest = field.partition(".")
     if own in labels:
         number = rest.partition(".")[0]
         return f"{labels[own]} {int(number) + 1}" if number.isdecimal() else labels[own]
     if field.startswith("line "):
-        if language != "fr":
-            return field
         line, _, column = field.removeprefix("line ").partition(", ")
-        return f"ligne {line}" + (f", {fr.COLUMNS.get(column, column)}" if column else "")
+        where = _PLACES[language]["line_column" if column else "line"]
+        return where.format(line=line, column=_COLUMNS[language].get(column, column))
     word = WORDS[language]
     # As in texts.fr, text_fr, affected.numbers.2 and details.start.
     name, _, part = field.removeprefix("form.").removeprefix("affected.").partition(".")
