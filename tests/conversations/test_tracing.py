@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -74,7 +75,7 @@ async def dials(house: House, *args: str, caller: Caller | None = None, phone: s
 @pytest.fixture(autouse=True)
 def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last figures of a call are judged beside it, three seconds later."""
-    monkeypatch.setattr("asyncio.sleep", _no_longer(conversation.asyncio.sleep))
+    monkeypatch.setattr("asyncio.sleep", _no_longer(asyncio.sleep))
 
 
 def _no_longer(sleep: Any) -> Any:
