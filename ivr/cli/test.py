@@ -40,6 +40,7 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
         console.print(f"— {Path(command[0]).name} {' '.join(command[1:])}", style="bold")
         if (code := subprocess.run(command, cwd=repository, check=False).returncode) != 0:
             return code
+    _keep_bytecode(repository / "var" / "bytecode")
     # Whoever listens to calls computes little at a time, and NumPy's threads wait for the next time by spinning.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     pytest = [sys.executable, "-m", "pytest"]
@@ -65,6 +66,15 @@ def run_tests(repository: Path, only: list[str], *, lint: bool) -> int:
             sys.stdout.write(output.read().decode(errors="replace"))
             sys.stdout.flush()
     return code
+
+
+def _keep_bytecode(folder: Path) -> None:
+    """Have every Python that is started keep what it compiles, also where the environment says not to.
+
+    Some forty processes of tests and sixty lines and services load the same modules.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(folder))
 
 
 def _pytest(repository: Path, words: list[str]) -> int:
