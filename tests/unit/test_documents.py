@@ -219,6 +219,13 @@ def test_documents_lead_to_one_another() -> None:
     assert sorted(_named(document) for document in set(DOCUMENTS) - reached) == []
 
 
+def test_the_glossary_has_each_word_once_and_in_order() -> None:
+    rows = re.findall(r"^\| (\w[^|]*?) \| ", (REPOSITORY / "docs/glossary.md").read_text("utf-8"), re.M)
+    words = [re.sub(r"\W", "", row.partition(",")[0]).casefold() for row in rows[1:]]
+    assert len(words) > 60
+    assert words == sorted(set(words))
+
+
 # ---- The contract between dialplan and service -----------------------------------------------------
 
 
