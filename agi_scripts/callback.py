@@ -30,7 +30,7 @@ async def callback(session: AgiSession, context: LineContext) -> None:
                 await _dial(session, context, callback_id)
             case "connected":
                 if await context.keeper.connected(callback_id) is None:
-                    log.warning("callback answered that was not being dialled", callback=callback_id)
+                    log.warning("callback answered that was not in the dialling state", callback=callback_id)
             case "refused":
                 await context.keeper.refused(callback_id)
             case "voicemail":
@@ -39,12 +39,14 @@ async def callback(session: AgiSession, context: LineContext) -> None:
             case "join":
                 await _join(session, context, callback_id)
             case other:
-                log.error("no such part of a callback", part=other)
+                log.error("unknown callback step from the dialplan", part=other)
     except CallHungUp:
         pass
     except (Unavailable, AmiRefused) as error:
         # What is not written now is found by the keeper: it compares attempts with channels.
-        log.warning("callback goes on without its record", part=what, callback=callback_id, error=str(error))
+        log.warning(
+            "callback step not saved; the reconciler makes up for it", part=what, callback=callback_id, error=str(error)
+        )
 
 
 async def _brief(session: AgiSession, context: LineContext, callback_id: str) -> None:
@@ -62,7 +64,7 @@ async def _brief(session: AgiSession, context: LineContext, callback_id: str) ->
     try:
         one = await context.keeper.begin(callback_id)
     except (NotNow, Unavailable) as error:
-        log.warning("callback not carried out", callback=callback_id, error=str(error))
+        log.warning("callback attempt not started", callback=callback_id, error=str(error))
         await say("callback-withdrawn")
         if near is not None:
             await context.keeper.end_place(near[1])
@@ -83,7 +85,11 @@ async def _dial(session: AgiSession, context: LineContext, callback_id: str) -> 
     """Whom to dial, now that the technician is there; nobody unless the attempt was committed."""
     one = context.keeper.get(callback_id)
     if one is None or one.state != "dialling":
-        log.warning("callback not dialled", callback=callback_id, state=one.state if one is not None else "unknown")
+        log.warning(
+            "callback not dialled: it is not in the dialling state",
+            callback=callback_id,
+            state=one.state if one is not None else "unknown",
+        )
         return
     await session.set_variable(Variable.LANGUAGE, one.language)
     whom = Whom(way="phone", name=one.endpoint) if one.endpoint is not None else Whom(way="outside", name=one.number)

@@ -108,7 +108,7 @@ class LineContext:
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("work beside a call failed", work=task.get_name(), exc_info=error)
+            log.error("background task of a call failed", work=task.get_name(), exc_info=error)
 
     async def finish(self, deadline_s: float) -> None:
         """Let what is under way come to its end."""

@@ -69,7 +69,7 @@ async def _keep(
             asked_by=phone or caller,
         )
     except Unavailable as error:
-        log.warning("text messages not noted: the database is away", error=str(error))
+        log.warning("request for incident text messages not saved: database unavailable", error=str(error))
         await say("follow-not-now")
         return
     context.calls.note(call_id, "follows", context.clock(), incident=incidents[0], result=kept)

@@ -70,7 +70,7 @@ async def line(session: AgiSession, context: LineContext) -> None:
     except Exception as error:
         # The dialplan takes over: the caller reaches a person, and the person on call reads why.
         context.calls.note(call_id, "failed", context.clock(), error=repr(error))
-        log.exception("menu failed; the dialplan takes the caller to a person")
+        log.exception("menu conversation failed; the dialplan takes over", event_id="OV1102")
 
 
 async def _converse(
@@ -113,7 +113,7 @@ def ring_target(desk: Desk, phones: Sequence[str], *, trunk: bool) -> str:
     ours = [f"PJSIP/{phone}" for phone in phones if phone.isdigit()]
     numbers = [number for phone in phones if not phone.isdigit() if isinstance(number := desk.number_of(phone), str)]
     if numbers and not trunk:
-        log.warning("a department's numbers outside are not rung: the line has no way out", desk=desk.id)
+        log.warning("department's outside numbers not rung: no outbound trunk", event_id="OV1101", desk=desk.id)
         numbers = []
     return "&".join([*ours, *(f"Local/{number}@{desk.id}-outside/n" for number in numbers)])
 

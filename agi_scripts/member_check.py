@@ -28,7 +28,7 @@ async def offered(session: AgiSession, context: LineContext) -> None:
     except CallHungUp:
         return
     except Exception:
-        log.exception("whom to ring was not chosen; the queue rings its next", endpoint=endpoint)
+        log.exception("technician choice failed; the queue rings this one", endpoint=endpoint)
 
 
 def _rings(context: LineContext, linkedid: str, endpoint: str) -> bool:

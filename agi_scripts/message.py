@@ -61,12 +61,12 @@ async def message(session: AgiSession, context: LineContext) -> None:
             context.calls.end(call_id, context.clock(), result="abandoned", reason="hung up before leaving a message")
         return
     except _NoRoom:
-        log.error("the disk takes no message; the caller is taken to a person")
+        log.error("disk full: voice message refused, caller sent to a person", event_id="OV1103")
         with contextlib.suppress(CallHungUp):
             await session.set_variable(Variable.FULL, "yes")
         return
     except Exception:
-        log.exception("message box failed; the dialplan's own takes over")
+        log.exception("message conversation failed; the dialplan takes over", event_id="OV1102")
         return
     number = await _enter(session, context, desk, department, language, urgency == "urgent", call_id, recording)
     try:

@@ -61,7 +61,7 @@ async def page(session: AgiSession, context: LineContext) -> None:
     try:
         found = await _read(context, call_id)
         if found is None:
-            log.error("no such page call", call=call_id)
+            log.error("unknown page call from the dialplan", call=call_id)
             return
         if what == "connected":
             await _called_back(context, found)
@@ -72,7 +72,7 @@ async def page(session: AgiSession, context: LineContext) -> None:
             context.aside(context.page_calls.ended(call_id, "no-key"), f"end of page call {call_id}")
     except Exception:
         # The dialplan tells that there is an emergency, and the next page comes; what was taken is taken.
-        log.exception("page call failed", call=call_id)
+        log.exception("page call conversation failed", call=call_id)
 
 
 async def _read(context: LineContext, call_id: int) -> _Page | None:
@@ -198,7 +198,7 @@ def _way_back(context: LineContext, found: _Page) -> tuple[str, str] | None:
     own = {dialled for desk in context.desks.values() for dialled in desk.dialled}
     allowed = diallable(number, region=found.desk.region, allowed=rules.regions, own=own)
     if isinstance(allowed, Refused):
-        log.warning("a customer's number is not dialled", emergency=found.emergency.id, reason=allowed.reason)
+        log.warning("customer's number refused for a page call", emergency=found.emergency.id, reason=allowed.reason)
         return None
     return way[0], allowed
 
@@ -210,7 +210,7 @@ async def _note_listening(context: LineContext, found: _Page) -> None:
         async with context.store.unit() as unit:
             await listenings.note(unit, kind="message", subject=subject, who=found.person, at=context.clock())
     except Unavailable as error:
-        log.error("a listening was not noted", message=subject, who=found.person, error=str(error))
+        log.error("playback not written to the access log", message=subject, who=found.person, error=str(error))
 
 
 async def _taken(context: LineContext, found: _Page) -> bool:
@@ -223,7 +223,7 @@ async def _taken(context: LineContext, found: _Page) -> bool:
                 )
             break
         except Unavailable as error:
-            log.error("an emergency's taking is noted later", emergency=found.emergency.id, error=str(error))
+            log.error("emergency taken but not saved yet; retrying", emergency=found.emergency.id, error=str(error))
             await asyncio.sleep(1)
     mine = done.taken_by == found.person
     if mine:
@@ -245,7 +245,7 @@ async def _spoken(context: LineContext, found: _Page, prompt: str, **variables: 
     try:
         return [await _sound(context, found, prompt, **variables)]
     except (TimeoutError, OmnivigilError, OSError) as error:
-        log.error("a page call goes on without a prompt", prompt=prompt, error=str(error))
+        log.error("page call continues without a prompt", prompt=prompt, error=str(error))
         return []
 
 

@@ -35,7 +35,7 @@ async def place(session: AgiSession, context: LineContext) -> None:
     except CallHungUp:
         return
     except Exception:
-        log.exception("no place found; the caller goes to the queue's end", call=call_id)
+        log.exception("queue position not found; caller joins at the end", call=call_id)
 
 
 def _place(context: LineContext, uniqueid: str, call_id: str, queue: str) -> int | None:

@@ -52,7 +52,7 @@ async def pending_callback(
         )
     except Unavailable as error:
         # The request stands, and so does the caller.
-        log.warning("callback not cancelled: the database is away", callback=one.id, error=str(error))
+        log.warning("callback not cancelled: database unavailable", callback=one.id, error=str(error))
         return ""
     if key == "3":
         await _leave(session, context, desk, to, call_id, "callback-cancelled", "cancels the callback")

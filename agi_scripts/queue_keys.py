@@ -120,7 +120,9 @@ async def waiting(session: AgiSession, context: LineContext) -> None:
     except CallHungUp:
         context.calls.end(call_id, context.clock(), result="abandoned", reason="hung up in the queue")
     except Exception:
-        log.exception("key in the queue failed; the dialplan returns the caller to their place")
+        log.exception(
+            "queue key conversation failed; the dialplan returns the caller to their place", event_id="OV1102"
+        )
 
 
 @dataclass(kw_only=True)
@@ -170,7 +172,7 @@ class _Asking:
                 instead_of=caller.uniqueid,
             )
         except (Unavailable, AmiRefused) as error:
-            log.warning("place not held; the caller returns to the queue", error=str(error))
+            log.warning("queue place not held for a callback; caller stays in the queue", error=str(error))
             return await caller.back()
         position = caller.position
         context.calls.note(caller.call_id, "place-held", context.clock(), callback=self.callback, position=position)
@@ -273,7 +275,7 @@ class _Asking:
         try:
             kept = await context.keeper.accept(one, self.rules)
         except Unavailable as error:
-            log.warning("callback not taken: the database is away", error=str(error))
+            log.warning("callback refused: database unavailable", error=str(error))
             return None
         what = {"limit": kept} if isinstance(kept, str) else {"callback": kept.id}
         context.calls.note(caller.call_id, "callback-requested", now, **what)

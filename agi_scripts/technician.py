@@ -41,7 +41,7 @@ async def technician(session: AgiSession, context: LineContext) -> None:
         # What was asked is done; only the confirmation was not heard.
         return
     except Exception:
-        log.exception("technician's request failed", wish=wish, endpoint=endpoint)
+        log.exception("technician code conversation failed", wish=wish, endpoint=endpoint)
 
 
 async def _toggle(context: LineContext, wish: str, endpoint: str, known: Technician, reached: str) -> str:
@@ -57,7 +57,7 @@ async def _toggle(context: LineContext, wish: str, endpoint: str, known: Technic
                 await context.members.remove(member.queue, endpoint)
             return "technician-logout"
         if reached in ("unregistered", "unreachable"):
-            log.info("a technician is not logged in: the phone cannot be rung", endpoint=endpoint, reason=reached)
+            log.info("technician login refused: phone unreachable", endpoint=endpoint, reason=reached)
             return f"technician-{reached}"
         served = {queue for desk in context.desks.values() for queue in desk.queues}
         for queue in known.queues:

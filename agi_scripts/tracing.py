@@ -83,7 +83,7 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
         # What was reported is kept; only its confirmation was not heard.
         return
     except Exception:
-        log.exception("call trace failed; the dialplan keeps the report", endpoint=phone)
+        log.exception("*57 conversation failed; the dialplan takes the report", event_id="OV1102", endpoint=phone)
 
 
 async def _confirm(receipt: Receipt, say: _Say) -> None:

@@ -76,5 +76,5 @@ async def _with_packets(has: Services, trace_id: str) -> tuple[dict[str, Any], S
     try:
         return row, await asyncio.to_thread(evidence.unpack, blob)
     except (HepGarbage, zlib.error):
-        log.exception("kept evidence cannot be read", trace=trace_id)
+        log.exception("stored call evidence is unreadable", trace=trace_id)
         return row, []

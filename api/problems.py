@@ -129,12 +129,12 @@ def _of_error(request: Request, error: OmnivigilError) -> ProblemResponse:
         headers = {"Retry-After": _CALM_DOWN_S}
         return problem(429, "too-many", "Too many requests", error.message(), mend="wait a minute", headers=headers)
     if isinstance(error, Unavailable):
-        log.warning("API: component away", error=str(error), path=request.url.path)
+        log.warning("API request failed: component unavailable", error=str(error), path=request.url.path)
         headers = {"Retry-After": _RETRY_AFTER_S}
         # The reason may tell about the inside of the service, and is in the log.
         detail = (type(error).__doc__ or "").strip().split("\n")[0]
         return problem(503, "unavailable", "A component is away", detail, mend="try again soon", headers=headers)
-    log.error("API: unexpected error", path=request.url.path, exc_info=error)
+    log.error("unhandled API error", event_id="OV1201", path=request.url.path, exc_info=error)
     return _internal()
 
 
@@ -237,7 +237,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def other(request: Request, error: Exception) -> ProblemResponse:
-        log.error("API: unexpected error", path=request.url.path, exc_info=error)
+        log.error("unhandled API error", event_id="OV1201", path=request.url.path, exc_info=error)
         return _internal()
 
 

@@ -196,7 +196,7 @@ class HurtLine:
 
     def unasked_restarts(self) -> int:
         """How often the service ended by itself, with an exit code of its own."""
-        return len(re.findall(r"service ended and is started again.*reason=.?exit code [1-9]", self.log("up.log")))
+        return len(re.findall(r"service exited; restarting.*reason=.?exit code [1-9]", self.log("up.log")))
 
     async def cli(self, command: str) -> str:
         """What Asterisk's own command line answers; "" when it does not run."""

@@ -151,7 +151,7 @@ class DeskFiles:
         try:
             await asyncio.to_thread(self._note, copy_of(self._settings), self._desks, "start", None)
         except OSError as error:
-            log.error("the version of the desk files is not kept", reason=str(error))
+            log.error("desk file version not saved", reason=str(error))
 
     def file(self, desk: str) -> DeskFile:
         """A desk's file as it is now. Raises NoSuchFile and OSError."""
@@ -208,7 +208,7 @@ class DeskFiles:
 
     def _refused(self, error: Exception) -> None:
         self.problem = _told(error)
-        log.error("the desk files cannot be used; the last good ones are in force", reason=self.problem)
+        log.error("desk files rejected; last good version in force", event_id="OV1801", reason=self.problem)
 
     async def _reload(self, by: str, check: bool, say: Say, edit: Edit | None = None) -> Outcome:
         taking = take(self._settings, {edit.path.name: edit.text} if edit is not None else {})
@@ -243,7 +243,7 @@ class DeskFiles:
             await self._back()
             raise
         self._switch(taken, sounds)
-        log.info("desk files are in force", by=by, changes=len(found))
+        log.info("desk files in force", by=by, changes=len(found))
         self._bus.publish("desks.changed", now, {"by": by, "changes": [str(change) for change in found]})
         say("The new desk files are in force; calls that go on keep the old ones.")
         return Outcome(at=now, by=by, changes=found, warnings=doubts, in_force=True)
@@ -274,7 +274,7 @@ class DeskFiles:
             await self._asterisk(self._desks, self._sounds)
         except (OmnivigilError, OSError) as error:
             # Calls do not lack anything: what is new in it is not used, and what is gone is a queue that was emptied.
-            log.error("Asterisk's configuration could not be put back", reason=str(error))
+            log.error("Asterisk configuration not rolled back", event_id="OV1802", reason=str(error))
 
     def _switch(self, taken: Taken, sounds: Sounds) -> None:
         """At once: nothing else runs meanwhile."""

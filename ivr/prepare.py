@@ -99,7 +99,7 @@ def in_force(settings: Settings) -> tuple[Desks, Calendars]:
             return _read(copy)
         except DeskError as error:
             # Of a version before this one.
-            log.warning("the copy of the desk files cannot be used", reason=str(error))
+            log.warning("last good copy of the desk files unusable", event_id="OV1801", reason=str(error))
     return load(settings)
 
 
@@ -146,7 +146,7 @@ async def prepare(
     except (DeskError, PromptMissing, BuildError) as error:
         if live or kept(settings.desks or BUILT_IN, copy_of(settings)) is None:
             raise
-        log.error("the desk files cannot be used; the last good ones are in force", reason=str(error))
+        log.error("desk files rejected; last good version in force", event_id="OV1801", reason=str(error))
     desks, calendars = in_force(settings)
     return await _prepare(settings, runtime, progress, desks, calendars, live=live)
 
@@ -223,7 +223,7 @@ def outside_members(book: Book, desks: Desks) -> tuple[OutsideMember, ...]:
             continue
         number = number_outside(one, desks.values())
         if isinstance(number, Refused):
-            log.warning("a member of staff is not rung outside", staff=one.key, reason=number.reason)
+            log.warning("staff member's outside number not rung", staff=one.key, reason=number.reason)
             continue
         theirs = next((desk for desk in desks.values() if desk.provider == one.provider), main)
         language = one.language if one.language in main.languages else main.languages[0]
@@ -299,7 +299,7 @@ def wait_until_prepared(state: Path) -> Path:
     told = False
     while not known.exists():
         if not told:
-            log.info("the line is not prepared yet; ./omnivigil up --no-with-asterisk does that", state=str(state))
+            log.info("not prepared yet; run ./omnivigil up --no-with-asterisk", state=str(state))
             told = True
         time.sleep(1)
     return known
@@ -334,7 +334,7 @@ async def _retire_demo(settings: Settings, store: Store) -> Retired:
     path.unlink(missing_ok=True)
     if retired:
         log.warning(
-            "the demo's published passwords are disabled",
+            "demo passwords disabled",
             accounts=retired.accounts,
             phones=retired.phones,
             pins=retired.pins,

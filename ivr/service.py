@@ -395,7 +395,7 @@ async def _serve(settings: Settings, store: Store, stop: asyncio.Event) -> None:
         await reconcile.resume(calls, store, ami, clock)
         await newcomers.look(ami)
     except (Unavailable, AmiRefused) as error:
-        log.warning("calls of the run before are not followed", error=str(error))
+        log.warning("calls of the previous run not reconciled", error=str(error))
     await agi.start()
     told = await _listen(settings, desk_files)
     ready.agi = True
@@ -478,7 +478,7 @@ async def _until_connected(ami: Ami, stop: asyncio.Event, serving: asyncio.Task[
             await ami.connect()
         except Unavailable as error:
             if not told:
-                log.warning("Asterisk does not answer yet; calls are taken once it does", error=str(error))
+                log.warning("waiting for Asterisk: AMI does not answer yet", error=str(error))
             told = True
             await rest(0.5)
         else:
@@ -508,7 +508,7 @@ async def _listen(settings: Settings, desk_files: DeskFiles) -> asyncio.Server |
     try:
         return await control.listen(settings.state, obey, control.SERVICE)
     except OSError as error:
-        log.error("a reload of the desk files cannot be asked for by command", error=error.strerror)
+        log.error("reload command unavailable: control socket failed", event_id="OV2103", error=error.strerror)
         return None
 
 
@@ -547,7 +547,7 @@ async def _converse(session: AgiSession, context: LineContext, settings: Setting
         case "trace":
             await tracing(session, context)
         case other:
-            log.error("no such conversation; the dialplan takes the caller", path=other)
+            log.error("unknown conversation requested; the dialplan takes over", event_id="OV1102", path=other)
 
 
 def _callback_prompts(sounds: Sounds, desk: str, language: str) -> Prompts:
@@ -693,7 +693,7 @@ async def _follow(
             if event.get("event", "").startswith("QueueMember"):
                 context.bus.publish("member.changed", context.clock(), _member(event))
         except Exception:
-            log.exception("event from Asterisk not entered", event_name=event.get("event"))
+            log.exception("AMI event handler failed", event_name=event.get("event"))
 
 
 def _note_cut_off(context: LineContext, event: Fields) -> None:
@@ -720,7 +720,7 @@ async def _compare(ami: Ami, context: LineContext, newcomers: Newcomers) -> None
         await newcomers.look(ami)
     except (Unavailable, AmiRefused) as error:
         # It is away again: when it is back, this comes again.
-        log.warning("calls not compared with Asterisk's", error=str(error))
+        log.warning("calls not reconciled with Asterisk; retrying", error=str(error))
 
 
 def _member(event: Fields) -> dict[str, Any]:
@@ -786,7 +786,7 @@ def _claims(settings: Settings, context: LineContext) -> Claims:
     async def enter(found: Unclaimed) -> bool:
         desk = context.desks.get(found.desk)
         if desk is None or found.department not in desk.departments:
-            log.error("message for a desk or department that is no more", file=found.path.name)
+            log.error("offline voice message for a missing desk or department", event_id="OV1605", file=found.path.name)
             return False
         async with context.store.reading() as unit:
             if await ticket_statements.ticket_of_message(unit, found.path.stem) is not None:

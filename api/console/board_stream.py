@@ -131,7 +131,7 @@ class Boards:
                 parts = {name: _event(name, text) for name, text in (await self._draw(language)).items()}
             except Exception:
                 # Boards show what they have; the next turn may go better.
-                log.exception("board not drawn")
+                log.exception("board not rendered")
                 return
             before = self._last.get(language, {})
             changed = {name: event for name, event in parts.items() if before.get(name) != event}
@@ -145,7 +145,7 @@ class Boards:
             try:
                 self._figures = await read_figures(self._has)
             except Unavailable as error:
-                log.warning("board: nothing is counted, the database is away", error=str(error))
+                log.warning("board counts skipped: database unavailable", error=str(error))
                 self._figures = Figures(away=True)
             self._figures_at = time.monotonic()
         desk = main_of(self._has.desks)

@@ -184,7 +184,7 @@ async def _noted(accounts: Accounts, line: int, outcome: int, tried_as: str | No
         await accounts.noted(line, outcome, tried_as)
     except Unavailable as error:
         # The line is there, without its end; the answer must not say that nothing was done.
-        log.warning("audit: the outcome is not noted", line=line, outcome=outcome, error=str(error))
+        log.warning("audit outcome not saved", line=line, outcome=outcome, error=str(error))
 
 
 def _elsewhere(request: Request, to: str) -> Response:
@@ -243,7 +243,7 @@ def refuse(request: Request, error: Exception) -> Response:
     elif isinstance(error, NotYours):
         status, said = 403, word["error_not_yours"]
     elif isinstance(error, Unavailable):
-        log.warning("console: component away", error=str(error), path=request.url.path)
+        log.warning("console request failed: component unavailable", error=str(error), path=request.url.path)
         status, said = 503, word["error_away"]
     else:
         raise error

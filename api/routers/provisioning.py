@@ -118,7 +118,7 @@ async def configuration(token: str, file: str, request: Request, has: Has) -> Re
         secret = await service.renew_secret(
             unit, provider, name, by="provisioning", at=at, source=f"device {wanted.mac or wanted.make}", bus=has.bus
         )
-    log.info("a phone was set up", endpoint=name, make=wanted.make)
+    log.info("phone provisioned", endpoint=name, make=wanted.make)
     return _answer(render(wanted.make, _account(has, request, name, entry, secret)), file.rpartition(".")[2].lower())
 
 

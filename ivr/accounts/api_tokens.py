@@ -235,4 +235,4 @@ class Tokens:
             try:
                 await self.note_uses()
             except Unavailable as error:
-                log.warning("last uses of tokens are not written yet", error=str(error))
+                log.warning("last uses of API tokens not saved; retrying", error=str(error))

@@ -30,10 +30,12 @@ async def seal_all(database: Store, seal: Seal) -> int:
             except KeyLost:
                 lost.append(name)
     if sealed:
-        log.info("secrets of second factors are encrypted", accounts=sealed)
+        log.info("second-factor secrets encrypted", accounts=sealed)
     if lost:
         mend = "put the old secrets.json back, or ./omnivigil account reset-second-factor NAME"
-        log.error("second factors cannot be read: their key is not in secrets.json", accounts=lost, mend=mend)
+        log.error(
+            "second factors unreadable: key missing from secrets.json", event_id="OV1301", accounts=lost, mend=mend
+        )
     return sealed
 
 

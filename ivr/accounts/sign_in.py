@@ -200,7 +200,7 @@ class Accounts:
             step = second_factor.step_of(self._seal.open(account_id, kept), code.replace(" ", ""), now, last)
         except KeyLost as error:
             # Recovery codes need no key.
-            log.error("a second factor cannot be checked", account=account_id, mend=error.facts["mend"])
+            log.error("second factor unreadable", event_id="OV1301", account=account_id, mend=error.facts["mend"])
         if step is not None:
             await store.change(unit, account_id, {"totp_step": step})
             return True

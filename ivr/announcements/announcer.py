@@ -197,7 +197,7 @@ class Announcer:
                 made = Announcement(id=await statements.add(unit, **values), **values)
                 known = await statements.not_ended(unit)
             self._know(known)
-            log.info("announcement made", desk=desk.id, announcement=made.id, source=source, who=who)
+            log.info("announcement created", desk=desk.id, announcement=made.id, source=source, who=who)
             await self._put_on_air()
             if made.starts_at > now:
                 self._publish(desk)
@@ -245,7 +245,7 @@ class Announcer:
                     well = await self._put_on_air()
                 await self._remind()
             except Unavailable as error:
-                log.warning("announcements: the database is away", error=str(error))
+                log.warning("announcements not read: database unavailable", error=str(error))
                 well = False
             await rest(_TICK_S if well else _PATIENCE_S)
 
@@ -269,11 +269,11 @@ class Announcer:
                 changed = await asyncio.to_thread(self._tell, desk, one)
             except (OmnivigilError, OSError):
                 # It is in the database: what cannot be told now is told as soon as it can be.
-                log.exception("state of the services not put on the air", desk=desk.id)
+                log.exception("service state not put on the air; retrying", event_id="OV1401", desk=desk.id)
                 well = False
                 continue
             if changed or desk.id in self._told:
-                log.info("state of the services changed", desk=desk.id, announcement=one.id if one else None)
+                log.info("service state on the air changed", desk=desk.id, announcement=one.id if one else None)
                 self._publish(desk)
             self._told[desk.id] = one
         return well
@@ -283,7 +283,7 @@ class Announcer:
             await self._interrupt(desk.id, length_s)
         except (OmnivigilError, OSError):
             # They hear it after what they are being told.
-            log.exception("waiting callers not interrupted", desk=desk.id)
+            log.exception("waiting callers not interrupted for a changed announcement", desk=desk.id)
 
     def _publish(self, desk: Desk) -> None:
         self._bus.publish("announcement.changed", self._clock(), self.facts(desk.id))
@@ -332,7 +332,7 @@ class Announcer:
                     await statements.reminded(unit, one.id, at=now)
                     known = await statements.not_ended(unit)
                 self._know(known)
-            log.warning("announcement has been on the air for long", desk=desk.id, announcement=one.id)
+            log.warning("announcement on the air past its reminder time", desk=desk.id, announcement=one.id)
 
 
 def _same(one: Announcement | None, other: Announcement | None) -> bool:

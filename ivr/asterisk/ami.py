@@ -201,9 +201,9 @@ class Ami:
             await self._until_lost()
             self._state = State.CONNECTING
             self._leave()
-            log.warning("connection to Asterisk's manager lost")
+            log.warning("AMI connection lost")
             await self._login_again()
-            log.warning("connected to Asterisk's manager again")
+            log.warning("AMI connection restored")
             self._gap = True
             self._put(None)
 
@@ -228,7 +228,7 @@ class Ami:
                 pass
             except AmiRefused as error:
                 if not refused:
-                    log.error("Asterisk's manager refuses the login", said=error.facts.get("said"))
+                    log.error("AMI login refused", event_id="OV1502", said=error.facts.get("said"))
                 refused = True
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
@@ -238,7 +238,7 @@ class Ami:
             self._gap = True
             self._dropped += 1
             if self._dropped & (self._dropped - 1) == 0:
-                log.error("events from Asterisk are lost: the service is too far behind", so_far=self._dropped)
+                log.error("AMI events dropped: service too far behind", event_id="OV1501", so_far=self._dropped)
             return
         if self._gap:
             self._gap = False

@@ -189,7 +189,11 @@ class FastAgiServer:
         if len(self._connections) >= self.limits.sessions:
             self.refused_count += 1
             if _power_of_two(self.refused_count):
-                log.error("too many conversations; the dialplan takes the caller", refused_so_far=self.refused_count)
+                log.error(
+                    "FastAGI limit reached; the dialplan takes over",
+                    event_id="OV1503",
+                    refused_so_far=self.refused_count,
+                )
             return False
         self._connections.add(connection)
         return True
@@ -213,7 +217,7 @@ class FastAgiServer:
         """A connection said something that is not AGI."""
         self.garbage_count += 1
         if _power_of_two(self.garbage_count):
-            log.warning("a connection to the FastAGI port was not AGI", why=why, so_far=self.garbage_count)
+            log.warning("non-AGI connection on the FastAGI port", why=why, so_far=self.garbage_count)
 
     def run(self, session: AgiSession, connection: _Connection) -> None:
         """Hold a conversation."""
@@ -228,7 +232,7 @@ class FastAgiServer:
             pass
         except Exception:
             # The dialplan sees that nothing was decided and takes the caller to a person.
-            log.exception("a conversation failed", path=session.path)
+            log.exception("FastAGI conversation failed; the dialplan takes over", event_id="OV1102", path=session.path)
         finally:
             connection.close()
 

@@ -22,7 +22,7 @@ def build(folder: Path, *, rtp_from_anywhere: bool = False) -> Path | None:
     `rtp_from_anywhere` leaves media to Asterisk's strict RTP alone.
     """
     if os.statvfs(folder).f_flag & os.ST_NOEXEC:
-        log.warning("Asterisk's guard was not built", problem=f"nothing in {folder} may be executed (noexec)")
+        log.warning("Asterisk guard module not built", problem=f"nothing in {folder} may be executed (noexec)")
         return None
     target = folder / "guard.so"
     for compiler in _compilers():
@@ -33,11 +33,11 @@ def build(folder: Path, *, rtp_from_anywhere: bool = False) -> Path | None:
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=_BUILD_S, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
-            log.warning("Asterisk's guard was not built", compiler=compiler, problem=str(error))
+            log.warning("Asterisk guard module not built", compiler=compiler, problem=str(error))
             continue
         if done.returncode == 0:
             return partial.replace(target)
-        log.warning("Asterisk's guard was not built", compiler=compiler, problem=done.stderr[-300:])
+        log.warning("Asterisk guard module not built", compiler=compiler, problem=done.stderr[-300:])
     # Maybe the disk is full: the one of the last start is as good.
     return target if target.exists() else None
 
@@ -68,7 +68,8 @@ def look_at(pid: int) -> bool:
         at_work = False
     if not at_work:
         log.error(
-            "Asterisk runs without its guard: phones behind NAT are not served",
+            "Asterisk guard module not loaded: phones behind NAT are not served",
+            event_id="OV1504",
             mend="install a C compiler (apt install gcc); keep the state folder on a disk without noexec",
         )
     return at_work

@@ -54,13 +54,13 @@ class AsteriskKeeper:
                 return
             self._failures = 1 if time.monotonic() - began >= _STEADY_S else self._failures + 1
             self.restarts += 1
-            log.error("Asterisk ended and is started again", reason=reason, restarts=self.restarts)
+            log.error("Asterisk exited; restarting", event_id="OV1505", reason=reason, restarts=self.restarts)
             self._tell(f"ended: {reason}")
             await asyncio.sleep(backoff.wait_s(self._failures))
 
     async def _found_or_started(self) -> AsteriskProcess:
         if (found := process.find(self._runtime, self._settings)) is not None:
-            log.warning("Asterisk runs already and goes on", pid=found.pid)
+            log.warning("running Asterisk taken over", pid=found.pid)
             return found
         while True:
             try:
@@ -71,7 +71,13 @@ class AsteriskKeeper:
             except (AsteriskFailed, OSError) as error:
                 self._failures += 1
                 wait_s = backoff.wait_s(self._failures)
-                log.error("Asterisk cannot start", tried=self._failures, next_try_s=wait_s, reason=_said(error))
+                log.error(
+                    "Asterisk cannot start",
+                    event_id="OV1506",
+                    tried=self._failures,
+                    next_try_s=wait_s,
+                    reason=_said(error),
+                )
                 self._tell(f"cannot start: {_said(error)}")
                 await asyncio.sleep(wait_s)
 
@@ -88,7 +94,12 @@ class AsteriskKeeper:
                 if silence.doubtful and not self._stopping:
                     well = await _manager_answers(self._settings.ami)
                     if (reason := silence.verdict(manager_answers=well)) is not None and not ended.done():
-                        log.error("Asterisk is killed", reason=reason, silent_s=round(silence.seconds, 1))
+                        log.error(
+                            "Asterisk unresponsive; killing it",
+                            event_id="OV1507",
+                            reason=reason,
+                            silent_s=round(silence.seconds, 1),
+                        )
                         asterisk.kill()
                         await ended
                         return reason

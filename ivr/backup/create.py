@@ -94,7 +94,7 @@ def _hold_again(state: Path, held: Path) -> None:
         database.copy_sqlite(astdb, copy)
     except sqlite3.Error as error:
         # Members log in again and phones register again: no reason to be without a backup.
-        log.warning("Asterisk's database is not in the backup", error=str(error))
+        log.warning("Asterisk's database missing from the backup", error=str(error))
         copy.unlink(missing_ok=True)
 
 
@@ -139,7 +139,7 @@ async def before_migration(store: Store, *, state: Path, url: str, now: datetime
             problem=f"no backup could be made before the migration from {current} to {latest}: {error}",
             mend=f"free some space ({free} MB are free), or start the version from before",
         ) from error
-    log.warning("the database is migrated; it was backed up before", since=current, to=latest, backup=str(path))
+    log.warning("database backed up before migration", since=current, to=latest, backup=str(path))
     for old in sorted(folder.glob("*-revision-*.tar.gz"))[:-BEFORE_MIGRATIONS]:
         old.unlink(missing_ok=True)
     return path

@@ -327,7 +327,7 @@ class Keeper:
                 outcome = "left" if one.state == "connected" else self._told.get(callback) or _outcome(cause)
                 await self.abandon(callback, outcome)
         except Unavailable as error:
-            log.warning("callback not written; tried again", callback=callback, error=str(error))
+            log.warning("callback not saved; retrying", callback=callback, error=str(error))
 
     def _have_met(self, one: Callback) -> bool:
         """Whether customer and technician were put through, in this attempt; whoever was up or down at that moment."""
@@ -357,10 +357,10 @@ class Keeper:
                     await self._load()
                 await self.tick()
             except (Unavailable, AmiRefused) as error:
-                log.warning("callbacks not looked after; trying again", error=str(error))
+                log.warning("callback reconciliation failed; retrying", error=str(error))
                 await asyncio.sleep(TICK_S)
             except Exception:
-                log.exception("callbacks not looked after; trying again")
+                log.exception("callback reconciliation failed; retrying")
                 await asyncio.sleep(TICK_S)
             await rest_unless(self._wake, _TICK_IDLE_S if self._idle else TICK_S)
 
@@ -372,9 +372,13 @@ class Keeper:
             self._watch.callback_arrivals[one.id] = one.arrived_at
         self._loaded = True
         if unserved := [one.id for one in found if not self.serves(one)]:
-            log.error("the desk files have no such desk, queue or department; callbacks wait", callbacks=unserved)
+            log.error(
+                "callbacks suspended: desk, queue or department missing from the desk files",
+                event_id="OV1601",
+                callbacks=unserved,
+            )
         if found:
-            log.info("callbacks taken up", count=len(found))
+            log.info("callbacks loaded", count=len(found))
 
     async def tick(self) -> None:
         """Compare what should be with what is. Raises Unavailable, AmiRefused."""
@@ -409,11 +413,11 @@ class Keeper:
         try:
             await work
         except NotNow as error:
-            log.info("callback changed meanwhile", callback=one.id, error=str(error))
+            log.info("callback changed concurrently", callback=one.id, error=str(error))
         except Unavailable:
             raise
         except Exception:
-            log.exception("callback not looked after; tried again", callback=one.id)
+            log.exception("callback reconciliation failed for one callback; retrying", callback=one.id)
 
     async def _on_time(self, one: Callback, clock: datetime) -> None:
         if one.state == "dialling" and (at := self._answered_at(one)) is not None:

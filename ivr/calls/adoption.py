@@ -70,7 +70,7 @@ class Newcomers:
         begun = None
         if self.calls.id_of(linkedid) is None:
             begun = self._begin(channel, desk)
-            log.info("a caller whom nobody had met stands in a queue", call=begun, queue=queue)
+            log.info("caller already in a queue adopted", call=begun, queue=queue)
         call = self.calls.call_of(linkedid)
         if call is None or call.ended_at is not None:
             return begun

@@ -159,7 +159,7 @@ class Recovery:
             try:
                 await self.once()
             except (Unavailable, OSError) as error:
-                log.warning("calls are recovered later", error=str(error))
+                log.warning("CDR recovery postponed", error=str(error))
             await rest(every_s)
 
     async def once(self) -> int:
@@ -175,10 +175,10 @@ class Recovery:
             # One of them is in the way: all of the others are entered.
             recovered = []
             for linkedid, line in lines.items():
-                with apart("a call is not recovered from Asterisk's record", linkedid):
+                with apart("CDR recovery failed for one call", linkedid):
                     recovered += await self._enter({linkedid: line})
         if recovered:
-            log.info("calls that the service did not see to their end are on record", calls=len(recovered))
+            log.info("calls recovered from Asterisk's CDR", calls=len(recovered))
             for line in recovered:
                 self._counted(line.desk, line.outcome[0])
         await asyncio.to_thread(self._turn, reached, time.time())

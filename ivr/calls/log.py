@@ -223,7 +223,7 @@ class CallLog:
                 async with asyncio.timeout(_CARD_S):
                     tickets = await self._open_tickets(call.customer_id)
             except (TimeoutError, Unavailable) as error:
-                log.warning("open tickets not told", call=call.id, error=str(error))
+                log.warning("open tickets of a caller not looked up", call=call.id, error=str(error))
         self._bus.publish("call.answered", at, summary(call) | {"open_tickets": tickets})
 
     def end(self, call_id: str, at: datetime, *, result: str, reason: str) -> None:
@@ -336,7 +336,7 @@ class CallLog:
         call = held.call
         if len(call.events) >= self._bounds.events_per_call or self._events >= self._bounds.events:
             if call.events_lost == 0:
-                log.error("call's timeline is cut: too much to keep in memory", call=call.id, events=self._events)
+                log.error("call timeline truncated: memory limit", call=call.id, events=self._events)
             call.events_lost += 1
             self._row(held)
             return
@@ -358,7 +358,12 @@ class CallLog:
 
     def _give_up_oldest(self) -> None:
         oldest = next(held for held in self._held.values() if held.call.ended_at is not None)
-        log.error("call lost: the database is away and memory is full", call=oldest.call.id, result=oldest.call.result)
+        log.error(
+            "call record lost: database unavailable and memory full",
+            event_id="OV1602",
+            call=oldest.call.id,
+            result=oldest.call.result,
+        )
         self._forget(oldest)
 
     def _forget(self, held: _Held) -> None:
@@ -383,10 +388,10 @@ class CallLog:
             except Unavailable as error:
                 self._enough.clear()
                 patience = min(patience * 2, _PATIENCE_S)
-                log.error("calls not written; trying again", calls=len(self._changed), error=str(error))
+                log.error("call records not written; retrying", calls=len(self._changed), error=str(error))
             else:
                 if patience != _INTERVAL_S:
-                    log.info("calls are written again")
+                    log.info("call records written again")
                 patience = _INTERVAL_S
 
     async def flush(self) -> None:
@@ -425,7 +430,7 @@ class CallLog:
                 raise
             if len(batch) == 1:
                 # One call that the database refuses must not keep the others from being written.
-                log.exception("call lost: the database refuses it", call=batch[0].call.id)
+                log.exception("call record lost: rejected by the database", event_id="OV1602", call=batch[0].call.id)
                 self._forget_unwritable(batch[0])
                 return
             for held in batch:
@@ -458,7 +463,12 @@ class CallLog:
             async with asyncio.timeout(deadline_s):
                 await self.flush()
         except (TimeoutError, Unavailable) as error:
-            log.error("calls lost at the end: not written in time", calls=len(self._changed), error=str(error))
+            log.error(
+                "call records lost at shutdown: not written in time",
+                event_id="OV1602",
+                calls=len(self._changed),
+                error=str(error),
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

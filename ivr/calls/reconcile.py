@@ -40,7 +40,7 @@ async def resume(calls: CallLog, store: Store, ami: ManagerInterface, clock: Clo
         calls.resume(call, at, language=spoken(channels[call.linkedid]))
         _catch_up(calls, call, channels, at)
     if going_on or over:
-        log.info("calls of the run before", going_on=len(going_on), over=over)
+        log.info("calls of the previous run reconciled", going_on=len(going_on), over=over)
 
 
 def _catch_up(calls: CallLog, call: Call, channels: Mapping[str, Fields], at: datetime) -> None:
@@ -78,7 +78,7 @@ async def end_unseen(calls: CallLog, ami: ManagerInterface, clock: Clock) -> Non
         calls.end(call.id, at, result=result, reason=UNSEEN)
         calls.hung_up(call.id, at)
     if gone:
-        log.warning("calls ended unseen: Asterisk does not have them any more", calls=len(gone))
+        log.warning("calls ended unobserved: no longer in Asterisk", calls=len(gone))
 
 
 async def _channels(ami: ManagerInterface) -> Mapping[str, Fields]:

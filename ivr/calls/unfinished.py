@@ -106,7 +106,7 @@ class Begun:
             try:
                 await self.once()
             except (Unavailable, AmiRefused, OSError) as error:
-                log.warning("calls that Asterisk was killed with are looked for later", error=str(error))
+                log.warning("check for calls cut off by an Asterisk crash postponed", error=str(error))
             await rest(2.0 if self._missed else every_s)
 
     async def once(self) -> int:
@@ -117,7 +117,7 @@ class Begun:
         await asyncio.to_thread(self._erase, files, left)
         self._missed = {name: since for name, since in self._missed.items() if name in left}
         if entered:
-            log.warning("calls that Asterisk was killed with are on record", calls=entered)
+            log.warning("calls cut off by an Asterisk crash recorded", calls=entered)
         return entered
 
     def _read(self) -> dict[Path, list[Killed]]:
@@ -174,7 +174,7 @@ class Begun:
                 if one.linkedid in channels:
                     self._missed.pop(one.linkedid, None)
                 elif self._monotonic() - self._missed.setdefault(one.linkedid, self._monotonic()) >= _MISSED_S:
-                    with apart("a call that Asterisk was killed with is not on record", one.linkedid):
+                    with apart("call cut off by an Asterisk crash not recorded", one.linkedid):
                         await self._enter(one)
                         entered += 1
                     left.discard(one.linkedid)

@@ -46,4 +46,4 @@ async def keep_forgetting(cli: Cli, every_s: float = 3600.0) -> None:
     while True:
         await rest(every_s)
         if forgotten := await forget(cli, time.time()):
-            log.info("phones' last calls are forgotten", phones=forgotten)
+            log.info("stale last calls of phones erased", phones=forgotten)

@@ -95,16 +95,16 @@ class AwayReports:
                 with path.open("rb") as handle:
                     report = read(handle.read(_LARGEST).decode("utf-8", "replace"))
                 if report is None or report.last is None:
-                    log.error("call trace of the dialplan cannot be read and is set aside", file=path.name)
+                    log.error("offline *57 report unreadable; set aside", event_id="OV1701", file=path.name)
                     await asyncio.to_thread(path.rename, path.with_suffix(".refused"))
                     continue
                 await self._enter(report, report.last)
                 await asyncio.to_thread(path.unlink)
             except (OSError, Unavailable) as error:
-                log.warning("call trace of the dialplan is entered later", file=path.name, error=str(error))
+                log.warning("offline *57 report not entered yet; retrying", file=path.name, error=str(error))
                 continue
             except Exception:
-                log.exception("call trace of the dialplan cannot be entered and is set aside", file=path.name)
+                log.exception("offline *57 report rejected; set aside", event_id="OV1701", file=path.name)
                 with contextlib.suppress(OSError):
                     await asyncio.to_thread(path.rename, path.with_suffix(".refused"))
                 continue
@@ -123,4 +123,4 @@ class AwayReports:
                 last.leg, report_id=report.report_id, source="away", at=at, told=report.reference
             )
         receipt = await self._traces.take_in(intake, on_disk=True)
-        log.warning("call trace taken while the service was away is entered", ticket=receipt.ticket_number)
+        log.warning("offline *57 report entered", ticket=receipt.ticket_number)

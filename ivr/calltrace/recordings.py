@@ -58,7 +58,7 @@ class Recordings:
                 await self.erase()
             except (Unavailable, OSError) as error:
                 # Whether a call was reported is not known now: nothing is erased unasked.
-                log.warning("recordings are erased later", error=str(error))
+                log.warning("erasure of call recordings postponed", error=str(error))
 
     async def erase(self) -> int:
         """Erase what is due; how many."""
@@ -70,7 +70,7 @@ class Recordings:
         for linkedid in due:
             await asyncio.to_thread((self._folder / f"{linkedid}.wav").unlink, missing_ok=True)
         if due:
-            log.info("recordings of calls are erased", count=len(due))
+            log.info("call recordings erased", count=len(due))
         return len(due)
 
     def _ended(self) -> dict[str, datetime]:

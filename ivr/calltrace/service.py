@@ -242,12 +242,14 @@ class CallTraces:
             )
         try:
             await self._spool.put(intake)
-            log.warning("call trace kept on disk: the database is away", reference=intake.reference)
+            log.warning("*57 report spooled to disk: database unavailable", reference=intake.reference)
         except OSError as error:
             if on_disk or len(self._held) >= _MOST_HELD:
                 raise Unavailable(problem="neither the database nor the disk takes the report") from error
             self._held.append(intake)
-            log.error("call trace kept in memory only: neither database nor disk", error=str(error))
+            log.error(
+                "*57 report held in memory only: database and disk unavailable", event_id="OV1702", error=str(error)
+            )
         return Receipt(ticket_number=None, reference=intake.reference)
 
     async def _enter(self, intake: TraceIntake) -> Entered:
@@ -281,7 +283,7 @@ class CallTraces:
                 return
         async with self.store.unit() as unit:
             if await refresh(unit, better, public_url=self._public_url):
-                log.info("call trace judged anew with the last figures", verdict=better.cause)
+                log.info("*57 verdict revised with late figures", verdict=better.cause)
 
     async def close(self) -> None:
         """Let what has been begun come to its end."""
@@ -297,7 +299,7 @@ class CallTraces:
                 except Unavailable:
                     return entered
                 except Exception:
-                    log.exception("call trace in memory cannot be entered", reference=self._held[0].reference)
+                    log.exception("*57 report in memory rejected", reference=self._held[0].reference)
                     await self._spool_held()
                     return entered
                 self._held.popleft()
@@ -324,15 +326,15 @@ class CallTraces:
             found = await self._enter(intake)
             await self._spool.remove(path)
         except Unavailable as error:
-            log.warning("spooled call traces wait: the database is away", error=str(error))
+            log.warning("spooled *57 reports waiting: database unavailable", error=str(error))
             return False
         except OSError as error:
-            log.warning("spooled call trace cannot be read or removed now", file=path.name, error=str(error))
+            log.warning("spooled *57 report not readable or removable; retrying", file=path.name, error=str(error))
         except Exception:
-            log.exception("spooled call trace cannot be entered and is set aside", file=path.name)
+            log.exception("spooled *57 report rejected; set aside", event_id="OV1701", file=path.name)
             await self._spool.refuse(path)
         else:
-            log.info("spooled call trace entered", ticket=found.ticket_number, reference=intake.reference)
+            log.info("spooled *57 report entered", ticket=found.ticket_number, reference=intake.reference)
         return True
 
     async def keep_draining(self, every_s: float = 2.0) -> None:

@@ -99,7 +99,7 @@ def check_state(state: Path, *, before: bool = False) -> None:
         return
     if not before:
         raise BadInput(field="--state", problem=problem, mend=mend) from cause
-    log.warning("the line starts all the same", field="--state", problem=problem, mend=mend)
+    log.warning("preflight check failed; starting anyway", field="--state", problem=problem, mend=mend)
 
 
 def check_database(settings: Settings) -> None:

@@ -177,7 +177,7 @@ async def _make_ready(settings: Settings, console: Console, *, before: bool, ast
         if not before:
             raise
         prepared, is_new = as_before(settings), False
-        log.warning("the line starts on what was prepared before, and prepares again later", reason=str(error))
+        log.warning("starting on the previous preparation; preparing again later", event_id="OV1804", reason=str(error))
     await _take_over(found, settings, before=before, asterisk=asterisk)
     return prepared, is_new
 
@@ -189,7 +189,7 @@ async def _take_over(found: Runtime, settings: Settings, *, before: bool, asteri
         await running.reload()
         asterisk = False
     elif running is not None and not asterisk:
-        log.warning("Asterisk must be started again for what changed of its modules or addresses")
+        log.warning("Asterisk restart needed: modules or addresses changed", event_id="OV1508")
     left = await supervisor.until_gone(_settings_file(settings))
     if asterisk:
         left |= await process.end_stale(found, settings)

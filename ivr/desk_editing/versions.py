@@ -83,7 +83,7 @@ class Versions:
                 facts = json.loads(path.read_text(encoding="utf-8"))
                 found.append(KeptVersion(**facts | {"at": datetime.fromisoformat(facts["at"])}))
             except (OSError, ValueError, TypeError, KeyError):
-                log.warning("a version of a desk file cannot be read", desk=desk, file=path.name)
+                log.warning("desk file version unreadable", desk=desk, file=path.name)
         return sorted(found, key=lambda one: -one.number)
 
     def text(self, desk: str, number: int) -> str:

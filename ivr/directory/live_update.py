@@ -114,7 +114,7 @@ class TakingUp:
                 told = await self._tell(told)
             except Unavailable as error:
                 if not away:
-                    log.warning("directory not renewed; calls use the one in memory", error=str(error))
+                    log.warning("directory refresh failed; using the copy in memory", error=str(error))
                 away = True
             else:
                 away = False
@@ -161,7 +161,7 @@ class TakingUp:
                 raise
             else:
                 if failures:
-                    log.warning("Asterisk has taken the directory up", failures=failures)
+                    log.warning("Asterisk has taken the directory up again", failures=failures)
                 failures, self.problem = 0, ""
                 await asyncio.sleep(_BETWEEN_S)
 
@@ -209,7 +209,7 @@ class TakingUp:
             await reload.reload(self._cli, files)
             left = await asyncio.to_thread(unread, self._etc)
             await asyncio.to_thread(note_unread, self._etc, left - files)
-            log.info("Asterisk has read what changed", files=sorted(files))
+            log.info("Asterisk reloaded its configuration", files=sorted(files))
 
     async def _shut_out(self, digests: Mapping[str, str]) -> None:
         """Unregister the phones that are gone or have another secret. Raises NotUnregistered."""
@@ -222,7 +222,7 @@ class TakingUp:
                     await reload.forget(self._cli, registered[phone])
                 elif not await self._unregister(phone, digests[phone]):
                     raise NotUnregistered(phone=phone)
-                log.info("a phone is unregistered", endpoint=phone, why="secret" if phone in digests else "gone")
+                log.info("phone unregistered", endpoint=phone, why="secret" if phone in digests else "gone")
             self._shut.discard(phone)
 
     async def _to_queues(self, book: Book) -> None:
@@ -250,7 +250,7 @@ class TakingUp:
     async def _log_out(self, endpoint: str, mine: list[Member]) -> None:
         for member in mine:
             await self._members.remove(member.queue, endpoint)
-        log.info("who answers queues no more is logged out", endpoint=endpoint)
+        log.info("technician logged out: no longer answers queues", endpoint=endpoint)
 
     async def _change(self, endpoint: str, known: Technician, mine: list[Member], queues: frozenset[str]) -> None:
         """Have somebody answer these queues and no others. A queue that Asterisk does not have yet is tried again."""
@@ -267,7 +267,7 @@ class TakingUp:
                 await self._members.pause(queue, endpoint, True, paused.paused_reason)
         for queue in sorted(there.keys() - queues):
             await self._members.remove(queue, endpoint)
-        log.info("a technician's queues changed while logged in", endpoint=endpoint)
+        log.info("technician's queues changed while logged in", endpoint=endpoint)
 
 
 def _duties(known: Technician | None) -> tuple[set[str], Mapping[str, int]] | None:

@@ -91,7 +91,7 @@ class Directory:
             async with self._store.unit() as unit:
                 await store.put_languages(unit, saving)
         except Unavailable as error:
-            log.warning("caller's language not saved yet", waiting=len(saving), error=str(error))
+            log.warning("caller's language not saved; retrying", waiting=len(saving), error=str(error))
             return
         for saved, chosen in saving.items():
             if self._unsaved.get(saved) == chosen:

@@ -68,7 +68,9 @@ class Collector:
         except hep.HepGarbage as error:
             self.garbage += 1
             if self.garbage & (self.garbage - 1) == 0:
-                log.warning("garbage on the evidence port", so_far=self.garbage, problem=error.facts.get("problem"))
+                log.warning(
+                    "malformed packet on the evidence port", so_far=self.garbage, problem=error.facts.get("problem")
+                )
             return
         self._ring.add(packet)
         if self._homer is not None:

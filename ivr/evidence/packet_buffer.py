@@ -130,7 +130,7 @@ class Ring:
             if not too_old:
                 self.evicted += 1
                 if self.evicted & (self.evicted - 1) == 0:
-                    log.warning("evidence is erased early: its memory is full", calls=self.evicted)
+                    log.warning("call evidence dropped early: memory limit", calls=self.evicted)
             del self._dialogs[call_id]
             self.size -= oldest.size
         while self._calls and now - next(iter(self._calls.values())).ended > self.keep_s:

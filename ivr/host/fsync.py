@@ -41,11 +41,11 @@ async def keep_synced(folder: Path, every_s: float = 0.5) -> None:
             # Twice a second for as long as the disk fails: the same is told once.
             if str(error) != told:
                 told = str(error)
-                log.error("files of the dialplan are not synced now", folder=folder.name, error=told)
+                log.error("fsync of dialplan files failing", event_id="OV1509", folder=folder.name, error=told)
         else:
             if told:
                 told = ""
-                log.info("files of the dialplan are synced again", folder=folder.name)
+                log.info("fsync of dialplan files works again", folder=folder.name)
         await asyncio.sleep(every_s)
 
 

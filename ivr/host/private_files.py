@@ -30,7 +30,7 @@ def make_private(state: Path) -> int:
     refuse_shared(state)
     found = state.stat()
     if found.st_uid != os.geteuid():
-        log.warning("the state folder belongs to another user, who can read what is kept there", uid=found.st_uid)
+        log.warning("state folder owned by another user, who can read it", event_id="OV1302", uid=found.st_uid)
     changed = _close(state, found)
     folders, looked = [state], 0
     while folders and looked < _MOST:
@@ -45,11 +45,11 @@ def make_private(state: Path) -> int:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(Path(entry.path))
         except OSError as error:
-            log.warning("a folder's rights are not mended", folder=folder.name, error=error.strerror)
+            log.warning("folder permissions not fixed", folder=folder.name, error=error.strerror)
     if folders:
-        log.warning("rights of old files are mended at the next start; the folder itself is closed", looked=looked)
+        log.warning("file permissions to be fixed at the next start; folder closed", looked=looked)
     if changed:
-        log.info("files that other users could read are closed to them", files=changed)
+        log.info("file permissions tightened", files=changed)
     return changed
 
 
@@ -68,6 +68,6 @@ def _close(path: Path, found: os.stat_result) -> int:
     except FileNotFoundError:
         return 0
     except OSError as error:
-        log.warning("a file's rights are not mended", file=path.suffix or "without suffix", error=error.strerror)
+        log.warning("file permissions not fixed", file=path.suffix or "without suffix", error=error.strerror)
         return 0
     return 1

@@ -107,7 +107,12 @@ async def _go_on(store: Store, desks: Mapping[str, Desk], now: datetime, public_
             return 0
         if now - one.at > _WORTH or one.desk not in desks:
             await _reach(unit, one, one.after_id, now)
-            log.error("not everybody was told of an update in time", incident=one.incident_id, audience=audience)
+            log.error(
+                "incident update not delivered to everybody in time",
+                event_id="OV1901",
+                incident=one.incident_id,
+                audience=audience,
+            )
             return 0
         free = AT_A_TIME - await left_to_send(unit, _BY[audience])
         if free <= 0:

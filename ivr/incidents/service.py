@@ -278,12 +278,12 @@ class Incidents:
                     await self._load()
                 for desk in self._desks.values():
                     async with self._changing:
-                        with apart("incident not told to those who wait; trying again", desk.id):
+                        with apart("incident not announced to waiting callers; retrying", desk.id):
                             await self._tell(desk)
                 if self._mailing:
                     await self._mail()
             except Unavailable as error:
-                log.warning("incidents: the database is away", error=str(error))
+                log.warning("incidents not read: database unavailable", error=str(error))
             await rest(_TICK_S)
 
     async def _mail(self) -> None:
@@ -317,7 +317,7 @@ class Incidents:
             await self._tell(self._desks[one.desk])
         except OmnivigilError:
             # It is committed; `run` tries again.
-            log.exception("incident not told to those who wait yet", incident=one.id)
+            log.exception("incident not announced to waiting callers; retrying", incident=one.id)
 
     async def _tell(self, desk: Desk) -> None:
         """Have the desk announce what it should. What staff announced by hand since the last update stays."""

@@ -183,7 +183,7 @@ class MailRoom:
             found = await self._place(unit, looked, ticket_statements.lock)
             taken = await self._carry_out(unit, looked, found)
             await self._note(unit, looked, len(content), taken)
-        log.info("e-mail taken in", outcome=taken.outcome, ticket=taken.ticket_number, reason=taken.reason)
+        log.info("e-mail entered", outcome=taken.outcome, ticket=taken.ticket_number, reason=taken.reason)
         return taken
 
     @asynccontextmanager
@@ -202,7 +202,7 @@ class MailRoom:
         except Unreadable:
             raise
         except Exception as error:
-            log.exception("an e-mail of a kind that is not foreseen")
+            log.exception("e-mail of an unforeseen kind")
             raise Unreadable(problem="its structure is damaged") from error
 
     def look(self, mail: Mail, *, return_path: str, recipients: Sequence[str]) -> Looked:
@@ -366,7 +366,7 @@ class MailRoom:
                 email = unreadable_email(desk, answerable, _phone(desk))
                 await put_email(unit, email, at=self._clock())
             await self._note(unit, looked, len(content), taken)
-        log.warning("e-mail that cannot be read is kept", reason=taken.reason)
+        log.warning("unreadable e-mail kept", reason=taken.reason)
         return taken
 
     async def refused(self, head: bytes, *, size: int, return_path: str, recipients: Sequence[str]) -> None:

@@ -104,7 +104,7 @@ class _Server(SMTP):
         try:
             answer = await self._taken(self.envelope, incoming)
         except OSError as error:
-            log.warning("e-mail not taken in yet", error=str(error))
+            log.warning("inbound e-mail deferred", error=str(error))
             answer = "451 4.3.0 Try again later"
         finally:
             incoming.file.close()
@@ -179,16 +179,16 @@ class _Answers:
         try:
             taken = await self._room.take(content, return_path=envelope.mail_from or "", recipients=envelope.rcpt_tos)
         except TooManyMails:
-            log.warning("more e-mails than people write; the server is asked to wait")
+            log.warning("inbound e-mail rate limit reached; sender deferred")
             return "450 4.7.1 Too many e-mails, try again later"
         except (Unavailable, OSError) as error:
-            log.warning("e-mail not taken in yet", error=str(error))
+            log.warning("inbound e-mail deferred", error=str(error))
             return "451 4.3.0 Try again later"
         opened = taken.outcome in ("opened", "continued") and taken.ticket_number is not None
         return f"250 2.0.0 OK ticket {taken.ticket_number}" if opened else "250 2.0.0 OK"
 
     async def handle_exception(self, error: Exception) -> str:
-        log.error("e-mail not taken in", exc_info=error)
+        log.error("inbound e-mail failed; sender asked to retry", exc_info=error)
         return "451 4.3.0 Try again later"
 
 
@@ -217,10 +217,10 @@ async def run(room: MailRoom, address: Address, every_s: float = 5.0) -> None:
         try:
             server = await listen(room, address)
         except OSError as error:
-            log.error("e-mails are not taken in", address=str(address), error=str(error))
+            log.error("SMTP server cannot listen; retrying", event_id="OV1902", address=str(address), error=str(error))
             await rest(every_s)
             continue
-        log.info("e-mails are taken in", address=str(address))
+        log.info("SMTP server listening", address=str(address))
         try:
             await server.serve_forever()
         finally:

@@ -54,7 +54,11 @@ async def go_on(store: Store, desks: Mapping[str, Desk], now: datetime, *, publi
         one = await statements.get(unit, row.maintenance_id)
         reached, done = row.after_id, True
         if one is None or one.desk not in desks or now - row.at > _WORTH:
-            log.error("not everybody was told of maintenance in time", maintenance=row.maintenance_id)
+            log.error(
+                "maintenance notice not delivered to everybody in time",
+                event_id="OV1901",
+                maintenance=row.maintenance_id,
+            )
         else:
             free = AT_A_TIME - await left_to_send(unit, ("sms", "email"))
             if free <= 0:

@@ -185,9 +185,9 @@ class Maintenances:
             try:
                 await self.once()
             except Unavailable as error:
-                log.warning("maintenances: the database is away", error=str(error))
+                log.warning("maintenances not read: database unavailable", error=str(error))
             except OmnivigilError:
-                log.exception("maintenance not told; trying again")
+                log.exception("maintenance not announced; retrying")
             await rest(_TICK_S)
 
     async def once(self) -> None:
@@ -199,7 +199,7 @@ class Maintenances:
         now = self._clock()
         for one in list(self._known.values()):
             if one.state(now) != one.told:
-                with apart("a maintenance is not told", one.id):
+                with apart("maintenance not announced", one.id):
                     await self._tell(one, one.state(now), now)
         if self._mailing:
             self._mailing = False

@@ -82,7 +82,9 @@ class WebhookSender:
         """An endpoint that is gone is sent nothing more, until somebody enables it again."""
         if isinstance(outcome, Refused):
             await statements.disable_endpoint(unit, notice.recipient, at=self._clock(), reason=outcome.reason)
-            log.warning("webhook endpoint disabled", endpoint=notice.recipient, reason=outcome.reason)
+            log.warning(
+                "webhook endpoint disabled", event_id="OV1904", endpoint=notice.recipient, reason=outcome.reason
+            )
 
 
 def _outcome(status: int, wish: str | None) -> Outcome:

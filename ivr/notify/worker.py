@@ -83,10 +83,10 @@ class Worker:
                 try:
                     await self._take()
                 except Unavailable as error:
-                    log.warning("notices wait for the database", kind=self._sender.kind, error=str(error))
+                    log.warning("notices waiting: database unavailable", kind=self._sender.kind, error=str(error))
                 except Exception:
                     # Calls share this service, and none is to be lost for a notice.
-                    log.exception("notices are not taken up", kind=self._sender.kind)
+                    log.exception("notices not claimed; retrying", kind=self._sender.kind)
                 await rest(every_s)
         finally:
             if self._busy:
@@ -113,7 +113,9 @@ class Worker:
             for notice, lease in await statements.lost(unit, self._sender.kind, now):
                 step = lease_lost(notice.standing, now=now, jitter=_jitter())
                 after = await statements.step(unit, notice.id, lease, step, now=now)
-                log.warning("notice taken over", notice=notice.id, was=notice.state, state=step.state)
+                log.warning(
+                    "notice with an expired lease taken over", notice=notice.id, was=notice.state, state=step.state
+                )
                 self._tell(unit, after)
             claimed = await statements.claim(unit, self._sender.kind, now=now, until=until, limit=free)
         for notice, lease in claimed:
@@ -126,7 +128,7 @@ class Worker:
         self._busy.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             # Its lease runs out, and it is taken over.
-            log.error("notice left where it was", work=task.get_name(), exc_info=error)
+            log.error("notice delivery task failed; its lease runs out", work=task.get_name(), exc_info=error)
 
     async def _work(self, notice: Notice, lease: str) -> None:
         if notice.state == "reconciling" and self._look is not None:
@@ -162,7 +164,7 @@ class Worker:
         except Unavailable as error:
             return Unclear(reason=str(error))
         except Exception as error:
-            log.exception("sender failed", notice=notice.id, kind=notice.kind)
+            log.exception("notice sender failed", notice=notice.id, kind=notice.kind)
             return Unclear(reason=f"internal error: {type(error).__name__}")
 
     async def _settle(self, notice: Notice, lease: str, outcome: Outcome) -> None:
@@ -173,7 +175,7 @@ class Worker:
                 await self._write(notice, lease, outcome)
             except Unavailable as error:
                 if asyncio.get_running_loop().time() >= patience:
-                    log.error("what came of a notice is not written", notice=notice.id, error=str(error))
+                    log.error("notice outcome not saved", notice=notice.id, error=str(error))
                     return
                 await asyncio.sleep(_WRITE_AGAIN_S)
             else:
@@ -198,7 +200,7 @@ class Worker:
                 provider_status=accepted.provider_status,
             )
             if after is None:
-                log.warning("notice is another's by now", notice=notice.id, outcome=type(outcome).__name__)
+                log.warning("notice claimed by another worker", notice=notice.id, outcome=type(outcome).__name__)
                 return
             await self._sender.settled(unit, after, outcome)
             self._tell(unit, after)

@@ -41,7 +41,7 @@ async def run(
     loopback: bool,
 ) -> None:
     """Send what is in the outbox until cancelled. With `loopback`, webhooks may go to this machine."""
-    log.info("notices", configured=configured(config), endpoints=len(config.endpoints))
+    log.info("notice channels configured", configured=configured(config), endpoints=len(config.endpoints))
     async with contextlib.AsyncExitStack() as stack:
         parts: list[Any] = []
         if config.smtp is not None:
@@ -77,8 +77,8 @@ async def _follow(journal: Journal) -> None:
         try:
             await journal.once()
         except Unavailable as error:
-            log.warning("webhooks wait for the database", error=str(error))
+            log.warning("webhooks waiting: database unavailable", error=str(error))
         except Exception:
             # Calls share this service, and none is to be lost for a webhook.
-            log.exception("the journal is not read")
+            log.exception("event journal not read; retrying")
         await rest(_JOURNAL_S)

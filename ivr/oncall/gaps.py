@@ -54,10 +54,10 @@ async def tell_at_start(database: Store, desks: Mapping[str, Desk], now: datetim
             async with database.unit() as unit:
                 there = await tell(unit, desk, now)
         except Unavailable as error:
-            log.warning("the rota was not looked at: the database is away", desk=desk.id, error=str(error))
+            log.warning("rota check skipped: database unavailable", desk=desk.id, error=str(error))
         else:
             if there:
-                log.warning("nobody is on call at some times; the fallback number is used", desk=desk.id)
+                log.warning("on-call rota has gaps; the fallback number is used", event_id="OV2001", desk=desk.id)
 
 
 def _email(desk: Desk, there: list[tuple[datetime, datetime]]) -> Email:

@@ -105,15 +105,15 @@ class PageCalls:
             try:
                 await self.once()
             except (Unavailable, AmiRefused) as error:
-                log.error("page calls wait", error=str(error))
+                log.error("page calls waiting: component unavailable", event_id="OV2004", error=str(error))
             except Exception:
-                log.exception("page calls not looked after; trying again")
+                log.exception("page call loop failed; retrying")
             await rest_unless(self._wake, every_s if self._busy else idle_s)
 
     async def once(self) -> None:
         """Dial what is due, end what is not needed any more, and note what is over. Raises Unavailable, AmiRefused."""
         for gone, cause in list(self._gone.items()):
-            with apart("a page call's end is not noted", gone):
+            with apart("end of a page call not saved", gone):
                 await self._gone_away(gone, cause)
             self._gone.pop(gone, None)
         async with self._store.reading() as unit:
@@ -132,7 +132,7 @@ class PageCalls:
         late = overtaken([one.due for one in due.values()])
         for each in in_order([one.due for one in due.values()]):
             call, taken = due[each.id].call, due[each.id].taken
-            with apart("a page call is not dialled; trying again", call.id):
+            with apart("page call not dialled; retrying", call.id):
                 if taken or now - call.due_at > _STALE or call.id in late:
                     await self.ended(call.id, "not-needed" if taken else "too-late")
                 elif call.number not in rung:
@@ -142,7 +142,7 @@ class PageCalls:
     async def _dial(self, call: PageCall) -> None:
         way = way_to(call.number, self._book(), trunk=self._trunk)
         if way is None:
-            log.error("nobody can be rung for an emergency: the line has no way out", emergency=call.emergency_id)
+            log.error("page call impossible: no outbound trunk", event_id="OV2002", emergency=call.emergency_id)
             await self.ended(call.id, "no-way-out")
             return
         if self._ami.state is not State.CONNECTED:
@@ -170,11 +170,11 @@ class PageCalls:
         try:
             await self._ami.action("Originate", fields)
         except AmiRefused as error:
-            log.error("a page call was refused", emergency=call.emergency_id, error=str(error))
+            log.error("page call refused by Asterisk", event_id="OV2003", emergency=call.emergency_id, error=str(error))
             await self.ended(call.id, "failed")
         except Unavailable as error:
             # Perhaps it rings all the same: then whoever answers hears the emergency. It is not dialled twice.
-            log.error("a page call may not have been dialled", emergency=call.emergency_id, error=str(error))
+            log.error("page call perhaps not dialled", event_id="OV2003", emergency=call.emergency_id, error=str(error))
             await self.ended(call.id, "lost")
 
     def _language(self, call: PageCall) -> str:
@@ -189,7 +189,7 @@ class PageCalls:
             await self._ami.action("Hangup", {"Channel": channel, "Cause": "16"})
         except AmiRefused as error:
             # It may be gone by now.
-            log.info("a page call was over already", said=error.facts.get("said"))
+            log.info("page call already over", said=error.facts.get("said"))
 
     async def answered(self, call: int) -> None:
         """Somebody, or a voicemail, answered. Raises Unavailable."""
@@ -223,7 +223,7 @@ class PageCalls:
         """A crash of ours cut it off while it rang: nobody waits for the next page because of that."""
         async with self._store.unit() as unit:
             await store.page_again(unit, call.id)
-        log.warning("a page call that was cut off is dialled again", emergency=call.emergency_id)
+        log.warning("interrupted page call redialled", emergency=call.emergency_id)
         self._wake.set()
 
     async def _compare(self, dialling: list[PageCall]) -> None:

@@ -85,7 +85,7 @@ class Paging:
             try:
                 await self.once()
             except Unavailable as error:
-                log.error("nobody can be paged: the database is away", error=str(error))
+                log.error("paging suspended: database unavailable", event_id="OV2004", error=str(error))
             await rest(every_s if self._busy else idle_s)
 
     async def once(self) -> int:
@@ -101,7 +101,7 @@ class Paging:
             if desk is None or desk.oncall is None:
                 continue
             made = None
-            with apart("an urgent message is no emergency yet", message["id"]):
+            with apart("emergency not opened for an urgent message; retrying", message["id"]):
                 async with self._store.unit() as unit:
                     made = await _begin(unit, message, desk.oncall.strangers_an_hour)
             if made is None:
@@ -119,7 +119,7 @@ class Paging:
             except Unavailable:
                 raise
             except Exception:
-                log.exception("nobody could be paged for an emergency", emergency=emergency.id)
+                log.exception("paging failed for one emergency; retrying", event_id="OV2004", emergency=emergency.id)
         return sent
 
     async def _page(self, seen: Emergency, now: datetime) -> int:

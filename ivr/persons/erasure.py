@@ -51,7 +51,7 @@ async def erase(
         await audit.noted(unit, line, 200)
     for name, rows in found.mentions.items():
         done.left.append(f"{name}: {len(rows)} of others or of staff mention them; look at them by hand")
-    log.info("a person's data is erased", rows=sum(done.rows.values()), files=done.files, by=who)
+    log.info("person's data erased", rows=sum(done.rows.values()), files=done.files, by=who)
     return done
 
 

@@ -152,7 +152,8 @@ class Parts:
         if now < part.tell_at:
             return
         log.error(
-            "a part of the service failed and is started again",
+            "service part failed; restarting",
+            event_id="OV2101",
             reason=f"{kind}: {_first_line(error)}" if error is not None else kind,
             failures=part.untold,
             pause_s=pause_after(part.failures),

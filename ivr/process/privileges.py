@@ -51,7 +51,7 @@ def settle(settings: Settings, user: str | None, environment: Mapping[str, str])
 def tell_of_root() -> None:
     """Warn of a line that runs as root all the same."""
     if os.geteuid() == 0:
-        log.warning("the line runs as root; --user NAME gives it a user without rights")
+        log.warning("running as root; use --user NAME to drop privileges", event_id="OV1303")
 
 
 def become(name: str, state: Path) -> None:
@@ -80,7 +80,7 @@ def become(name: str, state: Path) -> None:
             raise BadInput(
                 field="--user", problem=problem, mend="put it where every user may enter, as in /opt or /srv"
             )
-    log.info("root's rights are given up", user=name)
+    log.info("root privileges dropped", user=name)
 
 
 def _below(state: Path) -> Iterator[tuple[Path, os.stat_result]]:

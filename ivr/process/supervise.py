@@ -114,7 +114,12 @@ class Supervisor:
             done, _ = await asyncio.wait({stopped, *watchers}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopped}:
                 # Whoever started us does so again, and finds Asterisk with its calls.
-                log.error("the supervisor ends", part=task.get_name(), error=repr(task.exception()))
+                log.error(
+                    "supervisor part failed; exiting",
+                    event_id="OV2102",
+                    part=task.get_name(),
+                    error=repr(task.exception()),
+                )
                 return 1
             systemd.tell("STOPPING=1")
             await self._end()
@@ -158,14 +163,16 @@ class Supervisor:
         try:
             await work
         except OmnivigilError as error:
-            log.error("not done", reason=str(error))
+            log.error("request refused", reason=str(error))
 
     async def _open_control(self) -> asyncio.Server | None:
         try:
             # Of two units on one folder, the service's takes requests.
             return await control.listen(self.settings.state, self._obey) if self.service is not None else None
         except OSError as error:
-            log.error("restart and drain cannot be asked for; signals work", error=error.strerror)
+            log.error(
+                "control socket unavailable; restart and drain work by signal", event_id="OV2103", error=error.strerror
+            )
             return None
 
     # ---- What it is told to do ------------------------------------------------------------------------------------
@@ -237,7 +244,7 @@ class Supervisor:
             return
         if not process.is_as_rendered(self._runtime, self.settings):
             say("Modules or addresses of Asterisk changed: that part waits until it is started again without calls.")
-            log.warning("Asterisk must be started again for what changed of its modules or addresses")
+            log.warning("Asterisk restart needed: modules or addresses changed", event_id="OV1508")
         await running.reload()
 
     async def _prepare_later(self) -> None:
@@ -250,7 +257,7 @@ class Supervisor:
                 async with self._one_at_a_time():
                     await self._restart(_log_progress)
             except OmnivigilError as error:
-                log.warning("the line runs on what was prepared before", tried=tried, reason=str(error))
+                log.warning("running on the previous preparation", event_id="OV1804", tried=tried, reason=str(error))
 
     async def _drain(self, within_s: float, say: Say) -> None:
         """Refuse new calls, wait until those that there are are over or the time is, and end."""
@@ -302,7 +309,7 @@ class Supervisor:
             if not told and time.monotonic() - began > _HEALTHY_S:
                 told = True
                 state = self.asterisk.state if self.asterisk is not None else "not ours"
-                log.error("calls are not taken yet", asterisk=state, log=str(self.settings.state / "log"))
+                log.error("line not open yet", event_id="OV2104", asterisk=state, log=str(self.settings.state / "log"))
             await asyncio.sleep(_LOOK_S)
         with contextlib.suppress(OSError):
             os.write(teller, b"!")
@@ -377,7 +384,7 @@ def _print(text: str) -> None:
 
 
 def _log_progress(text: str) -> None:
-    log.info("restart or drain", progress=text)
+    log.info("restart or drain in progress", progress=text)
 
 
 def words_for(

@@ -71,7 +71,7 @@ class Service:
                 log.info("service replaced")
                 continue
             self.restarts += 1
-            log.error("service ended and is started again", reason=reason, restarts=self.restarts)
+            log.error("service exited; restarting", event_id="OV2105", reason=reason, restarts=self.restarts)
             with contextlib.suppress(Exception):
                 # Whatever keeps the rescue from working must not keep the service from coming back.
                 moved = await asyncio.wait_for(self._rescue(), 4)
@@ -103,7 +103,7 @@ class Service:
                 await asyncio.get_running_loop().sock_recv(ours, 1)
         except TimeoutError:
             # It is told to go on all the same, and watched from then on as any other.
-            log.error("the new service takes long to load")
+            log.error("new service slow to load")
         return _Next(process=process, line=ours, beats=beats_read)
 
     async def _start(self) -> asyncio.subprocess.Process:
@@ -146,7 +146,9 @@ class Service:
             while not dead.done():
                 await asyncio.wait({dead}, timeout=_LOOK_S)
                 if not dead.done() and not self._stopping and self._beats.silent_for() > self._beats.allowed():
-                    log.error("service is frozen and is killed", silent_s=round(self._beats.silent_for(), 1))
+                    log.error(
+                        "service frozen; killing it", event_id="OV2107", silent_s=round(self._beats.silent_for(), 1)
+                    )
                     process.kill()
                     await dead
                     return "frozen"
@@ -185,7 +187,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     try:
         await asyncio.wait_for(process.wait(), _STOP_S)
     except TimeoutError:
-        log.error("service did not stop in time and is killed")
+        log.error("service did not stop in time; killing it")
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
@@ -203,7 +205,7 @@ async def until_gone(settings_file: Path) -> bool:
     try:
         await asyncio.wait_for(gone(pid), _LEFT_BEHIND_S)
     except TimeoutError:
-        log.error("a service that was left behind does not end and is killed", pid=pid)
+        log.error("orphaned service does not exit; killing it", pid=pid)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         await gone(pid)
@@ -224,7 +226,7 @@ def _appending(path: Path) -> BinaryIO:
     try:
         return path.open("ab")
     except OSError as error:
-        log.error("the service's log cannot be opened; it runs without", error=error.strerror)
+        log.error("service log cannot be opened; running without it", event_id="OV2106", error=error.strerror)
         return Path(os.devnull).open("ab")
 
 

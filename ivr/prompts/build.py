@@ -91,7 +91,7 @@ class Sounds:
             try:
                 await self._in_time(name, utterance)
             except (TimeoutError, OmnivigilError, OSError):
-                log.exception("prompt not spoken in time", prompt=prompt, desk=desk, language=language)
+                log.exception("prompt synthesis timed out", prompt=prompt, desk=desk, language=language)
                 try:
                     plain = self._catalog.utterance(desk, f"{prompt}-no-opening", language, variables)
                 except PromptMissing:
@@ -127,7 +127,7 @@ class Sounds:
         try:
             self._files.join(name, parts)
         except (OmnivigilError, OSError) as error:
-            log.warning("sounds stay single", error=str(error))
+            log.warning("sound files not joined; played one by one", error=str(error))
         else:
             self._joined[parts] = self._files.path(name)
 
@@ -191,7 +191,7 @@ class Sounds:
         try:
             self._there = set(json.loads(self._manifest.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            log.warning("sounds not built ahead", manifest=str(self._manifest), error=str(error))
+            log.warning("prompts not built ahead", manifest=str(self._manifest), error=str(error))
 
     def as_now(self, desks: Mapping[str, Desk]) -> Sounds:
         """What these say of the texts of these desks, whatever is taken later: for calls that began with them."""

@@ -153,7 +153,7 @@ class Misses:
                     await self._see_to(*self._missed.pop(0))
                 await self._end_rests()
             except (Unavailable, AmiRefused) as error:
-                log.warning("a technician's miss is not seen to", error=str(error))
+                log.warning("missed call not followed up", error=str(error))
             left = min(self._resting.values(), default=self._monotonic() + _EVERY_S) - self._monotonic()
             await rest_unless(self._wake, min(_EVERY_S, max(0.05, left)))
 
@@ -164,7 +164,7 @@ class Misses:
         desk, rules = found
         row = self._rows[endpoint] = self._rows.get(endpoint, InARow()).and_one(miss)
         follows = consequence(row, miss, rules)
-        log.info("a technician did not take a call", endpoint=endpoint, queue=queue, reason=miss, follows=follows)
+        log.info("technician missed a call", endpoint=endpoint, queue=queue, reason=miss, follows=follows)
         if follows == "rest":
             self._resting[endpoint] = self._monotonic() + rules.declined_rest_s
             await self._members.pause(None, endpoint, True, RESTING)
@@ -180,7 +180,7 @@ class Misses:
         try:
             await self._ami.action("PJSIPQualify", {"Endpoint": endpoint})
         except AmiRefused:
-            log.info("the phone of a technician is not registered any more", endpoint=endpoint)
+            log.info("technician's phone no longer registered", endpoint=endpoint)
 
     async def _end_rests(self) -> None:
         """Whoever has rested is rung again; also who rests since before this service was there."""
@@ -209,7 +209,7 @@ class Misses:
         waiting = len(self._watch.places(queue))
         facts: dict[str, Any] = {"endpoint": endpoint, "name": name, "queue": queue, "desk": desk.id, "why": miss}
         facts |= {"misses": count, "left": left, "waiting": waiting}
-        log.warning("a technician has a break after calls that they did not take", **facts)
+        log.warning("technician paused after missed calls", **facts)
         self._bus.publish("technician.paused", self._clock(), facts)
         async with self._store.unit() as unit:
             await put_email(unit, notice(desk, facts), at=self._clock())

@@ -118,7 +118,7 @@ class News:
                 try:
                     await self.refresh()
                 except (OmnivigilError, OSError):
-                    log.exception("waiting callers are told what they were told before")
+                    log.exception("position announcements not updated")
             await rest(_EVERY_S)
 
     async def interrupt(self, desk: str, length_s: float) -> None:
@@ -182,7 +182,7 @@ class News:
             self._untold[who] = None
             while len(self._untold) > _MOST:
                 del self._untold[next(iter(self._untold))]
-            log.error("a waiting caller is not told their place", who=who, error=str(error))
+            log.error("position announcement failed for one caller", who=who, error=str(error))
 
     def _is_quiet(self, listener: Listener) -> bool:
         """Who came after the change was told of it before they joined, and is told their place."""

@@ -95,7 +95,7 @@ class Roll:
                     await self.call()
                 await self.write()
             except (Unavailable, AmiRefused) as error:
-                log.warning("who is logged in is looked at later", error=str(error))
+                log.warning("queue login check postponed", error=str(error))
             await rest_unless(self._wake, _EVERY_S)
 
     async def call(self) -> None:
@@ -127,7 +127,7 @@ class Roll:
             await self._again(one, login=False)
         if found.logins or found.breaks:
             log.warning(
-                "what a crash of Asterisk undid is done again", logins=len(found.logins), breaks=len(found.breaks)
+                "queue logins restored after an Asterisk crash", logins=len(found.logins), breaks=len(found.breaks)
             )
         await self._ask({one.endpoint for one in found.logins})
         members = list(await self._members.list(None))
@@ -145,7 +145,9 @@ class Roll:
                 await self._members.pause(one.queue, one.endpoint, one.paused, one.paused_reason)
         except AmiRefused as error:
             # A queue that the desk files have no more.
-            log.warning("a technician is not logged in again", endpoint=one.endpoint, queue=one.queue, error=str(error))
+            log.warning(
+                "technician's queue login not restored", endpoint=one.endpoint, queue=one.queue, error=str(error)
+            )
 
     async def _ask(self, endpoints: set[str]) -> None:
         for endpoint in sorted(endpoints):

@@ -229,7 +229,7 @@ class Reports:
             try:
                 sent = await self.once()
             except Unavailable as error:
-                log.warning("reports: the database is away", error=str(error))
+                log.warning("reports not read: database unavailable", error=str(error))
                 sent = 0
             await rest(1.0 if sent else _TICK_S)
 

@@ -46,7 +46,7 @@ class Eraser:
             try:
                 erased = await self.once()
             except (Unavailable, OSError) as error:
-                log.warning("personal data is erased later", error=str(error))
+                log.warning("erasure of personal data postponed", error=str(error))
             # The rest of what is many, a little later.
             await asyncio.sleep(1.0 if erased else every_s)
 
@@ -65,7 +65,7 @@ class Eraser:
                 erased[stray.name] += await self._strays(stray, main.keep)
         total = sum(erased.values())
         if total:
-            log.info("personal data is erased", **{name: count for name, count in erased.items() if count})
+            log.info("personal data erased", **{name: count for name, count in erased.items() if count})
         return total
 
     async def _of_desk(self, desk: Desk, now: datetime, erased: Counter[str]) -> None:

@@ -75,7 +75,7 @@ class Logs:
             try:
                 await self.once(time.time())
             except OSError as error:
-                log.warning("logs are turned over later", error=error.strerror)
+                log.warning("log rotation postponed", error=error.strerror)
             await rest(_LOOK_S)
 
     async def once(self, now: float) -> None:

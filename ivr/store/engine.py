@@ -124,7 +124,7 @@ class _Standing:
         except StoreUnavailable as error:
             if not self._failing:
                 self._since, self._failures = time.monotonic(), 0
-                log.error("the database is away", kind=kind, problem=error.facts.get("problem"))
+                log.error("database unavailable", event_id="OV2201", kind=kind, problem=error.facts.get("problem"))
             self._failing.add(kind)
             self._failures += 1
             raise
@@ -132,7 +132,7 @@ class _Standing:
             self._failing -= {kind, "read"}
             if not self._failing:
                 away_s = round(time.monotonic() - self._since, 1)
-                log.warning("the database is back", away_s=away_s, failures=self._failures)
+                log.warning("database available again", away_s=away_s, failures=self._failures)
 
 
 class Store:

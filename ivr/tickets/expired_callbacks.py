@@ -35,7 +35,7 @@ class Lapse:
         now = self._clock()
         desk = self._desks.get(one.desk)
         if desk is None:
-            log.error("callback expired at a desk that there is no more", callback=one.id, desk=one.desk)
+            log.error("callback expired: desk missing from the desk files", callback=one.id, desk=one.desk)
             return
         department = desk.departments.get(one.department) or desk.departments[desk.menu.operator]
         ticket = await tickets.find(unit, call_id=one.call_id)

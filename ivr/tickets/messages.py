@@ -51,7 +51,7 @@ async def _take_in(store: Store, spool: Spool, intake: Intake, bus: EventBus | N
     if entering.done() and not entering.cancelled() and entering.exception() is None:
         return Receipt(ticket_number=str(entering.result()), reference=intake.reference)
     await spool.put(intake)
-    log.warning("request kept on disk: the database is away", reference=intake.reference)
+    log.warning("request spooled to disk: database unavailable", reference=intake.reference)
     return Receipt(ticket_number=None, reference=intake.reference)
 
 

@@ -84,14 +84,16 @@ class Claims:
             try:
                 recording = await asyncio.to_thread(parse, path)
                 if recording is not None and await self._enter(recording):
-                    log.warning("message left while the service was away is entered", file=path.name)
+                    log.warning("offline voice message entered", file=path.name)
                     entered += 1
                 await asyncio.to_thread(note_of(path).unlink, missing_ok=True)
             except (Unavailable, OSError) as error:
-                log.warning("message is entered later", file=path.name, error=str(error))
+                log.warning("offline voice message not entered yet; retrying", file=path.name, error=str(error))
                 continue
             except Exception:
-                log.exception("message cannot be entered; a person must look at it", file=path.name)
+                log.exception(
+                    "offline voice message rejected; a person must look at it", event_id="OV1605", file=path.name
+                )
             self.known.add(path.stem)
         return entered
 

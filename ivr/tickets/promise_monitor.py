@@ -47,7 +47,7 @@ class Overdue:
             try:
                 await self.once()
             except Unavailable as error:
-                log.warning("broken promises are looked for later", error=str(error))
+                log.warning("promise check postponed", error=str(error))
             await rest(every_s)
 
     async def once(self) -> int:
@@ -60,7 +60,7 @@ class Overdue:
             desk, calendar = self._desks.get(ticket.desk), self._calendars.get(ticket.desk, {}).get(ticket.department)
             if desk is None or calendar is None or not calendar.is_open(now):
                 continue
-            with apart("a broken promise is not told", ticket.number):
+            with apart("promise breach e-mail not queued; retrying", ticket.number):
                 async with self._store.unit() as unit:
                     told += await self._tell(unit, desk, ticket.number, now)
         return told

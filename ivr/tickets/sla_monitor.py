@@ -130,7 +130,7 @@ class Clockwork:
             try:
                 return await work()
             except Unavailable as error:
-                log.warning("tickets' clocks are looked at later", error=str(error))
+                log.warning("SLA check postponed", error=str(error))
                 await asyncio.sleep(_RETRY_S)
 
     async def once(self) -> int:
@@ -142,7 +142,7 @@ class Clockwork:
         await self._look_again(coming, {number: one for number, one in decisions.items() if one.alarm is None})
         for number, decision in decisions.items():
             if decision.alarm is not None:
-                with apart("a ticket's clock is not looked after", number):
+                with apart("SLA check of a ticket failed", number):
                     await self._deal_with(number, now)
         return len(coming)
 
@@ -192,12 +192,14 @@ class Clockwork:
     ) -> Decision:
         desk, calendar = self._desks.get(ticket.desk), self._calendars.get(ticket.desk, {}).get(ticket.department)
         if desk is None or calendar is None:
-            log.warning("ticket's department is no more; its clocks raise nothing", ticket=ticket.number)
+            log.warning(
+                "ticket's department missing: its SLA clocks raise nothing", event_id="OV1606", ticket=ticket.number
+            )
             return Decision(alarm=None, again=None)
         try:
             return decide(ticket, spans, raised, desk.tickets, calendar, now)
         except Exception:
-            log.exception("ticket's clocks cannot be read; they are tried again later", ticket=ticket.number)
+            log.exception("SLA clocks of a ticket unreadable; retrying later", ticket=ticket.number)
             return Decision(alarm=None, again=now + _SET_ASIDE)
 
     async def _look_again(self, seen: Mapping[int, datetime | None], decisions: Mapping[int, Decision]) -> None:
@@ -213,7 +215,7 @@ class Clockwork:
         except Unavailable:
             raise
         except Exception:
-            log.exception("ticket's clock cannot be dealt with; it is tried again later", ticket=number)
+            log.exception("SLA alarm of a ticket failed; retrying later", ticket=number)
             async with self._store.unit() as unit:
                 await store.change(unit, number, {"due_at": now + _SET_ASIDE})
 

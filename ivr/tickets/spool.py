@@ -99,7 +99,7 @@ class Spool:
         self._unfinished.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             expected = isinstance(error, Unavailable | OSError)
-            log.warning("request not entered", task=task.get_name(), exc_info=None if expected else error)
+            log.warning("spooled request not entered yet", task=task.get_name(), exc_info=None if expected else error)
 
     async def close(self, deadline_s: float = 3.0) -> None:
         """Let what has been begun come to its end."""
@@ -118,14 +118,14 @@ async def drain(spool: Spool, store: Store, *, bus: EventBus | None = None) -> i
                     ticket = await enter(unit, intake, bus=bus)
                 await spool.remove(path)
             except Unavailable as error:
-                log.warning("spooled requests wait: the database is away", error=str(error))
+                log.warning("spooled requests waiting: database unavailable", error=str(error))
                 return entered
             except OSError as error:
                 # Entering it again does no harm.
-                log.warning("spooled request cannot be read or removed now", file=path.name, error=str(error))
+                log.warning("spooled request not readable or removable; retrying", file=path.name, error=str(error))
                 continue
             except Exception:
-                log.exception("spooled request cannot be entered and is set aside", file=path.name)
+                log.exception("spooled request rejected; set aside", event_id="OV1607", file=path.name)
                 await spool.refuse(path)
                 continue
             log.info("spooled request entered", ticket=ticket.number, reference=intake.reference)

@@ -49,7 +49,7 @@ class Transcriber:
                 while await self.once():
                     continue
             except (Unavailable, OSError) as error:
-                log.warning("messages are not written down now", error=str(error))
+                log.warning("transcription suspended", error=str(error))
             await rest(every_s)
 
     async def once(self) -> bool:
@@ -77,7 +77,7 @@ class Transcriber:
             async with asyncio.timeout(_LONGEST_S):
                 said, errors = await process.communicate()
         except TimeoutError:
-            log.warning("a message could not be written down in time", file=file.name)
+            log.warning("transcription timed out", file=file.name)
             return None
         finally:
             if process.returncode is None:
@@ -85,7 +85,7 @@ class Transcriber:
                 await process.wait()
         if process.returncode != 0:
             last = errors.decode("utf-8", "replace").strip().splitlines()[-1:]
-            log.warning("a message could not be written down", file=file.name, error=" ".join(last)[:300])
+            log.warning("transcription failed", file=file.name, error=" ".join(last)[:300])
             return None
         text = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", said.decode("utf-8", "replace")).split())
         return text[:MOST]

@@ -84,7 +84,7 @@ async def test_frozen_in_mid_call(line: Line, known: Recogniser) -> None:
         since_s = len(call.heard()) / 8000
         with service_frozen(line):
             await _rescued(call, known, since_s)
-    assert "service is frozen and is killed" in line.log("../up.log")
+    assert "service frozen; killing it" in line.log("../up.log")
 
 
 async def test_not_listening(line: Line, known: Recogniser) -> None:

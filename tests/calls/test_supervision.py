@@ -136,7 +136,7 @@ async def test_an_asterisk_that_is_frozen_or_cannot_start_comes_back(own: list[L
     frozen, service = asterisk_pid(line), line.service_pid()
     os.kill(frozen, signal.SIGSTOP)
     await asyncio.to_thread(wait_for, lambda: not is_there(frozen), "its end", 60)
-    told = re.search(r"Asterisk is killed .*frozen.* silent_s=([\d.]+)", line.log("../up.log"))
+    told = re.search(r"Asterisk unresponsive; killing it .*frozen.* silent_s=([\d.]+)", line.log("../up.log"))
     assert told is not None
     assert FROZEN_S <= float(told[1]) < 10 < DEAF_S
     await asyncio.to_thread(wait_for, line.healthy, "the line", 60)

@@ -373,7 +373,7 @@ class TestWhateverFails:
         house.context.aside(fails(), "something")
         with structlog.testing.capture_logs() as logs:
             await house.context.finish(5)
-        assert [one["event"] for one in logs] == ["work beside a call failed"]
+        assert [one["event"] for one in logs] == ["background task of a call failed"]
 
     async def test_a_call_that_nobody_knows_any_more_opens_no_ticket(self, house: House) -> None:
         house.context.open_ticket("unknown", house.desk, "support", "fr")

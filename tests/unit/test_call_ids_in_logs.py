@@ -63,7 +63,7 @@ async def test_each_line_carries_the_call(monkeypatch: pytest.MonkeyPatch, lines
     await conversed(monkeypatch, "17.1")
     assert [(one["event"], one["call"], one["channel"]) for one in lines] == [
         ("in the middle", "abc", "PJSIP/a-1"),
-        ("a conversation failed", "abc", "PJSIP/a-1"),
+        ("FastAGI conversation failed; the dialplan takes over", "abc", "PJSIP/a-1"),
     ]
 
 

@@ -51,11 +51,11 @@ def test_a_database_that_is_away_is_one_line_a_minute_of_each_part() -> None:
 )
 def test_what_is_merely_away_has_no_traceback(error: Exception) -> None:
     world = World()
-    line = world.say("work beside a call failed", "error", exc_info=error)
+    line = world.say("background task of a call failed", "error", exc_info=error)
     assert line is not None
     assert "exc_info" not in line
     assert line["error"] == str(error)
-    assert world.say("work beside a call failed", "error", exc_info=error) is None
+    assert world.say("background task of a call failed", "error", exc_info=error) is None
 
 
 def test_every_other_failure_is_told_each_time_with_its_traceback() -> None:

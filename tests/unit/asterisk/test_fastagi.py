@@ -189,7 +189,7 @@ class TestConversation:
             with structlog.testing.capture_logs() as logs:
                 async with a_line.calls(opening=b"agi_network: yes\nagi_arg_1: fail\n\n") as [failing]:
                     assert await failing.is_closed()
-            assert [entry["event"] for entry in logs] == ["a conversation failed"]
+            assert [entry["event"] for entry in logs] == ["FastAGI conversation failed; the dialplan takes over"]
             assert isinstance(await a_line.outcome(), ZeroDivisionError)
             await peer.says(b"200 result=1 (ok)\n")
             assert await a_line.outcome() == "ok"

@@ -145,7 +145,7 @@ async def test_one_caller_whose_prompts_cannot_be_had_silences_nobody_else(
         await news.refresh()
     assert told(tmp_path, "second") == PLACE
     # Told once, and not every half second.
-    assert [line["event"] for line in lines] == ["a waiting caller is not told their place"]
+    assert [line["event"] for line in lines] == ["position announcement failed for one caller"]
     waiting.language["first"], waiting.poisoned = "fr", "second"
     await news.refresh()
     assert told(tmp_path, "first") == PLACE
