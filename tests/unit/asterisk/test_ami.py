@@ -255,7 +255,7 @@ class TestLoss:
                 assert ami.state is State.CONNECTING
                 peer.secret = secret
                 assert await next_event(ami) == RECONNECTED
-        refusals = [entry for entry in logs if "refuses" in entry["event"]]
+        refusals = [entry for entry in logs if "login refused" in entry["event"]]
         assert len(refusals) == 1
         assert secret not in str(logs)
 
