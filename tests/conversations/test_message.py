@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import wave
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from agi_scripts import message as conversation
 from agi_scripts.message import message
 from agi_scripts.recording import has_room, inspect, keep
+from ivr.notify.tables import outbox
 from ivr.prompts.build import BuildError
 from ivr.tickets import store as ticket_store
 from tests.conversations.conftest import Houses
@@ -70,6 +73,20 @@ class TestLeft:
         assert (ticket.account_number, ticket.requester_name) == ("C-1003", "Marc Gagnon")
         assert (house.call(caller).result, house.call(caller).reason) == ("message", "closed")
 
+    async def test_ov7_an_emergency_pages_and_anything_else_waits_for_the_opening(self, house: House) -> None:
+        for urgency, priority, pages in (("ordinary", "normale", []), ("urgent", "urgente", ["14185550162"])):
+            number = "15145550188" if urgency == "ordinary" else MARC
+            await record(house, (await closed(house, number)).says(6), urgency=urgency)
+            await house.context.paging.once()
+            ticket = (await house.tickets())[-1]
+            assert ticket.priority == priority
+            mine = outbox.c.ticket_number == ticket.number
+            told = await house.rows(select(outbox.c.kind, outbox.c.recipient).where(mine))
+            assert [one.recipient for one in told if one.kind == "email"] == ["support@omnivigil.com"]
+            assert [one.recipient for one in told if one.kind == "sms"] == pages
+        # Thursday at 17:00: the end of the next working day.
+        assert (await house.tickets())[0].promised_at == datetime(2026, 11, 19, 22, 0, tzinfo=UTC)
+
     async def test_in_english_after_nobody_answered(self, house: House) -> None:
         waits = house.caller()
         await house.waits(waits)
@@ -89,6 +106,8 @@ class TestLeft:
     async def test_ov8_of_another_department_it_goes_there(self, house: House) -> None:
         await record(house, (await closed(house)).says(6), department="ventes")
         assert [one.department for one in await house.tickets()] == ["ventes"]
+        mails = await house.rows(select(outbox.c.recipient).where(outbox.c.kind == "email"))
+        assert [one.recipient for one in mails] == ["ventes@omnivigil.com"]
 
     @pytest.mark.parametrize(
         ("attempts", "said"),
