@@ -279,32 +279,6 @@ class TestByPhone:
         await asyncio.to_thread(call.wait_heard, "announcement-ended")
         assert line.api("GET", URL)["state"] == "normal"
 
-    async def test_five_wrong_pins_lock_over_a_restart(self, farm: PhoneFarm, line: Line, shipped: Recogniser) -> None:
-        """Three tries a call, stars among them; after the fifth not even the right one is asked for."""
-        phone = await asyncio.to_thread(registered, farm, "7002")
-        call = await asyncio.to_thread(phone.dial, "*58")
-        for wrong in ("0000#", "**58*#", "580021#"):
-            await asyncio.to_thread(call.wait_heard, "pin-enter")
-            await asyncio.to_thread(self.dial, call, wrong)
-            await asyncio.to_thread(call.wait_heard, "pin-wrong")
-        await asyncio.to_thread(call.wait_ended)
-        pid = line.service_pid()
-        os.kill(pid, signal.SIGKILL)
-        await asyncio.to_thread(
-            wait_for, lambda: line.service_pid() != pid and line.healthy(), "the service's return", 60
-        )
-        call = await asyncio.to_thread(phone.dial, "*58")
-        for _ in range(2):
-            await asyncio.to_thread(call.wait_heard, "pin-enter")
-            await asyncio.to_thread(self.dial, call, "1111#")
-        await asyncio.to_thread(call.wait_heard, "pin-locked")
-        await asyncio.to_thread(call.wait_ended)
-        call = await asyncio.to_thread(phone.dial, "*58")
-        await asyncio.to_thread(call.wait_heard, "pin-locked")
-        await asyncio.to_thread(call.wait_ended)
-        assert "pin-enter" not in prompts(shipped.recognise(call.recording))
-        assert line.api("GET", URL)["state"] == "normal"
-
     async def test_it_is_no_number_for_customers(self, farm: PhoneFarm, shipped: Recogniser) -> None:
         """*58 is a technicians' code."""
         customer = await asyncio.to_thread(registered, farm, "6003")

@@ -97,42 +97,6 @@ async def test_change_of_mind(line: Busy) -> None:
     assert line.line.api("GET", "/v1/callbacks", params={"number": numbers[1]})["items"] == []
 
 
-async def test_another_number(line: Busy) -> None:
-    """2 enters another; one that may not be called is refused (900), and the next one is taken."""
-    line.technician()
-    line.paused("7001", True)
-    number, other = new_number(), new_number()
-    call = await line.caller(number)
-    await line.hear(call, "callback-offer")
-    await call.press("1")
-    await line.hear(call, "callback-confirm")
-    await call.press("2")
-    await line.hear(call, "callback-enter")
-    for digit in "19005551234#":
-        await call.press(digit)
-    await line.hear(call, "callback-number-refused")
-    await line.hear(call, "callback-enter")
-    for digit in other[1:] + "#":
-        await call.press(digit)
-    await line.hear(call, "callback-confirm")
-    await call.press("1")
-    assert await call.ended_by_line(30)
-    await asyncio.to_thread(line.until_places, f"held {other}")
-
-
-async def test_hanging_up_while_the_number_is_read_is_a_yes(line: Busy) -> None:
-    """Who presses 1 and hangs up wants to be called back."""
-    line.technician()
-    line.paused("7001", True)
-    number = new_number()
-    call = await line.caller(number)
-    await line.hear(call, "callback-offer")
-    await call.press("1")
-    await line.hear(call, "callback-number")
-    await line.gone(call)
-    await asyncio.to_thread(line.until_places, f"held {number}")
-
-
 async def test_a_voicemail_is_no_answer(line: Busy) -> None:
     """Whoever answers must press 1: again later, at the same place; then the ticket and a text message say so."""
     technician = line.technician()
@@ -217,45 +181,6 @@ async def test_calling_in_after_a_missed_callback(line: Busy) -> None:
     await asyncio.to_thread(line.until_places, f"held {number}", within_s=30)
     assert line.callback(number) | {"position": 1} == one | {"position": 1}
     assert (customer.rung(), technician.rung()) == (1, 1)
-
-
-async def test_a_registered_phone_takes_its_place_or_cancels(line: Busy) -> None:
-    """It has proved who it is: the place may be taken on this line; and a callback that is cancelled is not dialled."""
-    technician = line.technician()
-    line.paused("7001", True)
-    phone = line.phones.phone("6001", password="demo-6001").register()
-    number = "14185550101"
-
-    async def asks(call: Any) -> None:
-        await asyncio.to_thread(call.wait_heard, "callback-offer", timeout_s=40)
-        await asyncio.to_thread(call.press, "1")
-        await asyncio.to_thread(call.wait_heard, "callback-confirm")
-        await asyncio.to_thread(call.press, "1")
-        await asyncio.to_thread(call.wait_ended)
-        await asyncio.to_thread(line.until_places, f"held {number}", last)
-
-    async def calls_in(key: str) -> Any:
-        again = await asyncio.to_thread(phone.dial, "611")
-        await asyncio.to_thread(again.wait_heard, "callback-pending-choices", timeout_s=40)
-        await asyncio.to_thread(again.press, key)
-        return again
-
-    call = await asyncio.to_thread(phone.dial, "611")
-    await asyncio.to_thread(line.until_places, number)
-    last = new_number()
-    await line.caller(last)
-    await asks(call)
-    taken = await calls_in("2")
-    await asyncio.to_thread(line.until_places, number, last)
-    assert line.callback(number)["state"] == "cancelled"
-    await asks(taken)
-    cancelled = await calls_in("3")
-    await asyncio.to_thread(cancelled.wait_ended)
-    assert [one.prompt_id for one in cancelled.heard()][-2:] == ["callback-cancelled", "goodbye"]
-    await asyncio.to_thread(line.until_places, last)
-    one = line.callback(number)
-    assert (one["state"], one["reason"], one["attempts"]) == ("cancelled", "cancelled by the caller", 0)
-    assert (phone.rung(), technician.rung()) == (0, 0)
 
 
 async def _calls_in(line: Busy, number: str, key: str, prompt: str) -> None:

@@ -180,16 +180,3 @@ async def test_who_waits_already_presses_2_and_keeps_their_place(
     assert len(places) == 1
     await asyncio.to_thread(call.hang_up)
     await asyncio.to_thread(call.wait_ended)
-
-
-async def test_callers_hear_whether_it_touches_them(farm: PhoneFarm, line: Line, shipped: Recogniser) -> None:
-    """Those of a named customer, and another customer's; a stranger is told nothing that nobody knows."""
-    begin(line, affected={"accounts": ["C-1001"]})
-    known = knowing(line, shipped)
-    told = {"14185550101": "incident-yours", "14185550103": "incident-others", "15145550331": None}
-    for number, prompt in told.items():
-        async with RawCall(line.server, NUMBER, number) as call:
-            await entering(call, known, "2")
-            await asyncio.to_thread(hear, known, call.heard, "incident-follow")
-            heard = prompts(known.recognise(call.heard()))
-            assert [one for one in heard if one in told.values()] == ([prompt] if prompt else [])

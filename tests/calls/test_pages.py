@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,16 +92,6 @@ async def leaves_message(line: Line, known: Recogniser, number: str) -> str:
         await asyncio.to_thread(hear, known, call.heard, "message-received-urgent")
     found = line.api("GET", "/v1/calls", params={"ani": number, "limit": 1})["items"]
     return str(line.api("GET", f"/v1/calls/{found[0]['id']}")["ticket"]["number"])
-
-
-@contextmanager
-def database_held(line: Line) -> Iterator[None]:
-    """Nobody can write, as on a disk that hangs."""
-    file = f"{line.state}/omnivigil.sqlite3"
-    with closing(sqlite3.connect(file, isolation_level=None, timeout=20)) as database:
-        database.execute("BEGIN IMMEDIATE")
-        yield
-        database.execute("ROLLBACK")
 
 
 def spoken_now(line: Line, prompt: str) -> Sound:
@@ -194,25 +182,6 @@ async def test_who_passes_it_on_has_the_next_one_rung_at_once(
     assert outcomes(line, ticket) == ["passed", "taken"]
 
 
-@pytest.mark.timeout(240)
-async def test_a_voicemail_does_not_take_it(
-    line: Line, phones: PhoneFarm, known: Recogniser, ani: Callable[[], str]
-) -> None:
-    """It answers and presses nothing: the emergency stays open, and its history says why."""
-    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=1))
-    ticket = await leaves_message(line, known, ani())
-    voicemail = await asyncio.to_thread(rung, annie)
-    ended = await asyncio.to_thread(voicemail.wait_ended, 150)
-    assert ended.talked_s > 20
-    told = prompts(known.recognise(voicemail.recording))
-    assert told.count("page-keys") == 3
-    await asyncio.to_thread(wait_for, lambda: outcomes(line, ticket), "the page call's end")
-    assert outcomes(line, ticket) == ["no-key"]
-    open_still = emergency(line, ticket)
-    assert open_still["taken_at"] is None
-    line.api("POST", f"/v1/emergencies/{open_still['id']}/taken", json={})
-
-
 async def test_by_the_trunk_while_no_text_message_leaves(
     line: Line, outside: PhoneFarm, known: Recogniser, manager_on_call: None
 ) -> None:
@@ -242,28 +211,6 @@ async def test_by_the_trunk_while_no_text_message_leaves(
     assert [one["who"] for one in heard_by] == ["responsable"]
 
 
-async def test_an_expensive_number_is_not_dialled(
-    line: Line, outside: PhoneFarm, known: Recogniser, manager_on_call: None
-) -> None:
-    """Whoever calls says what their number is: taking the emergency must not be a way to have Jamaica dialled."""
-    number = "18765551234"
-    manager = outside.phone(MANAGER, answering=Answering(how="answer", after_s=1))
-    costly = outside.phone(number, answering=Answering(how="answer", after_s=1))
-    ticket = await leaves_message(line, known, number)
-
-    def act() -> None:
-        page = rung(manager)
-        page.wait_heard("page-keys", timeout_s=45)
-        page.press("1")
-        page.wait_heard("page-taken", timeout_s=45)
-        page.press("1")
-        page.wait_ended()
-
-    await asyncio.to_thread(act)
-    assert emergency(line, ticket)["taken_by"] == "responsable"
-    assert costly.rung() == 0
-
-
 async def test_ov7_what_is_left_at_night_while_the_service_is_away_is_paged_when_it_is_back(
     line: Line, phones: PhoneFarm, known: Recogniser
 ) -> None:
@@ -287,25 +234,6 @@ async def test_ov7_what_is_left_at_night_while_the_service_is_away_is_paged_when
     [(ticket, urgent)] = line.rows("select ticket_number, urgent from messages where number = '14185550177'")
     assert urgent
     assert emergency(line, str(ticket))["taken_by"] == "annie"
-
-
-async def test_the_database_is_away_when_it_is_taken(
-    line: Line, phones: PhoneFarm, known: Recogniser, ani: Callable[[], str]
-) -> None:
-    """Whoever takes it is told the truth, and it is noted as soon as it can be."""
-    annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=1))
-    ticket = await leaves_message(line, known, ani())
-
-    def act() -> None:
-        page = rung(annie)
-        page.wait_heard("page-keys", timeout_s=45)
-        with database_held(line):
-            page.press("1")
-            page.wait_heard("page-not-noted", timeout_s=45)
-            assert emergency(line, ticket)["taken_at"] is None
-        wait_for(lambda: emergency(line, ticket)["taken_by"] == "annie", "its taking", 30)
-
-    await asyncio.to_thread(act)
 
 
 async def test_the_service_dies_while_the_phone_rings(

@@ -217,21 +217,6 @@ def test_a_missed_call_is_not_the_one_that_is_meant(line: Line, good: PhoneFarm,
     assert traces(line, "7104")[0]["direction"] == "in"
 
 
-def test_a_thousand_reports(line: Line, good: PhoneFarm, known: Recogniser) -> None:
-    """OV-21 with a stuck key: the tenth in a minute is the last one that is taken, the next is told so."""
-    registered(good, "6002", Answering(how="answer", after_s=0.1))
-    phone = registered(good, "7101")
-    talk(phone, "6002", 2)
-    for _ in range(10):
-        call = phone.dial("*57")
-        call.wait_answered()
-        # Long enough for the report to reach the service.
-        time.sleep(0.5)
-        call.hang_up()
-    assert dial(phone, known) == ["trace-too-many"]
-    assert len(traces(line, "7101")) == 1
-
-
 def test_devices_that_share_a_line_report_their_own(
     line: Line, good: PhoneFarm, bad: PhoneFarm, known: Recogniser
 ) -> None:
