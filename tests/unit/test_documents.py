@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,22 @@ def test_a_command_that_is_not_there_is_found() -> None:
     assert _wrong_with(["token", "crm", "--scope", "read"]) is None
 
 
+def _every_command(group: TyperGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from _every_command(command, (*path, name))
+        elif not getattr(command, "hidden", False):
+            yield (*path, name)
+
+
+def test_every_command_is_told() -> None:
+    told = [tuple(words.split()) for document in DOCUMENTS for words in _commands(document.read_text("utf-8"))]
+    # Made by `token NAME`.
+    wanted = set(_every_command(COMMAND_LINE)) - {("token", "make")}
+    assert len(wanted) > 30
+    assert sorted(path for path in wanted if not any(words[: len(path)] == path for words in told)) == []
+
+
 def test_the_version_is_told_once_and_everywhere() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
     told = CliRunner().invoke(omnivigil, ["--version"]).output
@@ -194,6 +211,26 @@ def test_figures_that_are_told_are_counted() -> None:
     }
     assert sorted(told - counted - {"omnivigil_browser"}) == []
     assert sorted(counted - told) == []
+
+
+def test_lines_of_the_log_that_are_told_are_logged() -> None:
+    sources = [path for path in TRACKED if path.suffix == ".py" and "tests" not in path.parts]
+    code = "\n".join(path.read_text("utf-8") for path in sources)
+    told = {
+        line.replace("\n", " ")
+        for document in DOCUMENTS
+        for found in re.finditer(r"[Tt]he lines? « ([^»]+) »|« ([^»]+) » in the log", document.read_text("utf-8"))
+        for line in found.groups()
+        if line is not None
+    }
+    assert len(told) >= 2
+    assert {line for line in told if line not in code} == set()
+
+
+def test_each_alarm_is_in_the_runbook() -> None:
+    alarms = re.findall(r"^ +- alert: (\w+)$", (REPOSITORY / "deploy/prometheus/alerts.yaml").read_text("utf-8"), re.M)
+    rows = re.findall(r"^\| `(\w+)` \|", (REPOSITORY / "docs/runbook.md").read_text("utf-8"), re.M)
+    assert sorted(rows) == sorted(alarms)
 
 
 def test_every_folder_is_on_the_map() -> None:
