@@ -10,11 +10,11 @@ from typing import Literal
 import structlog
 
 from agi_scripts.context import LineContext, endpoint_of
-from agi_scripts.recording import inspect
 from ivr.announcements.model import LONGEST_S
 from ivr.announcements.pins import Pins
 from ivr.asterisk.contract import DONE, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
+from ivr.asterisk.recorded_file import inspect
 from ivr.desk.schema import Desk
 from ivr.directory.model import Technician
 from ivr.errors import BadInput
@@ -33,18 +33,18 @@ _CHOICES_SAID = 3
 _RECORDINGS = 3
 
 
-async def announcing(session: AgiSession, context: LineContext, pins: Pins, folder: Path) -> None:
-    """Carry one such call. What is recorded goes to `folder` first, and is on the air only once it is kept."""
+async def announcing(session: AgiSession, context: LineContext) -> None:
+    """Carry one such call. What is recorded goes to the spool first, and is on the air only once it is kept."""
     endpoint = endpoint_of(session)
-    who = context.directory.technician(endpoint) if endpoint is not None else None
+    who = context.line.directory.technician(endpoint) if endpoint is not None else None
     desk = _desk_of(context, who)
     language = who.language if who is not None and who.language in desk.languages else desk.languages[0]
     call = _Call(session, context, desk, language)
-    file = folder / uuid.uuid4().hex
+    file = context.line.settings.spool / "announcements" / uuid.uuid4().hex
     try:
         if who is None:
             await call.say("technician-unknown")
-        elif await _admitted(call, pins, who):
+        elif await _admitted(call, context.line.pins, who):
             await _change(call, who, file)
         await session.set_variable(Variable.NEXT, DONE)
     except CallHungUp:
@@ -119,7 +119,7 @@ async def _admitted(call: _Call, pins: Pins, who: Technician) -> bool:
 
 
 async def _change(call: _Call, who: Technician, file: Path) -> None:
-    announcer = call.context.announcer
+    announcer = call.context.line.announcer
     if announcer.in_force(call.desk.id) is not None:
         key = await call.choose("announcement-in-force", "12*")
         if key == "2":

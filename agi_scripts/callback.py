@@ -29,13 +29,13 @@ async def callback(session: AgiSession, context: LineContext) -> None:
             case "dial":
                 await _dial(session, context, callback_id)
             case "connected":
-                if await context.keeper.connected(callback_id) is None:
+                if await context.line.keeper.connected(callback_id) is None:
                     log.warning("callback answered that was not in the dialling state", callback=callback_id)
             case "refused":
-                await context.keeper.refused(callback_id)
+                await context.line.keeper.refused(callback_id)
             case "voicemail":
-                context.keeper.tell(callback_id, "voicemail")
-                await context.keeper.abandon(callback_id, "voicemail")
+                context.line.keeper.tell(callback_id, "voicemail")
+                await context.line.keeper.abandon(callback_id, "voicemail")
             case "join":
                 await _join(session, context, callback_id)
             case other:
@@ -51,7 +51,7 @@ async def callback(session: AgiSession, context: LineContext) -> None:
 
 async def _brief(session: AgiSession, context: LineContext, callback_id: str) -> None:
     """Tell the technician who is called; commit the attempt; only then dial."""
-    technician = context.directory.technician(member_of(session) or "")
+    technician = context.line.directory.technician(member_of(session) or "")
     desk = context.main_desk
     language = technician.language if technician is not None else desk.languages[0]
     language = language if language in desk.languages else desk.languages[0]
@@ -60,14 +60,14 @@ async def _brief(session: AgiSession, context: LineContext, callback_id: str) ->
         for prompt in prompts:
             await session.stream_file(await context.sounds.of(desk.id, prompt, language, {}), "")
 
-    near = context.keeper.near(callback_id)
+    near = context.line.keeper.near(callback_id)
     try:
-        one = await context.keeper.begin(callback_id)
+        one = await context.line.keeper.begin(callback_id)
     except (NotNow, Unavailable) as error:
         log.warning("callback attempt not started", callback=callback_id, error=str(error))
         await say("callback-withdrawn")
         if near is not None:
-            await context.keeper.end_place(near[1])
+            await context.line.keeper.end_place(near[1])
         return
     # What comes of a held place is known by its other half, which was there first.
     uniqueid, channel = near or ("", "")
@@ -75,15 +75,15 @@ async def _brief(session: AgiSession, context: LineContext, callback_id: str) ->
     try:
         digits = (f"digit-{digit}" for digit in as_said(one.number, context.desks[one.desk].region))
         await say("callback-brief", *digits, "callback-brief-dialling")
-        context.calls.note(call_id, "dialling", context.clock(), attempt=one.attempts)
+        context.line.calls.note(call_id, "dialling", context.line.clock(), attempt=one.attempts)
     except CallHungUp:
-        await context.keeper.abandon(callback_id, "interrupted")
+        await context.line.keeper.abandon(callback_id, "interrupted")
         raise
 
 
 async def _dial(session: AgiSession, context: LineContext, callback_id: str) -> None:
     """Whom to dial, now that the technician is there; nobody unless the attempt was committed."""
-    one = context.keeper.get(callback_id)
+    one = context.line.keeper.get(callback_id)
     if one is None or one.state != "dialling":
         log.warning(
             "callback not dialled: it is not in the dialling state",
@@ -98,14 +98,14 @@ async def _dial(session: AgiSession, context: LineContext, callback_id: str) -> 
 
 async def _join(session: AgiSession, context: LineContext, callback_id: str) -> None:
     """The customer who was dialled first joins the queue, at the place that was kept."""
-    one = context.keeper.get(callback_id)
+    one = context.line.keeper.get(callback_id)
     if one is None:
         return
     uniqueid = session.env.get("uniqueid", "")
     call_id = _enter_call(context, one, uniqueid, session.env.get("channel", ""), dials=False)
-    context.watch.arrives(uniqueid, one.arrived_at)
-    position = context.watch.places(one.queue).position_for(one.arrived_at)
-    context.keeper.taken_by(callback_id, uniqueid)
+    context.line.watch.arrives(uniqueid, one.arrived_at)
+    position = context.line.watch.places(one.queue).position_for(one.arrived_at)
+    context.line.keeper.taken_by(callback_id, uniqueid)
     step = NextStep(
         kind="queue",
         language=one.language,
@@ -122,7 +122,7 @@ def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str
     """A call of its own in the record, so that whoever answers sees who it is; `dials` as of `CallLog.begin`."""
     call_id = uuid.uuid4().hex
     structlog.contextvars.bind_contextvars(call=call_id)
-    context.calls.begin(
+    context.line.calls.begin(
         call_id,
         linkedid=uniqueid,
         channel=channel,
@@ -130,10 +130,10 @@ def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str
         dialled=CALLBACK,
         ani=one.number,
         endpoint=one.endpoint,
-        identity=context.directory.identify(one.number, one.endpoint, context.desks[one.desk].provider),
-        at=context.clock(),
+        identity=context.line.directory.identify(one.number, one.endpoint, context.desks[one.desk].provider),
+        at=context.line.clock(),
         dials=dials,
     )
-    context.calls.route(call_id, department=one.department, language=one.language)
-    context.calls.note(call_id, "callback", context.clock(), callback=one.id, asked_in=one.call_id or "")
+    context.line.calls.route(call_id, department=one.department, language=one.language)
+    context.line.calls.note(call_id, "callback", context.line.clock(), callback=one.id, asked_in=one.call_id or "")
     return call_id

@@ -50,14 +50,14 @@ async def follow(session: AgiSession, context: LineContext, desk: Desk, language
 async def _keep(
     session: AgiSession, context: LineContext, desk: Desk, language: str, call_id: str, number: str, say: Say
 ) -> None:
-    incidents = context.incidents.followable(desk.id)
+    incidents = context.line.incidents.followable(desk.id)
     if not incidents:
         # It was resolved while they spoke.
         await say("follow-over")
         return
     phone, caller = endpoint_of(session), caller_number(session, desk)
     try:
-        kept = await context.incidents.followers.follow(
+        kept = await context.line.incidents.followers.follow(
             incidents,
             number=number,
             # A desk phone's own number reads no texts: whatever its owner names has an owner of its own.
@@ -72,7 +72,7 @@ async def _keep(
         log.warning("request for incident text messages not saved: database unavailable", error=str(error))
         await say("follow-not-now")
         return
-    context.calls.note(call_id, "follows", context.clock(), incident=incidents[0], result=kept)
+    context.line.calls.note(call_id, "follows", context.line.clock(), incident=incidents[0], result=kept)
     prompts = {
         "refused": "follow-number-refused",
         "limit": "follow-limit",
@@ -88,6 +88,6 @@ def _allowed(context: LineContext, desk: Desk, call_id: str, number: str) -> str
     regions = {one for queue in desk.queues.values() if queue.callback is not None for one in queue.callback.regions}
     found = diallable(number, region=desk.region, allowed=regions or {desk.region}, own=own)
     if isinstance(found, Refused):
-        context.calls.note(call_id, "number-refused", context.clock(), reason=found.reason)
+        context.line.calls.note(call_id, "number-refused", context.line.clock(), reason=found.reason)
         return None
     return found

@@ -36,10 +36,10 @@ async def line(session: AgiSession, context: LineContext) -> None:
     dialled = session.args[1]
     number, endpoint = caller_number(session, desk), endpoint_of(session)
     private = normalise(session.args[2], desk.region) if len(session.args) > 2 else None
-    identity = context.directory.identify(number or private, endpoint, desk.provider)
+    identity = context.line.directory.identify(number or private, endpoint, desk.provider)
     call_id = uuid.uuid4().hex
     structlog.contextvars.bind_contextvars(call=call_id)
-    context.calls.begin(
+    context.line.calls.begin(
         call_id,
         linkedid=session.env.get("uniqueid", ""),
         channel=session.env.get("channel", ""),
@@ -48,7 +48,7 @@ async def line(session: AgiSession, context: LineContext) -> None:
         ani=number,
         endpoint=endpoint,
         identity=identity,
-        at=context.clock(),
+        at=context.line.clock(),
         private_number=private,
     )
     caller = menu.Caller(
@@ -66,10 +66,10 @@ async def line(session: AgiSession, context: LineContext) -> None:
             partner = partner_first(desk, destination, identity) if place == "" else None
             await _decide(session, context, desk, destination, call_id, partner, place)
     except CallHungUp:
-        context.calls.end(call_id, context.clock(), result="hung-up-in-menu", reason="caller hung up")
+        context.line.calls.end(call_id, context.line.clock(), result="hung-up-in-menu", reason="caller hung up")
     except Exception as error:
         # The dialplan takes over: the caller reaches a person, and the person on call reads why.
-        context.calls.note(call_id, "failed", context.clock(), error=repr(error))
+        context.line.calls.note(call_id, "failed", context.line.clock(), error=repr(error))
         log.exception("menu conversation failed; the dialplan takes over", event_id="OV1102")
 
 
@@ -79,9 +79,9 @@ async def _converse(
     """Speak the menu's steps and give it what is pressed, until it knows where the call goes."""
 
     def announced() -> menu.Announced | None:
-        return context.announced(desk, call_id)
+        return context.line.caller_notices.announced(desk, call_id)
 
-    steps = menu.line(desk, context.calendars[desk.id], caller, dialled, context.clock, announced)
+    steps = menu.line(desk, context.calendars[desk.id], caller, dialled, context.line.clock, announced)
     language = desk.languages[0]
     answer: str | None = None
     try:
@@ -92,7 +92,7 @@ async def _converse(
                 destination: menu.Destination = end.value
                 return destination
             if isinstance(step, menu.Decided):
-                context.calls.note(call_id, "decided", context.clock(), what=step.what, **step.facts)
+                context.line.calls.note(call_id, "decided", context.line.clock(), what=step.what, **step.facts)
                 answer = None
                 continue
             if isinstance(step, menu.Follow):
@@ -127,21 +127,21 @@ async def _decide(
     partner: Partner | None,
     place: str,
 ) -> None:
-    target = to.queue if to.kind == "queue" else ring_target(desk, to.phones, trunk=context.trunk)
+    target = to.queue if to.kind == "queue" else ring_target(desk, to.phones, trunk=context.line.trunk)
     seconds = desk.queues[to.queue].max_wait_s if to.queue else to.ring_s
     if to.kind == "ring" and any(phone.startswith("tel:") for phone in to.phones):
         seconds = (seconds or 0) + outside_staff.TAKEN_S
-    now = context.clock()
+    now = context.line.clock()
     kind: str = to.kind
     first, first_s = "", None
     if partner is not None:
-        kind, first = "partner", dial_string(partner, context.directory.book)
+        kind, first = "partner", dial_string(partner, context.line.directory.book)
         first_s = desk.tickets.routing.elite_ring_s
-    context.calls.note(call_id, "routed", now, to=kind, department=to.department, target=target, why=to.reason)
-    context.calls.route(call_id, department=to.department, language=to.language)
+    context.line.calls.note(call_id, "routed", now, to=kind, department=to.department, target=target, why=to.reason)
+    context.line.calls.route(call_id, department=to.department, language=to.language)
     if to.kind in ("queue", "ring"):
-        context.open_ticket(call_id, desk, to.department, to.language)
-    context.remember_language(call_id, to.language)
+        context.line.call_tickets.open(call_id, desk, to.department, to.language)
+    context.line.callers.remember_language(desk, call_id, to.language)
     step = NextStep(
         kind=kind,
         language=to.language,

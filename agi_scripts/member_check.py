@@ -32,17 +32,17 @@ async def offered(session: AgiSession, context: LineContext) -> None:
 
 
 def _rings(context: LineContext, linkedid: str, endpoint: str) -> bool:
-    now = context.clock()
+    now = context.line.clock()
     part = part_of(linkedid)
-    held = context.keeper.get(part.callback) if part is not None else None
-    call = context.calls.call_of(linkedid) if held is None else None
+    held = context.line.keeper.get(part.callback) if part is not None else None
+    call = context.line.calls.call_of(linkedid) if held is None else None
     queue = held.queue if held is not None else call.queue if call is not None else None
     rules = next((desk.queues[queue] for desk in context.desks.values() if queue in desk.queues), None)
     if queue is None or rules is None:
         return True
     before: list[Need] = []
     mine: Need | None = None
-    for place in context.watch.places(queue):
+    for place in context.line.watch.places(queue):
         need = _need(context, place.uniqueid, place.callback, place.arrived_at, now)
         if place.uniqueid == linkedid or (held is not None and place.callback == held.id):
             mine = need
@@ -52,13 +52,13 @@ def _rings(context: LineContext, linkedid: str, endpoint: str) -> bool:
         return True
     candidates = [
         _candidate(
-            context.directory.technician(member.endpoint),
+            context.line.directory.technician(member.endpoint),
             endpoint=member.endpoint,
             penalty=member.penalty,
-            on_duty=context.watch.is_on_duty(member),
-            free=context.watch.is_free(queue, member),
+            on_duty=context.line.watch.is_on_duty(member),
+            free=context.line.watch.is_free(queue, member),
         )
-        for member in context.watch.members(queue)
+        for member in context.line.watch.members(queue)
     ]
     return may_ring(mine, endpoint, candidates, before=before, suited_s=rules.suited_s)
 
@@ -66,7 +66,7 @@ def _rings(context: LineContext, linkedid: str, endpoint: str) -> bool:
 def _need(context: LineContext, uniqueid: str, callback: str | None, since: datetime, now: datetime) -> Need:
     """What whoever stands there asked for."""
     waited_s = (now - since).total_seconds()
-    one = context.keeper.get(callback) if callback is not None else context.calls.call_of(uniqueid)
+    one = context.line.keeper.get(callback) if callback is not None else context.line.calls.call_of(uniqueid)
     desk = context.desks.get(one.desk) if one is not None else None
     if one is None or desk is None:
         return Need(language=None, waited_s=waited_s)

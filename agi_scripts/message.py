@@ -10,9 +10,9 @@ from pathlib import Path
 import structlog
 
 from agi_scripts.context import LineContext, caller_number, endpoint_of
-from agi_scripts.recording import Recording, has_room, inspect, keep
 from ivr.asterisk.contract import DONE, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
+from ivr.asterisk.recorded_file import Recording, has_room, inspect, keep
 from ivr.desk.schema import Desk
 from ivr.errors import OmnivigilError
 
@@ -43,7 +43,7 @@ async def message(session: AgiSession, context: LineContext) -> None:
     desk = context.desks[desk_id]
     structlog.contextvars.bind_contextvars(call=call_id)
     if not call_id:
-        call_id = context.calls.id_of(session.env.get("uniqueid", "")) or ""
+        call_id = context.line.calls.id_of(session.env.get("uniqueid", "")) or ""
     path = Path(f"{file}.wav")
     try:
         if why:
@@ -56,9 +56,13 @@ async def message(session: AgiSession, context: LineContext) -> None:
         recording = await asyncio.to_thread(inspect, path)
         if recording.said_something:
             await _enter(session, context, desk, department, language, urgency == "urgent", call_id, recording)
-            context.calls.end(call_id, context.clock(), result="message", reason="hung up after leaving a message")
+            context.line.calls.end(
+                call_id, context.line.clock(), result="message", reason="hung up after leaving a message"
+            )
         else:
-            context.calls.end(call_id, context.clock(), result="abandoned", reason="hung up before leaving a message")
+            context.line.calls.end(
+                call_id, context.line.clock(), result="abandoned", reason="hung up before leaving a message"
+            )
         return
     except _NoRoom:
         log.error("disk full: voice message refused, caller sent to a person", event_id="OV1103")
@@ -80,13 +84,13 @@ async def message(session: AgiSession, context: LineContext) -> None:
         await session.set_variable(Variable.NEXT, DONE)
     except CallHungUp:
         pass
-    context.calls.end(call_id, context.clock(), result="message", reason=why or "closed")
+    context.line.calls.end(call_id, context.line.clock(), result="message", reason=why or "closed")
 
 
 async def _say(
     session: AgiSession, context: LineContext, desk: Desk, language: str, prompt: str, call_id: str
 ) -> str | None:
-    context.calls.note(call_id, "played", context.clock(), prompts=prompt, language=language)
+    context.line.calls.note(call_id, "played", context.line.clock(), prompts=prompt, language=language)
     return await session.stream_file(await context.sounds.of(desk.id, prompt, language, {}), "#")
 
 
@@ -99,8 +103,12 @@ async def _record(
         # k: what was recorded stays when the caller hangs up. Record plays the beep.
         await session.execute("Record", str(path), str(SILENCE_S), str(LONGEST_S), "k")
         recording = await asyncio.to_thread(inspect, path)
-        context.calls.note(
-            call_id, "recorded", context.clock(), seconds=recording.seconds, said_something=recording.said_something
+        context.line.calls.note(
+            call_id,
+            "recorded",
+            context.line.clock(),
+            seconds=recording.seconds,
+            said_something=recording.said_something,
         )
         if not recording.said_something and not await asyncio.to_thread(has_room, path.parent):
             # Whatever the caller says, it would come to nothing.
@@ -122,9 +130,9 @@ async def _review(
     path, kept = recording.path, recording.path.with_suffix(".before")
     sound = await context.sounds.of(desk.id, "message-review", language, {})
     for _ in range(REVIEWS):
-        context.calls.note(call_id, "played", context.clock(), prompts="message-review", language=language)
+        context.line.calls.note(call_id, "played", context.line.clock(), prompts="message-review", language=language)
         key = await session.get_option(sound, "123", REVIEW_MS)
-        context.calls.note(call_id, "pressed", context.clock(), key=key or "")
+        context.line.calls.note(call_id, "pressed", context.line.clock(), key=key or "")
         if key == "2":
             await session.stream_file(str(path.with_suffix("")), "123#")
         elif key == "3":
@@ -164,8 +172,9 @@ async def _enter(
     Returns only once the request can no longer be lost. Raises OSError when not even the disk takes it.
     """
     await asyncio.to_thread(keep, recording)
-    receipt = await context.leave_message(
+    receipt = await context.line.call_tickets.leave_message(
         desk=desk,
+        calendar=context.calendars[desk.id][department],
         department=department,
         language=language,
         urgent=urgent,
@@ -174,5 +183,7 @@ async def _enter(
         endpoint=endpoint_of(session),
         recording=recording,
     )
-    context.calls.note(call_id, "message", context.clock(), ticket=receipt.ticket_number, reference=receipt.reference)
+    context.line.calls.note(
+        call_id, "message", context.line.clock(), ticket=receipt.ticket_number, reference=receipt.reference
+    )
     return receipt.ticket_number

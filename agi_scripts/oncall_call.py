@@ -69,14 +69,14 @@ async def page(session: AgiSession, context: LineContext) -> None:
             await _ask(session, context, found)
     except CallHungUp:
         if what == "ask":
-            context.aside(context.page_calls.ended(call_id, "no-key"), f"end of page call {call_id}")
+            context.line.aside(context.line.page_calls.ended(call_id, "no-key"), f"end of page call {call_id}")
     except Exception:
         # The dialplan tells that there is an emergency, and the next page comes; what was taken is taken.
         log.exception("page call conversation failed", call=call_id)
 
 
 async def _read(context: LineContext, call_id: int) -> _Page | None:
-    async with context.store.reading() as unit:
+    async with context.line.store.reading() as unit:
         call = await store.page_call(unit, call_id)
         emergency = await store.get(unit, call.emergency_id) if call is not None else None
         if call is None or emergency is None:
@@ -104,7 +104,7 @@ async def _read(context: LineContext, call_id: int) -> _Page | None:
 
 
 async def _ask(session: AgiSession, context: LineContext, found: _Page) -> None:
-    await context.page_calls.answered(found.call.id)
+    await context.line.page_calls.answered(found.call.id)
     try:
         await _talk(session, context, found)
     finally:
@@ -117,22 +117,22 @@ async def _ask(session: AgiSession, context: LineContext, found: _Page) -> None:
 async def _talk(session: AgiSession, context: LineContext, found: _Page) -> None:
     if found.emergency.taken_at is not None:
         await _say(session, context, found, "page-other")
-        await context.page_calls.ended(found.call.id, "not-needed")
+        await context.line.page_calls.ended(found.call.id, "not-needed")
         return
     key = await _tell(session, context, found)
     if key == "1":
         await _take(session, context, found)
     elif key == "2":
-        await context.paging.pass_on(found.emergency.id, found.call.person)
-        await context.page_calls.ended(found.call.id, "passed")
+        await context.line.paging.pass_on(found.emergency.id, found.call.person)
+        await context.line.page_calls.ended(found.call.id, "passed")
         await _say(session, context, found, "page-passed")
     else:
-        await context.page_calls.ended(found.call.id, "no-key")
+        await context.line.page_calls.ended(found.call.id, "no-key")
 
 
 async def _tell(session: AgiSession, context: LineContext, found: _Page) -> str | None:
     """Everything there is to hear, as often as need be; 1 or 2, at any moment, or None."""
-    left, now = found.emergency.left_at.astimezone(found.desk.zone), context.clock()
+    left, now = found.emergency.left_at.astimezone(found.desk.zone), context.line.clock()
     when = opening_phrase(left, now, found.language)
     sounds = await _spoken(context, found, "page-greeting", when=when)
     if found.together > 1:
@@ -167,11 +167,11 @@ async def _take(session: AgiSession, context: LineContext, found: _Page) -> None
         async with asyncio.timeout(_PATIENCE_S):
             mine = await _taken(context, found)
     except TimeoutError:
-        context.aside(_taken(context, found), f"taking of emergency {found.emergency.id}")
+        context.line.aside(_taken(context, found), f"taking of emergency {found.emergency.id}")
         await _say(session, context, found, "page-not-noted")
         return
     if not mine:
-        await context.page_calls.ended(found.call.id, "not-needed")
+        await context.line.page_calls.ended(found.call.id, "not-needed")
         await _say(session, context, found, "page-other")
         return
     way = _way_back(context, found)
@@ -186,12 +186,12 @@ async def _take(session: AgiSession, context: LineContext, found: _Page) -> None
 def _way_back(context: LineContext, found: _Page) -> tuple[str, str] | None:
     """How the customer is dialled: the phone that they called from, or their number. None where it may not be: whoever
     calls says what their number is, and an expensive one is toll fraud."""
-    book, number = context.directory.book, found.emergency.number
+    book, number = context.line.directory.book, found.emergency.number
     if found.endpoint is not None and book.endpoint(found.endpoint) is not None:
         return "phone", found.endpoint
     if number is None:
         return None
-    way = way_to(number, book, trunk=context.trunk)
+    way = way_to(number, book, trunk=context.line.trunk)
     if way is None or way[0] == "phone":
         return way
     rules = next((queue.callback for queue in found.desk.queues.values() if queue.callback), CallbackRules())
@@ -207,8 +207,8 @@ async def _note_listening(context: LineContext, found: _Page) -> None:
     """Who listens is noted; the emergency is heard all the same."""
     subject = str(found.emergency.message_id)
     try:
-        async with context.store.unit() as unit:
-            await listenings.note(unit, kind="message", subject=subject, who=found.person, at=context.clock())
+        async with context.line.store.unit() as unit:
+            await listenings.note(unit, kind="message", subject=subject, who=found.person, at=context.line.clock())
     except Unavailable as error:
         log.error("playback not written to the access log", message=subject, who=found.person, error=str(error))
 
@@ -217,9 +217,14 @@ async def _taken(context: LineContext, found: _Page) -> bool:
     """Whether it is this person's now, and nobody else's. Tried until the database is there."""
     while True:
         try:
-            async with context.store.unit() as unit:
+            async with context.line.store.unit() as unit:
                 done = await paging.take(
-                    unit, found.emergency.id, by=found.person, at=context.clock(), bus=context.bus, desks=context.desks
+                    unit,
+                    found.emergency.id,
+                    by=found.person,
+                    at=context.line.clock(),
+                    bus=context.line.bus,
+                    desks=context.desks,
                 )
             break
         except Unavailable as error:
@@ -227,13 +232,13 @@ async def _taken(context: LineContext, found: _Page) -> bool:
             await asyncio.sleep(1)
     mine = done.taken_by == found.person
     if mine:
-        await context.page_calls.ended(found.call.id, "taken")
+        await context.line.page_calls.ended(found.call.id, "taken")
     return mine
 
 
 async def _called_back(context: LineContext, found: _Page) -> None:
-    async with context.store.unit() as unit:
-        await paging.call_back(unit, found.emergency.id, by=found.person, at=context.clock(), bus=context.bus)
+    async with context.line.store.unit() as unit:
+        await paging.call_back(unit, found.emergency.id, by=found.person, at=context.line.clock(), bus=context.line.bus)
 
 
 async def _sound(context: LineContext, found: _Page, prompt: str, **variables: str) -> str:

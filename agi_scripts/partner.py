@@ -30,7 +30,7 @@ async def place(session: AgiSession, context: LineContext) -> None:
     call_id, queue = session.args[0], session.args[1]
     try:
         place = _place(context, session.env.get("uniqueid", ""), call_id, queue)
-        context.calls.note(call_id, "partner-not-reached", context.clock(), queue=queue, place=place)
+        context.line.calls.note(call_id, "partner-not-reached", context.line.clock(), queue=queue, place=place)
         await session.set_variable(Variable.NEXT, str(place) if place is not None else END)
     except CallHungUp:
         return
@@ -39,12 +39,12 @@ async def place(session: AgiSession, context: LineContext) -> None:
 
 
 def _place(context: LineContext, uniqueid: str, call_id: str, queue: str) -> int | None:
-    call = context.calls.current(call_id)
+    call = context.line.calls.current(call_id)
     since = _sent_to_partner(call) if call is not None else None
     if since is None:
         return None
-    context.watch.arrives(uniqueid, since)
-    return context.watch.places(queue).position_for(since)
+    context.line.watch.arrives(uniqueid, since)
+    return context.line.watch.places(queue).position_for(since)
 
 
 def _sent_to_partner(call: Call) -> datetime | None:

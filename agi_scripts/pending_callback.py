@@ -32,22 +32,22 @@ async def pending_callback(
 
     None when the conversation is over: what was to be set is set.
     """
-    call = context.calls.current(call_id)
+    call = context.line.calls.current(call_id)
     if to.kind != "queue" or to.queue is None or call is None:
         return ""
-    one = context.keeper.active_for(desk.id, call.ani, call.endpoint)
+    one = context.line.keeper.active_for(desk.id, call.ani, call.endpoint)
     if one is None or one.state != "pending" or one.queue != to.queue:
         return ""
     proved = call.endpoint is not None
     key = await _asked(session, context, desk, one, to.language, call_id, proved=proved)
-    context.calls.note(call_id, "callback-pending", context.clock(), callback=one.id, key=key)
+    context.line.calls.note(call_id, "callback-pending", context.line.clock(), callback=one.id, key=key)
     if key == "1":
         await _leave(session, context, desk, to, call_id, "callback-kept", "keeps the callback")
         return None
     if not proved:
         return ""
     try:
-        ended = await context.keeper.cancel(
+        ended = await context.line.keeper.cancel(
             one.id, "taken on the line" if key == "2" else "cancelled by the caller", keep_place=key == "2"
         )
     except Unavailable as error:
@@ -60,9 +60,9 @@ async def pending_callback(
     if ended is None:
         return ""
     uniqueid = session.env.get("uniqueid", "")
-    context.watch.arrives(uniqueid, one.arrived_at)
-    context.keeper.taken_by(one.id, uniqueid)
-    return str(context.watch.places(one.queue).position_for(one.arrived_at))
+    context.line.watch.arrives(uniqueid, one.arrived_at)
+    context.line.keeper.taken_by(one.id, uniqueid)
+    return str(context.line.watch.places(one.queue).position_for(one.arrived_at))
 
 
 async def _asked(
@@ -73,8 +73,8 @@ async def _asked(
     Unless it is `proved` who calls, 2 is to wait as well, and there is no 3.
     """
     choices = "callback-pending-choices" if proved else "callback-pending-stands"
-    position = context.keeper.position(one)
-    place = wait_prompts(position, context.watch.wait_s(one.queue, position), language)
+    position = context.line.keeper.position(one)
+    place = wait_prompts(position, context.line.watch.wait_s(one.queue, position), language)
     prompts = tuple(menu.Prompt(id=prompt) for prompt in ("callback-pending", *place, choices))
     for _ in range(_ATTEMPTS):
         step = menu.Ask(prompts=prompts, language=language, wait_s=_WAIT_S)
@@ -89,7 +89,7 @@ async def _leave(
     session: AgiSession, context: LineContext, desk: Desk, to: menu.Destination, call_id: str, said: str, why: str
 ) -> None:
     step = menu.Ask(prompts=(menu.Prompt(id=said), menu.Prompt(id="goodbye")), language=to.language, wait_s=0)
-    context.calls.end(call_id, context.clock(), result="callback", reason=why)
+    context.line.calls.end(call_id, context.line.clock(), result="callback", reason=why)
     await settled(session, desk, to.language)
     await ask(session, context, desk, step, call_id)
     await session.set_variable(Variable.NEXT, DONE)

@@ -59,17 +59,17 @@ class _Waiting:
         """To the key's language, or from it back to the desk's first."""
         other = self.desk.menu.languages[key]
         self.language = self.desk.languages[0] if self.language == other else other
-        self.context.calls.route(self.call_id, department=self.department, language=self.language)
+        self.context.line.calls.route(self.call_id, department=self.department, language=self.language)
 
     @property
     def position(self) -> int:
         """The caller's place in the queue, by the moment they first stood there."""
-        return self.context.watch.places(self.queue).position_for(self.arrived_at, besides=self.uniqueid)
+        return self.context.line.watch.places(self.queue).position_for(self.arrived_at, besides=self.uniqueid)
 
     async def back(self) -> None:
         """The very last: return to the place."""
         # A clock that was set back must not make it less than nothing.
-        waited_s = max(0.0, (self.context.clock() - self.arrived_at).total_seconds())
+        waited_s = max(0.0, (self.context.line.clock() - self.arrived_at).total_seconds())
         step = NextStep(
             kind="queue",
             language=self.language,
@@ -88,9 +88,9 @@ async def waiting(session: AgiSession, context: LineContext) -> None:
     Whom the dialplan took to the queue while this service was away has no id there; their call is known all the same.
     """
     desk_id, department, language, queue, call_id, key = session.args
-    call_id = call_id or context.calls.id_of(session.env.get("uniqueid", "")) or ""
+    call_id = call_id or context.line.calls.id_of(session.env.get("uniqueid", "")) or ""
     desk = context.desks[desk_id]
-    now = context.clock()
+    now = context.line.clock()
     caller = _Waiting(
         session=session,
         context=context,
@@ -99,26 +99,26 @@ async def waiting(session: AgiSession, context: LineContext) -> None:
         queue=queue,
         call_id=call_id,
         language=language,
-        arrived_at=context.watch.arrived_at(session.env.get("uniqueid", "")) or now,
+        arrived_at=context.line.watch.arrived_at(session.env.get("uniqueid", "")) or now,
     )
-    context.calls.note(call_id, "pressed", now, key=key, place="queue")
+    context.line.calls.note(call_id, "pressed", now, key=key, place="queue")
     try:
         if key in desk.menu.languages:
             caller.turn_language(key)
             await session.set_variable(Variable.LANGUAGE, caller.language)
             return await caller.back()
-        if key == FOLLOW_KEY and context.may_follow(desk_id, call_id):
+        if key == FOLLOW_KEY and context.line.caller_notices.may_follow(desk_id, call_id):
             # For the dialplan, should this service be gone before the end.
             await session.set_variable(Variable.POSITION, str(caller.position))
             await follow(session, context, desk, caller.language, call_id)
             await caller.say("callback-back")
             return await caller.back()
-        rules = context.keeper.rules(queue)
-        if key != CALLBACK_KEY or rules is None or not context.offered(call_id):
+        rules = context.line.keeper.rules(queue)
+        if key != CALLBACK_KEY or rules is None or call_id not in context.line.offers:
             return await caller.back()
         await _Asking(caller=caller, rules=rules, callback=new_id()).run()
     except CallHungUp:
-        context.calls.end(call_id, context.clock(), result="abandoned", reason="hung up in the queue")
+        context.line.calls.end(call_id, context.line.clock(), result="abandoned", reason="hung up in the queue")
     except Exception:
         log.exception(
             "queue key conversation failed; the dialplan returns the caller to their place", event_id="OV1102"
@@ -162,7 +162,7 @@ class _Asking:
         caller, context = self.caller, self.caller.context
         self._from_the_call()
         try:
-            await context.keeper.hold(
+            await context.line.keeper.hold(
                 self.callback,
                 desk=caller.desk.id,
                 queue=caller.queue,
@@ -175,7 +175,9 @@ class _Asking:
             log.warning("queue place not held for a callback; caller stays in the queue", error=str(error))
             return await caller.back()
         position = caller.position
-        context.calls.note(caller.call_id, "place-held", context.clock(), callback=self.callback, position=position)
+        context.line.calls.note(
+            caller.call_id, "place-held", context.line.clock(), callback=self.callback, position=position
+        )
         # Whether the place is somebody's who is not here: a callback's, or the caller's on the way back to it.
         settled = False
         declined = False
@@ -186,8 +188,8 @@ class _Asking:
             if not settled:
                 declined = True
                 await caller.say("callback-back")
-                context.calls.note(caller.call_id, "callback-declined", context.clock())
-                context.keeper.taken_by(self.callback, caller.uniqueid)
+                context.line.calls.note(caller.call_id, "callback-declined", context.line.clock())
+                context.line.keeper.taken_by(self.callback, caller.uniqueid)
                 settled = True
                 await caller.back()
         except CallHungUp:
@@ -198,7 +200,7 @@ class _Asking:
             raise
         finally:
             if not settled:
-                await context.keeper.withdraw(self.callback)
+                await context.line.keeper.withdraw(self.callback)
 
     def _from_the_call(self) -> None:
         """The phone itself, or the caller's number when it may be called."""
@@ -211,12 +213,12 @@ class _Asking:
 
     def _allowed(self, number: str) -> str | None:
         context = self.caller.context
-        if not context.keeper.trunk:
+        if not context.line.keeper.trunk:
             return None
         own = {dialled for desk in context.desks.values() for dialled in desk.dialled}
         found = diallable(number, region=self.caller.desk.region, allowed=self.rules.regions, own=own)
         if isinstance(found, Refused):
-            context.calls.note(self.caller.call_id, "number-refused", context.clock(), reason=found.reason)
+            context.line.calls.note(self.caller.call_id, "number-refused", context.line.clock(), reason=found.reason)
             return None
         return found
 
@@ -231,13 +233,13 @@ class _Asking:
             await caller.say("callback-limit")
             return False
         if kept.id != self.callback:
-            await context.keeper.withdraw(self.callback)
-        wait_s = context.watch.wait_s(caller.queue, context.keeper.position(kept))
+            await context.line.keeper.withdraw(self.callback)
+        wait_s = context.line.watch.wait_s(caller.queue, context.line.keeper.position(kept))
         calendar = context.calendars[caller.desk.id][caller.department]
-        today = is_today(calendar, context.clock(), wait_s)
-        context.calls.end(caller.call_id, context.clock(), result="callback", reason=f"callback {kept.id}")
+        today = is_today(calendar, context.line.clock(), wait_s)
+        context.line.calls.end(caller.call_id, context.line.clock(), result="callback", reason=f"callback {kept.id}")
         # A crash within the next second must not make this call one that was given up.
-        context.aside(context.calls.flush(), f"end of call {caller.call_id}")
+        context.line.aside(context.line.calls.flush(), f"end of call {caller.call_id}")
         try:
             await settled(caller.session, caller.desk, caller.language)
             await caller.say("callback-accepted" if today else "callback-accepted-later")
@@ -250,10 +252,10 @@ class _Asking:
     async def _keep(self) -> Callback | str | None:
         """Make it durable; the limit reached, or None while the database is away."""
         caller, context = self.caller, self.caller.context
-        now = context.clock()
-        call = context.calls.current(caller.call_id)
+        now = context.line.clock()
+        call = context.line.calls.current(caller.call_id)
         number, endpoint = caller_number(caller.session, caller.desk), endpoint_of(caller.session)
-        identity = context.identify(caller.call_id, number, endpoint, caller.desk)
+        identity = context.line.callers.identify(caller.call_id, number, endpoint, caller.desk)
         one = Callback(
             id=self.callback,
             desk=caller.desk.id,
@@ -273,10 +275,10 @@ class _Asking:
             deadline=deadline_of(self.rules, context.calendars[caller.desk.id][caller.department], now),
         )
         try:
-            kept = await context.keeper.accept(one, self.rules)
+            kept = await context.line.keeper.accept(one, self.rules)
         except Unavailable as error:
             log.warning("callback refused: database unavailable", error=str(error))
             return None
         what = {"limit": kept} if isinstance(kept, str) else {"callback": kept.id}
-        context.calls.note(caller.call_id, "callback-requested", now, **what)
+        context.line.calls.note(caller.call_id, "callback-requested", now, **what)
         return kept

@@ -16,18 +16,18 @@ _WAIT_S = 6.0
 
 async def kept_place(session: AgiSession, context: LineContext, desk: Desk, to: menu.Destination, call_id: str) -> str:
     """Where in the queue the caller goes: "" for the end, a position for the place that was kept. Raises CallHungUp."""
-    call = context.calls.current(call_id)
+    call = context.line.calls.current(call_id)
     if to.kind != "queue" or to.queue is None or call is None:
         return ""
-    place = context.kept.find(desk.id, to.queue, ani=call.ani, endpoint=call.endpoint)
+    place = context.line.kept.find(desk.id, to.queue, ani=call.ani, endpoint=call.endpoint)
     if place is None:
         return ""
     step = menu.Ask(prompts=(menu.Prompt(id="place-kept"),), language=to.language, wait_s=_WAIT_S)
     key = await ask(session, context, desk, step, call_id)
-    if key != "1" or not context.kept.take(place):
+    if key != "1" or not context.line.kept.take(place):
         return ""
-    context.calls.note(call_id, "place-taken-back", context.clock(), call=place.call_id)
-    context.calls.waits_since(call_id, place.arrived_at)
-    context.aside(context.kept.record(place), f"place of call {place.call_id} taken back")
-    context.watch.arrives(session.env.get("uniqueid", ""), place.arrived_at)
-    return str(context.watch.places(to.queue).position_for(place.arrived_at))
+    context.line.calls.note(call_id, "place-taken-back", context.line.clock(), call=place.call_id)
+    context.line.calls.waits_since(call_id, place.arrived_at)
+    context.line.aside(context.line.kept.record(place), f"place of call {place.call_id} taken back")
+    context.line.watch.arrives(session.env.get("uniqueid", ""), place.arrived_at)
+    return str(context.line.watch.places(to.queue).position_for(place.arrived_at))

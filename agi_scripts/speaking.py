@@ -20,21 +20,21 @@ async def ask(session: AgiSession, context: LineContext, desk: Desk, step: menu.
     if not announced:
         sounds = context.sounds.together(sounds)
     names = ", ".join(prompt.id for prompt in step.prompts)
-    context.calls.note(call_id, "played", context.clock(), prompts=names, language=step.language)
+    context.line.calls.note(call_id, "played", context.line.clock(), prompts=names, language=step.language)
     key: str | None = None
     for n, sound in enumerate(sounds[:-1]):
         key = await session.stream_file(sound, KEYS)
         if key is not None:
             break
         if announced and step.prompts[n].id == menu.ANNOUNCEMENT:
-            context.heard(desk, call_id)
+            context.line.caller_notices.heard(desk, call_id)
     else:
         if step.wait_s > 0:
             key = await session.get_option(sounds[-1], KEYS, round(step.wait_s * 1000))
         else:
             key = await session.stream_file(sounds[-1], KEYS)
     if key is not None:
-        context.calls.note(call_id, "pressed", context.clock(), key=key)
+        context.line.calls.note(call_id, "pressed", context.line.clock(), key=key)
     elif step.wait_s > 0:
-        context.calls.note(call_id, "silence", context.clock())
+        context.line.calls.note(call_id, "silence", context.line.clock())
     return key

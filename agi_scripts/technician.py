@@ -25,7 +25,7 @@ async def technician(session: AgiSession, context: LineContext) -> None:
     wish = session.args[0]
     reached = session.args[1] if len(session.args) > 1 else "yes"
     endpoint = endpoint_of(session)
-    known = context.directory.technician(endpoint) if endpoint is not None else None
+    known = context.line.directory.technician(endpoint) if endpoint is not None else None
     try:
         if known is None or endpoint is None:
             spoken, language = "technician-unknown", context.main_desk.languages[0]
@@ -46,15 +46,15 @@ async def technician(session: AgiSession, context: LineContext) -> None:
 
 async def _toggle(context: LineContext, wish: str, endpoint: str, known: Technician, reached: str) -> str:
     """Change the membership and tell which prompt confirms it."""
-    mine = [member for member in await context.members.list(None) if member.endpoint == endpoint]
+    mine = [member for member in await context.line.members.list(None) if member.endpoint == endpoint]
     missed = any(member.paused and member.paused_reason in MISSED for member in mine)
     if wish == "login":
         if missed:
-            await context.members.pause(None, endpoint, False, "")
+            await context.line.members.pause(None, endpoint, False, "")
             return "technician-back"
         if mine:
             for member in mine:
-                await context.members.remove(member.queue, endpoint)
+                await context.line.members.remove(member.queue, endpoint)
             return "technician-logout"
         if reached in ("unregistered", "unreachable"):
             log.info("technician login refused: phone unreachable", endpoint=endpoint, reason=reached)
@@ -63,10 +63,10 @@ async def _toggle(context: LineContext, wish: str, endpoint: str, known: Technic
         for queue in known.queues:
             # One that the desk files have no more keeps nobody from the others.
             if queue in served:
-                await context.members.add(queue, endpoint, known.name)
+                await context.line.members.add(queue, endpoint, known.name)
         return "technician-login"
     if not mine:
         return "technician-not-logged-in"
     pause = not any(member.paused and member.paused_reason != RESTING for member in mine)
-    await context.members.pause(None, endpoint, pause, "*23" if pause else "")
+    await context.line.members.pause(None, endpoint, pause, "*23" if pause else "")
     return "technician-pause" if pause else "technician-unpause"

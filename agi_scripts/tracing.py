@@ -35,10 +35,10 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
     this device's SIP comes from, and where the account is registered from. All come with the call, so that who hangs up
     at once has reported all the same. After a failure the dialplan keeps the report.
     """
-    traces = context.traces
+    traces = context.line.traces
     phone = endpoint_of(session)
     desk = context.main_desk
-    known = context.directory.identify(None, phone) if phone is not None else None
+    known = context.line.directory.identify(None, phone) if phone is not None else None
     language = known.language if known is not None and known.language in desk.languages else desk.languages[0]
 
     async def say(prompt: str) -> None:
@@ -75,7 +75,9 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
             # Also when the caller is gone by now.
             receipt = await taking
             if isinstance(found, EndedCall) and receipt.trace_id is not None:
-                context.aside(traces.settle(found, device, report_id), f"last figures of call trace {receipt.trace_id}")
+                context.line.aside(
+                    traces.settle(found, device, report_id), f"last figures of call trace {receipt.trace_id}"
+                )
         await settled(session, desk, language)
         await _confirm(receipt, say)
         await session.set_variable(Variable.NEXT, DONE)

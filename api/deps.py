@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from ivr.accounts.api_tokens import Tokens
 from ivr.accounts.secret_encryption import Seal
 from ivr.announcements.announcer import Announcer
+from ivr.asterisk.registrations import registered
 from ivr.callbacks.model import Callback
 from ivr.calls.log import CallLog
+from ivr.calltrace.call_back import connect_phones
 from ivr.calltrace.recordings import Recordings
 from ivr.calltrace.service import CallTraces
 from ivr.clock import Clock
@@ -24,7 +27,9 @@ from ivr.desk_reload import Outcome, Preview
 from ivr.directory.desk_references import Known, known_of
 from ivr.directory.lookup import Directory
 from ivr.events import EventBus
+from ivr.health import Health
 from ivr.incidents.service import Incidents
+from ivr.line import Line
 from ivr.maintenance.service import Maintenances
 from ivr.metrics.prometheus import LineMetrics
 from ivr.notify.config import NoticeConfig
@@ -134,16 +139,6 @@ class Waiting(Protocol):
         """The estimate for a position, in seconds; None when nobody is there to answer."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Health:
-    """Whether calls are taken, and how each component is: `ok`, or what is wrong."""
-
-    taking_calls: bool
-    #: Calls are taken, and something that they or their requests need is not well.
-    degraded: bool = False
-    components: Mapping[str, str] = field(default_factory=dict)
-
-
 async def _none_known(_: Iterable[str]) -> Mapping[str, bool]:
     return {}
 
@@ -204,3 +199,38 @@ class Services:
     def known(self, provider: str) -> Known:
         """What desk files allow of a provider's entries."""
         return known_of((self.line or self.desks).values(), provider)
+
+
+def services_of(line: Line) -> Services:
+    """What the API needs of a line."""
+    return Services(
+        store=line.store,
+        directory=line.directory,
+        tokens=line.tokens,
+        calls=line.calls,
+        bus=line.bus,
+        members=line.members,
+        keeper=line.keeper,
+        watch=line.watch,
+        trunk=line.trunk,
+        desks=line.desks,
+        calendars=line.calendars,
+        health=line.health,
+        desk_files=line.desk_files,
+        clock=line.clock,
+        announcer=line.announcer,
+        incidents=line.incidents,
+        subscribers=line.subscribers,
+        maintenances=line.maintenances,
+        reports=line.reports,
+        metrics=line.metrics,
+        messages=line.messages,
+        notices=line.notices,
+        mails=line.settings.mails,
+        traces=line.traces,
+        recordings=line.recordings,
+        seal=line.seal,
+        connect_phones=partial(connect_phones, line.ami),
+        registered=partial(registered, line.ami),
+        sip=line.settings.sip,
+    )

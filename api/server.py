@@ -7,12 +7,15 @@ import contextlib
 import functools
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.connection_limits import Door, DoorLimits, GuardedProtocol, SeldomFilter
 from ivr.proxies import Network
+from ivr.proxies import read as read_proxies
+from ivr.settings import Address
 from ivr.ticks import rest_unless
 
 #: Answers are dated to the second.
@@ -55,3 +58,22 @@ class ApiServer(uvicorn.Server):
         """Take no more requests and close what is open."""
         self.should_exit = True
         self._ending.set()
+
+
+def server_of(app: FastAPI, at: Address, environment: Mapping[str, str]) -> ApiServer:
+    """Make the server of an API at an address. Raises BadInput when OMNIVIGIL_PROXIES cannot be read."""
+    proxies = read_proxies(environment)
+    config = uvicorn.Config(
+        app,
+        host=at.host,
+        port=at.port,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+        server_header=False,
+        # Nobody's word but theirs: without any, none is believed.
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=[str(network) for network in proxies],
+    )
+    return ApiServer(config, proxies=proxies)

@@ -28,6 +28,7 @@ from ivr.desk_editing.versions import Source, Versions
 from ivr.errors import BadInput, OmnivigilError, Unavailable
 from ivr.events import EventBus
 from ivr.prepare import Calendars, Taken, copy_of, load, take
+from ivr.process import control
 from ivr.prompts.build import BuildError, Sounds
 from ivr.prompts.catalog import Catalog, PromptMissing
 from ivr.prompts.text_checks import doubtful
@@ -295,6 +296,21 @@ class DeskFiles:
             for name in desk.ical
             if name in old.ical and _content(before / name) != _content(taken.copy / name)
         ]
+
+
+async def listen(state: Path, desk_files: DeskFiles) -> asyncio.Server | None:
+    """Take `./omnivigil reload` by the line's control socket; None, and a line in the log, when it cannot be had."""
+
+    async def obey(words: list[str], say: control.Say) -> None:
+        if words not in (["reload"], ["reload", "check"]):
+            raise BadInput(field="request", problem=" ".join(words)[:80], mend="ask for reload")
+        await desk_files.reload(by="command", check="check" in words, say=say)
+
+    try:
+        return await control.listen(state, obey, control.SERVICE)
+    except OSError as error:
+        log.error("reload command unavailable: control socket failed", event_id="OV2103", error=error.strerror)
+        return None
 
 
 def _speakable(taken: Taken, now: datetime) -> None:

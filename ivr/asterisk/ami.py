@@ -70,6 +70,10 @@ class ManagerInterface(Protocol):
 
     def events(self) -> AsyncIterator[Fields]: ...
 
+    async def connect(self) -> None: ...
+
+    async def close(self) -> None: ...
+
 
 class _Everything(tuple[str, ...]):
     """Contains every action: none is ever sent a second time."""

@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from ivr.callbacks import store as statements
 from ivr.callbacks.model import is_heavy
 from ivr.callbacks.reconciler import Keeper
 from ivr.calls.log import CallLog
 from ivr.queueing.places import Place
 from ivr.queueing.position_announcements import Listener
 from ivr.queueing.queue_state import QueueWatch
+from ivr.store.engine import Store
 
 #: So many offers are remembered; far more than callers who wait at one time.
 _MOST = 20_000
 
 #: Called once for each offer: call's id, desk, moment.
 Told = Callable[[str, str, datetime], None]
+
+
+async def note_offer(store: Store, calls: CallLog, call_id: str, desk: str, at: datetime) -> None:
+    """Note an offer beside its call and in the database, where it is the wide end of the funnel.
+
+    Raises StoreUnavailable.
+    """
+    calls.note(call_id, "callback-offered", at)
+    async with store.unit() as unit:
+        await statements.offered(unit, call_id=call_id, desk=desk, at=at)
 
 
 class Offers:

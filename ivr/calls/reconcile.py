@@ -12,12 +12,14 @@ from datetime import datetime
 import structlog
 
 from ivr import outside_staff
-from ivr.asterisk.ami import Fields, ManagerInterface
+from ivr.asterisk.ami import AmiRefused, Fields, ManagerInterface
 from ivr.calls import store as statements
+from ivr.calls.adoption import Newcomers
 from ivr.calls.asterisk_events import endpoint_of, queue_of, spoken
 from ivr.calls.log import CallLog
 from ivr.calls.model import Call, outcome
 from ivr.clock import Clock
+from ivr.errors import Unavailable
 from ivr.store.engine import Store
 
 log = structlog.get_logger()
@@ -79,6 +81,30 @@ async def end_unseen(calls: CallLog, ami: ManagerInterface, clock: Clock) -> Non
         calls.hung_up(call.id, at)
     if gone:
         log.warning("calls ended unobserved: no longer in Asterisk", calls=len(gone))
+
+
+async def take_up(calls: CallLog, store: Store, ami: ManagerInterface, newcomers: Newcomers, clock: Clock) -> None:
+    """At the start: resume the calls of an earlier run, and meet those who stand in queues. Raises nothing."""
+    try:
+        await resume(calls, store, ami, clock)
+        await newcomers.look(ami)
+    except (Unavailable, AmiRefused) as error:
+        log.warning("calls of the previous run not reconciled", error=str(error))
+
+
+async def compare(calls: CallLog, ami: ManagerInterface, newcomers: Newcomers, clock: Clock) -> None:
+    """After a gap: end the calls that are gone, and meet those who came. Raises nothing: the next gap repeats it."""
+    try:
+        await end_unseen(calls, ami, clock)
+        await newcomers.look(ami)
+    except (Unavailable, AmiRefused) as error:
+        # It is away again: when it is back, this comes again.
+        log.warning("calls not reconciled with Asterisk; retrying", error=str(error))
+
+
+async def uniqueids(ami: ManagerInterface) -> set[str]:
+    """Return the uniqueids of all channels. Raises Unavailable and AmiRefused."""
+    return set(await _channels(ami))
 
 
 async def _channels(ami: ManagerInterface) -> Mapping[str, Fields]:

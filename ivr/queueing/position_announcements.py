@@ -22,7 +22,9 @@ from pathlib import Path
 
 import structlog
 
+from ivr.asterisk.ami import AmiRefused, ManagerInterface
 from ivr.asterisk.config import WAITING
+from ivr.asterisk.contract import Variable
 from ivr.errors import OmnivigilError
 from ivr.prompts.files import write
 from ivr.queueing.estimate import wait_prompts
@@ -70,6 +72,17 @@ _Files = tuple[tuple[str, ...], ...]
 Who = Callable[[str, Place], Listener | None]
 #: The file (absolute, without extension) of a prompt: desk, prompt, language.
 SoundOf = Callable[[str, str, str], str]
+
+
+async def adopt(ami: ManagerInterface, channel: str, call_id: str, language: str) -> None:
+    """Give a channel that the dialplan queued by itself its call, and what it is told. Raises Unavailable."""
+    values = {Variable.CALL: call_id, Variable.LANGUAGE: language, "CHANNEL(language)": folder_of(language, call_id)}
+    try:
+        for name, value in values.items():
+            await ami.action("Setvar", {"Channel": channel, "Variable": name, "Value": value})
+    except AmiRefused:
+        # The caller is gone.
+        return
 
 
 class News:

@@ -99,9 +99,9 @@ class Houses:
     async def close(self) -> None:
         for house in self._made:
             house.store.away = ""
-            await house.context.traces.close()
-            await house.context.spool.close()
-            await house.context.calls.close()
+            await house.context.line.traces.close()
+            await house.context.line.spool.close()
+            await house.context.line.calls.close()
             await house.store.close()
 
     async def hang_ups(self, play: Play, prepare: Prepare = _unprepared) -> AsyncIterator[tuple[House, Caller]]:

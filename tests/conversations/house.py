@@ -8,41 +8,32 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from agi_scripts.context import LineContext
 from agi_scripts.line import line
 from ivr.asterisk.ami import NO_FIELDS, AmiRefused, Fields, State
-from ivr.asterisk.queue_members import AmiQueueMembers
-from ivr.callbacks.bridged_markers import PutThrough
-from ivr.callbacks.channels import Channels, Prompts, new_id
+from ivr.asterisk.runtime import Runtime
+from ivr.callbacks.channels import new_id
 from ivr.callbacks.model import Callback
-from ivr.callbacks.offers import Offers
-from ivr.callbacks.reconciler import Keeper
-from ivr.calls.log import CallLog
 from ivr.calls.model import Call
-from ivr.calltrace.service import CallTraces
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks
 from ivr.desk.schema import Desk
-from ivr.directory.lookup import Directory
+from ivr.desk_reload import LiveCalendars
 from ivr.errors import Unavailable
-from ivr.events import EventBus
 from ivr.evidence.packet_buffer import Ring
 from ivr.incidents.model import Affected
-from ivr.incidents.service import Incidents
-from ivr.oncall.page_calls import PageCalls
-from ivr.oncall.paging import Paging
+from ivr.line import Line
+from ivr.notify.config import NoticeConfig, Twilio
 from ivr.prompts.build import Sounds
-from ivr.queueing.kept_places import KeptPlaces
-from ivr.queueing.queue_state import QueueWatch
+from ivr.settings import Address, Settings
 from ivr.store.engine import Store, StoreUnavailable, Unit
 from ivr.tickets import store as ticket_store
-from ivr.tickets.about_incident import hang
 from ivr.tickets.model import Ticket
-from ivr.tickets.spool import Spool
 from ivr.tickets.tables import tickets as tickets_table
 from tests.fakes.ami import FakeAmi
 from tests.fakes.announcing import announcer
@@ -164,7 +155,7 @@ class House:
         """Hold a conversation of one call, and let what it began beside it come to its end."""
         caller.args = args
         await caller.holds(lambda session: conversation(session, self.context))
-        await self.context.finish(30)
+        await self.context.line.aside.finish(30)
         return caller
 
     async def dial(
@@ -176,7 +167,7 @@ class House:
 
     def call(self, caller: Caller) -> Call:
         """The record of a caller's call."""
-        found = self.context.calls.call_of(caller.uniqueid)
+        found = self.context.line.calls.call_of(caller.uniqueid)
         assert found is not None
         return found
 
@@ -192,11 +183,11 @@ class House:
 
     def tell(self, event: str, **fields: str) -> None:
         """Something happens in Asterisk's queues."""
-        self.context.watch.enter({"event": event, "queue": "support", **fields})
+        self.context.line.watch.enter({"event": event, "queue": "support", **fields})
 
     def joins(self, caller: Caller, *, position: int | None = None, queue: str = "support") -> None:
         """Somebody comes to stand in a queue."""
-        at = position or len(self.context.watch.places(queue)) + 1
+        at = position or len(self.context.line.watch.places(queue)) + 1
         self.tell("QueueCallerJoin", queue=queue, uniqueid=caller.uniqueid, channel=caller.channel, position=str(at))
 
     def leaves(self, caller: Caller, *, queue: str = "support") -> None:
@@ -207,7 +198,7 @@ class House:
         """The keeper sees who stands in the queue, and whose channel is gone."""
         if gone is not None:
             await self.ami.told({"event": "Hangup", "uniqueid": gone.uniqueid, "channel": gone.channel, "cause": "16"})
-        await self.context.keeper._settle_taken()
+        await self.context.line.keeper._settle_taken()
 
     def member(self, endpoint: str, *, queue: str = "support", **fields: str) -> None:
         """A technician is in a queue, idle unless it is said otherwise."""
@@ -222,7 +213,7 @@ class House:
         assert caller.next.startswith("queue,")
         self.joins(caller)
         call = self.call(caller)
-        self.context.calls.queued(call.id, self.clock.now, queue="support")
+        self.context.line.calls.queued(call.id, self.clock.now, queue="support")
         return call.id
 
     def offer(self, caller: Caller) -> str:
@@ -230,9 +221,9 @@ class House:
         self.member("7001")
         for _ in range(2):
             self.joins(self.caller("15145550100"))
-        place = self.context.watch.places("support").find(caller.uniqueid)
+        place = self.context.line.watch.places("support").find(caller.uniqueid)
         assert place is not None
-        listener = self.context.offers.listener("support", place)
+        listener = self.context.line.offers.listener("support", place)
         assert listener is not None
         assert listener.offered
         return listener.call_id
@@ -240,9 +231,8 @@ class House:
     @property
     def line(self) -> list[str]:
         """Who stands in the support queue, in order: callers by uniqueid, held places as `held`."""
-        return [
-            f"held {one.callback}" if one.callback else one.uniqueid for one in self.context.watch.places("support")
-        ]
+        places = self.context.line.watch.places("support")
+        return [f"held {one.callback}" if one.callback else one.uniqueid for one in places]
 
     @property
     def held(self) -> set[str]:
@@ -265,7 +255,7 @@ class House:
 
     async def incident(self, affected: Affected | None = None) -> int:
         """An incident of the main desk that callers hear of."""
-        made = await self.context.incidents.begin(
+        made = await self.context.line.incidents.begin(
             self.desk,
             title={},
             impact="major",
@@ -279,9 +269,24 @@ class House:
         )
         return made.id
 
-    def has(self, **fields: Any) -> None:
-        """The line is another one in these fields."""
-        self.context = replace(self.context, **fields)
+    def has(self, desk: Desk) -> None:
+        """A desk is another one."""
+        all_desks = [desk if one.id == desk.id else one for one in self.context.desks.values()]
+        self.context = replace(self.context, desks=Desks(all_desks))
+
+    def lacks(self, desk: str) -> None:
+        """A desk is gone."""
+        self.context = replace(
+            self.context, desks=Desks([one for one in self.context.desks.values() if one.id != desk])
+        )
+
+    def has_no_way_out(self) -> None:
+        """There is no trunk for calls to the outside."""
+        self.context.line.settings = replace(self.context.line.settings, outbound=None)
+
+    def sends_no_texts(self) -> None:
+        """Text messages cannot be sent."""
+        self.context.line.caller_notices._texts = False
 
     async def callback(self, *, number: str = STRANGER, endpoint: str | None = None, **fields: Any) -> Callback:
         """Somebody waits for a callback since a minute ago."""
@@ -307,90 +312,42 @@ class House:
             }
             | fields
         )
-        rules = self.context.keeper.rules("support")
+        rules = self.context.line.keeper.rules("support")
         assert rules is not None
-        kept = await self.context.keeper.accept(made, rules)
+        kept = await self.context.line.keeper.accept(made, rules)
         assert isinstance(kept, Callback)
         return kept
-
-
-async def _nothing(unit: Unit, one: Callback) -> None: ...
 
 
 async def build(store: FickleStore, folder: Path, desks: Desks, sounds: Sounds, sounds_folder: Path) -> House:
     """A line that is open, without an incident, whose trunk can be dialled."""
     clock = VirtualClock(OPEN)
-    directory, bus, ring = Directory(store), EventBus(), Ring()
-    await directory.reload()
     ami = LineAmi(*(queue for desk in desks.values() for queue in desk.queues))
-    calendars = {name: calendars_of(desk) for name, desk in desks.items()}
-    watch = QueueWatch({name: queue for desk in desks.values() for name, queue in desk.queues.items()}, clock)
-    calls = CallLog(store, bus)
-    keeper = Keeper(
+    twilio = Twilio(account_sid="AC1", auth_token=SecretStr("token"), sender="+15145550199")
+    built = Line(
+        settings=Settings(state=folder, outbound=Address(host="127.0.0.1", port=5070)),
+        runtime=cast(Runtime, None),
         store=store,
-        channels=Channels(ami, trunk=True),
-        watch=watch,
+        ami=ami,
         desks=desks,
-        calendars=calendars,
-        prompts=lambda *_: Prompts(greeting="greeting", no_answer="no-answer"),
-        bus=bus,
-        clock=clock,
-        lapsed=_nothing,
-        put_through=PutThrough(folder / "put-through", timedelta()),
-    )
-    on_air = announcer(
-        store=store, desks=desks, sounds=sounds, folder=folder, shared=sounds_folder, bus=bus, clock=clock
-    )
-    messages = folder / "messages"
-    messages.mkdir()
-    incidents = Incidents(
-        store=store, desks=desks, announcer=on_air, bus=bus, clock=clock, hang=hang, public_url="https://etat.example"
-    )
-    context = LineContext(
-        desks=desks,
-        calendars=calendars,
-        directory=directory,
-        calls=calls,
-        members=AmiQueueMembers(ami),
-        watch=watch,
-        keeper=keeper,
-        kept=KeptPlaces(store, desks, clock),
-        store=store,
-        spool=Spool(folder / "spool"),
+        calendars=LiveCalendars({name: calendars_of(desk) for name, desk in desks.items()}),
         sounds=sounds,
-        announcer=on_air,
-        bus=bus,
+        secrets={"agi": "agi", "hep": "hep", "totp": "totp"},
+        notices=NoticeConfig(twilio=twilio, public_url="https://etat.example"),
         clock=clock,
-        offers=Offers(
-            watch=watch,
-            keeper=keeper,
-            calls=calls,
-            clock=clock,
-            told=lambda call_id, desk, at: None,
-            may_follow=lambda desk, call_id: context.may_follow(desk, call_id),
-        ),
-        traces=CallTraces(
-            store=store,
-            spool=Spool(folder / "traces"),
-            ring=ring,
-            directory=directory,
-            desk=next(iter(desks.values())),
-            bus=bus,
-            clock=clock,
-            rtp_ports=(10000, 12000),
-            patience_s=30.0,
-        ),
-        paging=Paging(store, desks, bus, clock),
-        page_calls=PageCalls(store=store, ami=ami, desks=desks, book=lambda: directory.book, trunk=True, clock=clock),
-        incidents=incidents,
-        texts=True,
-        trunk=True,
-        messages=messages,
     )
+    # Tests share the sounds, and a busy machine.
+    built.announcer = announcer(
+        store=store, desks=desks, sounds=sounds, folder=folder, shared=sounds_folder, bus=built.bus, clock=clock
+    )
+    built.traces._patience_s = 30.0
+    built.messages.mkdir(parents=True)
+    await built.directory.reload()
 
     async def told(event: Fields) -> None:
-        watch.enter(event)
-        await keeper.enter(event)
+        built.watch.enter(event)
+        await built.keeper.enter(event)
 
     ami.told = told
-    return House(context=context, store=store, ami=ami, clock=clock, ring=ring, folder=folder)
+    context = LineContext.begun(built, "")
+    return House(context=context, store=store, ami=ami, clock=clock, ring=built.ring, folder=folder)

@@ -10,10 +10,8 @@ from sqlalchemy import select, update
 
 from agi_scripts import announcing as conversation
 from agi_scripts.announcing import announcing
-from agi_scripts.context import LineContext
 from ivr.announcements.model import Announcement
 from ivr.announcements.pins import Pins, put_pin
-from ivr.asterisk.fastagi import AgiSession
 from ivr.directory import tables
 from ivr.errors import BadInput
 from tests.conversations.conftest import Houses
@@ -38,20 +36,16 @@ async def with_pin(house: House) -> Caller:
 
 
 async def dials(house: House, caller: Caller) -> Caller:
-    pins = Pins(house.store, house.clock, verify=lambda kept, dialled: kept == dialled)
-    folder = house.folder / "announcements-by-phone"
-    folder.mkdir(exist_ok=True)
-
-    async def held(session: AgiSession, context: LineContext) -> None:
-        await announcing(session, context, pins, folder)
-
-    await house.hold(caller, held)
+    house.context.line.pins = Pins(house.store, house.clock, verify=lambda kept, dialled: kept == dialled)
+    folder = house.context.line.settings.spool / "announcements"
+    folder.mkdir(parents=True, exist_ok=True)
+    await house.hold(caller, announcing)
     assert list(folder.iterdir()) == []
     return caller
 
 
 def on_air(house: House, desk: str = "omnivigil") -> Announcement | None:
-    return house.context.announcer.in_force(desk)
+    return house.context.line.announcer.in_force(desk)
 
 
 async def announced(house: House) -> Caller:
@@ -225,7 +219,7 @@ class TestWhoseDesk:
     ) -> None:
         async with house.store.unit() as unit:
             await unit.execute(update(tables.technicians).values(queues=queues))
-        await house.context.directory.reload()
+        await house.context.line.directory.reload()
         await announced(house)
         assert [name for name in house.context.desks if on_air(house, name)] == [desk]
 
@@ -234,5 +228,5 @@ class TestWhoseDesk:
         async with house.store.unit() as unit:
             spoken = [{"language": language, "penalty": 0}]
             await unit.execute(update(tables.technicians).values(language=language, languages=spoken))
-        await house.context.directory.reload()
+        await house.context.line.directory.reload()
         assert (await dials(house, house.caller(None, phone="7001"))).languages == {heard}

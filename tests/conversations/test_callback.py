@@ -17,14 +17,14 @@ NUMBER = STRANGER[1:]
 async def due(house: House, **fields: Any) -> tuple[Callback, Caller]:
     """A callback whose place a technician has just answered; and the technician."""
     one = await house.callback(**fields)
-    await house.context.keeper._place(
+    await house.context.line.keeper._place(
         one.id, desk="omnivigil", queue="support", language="fr", number=one.number, at=one.arrived_at, rings=True
     )
     return one, house.caller(None, phone="7001")
 
 
 def state(house: House, one: Callback) -> str:
-    kept = house.context.keeper.get(one.id)
+    kept = house.context.line.keeper.get(one.id)
     return kept.state if kept is not None else "over"
 
 
@@ -39,7 +39,7 @@ class TestTechnician:
         assert annie.prompts[0] == "callback-brief"
         assert (digits(annie.prompts), annie.prompts[-1]) == (NUMBER, "callback-brief-dialling")
         assert state(house, one) == "dialling"
-        [call] = house.context.calls.live()
+        [call] = house.context.line.calls.live()
         assert (call.ani, call.dialled, call.department) == (STRANGER, "callback", "support")
         assert [event.kind for event in call.events] == ["started", "callback", "dialling"]
 
@@ -54,7 +54,7 @@ class TestTechnician:
 
     async def test_one_that_is_over_is_not_carried_out(self, house: House) -> None:
         one, annie = await due(house)
-        await house.context.keeper.cancel(one.id, "test", keep_place=True)
+        await house.context.line.keeper.cancel(one.id, "test", keep_place=True)
         await part(house, "brief", one, annie)
         assert (annie.prompts, house.held) == (["callback-withdrawn"], set())
 
@@ -74,13 +74,13 @@ class TestTechnician:
     async def test_a_technician_who_hangs_up_costs_the_customer_nothing(self, house: House, prompt: str) -> None:
         one, annie = await due(house)
         await part(house, "brief", one, annie.leaves(prompt))
-        kept = house.context.keeper.get(one.id)
+        kept = house.context.line.keeper.get(one.id)
         assert kept is not None
         assert (kept.state, kept.interrupted) == ("pending", 1)
 
     async def test_a_manager_that_is_away_is_no_matter(self, house: House) -> None:
         one, annie = await due(house)
-        await house.context.keeper.cancel(one.id, "test", keep_place=True)
+        await house.context.line.keeper.cancel(one.id, "test", keep_place=True)
         with house.ami.away():
             await part(house, "brief", one, annie)
         assert annie.prompts == ["callback-withdrawn"]
@@ -125,9 +125,9 @@ class TestCustomer:
         house.store.away = "write"
         await part(house, "connected", one)
         house.store.away = ""
-        kept = house.context.keeper.get(one.id)
+        kept = house.context.line.keeper.get(one.id)
         assert kept is not None
-        await house.context.keeper._on_time(kept, house.clock.now)
+        await house.context.line.keeper._on_time(kept, house.clock.now)
         assert state(house, one) == "connected"
 
     async def test_ov9_with_2_it_is_over(self, house: House) -> None:
@@ -138,7 +138,7 @@ class TestCustomer:
     async def test_a_voicemail_is_no_answer(self, house: House) -> None:
         one = await self.dialled(house)
         await part(house, "voicemail", one)
-        kept = house.context.keeper.get(one.id)
+        kept = house.context.line.keeper.get(one.id)
         assert kept is not None
         assert (kept.state, kept.reason) == ("pending", "voicemail")
 

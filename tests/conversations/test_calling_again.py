@@ -27,7 +27,7 @@ async def pending(house: House, *, phone: bool, **fields: Any) -> Callback:
     house.clock.forward(120)
     who = {"number": MARC, "endpoint": PHONE} if phone else {"number": STRANGER}
     one = await house.callback(**who | fields)
-    keeper = house.context.keeper
+    keeper = house.context.line.keeper
     await keeper._place(
         one.id,
         desk="omnivigil",
@@ -51,7 +51,7 @@ async def calls(house: House, *, phone: bool, **keys: str | None) -> Caller:
 
 
 async def state(house: House, one: Callback) -> str:
-    kept = house.context.keeper.get(one.id)
+    kept = house.context.line.keeper.get(one.id)
     return kept.state if kept is not None else "over"
 
 
@@ -117,7 +117,7 @@ class TestWhileACallbackIsPending:
     async def test_its_turn_comes_while_they_choose(self, house: House) -> None:
         one = await pending(house, phone=True)
         caller = house.caller(MARC, phone=PHONE).presses("menu", "2")
-        active = house.context.keeper._active
+        active = house.context.line.keeper._active
 
         def turn(prompt: str) -> None:
             if prompt == "callback-pending-choices":
@@ -152,7 +152,7 @@ class TestWhileACallbackIsPending:
 
         async for house, caller in houses.hang_ups(play, prepare):
             await house.settles(gone=caller)
-            assert house.held == {one.id for one in house.context.keeper.active()}
+            assert house.held == {one.id for one in house.context.line.keeper.active()}
             assert len(house.line) == 2 + len(house.held)
             assert house.call(caller).ended_at is not None
 
@@ -165,9 +165,9 @@ async def vanished(house: House) -> Caller:
     house.joins(house.caller("15145550103"))
     house.leaves(caller)
     call = house.call(caller)
-    house.context.calls.hung_up(call.id, house.clock.now, cause=44)
+    house.context.line.calls.hung_up(call.id, house.clock.now, cause=44)
     assert call.reason == VANISHED_IN_QUEUE
-    house.context.kept.enter({"event": "Hangup", "uniqueid": caller.uniqueid}, house.context.calls)
+    house.context.line.kept.enter({"event": "Hangup", "uniqueid": caller.uniqueid}, house.context.line.calls)
     house.clock.forward(30)
     return caller
 
@@ -189,7 +189,7 @@ class TestAfterACallThatWasCutOff:
         again = await house.dial(house.caller().presses("menu", "2").presses("place-kept", key))
         assert (step(again)[0], step(again)[7]) == ("queue", "")
         # It may be somebody else of the same company: the place stays kept.
-        assert house.context.kept.find("omnivigil", "support", ani=STRANGER, endpoint=None) is not None
+        assert house.context.line.kept.find("omnivigil", "support", ani=STRANGER, endpoint=None) is not None
 
     async def test_another_number_hears_nothing_of_it(self, house: House) -> None:
         await vanished(house)
@@ -199,7 +199,7 @@ class TestAfterACallThatWasCutOff:
     async def test_somebody_else_takes_it_while_they_listen(self, house: House) -> None:
         await vanished(house)
         again = house.caller().presses("menu", "2").presses("place-kept", "1")
-        again.meanwhile = lambda prompt: house.context.kept._places.clear() if prompt == "place-kept" else None
+        again.meanwhile = lambda prompt: house.context.line.kept._places.clear() if prompt == "place-kept" else None
         await house.dial(again)
         assert step(again)[7] == ""
 
@@ -213,8 +213,8 @@ class TestAfterACallThatWasCutOff:
         caller = house.caller(MARC, phone=PHONE)
         await house.waits(caller)
         house.leaves(caller)
-        house.context.calls.hung_up(house.call(caller).id, house.clock.now, cause=44)
-        house.context.kept.enter({"event": "Hangup", "uniqueid": caller.uniqueid}, house.context.calls)
+        house.context.line.calls.hung_up(house.call(caller).id, house.clock.now, cause=44)
+        house.context.line.kept.enter({"event": "Hangup", "uniqueid": caller.uniqueid}, house.context.line.calls)
         again = house.caller(None, phone=PHONE).presses("menu", "2").presses("place-kept", "1")
         assert step(await house.dial(again))[7] == "1"
 

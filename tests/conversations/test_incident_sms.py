@@ -53,7 +53,7 @@ async def test_ov27_the_callers_own_number_follows_at_once(house: House, key: st
     [ticket] = await house.tickets()
     assert ticket.incident_id == incident
     # It is not offered again, on this call or a later one.
-    assert not house.context.may_follow("omnivigil", house.call(caller).id)
+    assert not house.context.line.caller_notices.may_follow("omnivigil", house.call(caller).id)
     assert "incident-follow" not in (await house.dial(house.caller().presses("menu", "2"))).prompts
 
 
@@ -151,7 +151,7 @@ async def test_resolved_while_they_spoke(house: House) -> None:
 
     def over(prompt: str) -> None:
         if prompt == "follow-confirm":
-            known = house.context.incidents._known
+            known = house.context.line.incidents._known
             assert known is not None
             known.pop(incident)
 
@@ -163,7 +163,7 @@ async def test_resolved_while_they_spoke(house: House) -> None:
 class TestWhomItIsOffered:
     async def test_without_a_way_to_send_texts_nobody(self, house: House) -> None:
         await house.incident()
-        house.has(texts=False)
+        house.sends_no_texts()
         assert "incident-follow" not in (await house.dial(house.caller().presses("menu", "2"))).prompts
 
     @pytest.mark.parametrize(("number", "phone"), [(None, None), (MARC, "6003")])
@@ -171,7 +171,7 @@ class TestWhomItIsOffered:
         self, house: House, number: str | None, phone: str | None
     ) -> None:
         await house.incident()
-        house.context.incidents.followers._public_url = None
+        house.context.line.incidents.followers._public_url = None
         caller = await house.dial(house.caller(number, phone=phone).presses("menu", "2"))
         assert "incident-follow" not in caller.prompts
 
@@ -179,7 +179,7 @@ class TestWhomItIsOffered:
         incident = await house.incident()
         house.clock.forward(60)
         texts = {"fr": "C’est rétabli.", "en": "It works again."}
-        await house.context.incidents.update(incident, stage="resolved", texts=texts, version=None, who="test")
+        await house.context.line.incidents.update(incident, stage="resolved", texts=texts, version=None, who="test")
         house.clock.forward(timedelta(minutes=1).total_seconds())
         caller = await house.dial(house.caller().presses("menu", "2"))
         assert caller.prompts == [*MENU, "announcement", "queue-wait"]

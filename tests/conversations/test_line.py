@@ -264,7 +264,7 @@ class TestPartner:
 class TestWhatIsAnnounced:
     async def test_ov10_the_first_thing_before_the_queue_then_briefly(self, house: House) -> None:
         await house.incident()
-        house.has(texts=False)
+        house.sends_no_texts()
         caller = await house.dial(house.caller().presses("menu", "2"))
         assert caller.prompts == [*FIRST, "announcement", "queue-wait"]
         again = await house.dial(house.caller().presses("menu", "2"))
@@ -280,7 +280,7 @@ class TestWhatIsAnnounced:
 
     async def test_ov10_who_cuts_it_short_has_not_heard_it(self, house: House) -> None:
         await house.incident()
-        house.has(texts=False)
+        house.sends_no_texts()
         sounds = []
         for _ in range(2):
             caller = await house.dial(house.caller().presses("menu", "2").presses("announcement", "5"))
@@ -289,7 +289,7 @@ class TestWhatIsAnnounced:
 
     async def test_ov10_a_caller_without_a_number_hears_the_whole_again(self, house: House) -> None:
         await house.incident()
-        house.has(texts=False)
+        house.sends_no_texts()
         both = [await house.dial(house.caller(None).presses("menu", "2")) for _ in range(2)]
         first, again = ([one for one in caller.commands if "announcement" in one] for caller in both)
         assert first == again
@@ -319,8 +319,8 @@ class TestWhatIsAnnounced:
         self, house: House, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await house.incident()
-        house.has(texts=False)
-        monkeypatch.setattr(house.context.announcer, "playing", lambda desk, language: None)
+        house.sends_no_texts()
+        monkeypatch.setattr(house.context.line.announcer, "playing", lambda desk, language: None)
         caller = await house.dial(house.caller().presses("menu", "2"))
         assert caller.prompts == [*FIRST, "services-operational", "queue-wait"]
 
@@ -343,7 +343,7 @@ class TestWhateverFails:
         house.store.away = away
         caller = await house.dial(house.caller(MARC).presses("menu", "9", "2"))
         assert step(caller)[:4] == ["queue", "en", "support", "support"]
-        assert len(list((house.folder / "spool").glob("*.json"))) == 1
+        assert len(list((house.folder / "spool" / "intake").glob("*.json"))) == 1
 
     @pytest.mark.parametrize("prompt", ["welcome", "menu", "queue-wait", "services-operational"])
     async def test_a_sound_that_is_gone_leaves_it_to_the_dialplan(
@@ -370,18 +370,18 @@ class TestWhateverFails:
         async def fails() -> None:
             raise ZeroDivisionError
 
-        house.context.aside(fails(), "something")
+        house.context.line.aside(fails(), "something")
         with structlog.testing.capture_logs() as logs:
-            await house.context.finish(5)
+            await house.context.line.aside.finish(5)
         assert [one["event"] for one in logs] == ["background task of a call failed"]
 
     async def test_a_call_that_nobody_knows_any_more_opens_no_ticket(self, house: House) -> None:
-        house.context.open_ticket("unknown", house.desk, "support", "fr")
-        house.context.remember_language("unknown", "en")
-        house.context.heard(house.desk, "unknown")
-        await house.context.finish(5)
+        house.context.line.call_tickets.open("unknown", house.desk, "support", "fr")
+        house.context.line.callers.remember_language(house.desk, "unknown", "en")
+        house.context.line.caller_notices.heard(house.desk, "unknown")
+        await house.context.line.aside.finish(5)
         assert await house.tickets() == []
-        assert house.context.identify("unknown", None, None, house.desk) == Identity(by=None)
+        assert house.context.line.callers.identify("unknown", None, None, house.desk) == Identity(by=None)
 
 
 class TestRingTarget:
@@ -399,6 +399,6 @@ class TestRingTarget:
 
     async def test_it_rings_longer_for_who_answers_to_hear_what_it_is_about(self, house: House) -> None:
         desk = self.desk(house.desk)
-        house.has(desks={**house.context.desks, desk.id: desk})
+        house.has(desk)
         caller = await house.dial(house.caller().presses("menu", "1"), dialled=NUMBER)
         assert step(caller)[3:5] == ["PJSIP/7101&Local/14185550161@omnivigil-outside/n", "40"]

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from agi_scripts import message as conversation
 from agi_scripts.message import message
-from agi_scripts.recording import has_room, inspect, keep
+from ivr.asterisk.recorded_file import has_room, inspect, keep
 from ivr.notify.tables import outbox
 from ivr.prompts.build import BuildError
 from ivr.tickets import store as ticket_store
@@ -34,8 +34,8 @@ async def record(
     department: str = "support",
 ) -> Caller:
     """The message box; the recording is called by the call."""
-    file = str(house.context.messages / caller.uniqueid)
-    known = house.context.calls.id_of(caller.uniqueid) or ""
+    file = str(house.context.line.messages / caller.uniqueid)
+    known = house.context.line.calls.id_of(caller.uniqueid) or ""
     args = ("omnivigil", department, language, urgency, known if call_id is None else call_id, why, file)
     return await house.hold(caller, message, *args)
 
@@ -53,7 +53,7 @@ async def messages(house: House) -> list[dict[str, Any]]:
 
 
 def length_s(house: House, caller: Caller) -> float:
-    with wave.open(str(house.context.messages / f"{caller.uniqueid}.wav")) as opened:
+    with wave.open(str(house.context.line.messages / f"{caller.uniqueid}.wav")) as opened:
         return float(opened.getnframes() / opened.getframerate())
 
 
@@ -77,7 +77,7 @@ class TestLeft:
         for urgency, priority, pages in (("ordinary", "normale", []), ("urgent", "urgente", ["14185550162"])):
             number = "15145550188" if urgency == "ordinary" else MARC
             await record(house, (await closed(house, number)).says(6), urgency=urgency)
-            await house.context.paging.once()
+            await house.context.line.paging.once()
             ticket = (await house.tickets())[-1]
             assert ticket.priority == priority
             mine = outbox.c.ticket_number == ticket.number
@@ -146,7 +146,7 @@ class TestReviewed:
         caller = await record(house, (await closed(house)).says(6, 9).presses("message-review", "3", "1"))
         assert caller.prompts[1:4] == ["message-review", "message-record", "message-review"]
         assert length_s(house, caller) == 9
-        assert [path.suffix for path in house.context.messages.iterdir()] == [".wav"]
+        assert [path.suffix for path in house.context.line.messages.iterdir()] == [".wav"]
 
     @pytest.mark.parametrize("anew", [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (Recorded(hangs_up=True),)])
     async def test_what_was_said_before_is_kept_until_something_is_said_anew(
@@ -194,7 +194,7 @@ class TestWhateverFails:
         house.store.away = away
         await record(house, caller)
         assert caller.prompts == ["message-record", "message-review", "message-received", "goodbye"]
-        assert (caller.next, len(list((house.folder / "spool").glob("*.json")))) == ("done", 1)
+        assert (caller.next, len(list((house.folder / "spool" / "intake").glob("*.json")))) == ("done", 1)
 
     async def test_with_neither_database_nor_disk_nothing_is_confirmed(
         self, house: House, monkeypatch: pytest.MonkeyPatch
@@ -204,7 +204,7 @@ class TestWhateverFails:
 
         caller = (await closed(house)).says(6)
         house.store.away = "write"
-        monkeypatch.setattr(house.context.spool, "put", full)
+        monkeypatch.setattr(house.context.line.spool, "put", full)
         with pytest.raises(OSError, match="No space"):
             await record(house, caller)
         assert (caller.prompts, caller.next) == (["message-record", "message-review"], None)

@@ -38,7 +38,7 @@ async def emergency(
     """Somebody has left an urgent message at night, and whoever is on call is being rung; the page call's id."""
     house.clock.now = max(house.clock.now, CLOSED)
     if recorded:
-        _write(house.context.messages / f"{key}.wav", 3.0, 0.0)
+        _write(house.context.line.messages / f"{key}.wav", 3.0, 0.0)
     intake = Intake(
         key=key,
         at=house.clock.now,
@@ -51,8 +51,8 @@ async def emergency(
     )
     async with house.store.unit() as unit:
         await enter(unit, intake)
-    await house.context.paging.once()
-    await house.context.page_calls.once()
+    await house.context.line.paging.once()
+    await house.context.line.page_calls.once()
     calls = await house.rows(select(page_calls.c.id).order_by(page_calls.c.id))
     return int(calls[-1].id)
 
@@ -131,7 +131,7 @@ class TestTold:
         assert duty is not None
         people = {key: one.model_copy(update={"language": "en"}) for key, one in duty.people.items()}
         desk = house.desk.model_copy(update={"oncall": duty.model_copy(update={"people": people})})
-        house.has(desks={**house.context.desks, desk.id: desk})
+        house.has(desk)
         assert (await rung(house, call)).languages == {"en"}
 
 
@@ -169,7 +169,7 @@ class TestKeys:
         found = (await of(house, call))[1]
         async with house.store.unit() as unit:
             await paging.take(
-                unit, found.id, by="else", at=house.clock.now, bus=house.context.bus, desks=house.context.desks
+                unit, found.id, by="else", at=house.clock.now, bus=house.context.line.bus, desks=house.context.desks
             )
         caller = await rung(house, call)
         assert (caller.prompts, await outcome(house, call)) == (["page-other"], "not-needed")
@@ -227,7 +227,7 @@ class TestCustomer:
         assert (caller.prompts[-1], self.way(caller)) == ("page-taken", (None, None))
 
     async def test_without_a_way_out_nobody_is(self, house: House) -> None:
-        house.has(trunk=False)
+        house.has_no_way_out()
         caller = await self.taken(house, number="15145550188")
         assert (caller.prompts[-1], self.way(caller)) == ("page-taken", (None, None))
 
@@ -247,7 +247,7 @@ class TestWhateverFails:
 
     async def test_a_desk_that_is_gone_leaves_it_to_the_dialplan(self, house: House) -> None:
         call = await emergency(house)
-        house.has(desks={name: desk for name, desk in house.context.desks.items() if name != "omnivigil"})
+        house.lacks("omnivigil")
         assert (await rung(house, call)).next is None
 
     async def test_without_the_database_the_dialplan_tells_that_there_is_one(self, house: House) -> None:
@@ -260,13 +260,13 @@ class TestWhateverFails:
         self, house: House, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         call = await emergency(house)
-        answered = house.context.page_calls.answered
+        answered = house.context.line.page_calls.answered
 
         async def then_away(number: int) -> None:
             await answered(number)
             house.store.away = "write"
 
-        monkeypatch.setattr(house.context.page_calls, "answered", then_away)
+        monkeypatch.setattr(house.context.line.page_calls, "answered", then_away)
         caller = house.caller(None)
         caller.meanwhile = lambda prompt: setattr(house.store, "away", "")
         await rung(house, call, caller)

@@ -113,7 +113,7 @@ class TestAsked:
     @pytest.mark.parametrize("key", ["1", None])
     async def test_ov9_yes_or_nothing_is_a_request_at_the_same_place(self, house: House, key: str | None) -> None:
         waits = await in_line(house)
-        arrived = house.context.watch.arrived_at(waits.uniqueid)
+        arrived = house.context.line.watch.arrived_at(waits.uniqueid)
         caller = await press(house, waits, "1", house.again(waits).presses("callback-confirm", key))
         assert caller.prompts == [*READ, "callback-accepted", "goodbye"]
         assert (caller.next, caller.variables["OV_SETTLED"]) == ("done", "omnivigil-settled-fr")
@@ -217,7 +217,7 @@ class TestAsked:
         assert [(one.number, one.endpoint) for one in await stored(house)] == [(f"1{OTHER}", None)]
 
     async def test_without_a_way_out_no_number_is_taken(self, house: House) -> None:
-        house.context.keeper._channels.trunk = False
+        house.context.line.keeper._channels.trunk = False
         waits = await in_line(house, number=MARC, phone="6003")
         script = house.again(waits).presses("callback-confirm", "2").presses("callback-enter", *[f"{OTHER}#"] * 3)
         caller = await press(house, waits, "1", script)
@@ -241,7 +241,7 @@ class TestAsked:
         waits = await in_line(house)
         for _ in range(5):
             one = await house.callback()
-            await house.context.keeper.cancel(one.id, "test")
+            await house.context.line.keeper.cancel(one.id, "test")
         caller = await press(house, waits, "1")
         assert (caller.prompts, back(house, caller, position="2")) == ([*READ, "callback-limit", "callback-back"], True)
         assert house.facts(waits, "callback-requested") == {"limit": "number"}
@@ -278,7 +278,7 @@ class TestWhateverFails:
         waits = await in_line(house)
         house.store.away = "write"
         await press(house, waits, "1", house.again(waits).leaves("callback-confirm"))
-        assert (house.held, house.context.keeper.active()) == (set(), [])
+        assert (house.held, house.context.line.keeper.active()) == (set(), [])
         assert house.call(waits).result == "abandoned"
 
     @pytest.mark.parametrize("prompt", ["callback-number", "digit-8", "callback-confirm"])

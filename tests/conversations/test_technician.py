@@ -23,7 +23,7 @@ async def dials(house: House, *args: str, phone: str | None = "7001") -> Caller:
 
 
 async def mine(house: House, phone: str = "7001") -> list[Member]:
-    return [one for one in await house.context.members.list(None) if one.endpoint == phone]
+    return [one for one in await house.context.line.members.list(None) if one.endpoint == phone]
 
 
 class TestInAndOut:
@@ -36,7 +36,7 @@ class TestInAndOut:
     async def test_a_queue_that_no_desk_has_keeps_nobody_from_the_others(self, house: House) -> None:
         async with house.store.unit() as unit:
             await unit.execute(update(tables.technicians).values(queues=["support", "nobodys"]))
-        await house.context.directory.reload()
+        await house.context.line.directory.reload()
         await dials(house, "login")
         assert {one.queue for one in await mine(house)} == {"support"}
 
@@ -52,7 +52,7 @@ class TestInAndOut:
     @pytest.mark.parametrize("reason", ["declined", "no answer", "unreachable", "resting"])
     async def test_22_ends_a_break_that_missed_calls_have_brought_about(self, house: House, reason: str) -> None:
         await dials(house, "login")
-        await house.context.members.pause(None, "7001", True, reason)
+        await house.context.line.members.pause(None, "7001", True, reason)
         assert (await dials(house, "login")).prompts == ["technician-back"]
         assert [one.paused for one in await mine(house)] == [False] * 3
 
@@ -65,7 +65,7 @@ class TestInAndOut:
 
     async def test_who_rests_takes_a_break_and_not_calls(self, house: House) -> None:
         await dials(house, "login")
-        await house.context.members.pause(None, "7001", True, "resting")
+        await house.context.line.members.pause(None, "7001", True, "resting")
         assert (await dials(house, "pause")).prompts == ["technician-pause"]
 
     async def test_nobody_pauses_who_is_not_in(self, house: House) -> None:
@@ -76,14 +76,14 @@ class TestInAndOut:
     async def test_nobody_else_can(self, house: House, phone: str | None, wish: str) -> None:
         caller = await dials(house, wish, phone=phone)
         assert (caller.prompts, caller.next) == (["technician-unknown"], "done")
-        assert await house.context.members.list(None) == ()
+        assert await house.context.line.members.list(None) == ()
 
     async def test_they_hear_it_in_their_language_or_the_desks(self, house: House) -> None:
         for spoken, heard in (("en", "en"), ("es", "fr")):
             async with house.store.unit() as unit:
                 languages = [{"language": spoken, "penalty": 0}]
                 await unit.execute(update(tables.technicians).values(language=spoken, languages=languages))
-            await house.context.directory.reload()
+            await house.context.line.directory.reload()
             assert (await dials(house, "pause")).languages == {heard}
 
     async def test_without_asterisks_manager_nothing_is_confirmed(self, house: House) -> None:
@@ -100,7 +100,7 @@ class TestInAndOut:
 async def speaks(house: House, name: str, **fields: Any) -> None:
     async with house.store.unit() as unit:
         await unit.execute(update(tables.technicians).where(tables.technicians.c.name == name).values(**fields))
-    await house.context.directory.reload()
+    await house.context.line.directory.reload()
 
 
 async def rings(house: House, caller_id: str, phone: str = "7001", *, channel: str | None = None) -> bool:
@@ -136,7 +136,7 @@ class TestWhomAQueueRings:
     async def test_a_skill_that_the_department_needs(self, house: House) -> None:
         support = house.desk.departments["support"].model_copy(update={"skill": "voip"})
         desk = house.desk.model_copy(update={"departments": {**house.desk.departments, "support": support}})
-        house.has(desks={**house.context.desks, desk.id: desk})
+        house.has(desk)
         await speaks(house, "Luc Bouchard", skills=["voip"])
         house.member("7001")
         house.member("7002")
@@ -155,7 +155,7 @@ class TestWhomAQueueRings:
     async def test_a_held_place_asks_as_its_callback_does(self, house: House) -> None:
         await self.english(house)
         one = await house.callback(language="en", arrived_at=house.clock.now)
-        await house.context.keeper._place(
+        await house.context.line.keeper._place(
             one.id, desk="omnivigil", queue="support", language="en", number=one.number, at=one.arrived_at, rings=True
         )
         held = f"cb-{one.id}-000000-near"
@@ -209,7 +209,7 @@ class TestWhomAQueueRings:
         def fails(endpoint: str) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(house.context.directory, "technician", fails)
+        monkeypatch.setattr(house.context.line.directory, "technician", fails)
         assert await rings(house, caller.uniqueid, "7001")
 
 
@@ -253,7 +253,7 @@ class TestPartnerWhoDidNotAnswer:
     async def test_ov17_without_a_phone_of_ours_the_partner_is_rung_by_the_trunk(self, house: House) -> None:
         async with house.store.unit() as unit:
             await unit.execute(update(tables.partners).values(phone="15145550155"))
-        await house.context.directory.reload()
+        await house.context.line.directory.reload()
         caller = await house.dial(house.caller(JULIE).presses("menu", "2"))
         assert caller.next is not None
         assert caller.next.split(",")[8] == "PJSIP/15145550155@outbound"

@@ -116,7 +116,7 @@ class TestReported:
         async with house.store.unit() as unit:
             await unit.execute(update(tables.endpoints).values(language="en"))
             await unit.execute(update(tables.contacts).values(language="en"))
-        await house.context.directory.reload()
+        await house.context.line.directory.reload()
         ended(house)
         assert (await dials(house)).languages == {"en"}
 
@@ -128,7 +128,7 @@ class TestReported:
     async def test_without_the_database_it_has_a_reference(self, house: House, away: str) -> None:
         ended(house)
         house.store.away = away
-        house.context.traces._patience_s = 0.05
+        house.context.line.traces._patience_s = 0.05
         caller = await dials(house)
         plain = [prompt for prompt in caller.prompts if not prompt.startswith("digit-")]
         assert plain == ["trace-received", "trace-reference", "trace-follow-up"]

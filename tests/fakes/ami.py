@@ -30,6 +30,8 @@ class QueueModel:
         #: When Asterisk was started, and whose phones it was told to ask.
         self.started = "10:00:00"
         self.asked: list[str] = []
+        #: What it was told to call, as the fields of Originate.
+        self.originated: list[Mapping[str, str]] = []
 
     def answer(self, name: str, fields: Mapping[str, str]) -> Answer:
         """Carry one action out."""
@@ -42,6 +44,8 @@ class QueueModel:
             "coreshowchannels": self._channels,
             "corestatus": self._core,
             "pjsipqualify": self._qualify,
+            "originate": self._originate,
+            "hangup": self._hang_up,
         }
         if name.lower() == "ping":
             return Answer(response={"response": "Success", "ping": "Pong"})
@@ -56,6 +60,13 @@ class QueueModel:
     def _qualify(self, given: Mapping[str, str]) -> Answer:
         self.asked.append(given["endpoint"])
         return Answer(response={"response": "Success", "message": "Endpoint found, will qualify"})
+
+    def _originate(self, given: Mapping[str, str]) -> Answer:
+        self.originated.append(given)
+        return Answer(response={"response": "Success", "message": "Originate successfully queued"})
+
+    def _hang_up(self, given: Mapping[str, str]) -> Answer:
+        return _error("No such channel")
 
     def _add(self, given: Mapping[str, str]) -> Answer:
         queue, interface = given["queue"], given["interface"]
@@ -169,6 +180,9 @@ class FakeAmi:
             yield
         finally:
             self._state = State.CONNECTED
+
+    async def connect(self) -> None:
+        self._state = State.CONNECTED
 
     async def close(self) -> None:
         self._state = State.CLOSED

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 import structlog
 
-from ivr import logs, service
+import agi_scripts
+from agi_scripts.context import LineContext
+from agi_scripts.conversations import converse
+from ivr import logs
 from ivr.asterisk import fastagi
 from ivr.asterisk.agi_session import AgiSession
 from ivr.asterisk.fastagi import FastAgiServer
@@ -35,22 +38,23 @@ def lines() -> Iterator[Lines]:
     structlog.reset_defaults()
 
 
-def context(**known: str) -> SimpleNamespace:
-    """What `_converse` asks of the line's context."""
-    return SimpleNamespace(calls=SimpleNamespace(id_of=known.get))
+def line(**known: str) -> Any:
+    """What `converse` asks of the line."""
+    version = SimpleNamespace(desks={}, calendars={}, sounds=None)
+    calls = SimpleNamespace(id_of=known.get, call_of=lambda uniqueid: None)
+    return SimpleNamespace(calls=calls, desk_files=SimpleNamespace(version=lambda at: version))
 
 
 async def conversed(monkeypatch: pytest.MonkeyPatch, uniqueid: str) -> None:
     """One conversation that logs a line, and fails."""
 
-    async def waiting(session: AgiSession, _: object) -> None:
+    async def waiting(session: AgiSession, _: LineContext) -> None:
         structlog.get_logger().info("in the middle")
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(service, "waiting", waiting)
     monkeypatch.setattr(fastagi, "log", structlog.get_logger())
-    known = context(**{"17.1": "abc"})
-    server = FastAgiServer("127.0.0.1", 0, lambda session: service._converse(session, known, None))  # type: ignore[arg-type]
+    known = line(**{"17.1": "abc"})
+    server = FastAgiServer("127.0.0.1", 0, lambda session: converse(session, known, {"waiting": waiting}))
     await server.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(f"agi_network_script: waiting\nagi_channel: PJSIP/a-1\nagi_uniqueid: {uniqueid}\n\n".encode())
@@ -80,7 +84,6 @@ async def test_what_one_conversation_binds_another_does_not_see(monkeypatch: pyt
 
 def test_every_conversation_that_makes_a_call_binds_it() -> None:
     """Whoever gives a call its id has it on each line from then on."""
-    folder = Path(service.__file__).parents[1] / "agi_scripts"
-    for script in folder.glob("*.py"):
+    for script in Path(agi_scripts.__file__).parent.glob("*.py"):
         text = script.read_text(encoding="utf-8")
         assert ("call_id = uuid.uuid4().hex" in text) <= ("bind_contextvars(call=call_id)" in text), script.name

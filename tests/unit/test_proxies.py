@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ivr import service
+from api.server import server_of
 from ivr.prepare import line_secrets
 from ivr.settings import Settings
 
 
-async def _source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *headers: str) -> tuple[str, str]:
+async def _source(*headers: str) -> tuple[str, str]:
     """The client's address and scheme as the application sees them, of a request from this machine."""
     seen: list[tuple[str, str]] = []
 
@@ -23,8 +24,7 @@ async def _source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *headers: str
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    monkeypatch.setattr(service, "create_app", lambda _: app)
-    server = service._api(Settings(state=tmp_path), None)  # type: ignore[arg-type]
+    server = server_of(app, Settings.http, os.environ)  # type: ignore[arg-type]
     server.config.port = 0
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(20):
@@ -43,23 +43,21 @@ async def _source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *headers: str
 FORWARDED = ("X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https")
 
 
-async def test_nobody_is_believed_unless_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_nobody_is_believed_unless_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """From this machine neither: any local process could say so, and get around what counts per address."""
     monkeypatch.delenv("OMNIVIGIL_PROXIES", raising=False)
-    assert await _source(monkeypatch, tmp_path, *FORWARDED) == ("127.0.0.1", "http")
+    assert await _source(*FORWARDED) == ("127.0.0.1", "http")
     monkeypatch.setenv("OMNIVIGIL_PROXIES", "192.0.2.1")
-    assert await _source(monkeypatch, tmp_path, *FORWARDED) == ("127.0.0.1", "http")
+    assert await _source(*FORWARDED) == ("127.0.0.1", "http")
 
 
 async def test_a_named_proxy_is_and_only_for_the_last_whom_it_does_not_know(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OMNIVIGIL_PROXIES", "127.0.0.1, 10.0.0.0/24")
-    assert await _source(monkeypatch, tmp_path, *FORWARDED) == ("203.0.113.7", "https")
+    assert await _source(*FORWARDED) == ("203.0.113.7", "https")
     chain = "X-Forwarded-For: 198.51.100.1, 203.0.113.7, 10.0.0.9"
-    assert (await _source(monkeypatch, tmp_path, chain))[0] == "203.0.113.7", (
-        "what comes before is the client's own word"
-    )
+    assert (await _source(chain))[0] == "203.0.113.7", "what comes before is the client's own word"
 
 
 def test_a_line_of_before_gets_the_secrets_it_lacks_and_keeps_its_own(tmp_path: Path) -> None:

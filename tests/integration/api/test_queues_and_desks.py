@@ -51,7 +51,7 @@ class TestMembers:
     async def test_ov6_only_technicians_answer(self, line: Line, client: httpx.AsyncClient, endpoint: str) -> None:
         response = await client.put(f"{MEMBERS}/{endpoint}")
         refused(response, 404 if "%2F" in endpoint else 422)
-        assert line.members.members == {}
+        assert line.members == {}
 
     async def test_queues_that_are_not_there(self, client: httpx.AsyncClient) -> None:
         refused(await client.get("/v1/queues/nothing"), 404)
@@ -79,16 +79,17 @@ class TestMembers:
     ) -> None:
         await client.put(f"{MEMBERS}/7001")
         refused(await client.put(f"{MEMBERS}/7001/pause", json=body), 422, field=field)
-        assert not line.members.members["support", "7001"].paused
+        assert not line.members["support", "7001"].paused
 
     async def test_while_asterisk_is_away(self, line: Line, client: httpx.AsyncClient) -> None:
-        line.members.away = True
-        for response in (
-            await client.get("/v1/queues"),
-            await client.put(f"{MEMBERS}/7001"),
-            await client.delete(f"{MEMBERS}/7001"),
-        ):
-            assert refused(response, 503)["detail"] == "Asterisk does not answer."
+        with line.ami.away():
+            responses = (
+                await client.get("/v1/queues"),
+                await client.put(f"{MEMBERS}/7001"),
+                await client.delete(f"{MEMBERS}/7001"),
+            )
+        for response in responses:
+            assert refused(response, 503)["detail"] == "A component that is needed does not answer."
             assert response.headers["retry-after"] == "2"
 
 

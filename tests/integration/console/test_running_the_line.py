@@ -505,12 +505,12 @@ async def test_who_answers_outside_comes_on_duty_by_a_button(browser: Browsers, 
     assert person is not None
     ops, admin = await browser("ops"), await browser("admin")
     await ops.post("/console/desk/state", state="in")
-    assert [one.endpoint for one in line.members.members.values()] == [person.outside]
+    assert [one.endpoint for one in line.members.values()] == [person.outside]
     await ops.post("/console/desk/state", state="out")
-    assert line.members.members == {}
+    assert line.members == {}
     page = (await admin.get("/console/directory/staff/entry?key=omar")).text
     assert "Mettre en service" in page
     await admin.post("/console/duty/state", key="omar", state="in")
-    assert [one.endpoint for one in line.members.members.values()] == [person.outside]
+    assert [one.endpoint for one in line.members.values()] == [person.outside]
     await admin.post("/console/duty/state", key="omar", state="out")
-    assert line.members.members == {}
+    assert line.members == {}
