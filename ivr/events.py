@@ -101,12 +101,12 @@ class EventBus:
 
     @property
     def listeners(self) -> int:
-        """Return how many listen."""
+        """How many listen."""
         return len(self._listeners)
 
     @property
     def closed(self) -> bool:
-        """Return whether the service is about to end."""
+        """Whether the service is about to end."""
         return self._closed
 
     def publish(self, kind: str, at: datetime, data: Mapping[str, Any]) -> Event:
@@ -123,7 +123,7 @@ class EventBus:
         return event
 
     def remembers(self, after: int) -> bool:
-        """Return whether every event since `after` is still kept."""
+        """Whether every event since `after` is still kept."""
         first_kept = self._kept[0].id if self._kept else self._last + 1
         return first_kept - 1 <= after <= self._last
 

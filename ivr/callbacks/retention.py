@@ -1,4 +1,4 @@
-"""Retention of the numbers of callbacks."""
+"""How long the numbers of callbacks are kept."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The record of each call, gathered in memory and written in batches."""
+"""What happened on each call, gathered in memory and written in batches."""

@@ -1,4 +1,4 @@
-"""Counts what the dialplan refused by itself: calls beyond a limit, contacts that lead elsewhere than their phone."""
+"""What the dialplan refused by itself: calls beyond a limit, contacts that lead elsewhere than to their phone."""
 
 from __future__ import annotations
 

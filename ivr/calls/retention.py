@@ -1,4 +1,4 @@
-"""Retention of who called and what they did."""
+"""How long it is known who called and what they did."""
 
 from __future__ import annotations
 

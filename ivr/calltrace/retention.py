@@ -1,4 +1,4 @@
-"""Retention of the evidence of reported calls; the verdict stays."""
+"""How long the evidence of reported calls is kept; the verdict stays."""
 
 from __future__ import annotations
 

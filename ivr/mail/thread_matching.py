@@ -61,7 +61,7 @@ async def place(
 
 
 def _only_noted(mail: Mail, program: Automatic | None) -> str | None:
-    """Return why it changes no ticket's status; None when it may."""
+    """Why it changes no ticket's status; None when it may."""
     if program is not None:
         return program.reason
     if mail.reaction:
@@ -83,7 +83,7 @@ async def _candidates(unit: Unit, mail: Mail, domain: str) -> dict[int, bool]:
 
 
 async def entitled(unit: Unit, ticket: Ticket, mail: Mail) -> bool:
-    """Return whether its sender may write to the ticket: its requester, or one of its account's (OV-20)."""
+    """Whether its sender may write to the ticket: its requester, or one of its account's (OV-20)."""
     if not mail.vouched:
         return False
     if ticket.requester_email is not None and ticket.requester_email.lower() == mail.sender:

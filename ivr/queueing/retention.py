@@ -1,4 +1,4 @@
-"""Retention of queue logins: kept while they last."""
+"""Who is logged in to a queue is known while they are."""
 
 from __future__ import annotations
 

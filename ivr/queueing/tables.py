@@ -1,4 +1,4 @@
-"""The table of queue logins."""
+"""Who is logged in to which queue."""
 
 from __future__ import annotations
 

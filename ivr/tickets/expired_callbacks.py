@@ -1,4 +1,4 @@
-"""Closes a callback that reached no one: the ticket says so, and the customer gets a text message."""
+"""A callback that reached nobody: the ticket says so, and the customer gets a text message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TEXTS = wording.text("callbacks.expired")
 
 
 class Lapse:
-    """The writes of the transaction that ends such a callback."""
+    """What is written in the transaction that ends such a callback."""
 
     def __init__(
         self, desks: Desks, identify: Callable[[str, str | None, str], Identity], clock: Callable[[], datetime]

@@ -1,4 +1,4 @@
-"""Retention of requesters and of what was said in tickets and voice messages.
+"""How long it is known whose tickets and voice messages were, and what was said in them.
 
 Tickets themselves stay, for their figures: when they came, what they were about, how long they took.
 """

@@ -33,15 +33,15 @@ class Segment(Protocol):
 
     @property
     def no_speech_prob(self) -> float:
-        """Return how sure it is that nobody speaks, from 0 to 1."""
+        """How sure it is that nobody speaks, from 0 to 1."""
 
     @property
     def avg_logprob(self) -> float:
-        """Return how sure it is of the words; 0 is quite sure."""
+        """How sure it is of the words; 0 is quite sure."""
 
     @property
     def compression_ratio(self) -> float:
-        """Return how well the words compress."""
+        """How well the words compress."""
 
 
 def said(segments: Iterable[Segment]) -> str:
