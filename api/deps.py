@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +24,7 @@ from ivr.desk_editing.files import DeskFile, Edit
 from ivr.desk_editing.versions import Versions
 from ivr.desk_reload import Outcome, Preview
 from ivr.directory.desk_references import Known, known_of
+from ivr.directory.editor import Editor
 from ivr.directory.lookup import Directory
 from ivr.events import EventBus
 from ivr.health import Health
@@ -33,50 +33,13 @@ from ivr.line import Line
 from ivr.maintenance.service import Maintenances
 from ivr.metrics.prometheus import LineMetrics
 from ivr.notify.config import NoticeConfig
+from ivr.queueing.duty import Duty, Member, QueueMembers
 from ivr.queueing.places import Places
 from ivr.reports.service import Reports
 from ivr.settings import Address, Settings
 from ivr.store.engine import Store
 from ivr.subscriptions.service import Subscribers
 from ivr.tickets.service import Tickets
-
-
-class Member(Protocol):
-    """A technician's phone in a queue."""
-
-    @property
-    def queue(self) -> str: ...
-    @property
-    def endpoint(self) -> str: ...
-    @property
-    def paused(self) -> bool: ...
-    @property
-    def in_call(self) -> bool: ...
-    @property
-    def status(self) -> str:
-        """What their phone does."""
-
-    @property
-    def calls_taken(self) -> int: ...
-    @property
-    def last_call(self) -> datetime | None:
-        """When their last call ended."""
-
-
-class QueueMembers(Protocol):
-    """Who is in the queues. Everything raises Unavailable while Asterisk does not answer."""
-
-    async def add(self, queue: str, endpoint: str, name: str) -> None:
-        """Log in; does nothing when that is so already."""
-
-    async def remove(self, queue: str, endpoint: str) -> None:
-        """Log out; does nothing when that is so already."""
-
-    async def pause(self, queue: str | None, endpoint: str, paused: bool, reason: str) -> None:
-        """Pause or resume, in one queue or in all."""
-
-    async def list(self, queue: str | None) -> Sequence[Member]:
-        """Everyone in one queue, or in all."""
 
 
 class DeskFiles(Protocol):
@@ -195,6 +158,23 @@ class Services:
     def tickets(self) -> Tickets:
         """What may be done to the tickets of these desks."""
         return Tickets(desks=self.desks, calendars=self.calendars, bus=self.bus, clock=self.clock)
+
+    @property
+    def duty(self) -> Duty:
+        """Who answers the queues of these desks."""
+        return Duty(
+            desks=self.desks,
+            members=self.members,
+            directory=self.directory,
+            known=self.watch.members,
+            trunk=self.trunk,
+        )
+
+    def editor(self, provider: str, *, by: str, source: str) -> Editor:
+        """Return somebody who changes a provider's directory now; `source` is the way by which they do."""
+        return Editor(
+            provider=provider, by=by, at=self.clock(), source=source, bus=self.bus, known=self.known(provider)
+        )
 
     def known(self, provider: str) -> Known:
         """What desk files allow of a provider's entries."""

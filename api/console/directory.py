@@ -14,7 +14,6 @@ from api.console import pages, phone_credentials, words
 from api.console.guard import ConsoleRoute, done, may, who
 from api.console.pages import line_of
 from api.deps import Services
-from api.duty import on_duty
 from api.phones import folder_of
 from ivr.calls import store as call_store
 from ivr.directory import queries, service, store
@@ -208,7 +207,7 @@ async def entry(kind: OneKind, request: Request, key: Key, provider: Provider = 
         found=found,
         registered=registered,
         whole=whole,
-        on_duty=kind == "staff" and on_duty(has, mine, key),
+        on_duty=kind == "staff" and has.duty.is_on(mine, key),
     )
 
 
@@ -255,19 +254,8 @@ async def save_entry(kind: OneKind, request: Request) -> Response:
         async with has.store.unit() as unit:
             if not etag:
                 key = await new_key(unit, mine, kind, key, read, there)
-            made = await service.put(
-                unit,
-                mine,
-                kind,
-                key,
-                read,
-                by=who(request),
-                at=has.clock(),
-                source="console",
-                bus=has.bus,
-                expected_etag=etag or None,
-                known=there,
-            )
+            editor = has.editor(mine, by=who(request), source="console")
+            made = await editor.put(unit, kind, key, read, expected_etag=etag or None)
     except Changed:
         return await conflict(request, mine, kind, key, typed=forms.shown(read), inputs=inputs)
     if made.secret is not None:
@@ -343,9 +331,7 @@ async def renew_secret(request: Request) -> Response:
     mine, name = provider_of(has, str(form.get("provider", ""))), str(form.get("key", ""))
     async with has.store.unit() as unit:
         found = await _get(unit, mine, "phones", name)
-        secret = await service.renew_secret(
-            unit, mine, name, by=who(request), at=has.clock(), source="console", bus=has.bus
-        )
+        secret = await has.editor(mine, by=who(request), source="console").renew_secret(unit, name)
     return secret_page(request, mine, name, secret, found.entry)
 
 
@@ -387,18 +373,8 @@ async def remove_entry(kind: OneKind, request: Request) -> Response:
     mine, key = provider_of(has, str(form.get("provider", ""))), str(form.get("key", ""))
     async with has.store.unit() as unit:
         found = await _get(unit, mine, kind, key)
-        await service.delete(
-            unit,
-            mine,
-            kind,
-            key,
-            by=who(request),
-            at=has.clock(),
-            source="console",
-            bus=has.bus,
-            expected_etag=str(form.get("etag", "")) or None,
-            known=known(has, mine),
-        )
+        editor = has.editor(mine, by=who(request), source="console")
+        await editor.delete(unit, kind, key, expected_etag=str(form.get("etag", "")) or None)
     account = getattr(found.entry, "account", None) if kind in OF_A_CUSTOMER else None
     at = common(request, mine)["at"]
     return done(request, at("accounts", key=account) if account else at(kind, "list"))

@@ -17,7 +17,6 @@ from api.console.directory import common, known, labelled, new_key, provider_of
 from api.console.guard import ConsoleRoute, done, may, who
 from api.console.pages import line_of
 from api.console.sign_in import Posted
-from api.duty import log_in_to_all, log_out
 from ivr.accounts import admin
 from ivr.accounts.model import check_name
 from ivr.accounts.passwords import hashed
@@ -88,7 +87,7 @@ async def put_on_duty(request: Request) -> Response:
     person = read_entry("staff", values, there.region)
     password = admin.new_password(account) if account else None
     password_hash = await asyncio.to_thread(hashed, password) if password is not None else ""
-    told: dict[str, Any] = {"by": who(request), "at": has.clock(), "source": "console", "bus": has.bus, "known": there}
+    editor = has.editor(mine, by=who(request), source="console")
     async with has.store.unit() as unit:
         key = await new_key(unit, mine, "staff", "", person, there)
         if await queries.get(unit, mine, "phones", phone) is not None:
@@ -105,8 +104,8 @@ async def put_on_duty(request: Request) -> Response:
                 must_change=True,
                 limited_to=has.provider,
             )
-        made = await service.put(unit, mine, "phones", phone, PhoneEntry(kind="technician"), **told)
-        await service.put(unit, mine, "staff", key, person, **told)
+        made = await editor.put(unit, "phones", phone, PhoneEntry(kind="technician"))
+        await editor.put(unit, "staff", key, person)
     return pages.page(
         request,
         "duty_done.html.j2",
@@ -137,9 +136,9 @@ async def change_state(form: Annotated[Shift, Form()], request: Request) -> Resp
     if person is None:
         raise EntryNotFound(entry=form.key)
     if form.state == "in":
-        await log_in_to_all(has, person)
+        await has.duty.begin(person)
     else:
-        await log_out(has, has.directory.book.answers_on(person))
+        await has.duty.end(has.directory.book.answers_on(person))
     return done(request, f"/console/directory/staff/entry?{urlencode({'provider': mine, 'key': form.key})}")
 
 

@@ -19,7 +19,7 @@ from api.console.directory import conflict, known, labelled, new_key
 from api.console.guard import ConsoleRoute, done, may, session_of, who
 from api.console.pages import line_of
 from api.console.partner_scope import NotTheirs
-from ivr.directory import queries, service, store
+from ivr.directory import queries, store
 from ivr.directory.desk_references import Known
 from ivr.directory.entries import AccountEntry, ContactEntry, Kind, PhoneEntry, read_entry
 from ivr.directory.queries import Found
@@ -147,7 +147,7 @@ async def save_of_theirs(kind: TheirKind, request: Request) -> Response:
     inputs = _inputs(kind, there)
     labelled(request, kind, inputs)
     values = forms.given(form, inputs)
-    told: dict[str, Any] = {"by": who(request), "at": has.clock(), "source": "console", "bus": has.bus, "known": there}
+    editor = has.editor(partner.provider, by=who(request), source="console")
     try:
         async with has.store.unit() as unit:
             await unit.alone("directory")
@@ -164,7 +164,7 @@ async def save_of_theirs(kind: TheirKind, request: Request) -> Response:
                 await _check_caller_id(unit, partner, entry)
             if not etag:
                 key = await new_key(unit, partner.provider, kind, key, entry, there)
-            made = await service.put(unit, partner.provider, kind, key, entry, expected_etag=etag or None, **told)
+            made = await editor.put(unit, kind, key, entry, expected_etag=etag or None)
     except Changed:
         return await conflict(request, partner.provider, kind, key, typed=forms.shown(entry), inputs=inputs)
     if made.secret is not None:
@@ -201,8 +201,8 @@ async def secret_of_theirs(request: Request) -> Response:
         await unit.alone("directory")
         partner = await _partner(unit, request)
         found = await _entry(unit, partner, "phones", name)
-        told: dict[str, Any] = {"by": who(request), "at": has.clock(), "source": "console", "bus": has.bus}
-        secret = await service.renew_secret(unit, partner.provider, name, **told)
+        editor = has.editor(partner.provider, by=who(request), source="console")
+        secret = await editor.renew_secret(unit, name)
     return _secret(request, name, secret, cast(PhoneEntry, found.entry).account or "")
 
 
@@ -217,7 +217,6 @@ async def remove_of_theirs(kind: TheirKind, request: Request) -> Response:
         await unit.alone("directory")
         partner = await _partner(unit, request)
         found = await _entry(unit, partner, kind, key)
-        told: dict[str, Any] = {"by": who(request), "at": has.clock(), "source": "console", "bus": has.bus}
-        there = known(has, partner.provider)
-        await service.delete(unit, partner.provider, kind, key, expected_etag=etag, known=there, **told)
+        editor = has.editor(partner.provider, by=who(request), source="console")
+        await editor.delete(unit, kind, key, expected_etag=etag)
     return done(request, _customer(forms.shown(found.entry)["account"]))

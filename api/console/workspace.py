@@ -21,7 +21,6 @@ from api.console.guard import ConsoleRoute, accounts_of, done, may, session_of
 from api.console.pages import line_of
 from api.console.sign_in import Posted
 from api.deps import Services
-from api.duty import log_in, log_out
 from api.head_requests import events_of
 from api.stream_limits import OF_A_SESSION, Streams
 from ivr.calls import store as calls
@@ -80,9 +79,9 @@ async def change_state(form: Annotated[State, Form()], request: Request) -> Resp
     if form.state in ("pause", "resume"):
         await has.members.pause(None, endpoint, form.state == "pause", "console")
     elif form.state == "in":
-        await log_in(has, technician, endpoint)
+        await has.duty.log_in(technician, endpoint)
     else:
-        await log_out(has, endpoint)
+        await has.duty.end(endpoint)
     return done(request, "/console/desk")
 
 

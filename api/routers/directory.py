@@ -171,18 +171,13 @@ async def put_entry(
     key = check_key(kind, key, known.region)
     entry = read_entry(kind, _without_key(kind, key, body), known.region)
     async with has.store.unit() as unit:
-        done = await service.put(
+        done = await has.editor(provider, by=f"token {who.name}", source="API").put(
             unit,
-            provider,
             kind,
             key,
             entry,
-            by=f"token {who.name}",
-            at=has.clock(),
-            bus=has.bus,
             expected_etag=await _expected(has, provider, kind, key, if_match),
             must_be_new=if_none_match is not None and if_none_match.strip() == "*",
-            known=known,
         )
     response.status_code = 201 if done.created else 200
     return _put_view(kind, key, done, response)
@@ -203,18 +198,9 @@ async def patch_entry(
     known = _known(has, provider)
     key = _key(kind, key, known)
     async with has.store.unit() as unit:
-        done = await service.patch(
-            unit,
-            provider,
-            kind,
-            key,
-            _without_key(kind, key, body),
-            by=f"token {who.name}",
-            at=has.clock(),
-            bus=has.bus,
-            expected_etag=await _expected(has, provider, kind, key, if_match),
-            known=known,
-        )
+        expected = await _expected(has, provider, kind, key, if_match)
+        editor = has.editor(provider, by=f"token {who.name}", source="API")
+        done = await editor.patch(unit, kind, key, _without_key(kind, key, body), expected_etag=expected)
     return _put_view(kind, key, done, response)
 
 
@@ -226,17 +212,9 @@ async def delete_entry(
     known = _known(has, provider)
     key = _key(kind, key, known)
     async with has.store.unit() as unit:
-        await service.delete(
-            unit,
-            provider,
-            kind,
-            key,
-            by=f"token {who.name}",
-            at=has.clock(),
-            bus=has.bus,
-            expected_etag=await _expected(has, provider, kind, key, if_match),
-            known=known,
-        )
+        expected = await _expected(has, provider, kind, key, if_match)
+        editor = has.editor(provider, by=f"token {who.name}", source="API")
+        await editor.delete(unit, kind, key, expected_etag=expected)
 
 
 @router.post("/phones/{name}/secret", responses=_CHANGED)
@@ -244,15 +222,9 @@ async def renew_secret(name: EntryKey, has: Has, who: Who, provider: Provider, i
     """Give a phone a new secret, told this once. The old one is worthless from now on."""
     name = _key("phones", name, _known(has, provider))
     async with has.store.unit() as unit:
-        secret = await service.renew_secret(
-            unit,
-            provider,
-            name,
-            by=f"token {who.name}",
-            at=has.clock(),
-            bus=has.bus,
-            expected_etag=await _expected(has, provider, "phones", name, if_match),
-        )
+        expected = await _expected(has, provider, "phones", name, if_match)
+        editor = has.editor(provider, by=f"token {who.name}", source="API")
+        secret = await editor.renew_secret(unit, name, expected_etag=expected)
     return Secret(secret=secret)
 
 

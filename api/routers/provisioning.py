@@ -115,9 +115,8 @@ async def configuration(token: str, file: str, request: Request, has: Has) -> Re
         name = await tokens.use(unit, token, at)
         if name is None:
             raise FileNotThere()
-        secret = await service.renew_secret(
-            unit, provider, name, by="provisioning", at=at, source=f"device {wanted.mac or wanted.make}", bus=has.bus
-        )
+        editor = has.editor(provider, by="provisioning", source=f"device {wanted.mac or wanted.make}")
+        secret = await editor.renew_secret(unit, name)
     log.info("phone provisioned", endpoint=name, make=wanted.make)
     return _answer(render(wanted.make, _account(has, request, name, entry, secret)), file.rpartition(".")[2].lower())
 

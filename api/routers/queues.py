@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api import duty
 from api.common import Given, Has, Line
-from api.deps import Member, Services
+from api.deps import Services
 from api.routers.calls import CallView
 from ivr.calls.view import summary
 from ivr.desk.schema import Desk
 from ivr.directory.model import Technician
 from ivr.errors import BadInput, NotFound
+from ivr.queueing.duty import Member
 
 router = APIRouter(tags=["queues"])
 
@@ -107,7 +107,7 @@ async def log_in(queue: QueueId, endpoint: EndpointName, has: Has) -> MemberView
     """Log a technician in; again does no harm."""
     _desk(has, queue)
     technician = _technician(has, endpoint)
-    await duty.log_in(has, technician, endpoint, (queue,))
+    await has.duty.log_in(technician, endpoint, (queue,))
     return await _member(has, queue, endpoint)
 
 

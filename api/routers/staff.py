@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 
-from api import duty
 from api.common import Has
 from api.deps import Services
 from api.routers.directory import Provider, ProviderQuery
@@ -54,14 +53,14 @@ async def read_duty(technician: Somebody, has: Has) -> DutyView:
 @router.put("/{key}/duty")
 async def begin_duty(technician: Somebody, has: Has) -> DutyView:
     """Log them in to all of their queues; again does no harm."""
-    await duty.log_in_to_all(has, technician)
+    await has.duty.begin(technician)
     return await _view(has, technician)
 
 
 @router.delete("/{key}/duty")
 async def end_duty(technician: Somebody, has: Has) -> DutyView:
     """Log them out of every queue; again does no harm. A call they are in goes on."""
-    await duty.log_out(has, has.directory.book.answers_on(technician))
+    await has.duty.end(has.directory.book.answers_on(technician))
     return await _view(has, technician)
 
 
