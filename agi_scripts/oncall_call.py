@@ -16,8 +16,9 @@ from ivr.desk.schema import CallbackRules, Desk
 from ivr.desk.spoken_time import opening_phrase
 from ivr.errors import OmnivigilError, Unavailable
 from ivr.numbers.diallable import Refused, diallable
-from ivr.oncall import paging, store
+from ivr.oncall import store
 from ivr.oncall.page_calls import way_to
+from ivr.oncall.service import Emergencies
 from ivr.oncall.store import Emergency, PageCall
 from ivr.tickets import store as tickets
 from ivr.tickets.model import Ticket
@@ -218,14 +219,7 @@ async def _taken(context: LineContext, found: _Page) -> bool:
     while True:
         try:
             async with context.line.store.unit() as unit:
-                done = await paging.take(
-                    unit,
-                    found.emergency.id,
-                    by=found.person,
-                    at=context.line.clock(),
-                    bus=context.line.bus,
-                    desks=context.desks,
-                )
+                done = await _emergencies(context).take(unit, found.emergency.id, by=found.person)
             break
         except Unavailable as error:
             log.error("emergency taken but not saved yet; retrying", emergency=found.emergency.id, error=str(error))
@@ -236,9 +230,13 @@ async def _taken(context: LineContext, found: _Page) -> bool:
     return mine
 
 
+def _emergencies(context: LineContext) -> Emergencies:
+    return Emergencies(desks=context.desks, bus=context.line.bus, clock=context.line.clock)
+
+
 async def _called_back(context: LineContext, found: _Page) -> None:
     async with context.line.store.unit() as unit:
-        await paging.call_back(unit, found.emergency.id, by=found.person, at=context.line.clock(), bus=context.line.bus)
+        await _emergencies(context).call_back(unit, found.emergency.id, by=found.person)
 
 
 async def _sound(context: LineContext, found: _Page, prompt: str, **variables: str) -> str:

@@ -33,6 +33,7 @@ from ivr.line import Line
 from ivr.maintenance.service import Maintenances
 from ivr.metrics.prometheus import LineMetrics
 from ivr.notify.config import NoticeConfig
+from ivr.oncall.service import Emergencies
 from ivr.queueing.duty import Duty, Member, QueueMembers
 from ivr.queueing.places import Places
 from ivr.reports.service import Reports
@@ -158,6 +159,11 @@ class Services:
     def tickets(self) -> Tickets:
         """What may be done to the tickets of these desks."""
         return Tickets(desks=self.desks, calendars=self.calendars, bus=self.bus, clock=self.clock)
+
+    @property
+    def emergencies(self) -> Emergencies:
+        """The emergencies of these desks."""
+        return Emergencies(desks=self.desks, bus=self.bus, clock=self.clock)
 
     @property
     def duty(self) -> Duty:

@@ -73,7 +73,7 @@ async def decide(trace_id: TraceId, form: Annotated[Decided, Form()], request: R
     """What staff decide on a report of an account with unanswered recommendations (OV-25)."""
     has = line_of(request)
     async with has.store.unit() as unit:
-        await triage.decide(unit, trace_id, form.state, who=who(request), at=has.clock(), bus=has.bus)
+        await triage.decide(unit, trace_id, form.state, by=who(request), tickets=has.tickets)
     return done(request, "/console/traces")
 
 

@@ -283,7 +283,7 @@ async def decide(trace_id: TraceId, given: Decision, has: Has, who: Who) -> Trac
     """Take up a report all the same, or ignore it, which closes its ticket; only one that is marked as `unanswered`
     (OV-25)."""
     async with has.store.unit() as unit:
-        row = await triage.decide(unit, trace_id, given.state, who=who.name, at=has.clock(), bus=has.bus)
+        row = await triage.decide(unit, trace_id, given.state, by=who.name, tickets=has.tickets)
     return TraceView(**_view(row))
 
 

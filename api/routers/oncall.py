@@ -20,8 +20,8 @@ from ivr.notify.delivery import TextTrouble
 from ivr.notify.store import TextProblem
 from ivr.oncall import calendar_import, gaps, ical, paging, store, views
 from ivr.oncall.escalation import kept, timetable
-from ivr.oncall.paging import EmergencyNotFound
 from ivr.oncall.rota import Stint, overlap, stints
+from ivr.oncall.service import EmergencyNotFound
 from ivr.oncall.store import Emergency
 from ivr.store.engine import Unit
 
@@ -324,9 +324,9 @@ async def take_emergency(
     by = given.person or who.name
     async with has.store.unit() as unit:
         if step == "taken":
-            done = await paging.take(unit, emergency_id, by=by, at=now, bus=has.bus, desks=has.desks)
+            done = await has.emergencies.take(unit, emergency_id, by=by)
         else:
-            done = await paging.call_back(unit, emergency_id, by=by, at=now, bus=has.bus)
+            done = await has.emergencies.call_back(unit, emergency_id, by=by)
     return _emergency(done, now)
 
 

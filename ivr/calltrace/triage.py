@@ -11,10 +11,10 @@ from ivr.calltrace.commit import PROPOSALS
 from ivr.errors import BadInput, NotFound
 from ivr.events import EventBus
 from ivr.store.engine import Unit
-from ivr.tickets import service
 from ivr.tickets import store as ticket_store
 from ivr.tickets.automation import judge
 from ivr.tickets.model import DONE
+from ivr.tickets.service import Tickets
 
 _WHY = wording.text("calltrace.unanswered")
 
@@ -28,13 +28,14 @@ class ProposalNotFound(NotFound):
 
 
 async def decide(
-    unit: Unit, trace_id: str, state: Literal["kept", "ignored"], *, who: str, at: datetime, bus: EventBus
+    unit: Unit, trace_id: str, state: Literal["kept", "ignored"], *, by: str, tickets: Tickets
 ) -> dict[str, Any]:
     """Take a report up all the same, so that its ticket goes the ordinary way (OV-23), or ignore it and close that.
 
     The report as it is then. Raises TraceNotFound, and BadInput for one that is not marked as `unanswered`.
     """
     await unit.alone("decision on call trace", trace_id)
+    at = tickets.clock()
     row = await store.get(unit, trace_id)
     if row is None:
         raise TraceNotFound(trace=trace_id)
@@ -45,15 +46,13 @@ async def decide(
         return row
     await store.change(unit, trace_id, {"state": state})
     number = row["ticket_number"]
-    await note(unit, number, who=who, at=at, kind="decided", changes={"state": state})
+    await note(unit, number, who=by, at=at, kind="decided", changes={"state": state})
     ticket = await ticket_store.get(unit, number)
     if ticket is not None and state == "kept":
         await judge(unit, ticket, at=at)
     elif ticket is not None and ticket.status not in DONE:
         why = _WHY.get(ticket.language or "fr", _WHY["fr"])
-        # Closing asks nothing of a desk.
-        held = service.Tickets(desks={}, bus=bus, clock=lambda: at)
-        await held.change(unit, number, {"status": "closed"}, by=who, reason=why)
+        await tickets.change(unit, number, {"status": "closed"}, by=by, reason=why)
     return row | {"state": state}
 
 

@@ -17,7 +17,7 @@ from ivr import wording
 from ivr.clock import Clock
 from ivr.desk.oncall import OnCall
 from ivr.desk.schema import Desk
-from ivr.errors import BadInput, NotFound, Unavailable
+from ivr.errors import Unavailable
 from ivr.events import EventBus
 from ivr.isolation import apart
 from ivr.notify.outbox import Sms, put_email, put_sms, texts_since, withdraw_sms
@@ -26,6 +26,7 @@ from ivr.oncall import store
 from ivr.oncall.breach import is_late, late_email
 from ivr.oncall.escalation import LASTS, Page, brought_forward, come, timetable
 from ivr.oncall.rota import line_at
+from ivr.oncall.service import PAGE, facts, note_taken, texts_about
 from ivr.oncall.store import Emergency
 from ivr.oncall.storms import STORM, Placed, may_page, may_text, placed
 from ivr.refusals import Refusals
@@ -41,8 +42,6 @@ log = structlog.get_logger()
 #: Who did it, in a ticket's history.
 ONCALL = "on call"
 _BATCH = 20
-#: What text messages that page are about.
-_PAGE = "page"
 #: For so long a number that gets no text messages is sent none; it is rung, and told in the console.
 _LANDLINE = timedelta(days=7)
 #: The last text message to somebody on call is looked at for so long.
@@ -54,10 +53,6 @@ _TEXTS = wording.text("oncall.page")
 _UNKNOWN = wording.text("oncall.unknown")
 #: By whether their callers are customers.
 _BUNDLES = wording.texts("oncall.bundle")
-
-
-class EmergencyNotFound(NotFound):
-    """There is no such emergency."""
 
 
 class Paging:
@@ -144,7 +139,7 @@ class Paging:
                 if since is None and not may_page(known=emergency.known, bundle=True, last_taken=last, now=now):
                     return 0
             if since is not None:
-                await _note_taken(unit, emergency.id, at=since, by="ticket")
+                await note_taken(unit, emergency.id, at=since, by="ticket")
                 return 0
             ahead = {call.nth for call in await store.page_calls(unit, emergency.id)}
             due = come(pages, emergency.pages, now, ahead)
@@ -155,7 +150,7 @@ class Paging:
                 notified = emergency.notified_at or now
                 await store.change(unit, emergency.id, {"pages": reached, "notified_at": notified})
             if due:
-                unit.afterwards(lambda: self._bus.publish("emergency.paged", now, _facts(emergency)))
+                unit.afterwards(lambda: self._bus.publish("emergency.paged", now, facts(emergency)))
         return len(due)
 
     async def _tell_late(self, emergency_id: int, now: datetime) -> None:
@@ -172,7 +167,7 @@ class Paging:
             await tickets.add_event(
                 unit, ticket.number, at=now, who=ONCALL, kind="emergency-late", changes=told, version=ticket.version
             )
-            unit.afterwards(lambda: self._bus.publish("emergency.late", now, _facts(emergency)))
+            unit.afterwards(lambda: self._bus.publish("emergency.late", now, facts(emergency)))
 
     async def pass_on(self, emergency_id: int, person: str | None) -> None:
         """Whoever was rung cannot take it: the next in line who has not said so too is paged now, unless somebody is
@@ -207,11 +202,11 @@ class Paging:
         person = duty.people[page.person] if page.person is not None else None
         to, language = (person.phone, person.language) if person is not None else (str(duty.fallback), "fr")
         bundled = await store.left_in_bundle(unit, emergency.id) if emergency.bundle else []
-        about = _about(emergency.id)
+        about = texts_about(emergency.id)
         # While Twilio is away they would pile up, and all come at once.
         await withdraw_sms(unit, about, to=to, at=now)
         await unit.alone("page texts", to)
-        sent = await texts_since(unit, _PAGE, to=to, since=now - timedelta(hours=1))
+        sent = await texts_since(unit, PAGE, to=to, since=now - timedelta(hours=1))
         troubles = await text_problems(unit, [to], since=now - _LANDLINE)
         landline = to in troubles and troubles[to].kind == "no-mobile"
         texted = not landline and may_text(sent, known=emergency.known, first=page.nth == 0, every_min=duty.every_min)
@@ -306,75 +301,3 @@ async def _begin(unit: Unit, message: Mapping[str, Any], strangers: int) -> tupl
             unit, ticket, at=left_at, who=ONCALL, kind="paged-together", changes=told, version=found.version
         )
     return made, place
-
-
-async def take(
-    unit: Unit, emergency_id: int, *, by: str, at: datetime, bus: EventBus, desks: Mapping[str, Desk]
-) -> Emergency:
-    """Somebody takes an emergency: pages end, and its ticket is in progress. Taking it twice is taking it once.
-
-    Raises EmergencyNotFound.
-    """
-    found = await _first(unit, emergency_id)
-    if found.taken_at is not None:
-        return found
-    await _note_taken(unit, found.id, at=at, by=by)
-    ticket = await service.get(unit, found.ticket_number)
-    told = {"emergency": found.id}
-    await tickets.add_event(
-        unit, ticket.number, at=at, who=by, kind="emergency-taken", changes=told, version=ticket.version
-    )
-    if ticket.status in ("new", "documented", "reopened"):
-        held = service.Tickets(desks=desks, bus=bus, clock=lambda: at)
-        await held.change(unit, ticket.number, {"status": "in-progress"}, by=by, rights=False)
-    taken = await _first(unit, found.id)
-    unit.afterwards(lambda: bus.publish("emergency.taken", at, _facts(taken)))
-    return taken
-
-
-async def call_back(unit: Unit, emergency_id: int, *, by: str, at: datetime, bus: EventBus) -> Emergency:
-    """The caller was called back. Raises EmergencyNotFound, and BadInput before somebody has taken it."""
-    found = await _first(unit, emergency_id)
-    if found.taken_at is None:
-        raise BadInput(field="emergency", problem="nobody has taken it", mend="take it first: POST …/taken")
-    if found.called_back_at is not None:
-        return found
-    await store.change(unit, found.id, {"called_back_at": at, "called_back_by": by})
-    ticket = await service.get(unit, found.ticket_number)
-    told = {"emergency": found.id}
-    await tickets.add_event(
-        unit, ticket.number, at=at, who=by, kind="called-back", changes=told, version=ticket.version
-    )
-    called = await _first(unit, found.id)
-    unit.afterwards(lambda: bus.publish("emergency.called-back", at, _facts(called)))
-    return called
-
-
-async def _first(unit: Unit, emergency_id: int) -> Emergency:
-    """The emergency, or the one that it was merged into."""
-    found = await store.lock(unit, emergency_id)
-    if found is not None and found.merged_into is not None:
-        found = await store.lock(unit, found.merged_into)
-    if found is None:
-        raise EmergencyNotFound(emergency=emergency_id)
-    return found
-
-
-async def _note_taken(unit: Unit, emergency_id: int, *, at: datetime, by: str) -> None:
-    """Text messages that did not leave yet would wake people for nothing."""
-    await store.change(unit, emergency_id, {"taken_at": at, "taken_by": by})
-    await withdraw_sms(unit, _about(emergency_id), at=at)
-
-
-def _about(emergency_id: int) -> str:
-    return f"{_PAGE}.{emergency_id}"
-
-
-def _facts(emergency: Emergency) -> dict[str, object]:
-    return {
-        "emergency": emergency.id,
-        "ticket": str(emergency.ticket_number),
-        "desk": emergency.desk,
-        "left_at": emergency.left_at,
-        "taken_at": emergency.taken_at,
-    }

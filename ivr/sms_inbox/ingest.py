@@ -16,9 +16,9 @@ from ivr.desk.schema import Desk
 from ivr.directory.store import language_of
 from ivr.events import EventBus
 from ivr.notify import store as notices
-from ivr.oncall import paging
 from ivr.oncall import store as oncall
 from ivr.oncall.escalation import LASTS
+from ivr.oncall.service import Emergencies
 from ivr.oncall.store import Emergency
 from ivr.sms_inbox.rules import Outcome, answered_by_twilio, kept_text, number_of, wish_of
 from ivr.sms_inbox.tables import texts
@@ -118,7 +118,8 @@ async def _about_page(
     if not takes:
         how = words["how"].format(ticket=emergency.ticket_number) if emergency.taken_at is None else ""
         return "answered" if how and may else "kept", how if may else "", emergency
-    taken = await paging.take(unit, emergency.id, by=person, at=at, bus=bus, desks=desks)
+    held = Emergencies(desks=desks, bus=bus, clock=lambda: at)
+    taken = await held.take(unit, emergency.id, by=person)
     outcome: Outcome = "taken" if taken.taken_by == person else "taken-before"
     taker = people.get(taken.taken_by or "")
     who = taker.name if taker is not None else taken.taken_by

@@ -18,6 +18,7 @@ from ivr.oncall import paging
 from ivr.oncall import store as statements
 from ivr.oncall.paging import Paging
 from ivr.oncall.rota import Stint
+from ivr.oncall.service import Emergencies
 from ivr.oncall.store import Emergency
 from ivr.store.engine import StoreUnavailable
 from ivr.tickets import store as tickets
@@ -79,7 +80,8 @@ class Night:
 
     async def take(self, emergency: int, at: str) -> Emergency:
         async with self.desk.store.unit() as unit:
-            return await paging.take(unit, emergency, by="luc", at=local(at), bus=self.desk.bus, desks=self.desk.desks)
+            held = Emergencies(desks=self.desk.desks, bus=self.desk.bus, clock=lambda: local(at))
+            return await held.take(unit, emergency, by="luc")
 
 
 @pytest.fixture
