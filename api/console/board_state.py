@@ -17,7 +17,7 @@ from ivr.incidents.model import Incident
 from ivr.notify.delivery import TextTrouble
 from ivr.oncall import paging
 from ivr.store.engine import Unit
-from ivr.tickets import sla_store, store
+from ivr.tickets.views import NearBreach
 
 #: So many tickets near a breach are shown.
 _TICKETS = 8
@@ -225,32 +225,21 @@ async def read_figures(has: Services) -> Figures:
             answered=answered,
             lost=lost,
             median_wait_s=statistics.median(waits) if waits else None,
-            tickets=tuple(await near_breach(unit, has, limit=_TICKETS)),
+            tickets=tuple(_near(one) for one in await has.tickets.near_breach(unit, _TICKETS)),
             on_duty=tuple([one async for one in _on_duty(unit, has, now)]),
         )
 
 
-async def near_breach(unit: Unit, has: Services, *, limit: int) -> list[Near]:
-    """Open tickets by when their clock is beyond its limit, the earliest first."""
-    numbers = await store.first_due(unit, 4 * limit)
-    tickets = {one.number: one for one in await store.several(unit, numbers)}
-    found = []
-    for number, clocks in (await sla_store.spans(unit, numbers)).items():
-        for name, spans in clocks.items():
-            clock = has.tickets.clock_of(tickets[number], name, spans)
-            if clock.running and clock.limit_at is not None:
-                one = tickets[number]
-                found.append(
-                    Near(
-                        number=number,
-                        what=one.service or one.kind,
-                        customer=one.account_name or one.requester_name,
-                        clock=name,
-                        limit_at=clock.limit_at,
-                        breached=clock.breached,
-                    )
-                )
-    return sorted(found, key=lambda one: one.limit_at)[:limit]
+def _near(one: NearBreach) -> Near:
+    ticket = one.ticket
+    return Near(
+        number=ticket.number,
+        what=ticket.service or ticket.kind,
+        customer=ticket.account_name or ticket.requester_name,
+        clock=one.clock,
+        limit_at=one.limit_at,
+        breached=one.breached,
+    )
 
 
 async def _on_duty(unit: Unit, has: Services, now: datetime) -> Any:

@@ -19,16 +19,12 @@ from ivr.callbacks import store as callbacks
 from ivr.calltrace import store as traces
 from ivr.oncall import views as emergencies
 from ivr.quality import words as causes
-from ivr.tickets import sla_store, store
-from ivr.tickets.routing import FIRST_LEVEL
 
 router = APIRouter(prefix="/console/reports", route_class=ConsoleRoute, include_in_schema=False)
 
 MANAGERS = ("manager", "administrator")
 What = Literal["levels", "promise", "funnel", "traces"]
 Month = Annotated[str, Query(pattern=r"^(20[0-9]{2}-(0[1-9]|1[0-2]))?$")]
-#: Tickets of a month that are looked at, some at a time.
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,20 +85,11 @@ def _words(request: Request, *names: str) -> tuple[str, ...]:
 async def _levels(request: Request, period: Period) -> Table:
     """Of the tickets of the month, by level and clock: kept, broken, still running, and the share kept in % (OV-15)."""
     has = line_of(request)
-    counts: dict[tuple[int, str], list[int]] = {(n, name): [0, 0, 0] for n in (1, 2, 3, 4) for name in ("tmr", "tr")}
     async with has.store.reading() as unit:
-        numbers = await store.opened_between(unit, period.start, period.end)
-        for place in range(0, len(numbers), _AT_ONCE):
-            some = numbers[place : place + _AT_ONCE]
-            spans = await sla_store.spans(unit, some)
-            for ticket in await store.several(unit, some):
-                for name, found in spans.get(ticket.number, {}).items():
-                    clock = has.tickets.clock_of(ticket, name, found)
-                    count = counts[(ticket.level or FIRST_LEVEL, name)]
-                    count[1 if clock.breached else 2 if clock.running else 0] += 1
+        found = await has.tickets.promises(unit, period.start, period.end)
     rows = [
-        (level, clock.upper(), kept, broken, running, _share(kept, kept + broken))
-        for (level, clock), (kept, broken, running) in counts.items()
+        (level, clock.upper(), one.kept, one.broken, one.running, _share(one.kept, one.kept + one.broken))
+        for (level, clock), one in found.items()
     ]
     headings = _words(request, "level", "clock", "kept", "broken", "running", "share")
     return Table(what="levels", headings=headings, rows=rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from ivr.clock import Clock
 from ivr.desk.hours import Calendar
@@ -23,10 +23,15 @@ from ivr.tickets.checks import check_details, check_people, check_right, check_w
 from ivr.tickets.emails import answer_email, step_email
 from ivr.tickets.kinds import missing
 from ivr.tickets.model import DONE, Ticket
+from ivr.tickets.routing import FIRST_LEVEL, LAST_LEVEL
 from ivr.tickets.service_requests import Quote, quoted
 from ivr.tickets.sla import Name, Span
-from ivr.tickets.views import ClockState, TicketDetail, clock_state
+from ivr.tickets.views import ClockState, NearBreach, Promises, TicketDetail, clock_state
 from ivr.tickets.workflow import ANSWERS, allowed, check_step
+
+_CLOCKS: tuple[Name, ...] = get_args(Name)
+#: Tickets of a month that are looked at, some at a time.
+_AT_ONCE = 500
 
 
 class TicketNotFound(NotFound):
@@ -85,6 +90,33 @@ class Tickets:
             messages=await store.messages(unit, number=number),
             quote=self.quote(ticket),
         )
+
+    async def near_breach(self, unit: Unit, limit: int) -> list[NearBreach]:
+        """Return open tickets with a running clock, by when it is beyond its limit, the earliest first."""
+        numbers = await store.first_due(unit, 4 * limit)
+        tickets = {one.number: one for one in await store.several(unit, numbers)}
+        found = []
+        for number, clocks in (await sla_store.spans(unit, numbers)).items():
+            for name, spans in clocks.items():
+                clock, ticket = self.clock_of(tickets[number], name, spans), tickets[number]
+                if clock.running and clock.limit_at is not None:
+                    found.append(
+                        NearBreach(ticket=ticket, clock=name, limit_at=clock.limit_at, breached=clock.breached)
+                    )
+        return sorted(found, key=lambda one: one.limit_at)[:limit]
+
+    async def promises(self, unit: Unit, start: datetime, end: datetime) -> dict[tuple[int, Name], Promises]:
+        """Return by level and clock what was promised of the tickets opened from `start` to before `end` (OV-15)."""
+        levels = range(FIRST_LEVEL, LAST_LEVEL + 1)
+        found = {(level, name): Promises() for level in levels for name in _CLOCKS}
+        numbers = await store.opened_between(unit, start, end)
+        for place in range(0, len(numbers), _AT_ONCE):
+            some = numbers[place : place + _AT_ONCE]
+            spans = await sla_store.spans(unit, some)
+            for ticket in await store.several(unit, some):
+                for name, ran in spans.get(ticket.number, {}).items():
+                    found[ticket.level or FIRST_LEVEL, name].count(self.clock_of(ticket, name, ran))
+        return found
 
     async def open(
         self, unit: Unit, fields: Mapping[str, Any], *, by: str, repeat_key: str | None = None

@@ -45,6 +45,34 @@ class TicketDetail:
     quote: Quote | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class NearBreach:
+    """A ticket whose clock will soon be, or is, beyond its limit."""
+
+    ticket: Ticket
+    clock: Name
+    limit_at: datetime
+    breached: bool
+
+
+@dataclass(kw_only=True)
+class Promises:
+    """Of tickets' clocks of one kind and level: how many were kept, broken, and still run."""
+
+    kept: int = 0
+    broken: int = 0
+    running: int = 0
+
+    def count(self, clock: ClockState) -> None:
+        """Count one more clock."""
+        if clock.breached:
+            self.broken += 1
+        elif clock.running:
+            self.running += 1
+        else:
+            self.kept += 1
+
+
 def clock_state(
     ticket: Ticket, name: Name, spans: Sequence[Span], *, policy: Ticketing, calendar: Calendar | None, now: datetime
 ) -> ClockState:
