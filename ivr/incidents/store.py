@@ -54,6 +54,11 @@ async def open_or_since(unit: Unit, since: datetime) -> list[Incident]:
     return await _with_updates(unit, (await unit.execute(query.order_by(incidents.c.id))).mappings().all())
 
 
+async def resolved_since(unit: Unit, since: datetime) -> list[int]:
+    """Return the ids of the incidents that were resolved after `since`."""
+    return list((await unit.execute(select(incidents.c.id).where(incidents.c.resolved_at > since))).scalars())
+
+
 async def page(
     unit: Unit, *, desk: str | None, is_open: bool | None, before: tuple[datetime, int] | None, limit: int
 ) -> list[Incident]:

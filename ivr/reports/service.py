@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Row
 
 from ivr.calls.store import count_between
 from ivr.clock import Clock
@@ -17,14 +17,12 @@ from ivr.desk.schema import Desk
 from ivr.errors import BadInput, Conflict, NotFound, TooMany, Unavailable
 from ivr.incidents import store as incidents
 from ivr.incidents.model import Incident
-from ivr.incidents.tables import incidents as incidents_table
 from ivr.notify.outbox import Email, put_email
 from ivr.refusals import Refusals
 from ivr.reports import model as rules
+from ivr.reports import store as statements
 from ivr.reports import words
 from ivr.reports.model import Reach, Report
-from ivr.reports.tables import incident_reports as table
-from ivr.reports.tables import report_requests as requests
 from ivr.store.engine import Store, Unit
 from ivr.subscriptions import rules as addresses
 from ivr.subscriptions.admission import Admission
@@ -79,7 +77,7 @@ class Reports:
             return await self._get(unit, incident)
 
     async def _get(self, unit: Unit, one: Incident) -> Report:
-        row = (await unit.execute(select(table).where(table.c.incident_id == one.id))).mappings().one_or_none()
+        row = await statements.get(unit, one.id)
         # What was only reminded of has no text yet.
         if row is not None and row["sections"]:
             return Report(**row)
@@ -139,10 +137,7 @@ class Reports:
     async def _write(self, unit: Unit, was: Report, values: Mapping[str, Any], who: str) -> None:
         now = self._clock()
         changed = {"version": was.version + 1, "updated_at": now, "updated_by": who} | dict(values)
-        new = asdict(was) | changed
-        await unit.execute(
-            unit.insert(table).values(new).on_conflict_do_update(index_elements=["incident_id"], set_=changed)
-        )
+        await statements.put(unit, asdict(was) | changed, changed)
 
     # Whoever asks for it -----------------------------------------------------------------------------
 
@@ -170,16 +165,15 @@ class Reports:
     async def _noted(self, unit: Unit, incident_id: int, to: str, language: str, now: datetime) -> str | None:
         """The request's key, when the address is to be asked."""
         await unit.alone("report request", incident_id, to)
-        mine = (requests.c.incident_id == incident_id) & (requests.c.address == to)
-        known = (await unit.execute(select(requests).where(mine))).one_or_none()
+        known = await statements.request(unit, incident_id, to)
         if known is None:
             key = addresses.new_token()
             row = {"incident_id": incident_id, "address": to, "language": language, "key": key}
-            await unit.execute(unit.insert(requests).values(row | {"asked": 1, "asked_at": now}))
+            await statements.add_request(unit, row | {"asked": 1, "asked_at": now})
             return key
         if known.confirmed_at is not None or not addresses.may_ask(asked=known.asked, asked_at=known.asked_at, now=now):
             return None
-        await unit.execute(update(requests).where(mine).values(asked=known.asked + 1, asked_at=now))
+        await statements.asked_again(unit, incident_id, to, asked=known.asked + 1, at=now)
         return str(known.key)
 
     async def request_for(self, incident: Incident, address: str, *, language: str) -> None:
@@ -187,34 +181,26 @@ class Reports:
         to, now = addresses.email_of(address), self._clock()
         async with self._store.unit() as unit:
             await self._noted(unit, incident.id, to, language, now)
-            mine = (requests.c.incident_id == incident.id) & (requests.c.address == to)
-            unconfirmed = mine & requests.c.confirmed_at.is_(None)
-            await unit.execute(update(requests).where(unconfirmed).values(confirmed_at=now))
+            await statements.confirm_for(unit, incident.id, to, now)
 
     async def confirm(self, incident_id: int, key: str) -> None:
         """Whoever got the e-mail wants the report. Raises ReportNotFound, StoreUnavailable."""
         now = self._clock()
-        fresh = (requests.c.confirmed_at.is_not(None)) | (requests.c.asked_at > now - addresses.CONFIRM_WITHIN)
-        mine = (requests.c.incident_id == incident_id) & (requests.c.key == key) & fresh
+        asked_after = now - addresses.CONFIRM_WITHIN
         async with self._store.unit() as unit:
-            done = await unit.execute(
-                update(requests).where(mine).values(confirmed_at=func.coalesce(requests.c.confirmed_at, now))
-            )
-        if done.rowcount != 1:
+            done = await statements.confirm(unit, incident_id, key, asked_after=asked_after, at=now)
+        if not done:
             raise ReportNotFound(incident=incident_id)
 
     async def asked(self, incident_id: int) -> int:
         """How many asked for it, and confirmed that they did. Raises StoreUnavailable."""
-        mine = (requests.c.incident_id == incident_id) & requests.c.confirmed_at.is_not(None)
         async with self._store.reading() as unit:
-            count: int = (await unit.execute(select(func.count()).select_from(requests).where(mine))).scalar_one()
-        return count
+            return await statements.count_confirmed(unit, incident_id)
 
     async def read(self, incident_id: int, key: str) -> tuple[Incident, Report]:
         """The published report, for who has a key. Raises ReportNotFound, StoreUnavailable."""
-        mine = (requests.c.incident_id == incident_id) & (requests.c.key == key) & requests.c.confirmed_at.is_not(None)
         async with self._store.reading() as unit:
-            allowed = (await unit.execute(select(requests.c.id).where(mine))).first() is not None
+            allowed = await statements.may_read(unit, incident_id, key)
             found = await incidents.get(unit, incident_id) if allowed else None
             report = await self._get(unit, found) if found is not None else None
         if found is None or report is None or report.published_at is None:
@@ -240,48 +226,40 @@ class Reports:
 
     async def _send(self) -> int:
         """Each once: that it was sent is written in the transaction that has it sent."""
-        waits = (
-            select(requests, incidents_table.c.desk, incidents_table.c.title)
-            .join(table, table.c.incident_id == requests.c.incident_id)
-            .join(incidents_table, incidents_table.c.id == requests.c.incident_id)
-            .where(
-                table.c.published_at.is_not(None), requests.c.confirmed_at.is_not(None), requests.c.sent_at.is_(None)
-            )
-            .order_by(requests.c.id)
-            .limit(_AT_ONCE)
-        )
         async with self._store.reading() as unit:
-            if (await unit.execute(waits)).first() is None:
+            if not await statements.to_send(unit, 1):
                 return 0
         now = self._clock()
         async with self._store.unit() as unit:
             await unit.alone("reports sent")
-            found = (await unit.execute(waits)).all()
+            found = await statements.to_send(unit, _AT_ONCE)
             for row in found:
-                page = f"{self._public_url}/status/{row.desk}/{row.language}/incidents/{row.incident_id}/report"
-                subject, body = words.ready(
-                    row.language,
-                    desk=self._desks[row.desk].name if row.desk in self._desks else row.desk,
-                    title=row.title.get(row.language, ""),
-                    url=f"{page}?key={row.key}",
-                    pdf=f"{page}.pdf?key={row.key}",
-                )
-                await put_email(unit, Email(to=row.address, subject=subject, body=body, language=row.language), at=now)
-                await unit.execute(update(requests).where(requests.c.id == row.id).values(sent_at=now))
+                one = await incidents.get(unit, row.incident_id)
+                if one is not None:
+                    await put_email(unit, self._ready(row, one), at=now)
+                await statements.sent(unit, row.id, now)
         return len(found)
+
+    def _ready(self, row: Row[Any], one: Incident) -> Email:
+        """Tell somebody who asked where the report is."""
+        page = f"{self._public_url}/status/{one.desk}/{row.language}/incidents/{one.id}/report"
+        subject, body = words.ready(
+            row.language,
+            desk=self._desks[one.desk].name if one.desk in self._desks else one.desk,
+            title=one.title.get(row.language, ""),
+            url=f"{page}?key={row.key}",
+            pdf=f"{page}.pdf?key={row.key}",
+        )
+        return Email(to=row.address, subject=subject, body=body, language=row.language)
 
     async def _remind(self) -> None:
         now = self._clock()
-        query = (
-            select(incidents_table.c.id, table.c.reminded)
-            .outerjoin(table, table.c.incident_id == incidents_table.c.id)
-            .where(incidents_table.c.resolved_at > now - _REMIND_WITHIN, table.c.published_at.is_(None))
-        )
         async with self._store.reading() as unit:
-            rows = (await unit.execute(query)).all()
-        for row in rows:
-            if row.reminded != "overdue":
-                await self._remind_of(row.id, now)
+            resolved = await incidents.resolved_since(unit, now - _REMIND_WITHIN)
+            settled = await statements.settled(unit, resolved)
+        for incident_id in resolved:
+            if incident_id not in settled:
+                await self._remind_of(incident_id, now)
 
     async def _remind_of(self, incident_id: int, now: datetime) -> None:
         async with self._store.unit() as unit:
@@ -302,18 +280,11 @@ class Reports:
             await put_email(unit, Email(to=to, subject=subject, body=body, language=language), at=now)
             # Nobody has written any of it yet: the draft is made anew whenever it is read.
             new = asdict(was) | {"reminded": due, "sections": {} if was.version == 0 else was.sections}
-            await unit.execute(
-                unit.insert(table)
-                .values(new)
-                .on_conflict_do_update(index_elements=["incident_id"], set_={"reminded": due})
-            )
+            await statements.put(unit, new, {"reminded": due})
             log.warning("report not published", incident=one.id, reminder=due)
 
 
 async def erase(unit: Unit, now: datetime) -> int:
     """Erase requests that were never confirmed, and those that were served three months ago. How many."""
-    never = requests.c.confirmed_at.is_(None) & (
-        requests.c.asked_at <= now - addresses.CONFIRM_WITHIN - timedelta(hours=1)
-    )
-    served = requests.c.sent_at <= now - timedelta(days=90)
-    return int((await unit.execute(delete(requests).where(never | served))).rowcount)
+    never_since = now - addresses.CONFIRM_WITHIN - timedelta(hours=1)
+    return await statements.erase(unit, never_since=never_since, served_since=now - timedelta(days=90))

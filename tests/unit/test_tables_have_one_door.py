@@ -18,7 +18,6 @@ ALLOWED = {
     "ivr/retention/": "what is erased is of every feature",
     "ivr/directory/": "one import brings staff and their console accounts",
     "ivr/oncall/store.py": "looked for every other second: one prepared statement joins a message to its emergency",
-    "ivr/reports/service.py": "what is to be sent or reminded of is found by a join with its incident",
 }
 
 
