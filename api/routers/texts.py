@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from api.common import Has, Page, PageQuery, make_cursor, read_id_cursor
-from ivr.sms_inbox import ingest
+from ivr.sms_inbox import store
 
 router = APIRouter(tags=["notices"])
 
@@ -38,7 +38,7 @@ class TextQuery(PageQuery):
 async def list_texts(query: Annotated[TextQuery, Query()], has: Has) -> Page[TextView]:
     """Text messages that came in, the newest first."""
     async with has.store.reading() as unit:
-        found = await ingest.page(unit, sender=query.sender, before=read_id_cursor(query.cursor), limit=query.limit + 1)
+        found = await store.page(unit, sender=query.sender, before=read_id_cursor(query.cursor), limit=query.limit + 1)
     shown = found[: query.limit]
     following = make_cursor(str(shown[-1]["id"])) if len(found) > len(shown) else None
     return Page(items=[TextView(**row) for row in shown], next=following)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import func, select
 
 from ivr import wording
 from ivr.desk.load import main_of
@@ -20,8 +17,8 @@ from ivr.oncall import store as oncall
 from ivr.oncall.escalation import LASTS
 from ivr.oncall.service import Emergencies
 from ivr.oncall.store import Emergency
+from ivr.sms_inbox import store
 from ivr.sms_inbox.rules import Outcome, answered_by_twilio, kept_text, number_of, wish_of
-from ivr.sms_inbox.tables import texts
 from ivr.store.engine import Unit
 
 #: The longest that a text can be, in characters, and the longest answer.
@@ -54,9 +51,9 @@ async def take_in(
     number = number_of(given.sender)
     sender = number or kept_text(given.sender, 40).strip()
     await unit.alone("texts", sender)
-    known = (await unit.execute(select(texts.c.reply).where(texts.c.key == given.key))).scalar_one_or_none()
+    known = await store.reply_to(unit, given.key)
     if known is not None:
-        return str(known)
+        return known
     outcome: Outcome = "kept"
     reply, emergency = "", None
     if number is not None and given.sender.strip() != own:
@@ -71,7 +68,7 @@ async def take_in(
         "emergency_id": emergency.id if emergency is not None else None,
         "reply": reply[:_LONGEST_REPLY],
     }
-    await unit.execute(unit.insert(texts).values(values).on_conflict_do_nothing())
+    await store.add(unit, values)
     return reply[:_LONGEST_REPLY]
 
 
@@ -129,9 +126,8 @@ async def _about_page(
 
 async def _may_answer(unit: Unit, number: str, at: datetime, *, to_number: int) -> bool:
     """Whether an answer may still be paid for; those that told somebody that it is theirs are counted too."""
-    count = select(func.count()).select_from(texts).where(texts.c.reply != "")
-    mine = (await unit.execute(count.where(texts.c.sender == number, texts.c.at > at - _DAY))).scalar_one()
-    everybodys = (await unit.execute(count.where(texts.c.at > at - _HOUR))).scalar_one()
+    mine = await store.count_answered(unit, since=at - _DAY, sender=number)
+    everybodys = await store.count_answered(unit, since=at - _HOUR)
     return bool(mine < to_number and (to_number > 1 or everybodys < _TO_ALL))
 
 
@@ -146,13 +142,3 @@ def _written(number: str) -> str:
     if len(number) == 11 and number.startswith("1"):
         return f"{number[1:4]} {number[4:7]}-{number[7:]}"
     return number
-
-
-async def page(unit: Unit, *, sender: str | None, before: int | None, limit: int) -> list[dict[str, Any]]:
-    """Texts that came in, from one sender or from all, the newest first, with ids below `before`."""
-    query = select(texts).order_by(texts.c.id.desc()).limit(limit)
-    if sender is not None:
-        query = query.where(texts.c.sender == sender)
-    if before is not None:
-        query = query.where(texts.c.id < before)
-    return [dict(row) for row in (await unit.execute(query)).mappings()]

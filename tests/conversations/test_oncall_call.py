@@ -12,8 +12,8 @@ from agi_scripts import oncall_call as conversation
 from agi_scripts.oncall_call import page, spoken_name
 from ivr.access_log.tables import listenings
 from ivr.errors import OmnivigilError
-from ivr.oncall import paging
 from ivr.oncall import store as statements
+from ivr.oncall.service import Emergencies
 from ivr.oncall.store import Emergency, PageCall
 from ivr.oncall.tables import emergencies, page_calls
 from ivr.tickets import store as ticket_store
@@ -168,23 +168,22 @@ class TestKeys:
         call = await emergency(house)
         found = (await of(house, call))[1]
         async with house.store.unit() as unit:
-            await paging.take(
-                unit, found.id, by="else", at=house.clock.now, bus=house.context.line.bus, desks=house.context.desks
-            )
+            held = Emergencies(desks=house.context.desks, bus=house.context.line.bus, clock=lambda: house.clock.now)
+            await held.take(unit, found.id, by="else")
         caller = await rung(house, call)
         assert (caller.prompts, await outcome(house, call)) == (["page-other"], "not-needed")
 
     async def test_or_takes_while_they_listen(self, house: House) -> None:
         call = await emergency(house)
         found = (await of(house, call))[1]
-        take = paging.take
+        take = Emergencies.take
 
-        async def else_first(unit: Any, number: int, **fields: Any) -> Emergency:
-            await take(unit, number, **fields | {"by": "else"})
-            return await take(unit, number, **fields)
+        async def else_first(held: Emergencies, unit: Any, number: int, *, by: str) -> Emergency:
+            await take(held, unit, number, by="else")
+            return await take(held, unit, number, by=by)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(paging, "take", else_first)
+            patch.setattr(Emergencies, "take", else_first)
             caller = await rung(house, call, house.caller(None).presses("page-keys", "1"))
         assert (caller.prompts[-1], await outcome(house, call)) == ("page-other", "not-needed")
         assert (await of(house, call))[1].taken_by == "else"

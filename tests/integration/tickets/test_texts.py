@@ -12,7 +12,8 @@ from ivr.notify.tables import outbox
 from ivr.oncall import paging
 from ivr.oncall import store as statements
 from ivr.oncall.store import Emergency
-from ivr.sms_inbox.ingest import Inbound, page, take_in
+from ivr.sms_inbox.ingest import Inbound, take_in
+from ivr.sms_inbox.store import page
 from tests.integration.tickets.conftest import Desk, local
 from tests.integration.tickets.test_paging import ANNIE, LUC, Night
 
