@@ -101,12 +101,12 @@ class EventBus:
 
     @property
     def listeners(self) -> int:
-        """How many listen."""
+        """Return how many listen."""
         return len(self._listeners)
 
     @property
     def closed(self) -> bool:
-        """Whether the service is about to end."""
+        """Return whether the service is about to end."""
         return self._closed
 
     def publish(self, kind: str, at: datetime, data: Mapping[str, Any]) -> Event:
@@ -123,7 +123,7 @@ class EventBus:
         return event
 
     def remembers(self, after: int) -> bool:
-        """Whether every event since `after` is still kept."""
+        """Return whether every event since `after` is still kept."""
         first_kept = self._kept[0].id if self._kept else self._last + 1
         return first_kept - 1 <= after <= self._last
 

@@ -61,7 +61,7 @@ class SteadyStream(io.TextIOBase):
         return int(self._stream.fileno())
 
     def isatty(self) -> bool:
-        """Whether a person looks at it."""
+        """Return whether a person looks at it."""
         return os.isatty(self.fileno())
 
     def writable(self) -> bool:

@@ -19,12 +19,12 @@ _INTERFACE = re.compile(rf"Local/({_ENDPOINT.pattern})@{CONTEXT}(/n)?", re.ASCII
 
 
 def endpoint_of(technician_id: int) -> str:
-    """What stands for their phone, as in `outside-17`; no phone of ours can be called so."""
+    """Return what stands for their phone, as in `outside-17`; no phone of ours can be called so."""
     return f"outside-{technician_id}"
 
 
 def technician_id(endpoint: str) -> int | None:
-    """Whose it is; None for a phone of ours."""
+    """Return whose it is; None for a phone of ours."""
     found = _ENDPOINT.fullmatch(endpoint)
     return int(found[1]) if found is not None else None
 
@@ -42,5 +42,5 @@ def of_interface(interface: str) -> str | None:
 
 
 def interface(endpoint: str) -> str:
-    """What a queue calls, and without its end `/n` what it watches."""
+    """Return what a queue calls, and without its end `/n` what it watches."""
     return f"Local/{endpoint}@{CONTEXT}/n"

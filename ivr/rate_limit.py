@@ -14,7 +14,7 @@ class RateLimit:
         self._forget_at = float("-inf")
 
     def allows(self, name: str, now: float) -> bool:
-        """Whether one more is within the limit; it is then counted."""
+        """Return whether one more is within the limit; it is then counted."""
         if now >= self._forget_at:
             # Not each time: a storm of names would have all of them looked at for each.
             self._forget_at = now + self._within_s / 60
@@ -27,7 +27,7 @@ class RateLimit:
         return True
 
     def used(self, name: str, now: float) -> int:
-        """How many of this name are counted now."""
+        """Return how many of this name are counted now."""
         return sum(now - time < self._within_s for time in self._times.get(name, ()))
 
 
@@ -42,7 +42,7 @@ class Seldom:
         self._told: dict[str, tuple[float, int]] = {}
 
     def due(self, name: str, now: float) -> int:
-        """How many there were since the last that was told, with this one; 0 while there is nothing to tell."""
+        """Return how many there were since the last that was told, with this one; 0 while there is nothing to tell."""
         if name not in self._told and len(self._told) >= self._most:
             name = ""
         told_at, untold = self._told.get(name, (float("-inf"), 0))

@@ -99,7 +99,7 @@ async def _note(unit: Unit, retired: Retired, at: datetime) -> None:
 
 
 def _published(name: str, password_hash: str) -> bool:
-    """Whether an account's password is one of the demo's.
+    """Return whether an account's password is one of the demo's.
 
     An account of another name can only have one that was long enough to be taken.
     """

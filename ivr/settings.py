@@ -30,7 +30,7 @@ class Address:
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach it."""
+        """Return whether only this machine can reach it."""
         if self.host == "localhost":
             return True
         try:
@@ -126,7 +126,7 @@ class Settings:
 
     @property
     def hep_collector(self) -> Address:
-        """Where the service collects Asterisk's copies of SIP and RTCP; loopback, like AGI."""
+        """Return where the service collects Asterisk's copies of SIP and RTCP; loopback, like AGI."""
         return self.hep or Address(host=self.agi.host, port=self.agi.port)
 
     @property
@@ -141,7 +141,7 @@ class Settings:
 
     @property
     def on_air(self) -> Path:
-        """What the held streams tell to all who wait."""
+        """Return what the held streams tell to all who wait."""
         return self.state / "on-air"
 
     @property

@@ -14,7 +14,7 @@ _ENOUGH = 1 / 8
 
 
 def beat_after(rest_s: float, now_s: float) -> float:
-    """When a rest of about `rest_s` seconds that begins at `now_s` ends; both by the same clock.
+    """Return when a rest of about `rest_s` seconds that begins at `now_s` ends; both by the same clock.
 
     It lasts an eighth of `rest_s` at least and nine eighths at most; one after another, exactly `rest_s`.
     """

@@ -59,7 +59,7 @@ class Endpoint:
 
     @property
     def asserts(self) -> bool:
-        """Whether P-Asserted-Identity and Remote-Party-ID are read."""
+        """Return whether P-Asserted-Identity and Remote-Party-ID are read."""
         return self.identity != "from"
 
 
@@ -85,7 +85,7 @@ def endpoints(trunks: Iterable[Trunk]) -> tuple[Endpoint, ...]:
 
 
 def is_trunk(endpoint: str) -> bool:
-    """Whether an endpoint of Asterisk's is a carrier's, and no phone's account."""
+    """Return whether an endpoint of Asterisk's is a carrier's, and no phone's account."""
     return endpoint in ("trunk", "outbound") or endpoint.startswith(("trunk-", "outbound-"))
 
 

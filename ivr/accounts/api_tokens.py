@@ -51,7 +51,7 @@ class Bearer:
     provider: str | None = None
 
     def may(self, scope: str) -> bool:
-        """Whether it has this scope, or one that includes it."""
+        """Return whether it has this scope, or one that includes it."""
         return scope in self.scopes or (scope == "directory:read" and "directory:write" in self.scopes)
 
 
@@ -82,7 +82,7 @@ def check_token_name(name: str) -> str:
 
 
 def end_of(days: int | None, at: datetime) -> datetime | None:
-    """When a token ends that is made now for so many days; None for one without an end. Raises BadInput."""
+    """Return when a token ends that is made now for so many days; None for one without an end. Raises BadInput."""
     if days is None:
         return None
     if not 1 <= days <= _LONGEST_DAYS:
@@ -199,7 +199,7 @@ class Tokens:
         self._used: dict[str, datetime] = {}
 
     async def bearer(self, token: str) -> Bearer | None:
-        """Whose token it is; None when it is nobody's or has expired. Raises StoreUnavailable."""
+        """Return whose token it is; None when it is nobody's or has expired. Raises StoreUnavailable."""
         digest = _digest(token)
         now = self._monotonic()
         until, bearer = self._good.get(digest, (0.0, None))

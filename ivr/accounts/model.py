@@ -81,5 +81,5 @@ def check_bound(role: Role, partner_id: int | None, endpoint: str | None) -> Non
 
 
 def session_over(*, created_at: datetime, seen_at: datetime, now: datetime) -> bool:
-    """Whether a session has ended by itself."""
+    """Return whether a session has ended by itself."""
     return require_aware(now) - seen_at >= IDLE or now - created_at >= LONGEST

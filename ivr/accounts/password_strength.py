@@ -46,7 +46,7 @@ def plain(text: str) -> str:
 
 
 def easily_guessed(password: str, *names: str) -> bool:
-    """Whether it is made of what is tried first. `names` are whose it is."""
+    """Return whether it is made of what is tried first. `names` are whose it is."""
     if len(set(password)) < _DIFFERENT or _repeats(plain(password)):
         return True
     own = {plain(name) for name in names if len(plain(name)) > 2}
@@ -71,7 +71,7 @@ def _without_runs(text: str) -> str:
 
 
 def _repeats(text: str) -> bool:
-    """Whether it is one part again and again."""
+    """Return whether it is one part again and again."""
     return any(
         len(text) >= 2 * size and text == (text[:size] * (len(text) // size + 1))[: len(text)]
         for size in range(1, len(text) // 2 + 1)

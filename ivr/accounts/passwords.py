@@ -11,18 +11,18 @@ _HASHER = PasswordHasher()
 
 
 def hashed(password: str) -> str:
-    """What is kept of a password."""
+    """Return what is kept of a password."""
     return _HASHER.hash(password)
 
 
 @functools.cache
 def _nobodys() -> str:
-    """What the passwords of accounts that do not exist are checked against."""
+    """Return what the passwords of accounts that do not exist are checked against."""
     return _HASHER.hash("nobody has this password")
 
 
 def matches(password_hash: str | None, password: str) -> bool:
-    """Whether it is the password; without a hash it never is, after the same work."""
+    """Return whether it is the password; without a hash it never is, after the same work."""
     try:
         return _HASHER.verify(password_hash or _nobodys(), password) and password_hash is not None
     except (VerificationError, InvalidHashError):

@@ -23,7 +23,7 @@ def new_secret() -> str:
 
 
 def enrolment_uri(secret: str, name: str) -> str:
-    """What an authenticator reads from the picture."""
+    """Return what an authenticator reads from the picture."""
     return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="omnivigil")
 
 
@@ -45,6 +45,6 @@ def new_recovery_codes() -> list[str]:
 
 
 def recovery_digest(code: str) -> str | None:
-    """What is kept of a recovery code; None when this cannot be one."""
+    """Return what is kept of a recovery code; None when this cannot be one."""
     plain = re.sub(r"[\s-]", "", code.lower())
     return hashlib.sha256(plain.encode()).hexdigest() if _RECOVERY.fullmatch(plain) else None

@@ -71,5 +71,5 @@ class Seal:
 
 
 def is_plain(kept: str) -> bool:
-    """Whether a secret is as earlier versions kept it."""
+    """Return whether a secret is as earlier versions kept it."""
     return len(kept) == _PLAIN_LENGTH

@@ -38,7 +38,7 @@ class Counted:
 
 
 def source_of(address: str) -> str:
-    """What counts as one source: an IPv4 address, or the /64 that one subscriber has of IPv6."""
+    """Return what counts as one source: an IPv4 address, or the /64 that one subscriber has of IPv6."""
     parsed = _parsed(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((parsed, 64), strict=False))
@@ -76,13 +76,13 @@ def counted(*, account: str, address: str, browser: str | None) -> tuple[Counted
 
 
 def mark(*, account_id: int, password_hash: str, now: datetime) -> str:
-    """What a browser is given that has signed in. Another password makes it worthless."""
+    """Return what a browser is given that has signed in. Another password makes it worthless."""
     issued = f"{int(require_aware(now).timestamp()):x}"
     return f"{issued}.{_signed(account_id, password_hash, issued)}"
 
 
 def known(given: str, *, account_id: int, password_hash: str, now: datetime) -> bool:
-    """Whether a browser that gives this mark has signed in to the account, and not too long ago."""
+    """Return whether a browser that gives this mark has signed in to the account, and not too long ago."""
     found = _MARK.fullmatch(given)
     if found is None or not hmac.compare_digest(found[2], _signed(account_id, password_hash, found[1])):
         return False

@@ -51,7 +51,7 @@ async def change(unit: Unit, account_id: int, values: Mapping[str, Any]) -> None
 
 
 async def others_administer(unit: Unit, account_id: int) -> bool:
-    """Whether any other account that is open is an administrator's of the whole line."""
+    """Return whether any other account that is open is an administrator's of the whole line."""
     c = t.accounts.c
     whole = (c.role == "administrator", c.disabled_at.is_(None), c.limited_to.is_(None))
     query = select(c.id).where(*whole, c.id != account_id).limit(1)
@@ -74,7 +74,7 @@ async def put_recovery_codes(unit: Unit, account_id: int, digests: Iterable[str]
 
 
 async def use_recovery_code(unit: Unit, account_id: int, digest: str) -> bool:
-    """Whether it was a good one; it is none afterwards."""
+    """Spend a recovery code. Returns whether it was a good one."""
     table = t.account_recovery_codes
     done = await unit.execute(delete(table).where(table.c.account_id == account_id, table.c.sha256 == digest))
     return done.rowcount == 1
@@ -200,7 +200,7 @@ async def bundle(unit: Unit, line: int) -> None:
 
 
 async def page(unit: Unit, *, before: int | None, limit: int) -> list[dict[str, Any]]:
-    """What was done, the latest first."""
+    """Return what was done, the latest first."""
     query = select(t.audit).order_by(t.audit.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(t.audit.c.id < before)
@@ -208,6 +208,6 @@ async def page(unit: Unit, *, before: int | None, limit: int) -> list[dict[str, 
 
 
 async def lines(unit: Unit) -> int:
-    """How many there are."""
+    """Return how many there are."""
     count: int = (await unit.execute(select(func.count()).select_from(t.audit))).scalar_one()
     return count

@@ -26,7 +26,7 @@ class Hearings:
             self._known = {(row.announcement_id, row.caller) for row in await unit.execute(query)}
 
     def heard(self, announcement_id: int, caller: str | None) -> bool:
-        """Whether a caller (a number as E.164 digits, or a phone's account) heard the whole of it."""
+        """Return whether a caller (a number as E.164 digits, or a phone's account) heard the whole of it."""
         return caller is not None and (announcement_id, caller) in self._known
 
     async def keep(self, announcement_id: int, caller: str) -> None:

@@ -59,7 +59,7 @@ class Announcement:
 
 
 def in_force(announcements: Iterable[Announcement], now: datetime) -> Announcement | None:
-    """What a desk announces at `now`: the latest to have started, unless it has expired or was ended.
+    """Return what a desk announces at `now`: the latest to have started, unless it has expired or was ended.
 
     One that was replaced does not come back when its successor expires.
     """
@@ -80,7 +80,10 @@ def replaced(announcements: Iterable[Announcement], start: datetime, now: dateti
 
 
 def period(starts_at: datetime | None, expires_at: datetime | None, now: datetime) -> tuple[datetime, datetime | None]:
-    """When an announcement begins, not before `now`, and ends. Raises BadInput for an end before its beginning."""
+    """Return when an announcement begins, not before `now`, and ends.
+
+    Raises BadInput for an end before its beginning.
+    """
     for field, moment in (("starts_at", starts_at), ("expires_at", expires_at)):
         if moment is not None and require_aware(moment) > now + _HORIZON:
             raise BadInput(field=field, problem="is more than a year ahead", mend="give a moment within a year")
@@ -93,7 +96,10 @@ def period(starts_at: datetime | None, expires_at: datetime | None, now: datetim
 
 
 def reminder_due(one: Announcement, now: datetime, stale_after: timedelta) -> bool:
-    """Whether whoever looks after the desk should be asked if an announcement in force still holds; once per period."""
+    """Return whether whoever looks after the desk should be asked if an announcement in force still holds.
+
+    Once per period.
+    """
     return now - (one.reminded_at or one.starts_at) >= stale_after
 
 

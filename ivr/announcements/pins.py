@@ -36,7 +36,7 @@ def check_pin(pin: str) -> str:
 
 
 def hashed(pin: str) -> str:
-    """What is kept of a PIN (RFC 9106); takes some hundredths of a second on purpose."""
+    """Return what is kept of a PIN (RFC 9106); takes some hundredths of a second on purpose."""
     return PasswordHasher().hash(pin)
 
 
@@ -49,13 +49,13 @@ async def put_pin(unit: Unit, technician_id: int, pin_hash: str) -> None:
 
 
 async def has_pin(unit: Unit, technician_id: int) -> bool:
-    """Whether there is one already."""
+    """Return whether there is one already."""
     found = await unit.execute(select(table.c.technician_id).where(table.c.technician_id == technician_id))
     return found.first() is not None
 
 
 async def pin_hashes(unit: Unit) -> dict[int, str]:
-    """What is kept of each technician's PIN."""
+    """Return what is kept of each technician's PIN."""
     return {row.technician_id: row.hash for row in await unit.execute(select(table))}
 
 
@@ -104,7 +104,7 @@ class Pins:
 
 
 def matches(pin_hash: str, dialled: str) -> bool:
-    """Whether it is the PIN."""
+    """Return whether it is the PIN."""
     try:
         return PasswordHasher().verify(pin_hash, dialled)
     except (VerificationError, InvalidHashError):

@@ -146,7 +146,7 @@ class Watched:
         self.content: bytes | None = None
 
     def changed(self) -> bool:
-        """Whether its content is another than before. A file that is gone is as it was."""
+        """Return whether its content is another than before. A file that is gone is as it was."""
         try:
             status = os.stat(self._path)  # noqa: PTH116 - pathlib would double the time this takes to start
             seen = status.st_ino, status.st_mtime_ns, status.st_size

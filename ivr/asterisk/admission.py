@@ -47,7 +47,7 @@ class Carried:
 
 
 def carried(*, descriptors: int, processors: int) -> Carried:
-    """What a process with so many descriptors (RLIMIT_NOFILE) carries on so many processors."""
+    """Return what a process with so many descriptors (RLIMIT_NOFILE) carries on so many processors."""
     return Carried(
         by_descriptors=(descriptors - DESCRIPTORS_ITSELF) // DESCRIPTORS_BY_LEG,
         by_processors=processors * LEGS_BY_PROCESSOR,
@@ -55,7 +55,7 @@ def carried(*, descriptors: int, processors: int) -> Carried:
 
 
 def is_one_address(trunk_hosts: Sequence[str]) -> bool:
-    """Whether all calls from trunks come from one address: no share of them can then be another's."""
+    """Return whether all calls from trunks come from one address: no share of them can then be another's."""
     try:
         return len(trunk_hosts) == 1 and ipaddress.ip_network(trunk_hosts[0], strict=False).num_addresses == 1
     except ValueError:

@@ -60,7 +60,7 @@ HANGUP: Final = Reply(code=0, result="hangup")
 
 
 def text(raw: bytes) -> str:
-    """What the bytes say: UTF-8, else Latin-1, without control characters (a caller's name may hold any)."""
+    """Return what the bytes say: UTF-8, else Latin-1, without control characters (a caller's name may hold any)."""
     return _CONTROL.sub("", _decoded(raw))
 
 
@@ -72,7 +72,7 @@ def _decoded(raw: bytes) -> str:
 
 
 def environment_end(received: bytes | bytearray) -> int:
-    """Where the opening's blank line begins, or -1 while it has not come.
+    """Return where the opening's blank line begins, or -1 while it has not come.
 
     Asterisk passes a caller's name on as it is, line breaks and all, so a blank line may be part of one: the
     thread's number comes after every name. Raises AgiGarbage as soon as this cannot become an opening.

@@ -203,7 +203,7 @@ class AgiSession:
         return reply.data if reply.result == "1" else None
 
     async def ask_of(self, channel: str, function: str) -> str | None:
-        """What a function such as `CHANNEL(state)` says of another channel; None when that is gone."""
+        """Return what a function such as `CHANNEL(state)` says of another channel; None when that is gone."""
         reply = await self._exchange("GET FULL VARIABLE", agi_protocol.other_channel(function, channel))
         if self.hung_up or reply.code == 511:
             raise CallHungUp()

@@ -26,7 +26,7 @@ _MADDR = ";[mM][aA][dD][dD][rR]="
 
 
 def elsewhere(*, sip: Address, outbound: Address | None, trunk_hosts: Iterable[str]) -> str:
-    """What no phone's contact may match: ourselves, where calls to the outside go, and the trunks' networks.
+    """Return what no phone's contact may match: ourselves, where calls to the outside go, and the trunks' networks.
 
     On loopback, where everything of a demo lives, ports tell apart; a carrier on a network is meant with all its ports.
     A host's name is looked up, and left out when nobody knows it: a contact's user is no number, so that it still would

@@ -185,7 +185,7 @@ class FastAgiServer:
     # What connections tell the server.
 
     def admit(self, connection: _Connection) -> bool:
-        """Whether there is room for one more."""
+        """Return whether there is room for one more."""
         if len(self._connections) >= self.limits.sessions:
             self.refused_count += 1
             if _power_of_two(self.refused_count):

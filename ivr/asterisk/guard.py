@@ -43,13 +43,13 @@ def build(folder: Path, *, rtp_from_anywhere: bool = False) -> Path | None:
 
 
 def is_available(folder: Path) -> bool:
-    """Whether the start of Asterisk finds one in `folder`; it is built where there is none yet."""
+    """Return whether the start of Asterisk finds one in `folder`; it is built where there is none yet."""
     is_there = (folder / "guard.so").exists() and not os.statvfs(folder).f_flag & os.ST_NOEXEC
     return is_there or build(folder) is not None
 
 
 def source() -> str:
-    """What the library is built from."""
+    """Return what the library is built from."""
     return "\n".join(source.read_text() for source in (*_SOURCES, _SOURCES[0].with_suffix(".h")))
 
 
@@ -61,7 +61,7 @@ def _compilers() -> list[str]:
 
 
 def look_at(pid: int) -> bool:
-    """Whether the guard is at work in an Asterisk that has started; that it is not, is said in the log."""
+    """Return whether the guard is at work in an Asterisk that has started; that it is not, is said in the log."""
     try:
         at_work = "/guard.so" in Path(f"/proc/{pid}/maps").read_text()
     except OSError:

@@ -69,7 +69,7 @@ class Packet(NamedTuple):
 
 
 def secret_chunk(secret: str) -> bytes:
-    """What shows that a datagram comes from our Asterisk: `capture_password` of hep.conf."""
+    """Return what shows that a datagram comes from our Asterisk: `capture_password` of hep.conf."""
     key = secret.encode()
     return _HEAD.pack(0, _KEY, 6 + len(key)) + key
 

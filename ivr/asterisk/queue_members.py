@@ -47,7 +47,7 @@ STATUS = {
 
 
 def interface_of(endpoint: str) -> str:
-    """What a queue calls for a technician: their phone, or their number outside by way of the dialplan."""
+    """Return what a queue calls for a technician: their phone, or their number outside by way of the dialplan."""
     return f"PJSIP/{endpoint}" if outside_staff.technician_id(endpoint) is None else outside_staff.interface(endpoint)
 
 

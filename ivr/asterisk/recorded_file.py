@@ -31,7 +31,7 @@ class Recording:
 
     @property
     def said_something(self) -> bool:
-        """Whether there is something to listen to."""
+        """Return whether there is something to listen to."""
         return not self.silent and self.seconds >= _SHORTEST_S
 
 
@@ -65,7 +65,7 @@ def keep(recording: Recording) -> None:
 
 
 def has_room(folder: Path) -> bool:
-    """Whether the folder's disk takes some seconds of speech."""
+    """Return whether the folder's disk takes some seconds of speech."""
     probe = folder / f".{uuid.uuid4().hex}.probe"
     try:
         with probe.open("wb") as handle:

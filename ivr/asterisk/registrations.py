@@ -24,7 +24,7 @@ class Manager(Protocol):
 
 
 async def registered(ami: Manager, names: Iterable[str]) -> Mapping[str, bool]:
-    """Whether each of these phones is registered; a phone that Asterisk does not tell of is left out."""
+    """Return whether each of these phones is registered; a phone that Asterisk does not tell of is left out."""
     turns = asyncio.Semaphore(_AT_ONCE)
 
     async def ask(name: str) -> tuple[str, bool] | None:

@@ -49,7 +49,7 @@ async def reload(cli: Cli, files: Iterable[str]) -> None:
 
 
 async def registered(cli: Cli) -> dict[str, list[str]]:
-    """What Asterisk keeps of where phones are registered: the keys of its database, by account."""
+    """Return what Asterisk keeps of where phones are registered: the keys of its database, by account."""
     found: dict[str, list[str]] = {}
     for key in _CONTACT.findall(await cli("database show registrar", timeout_s=RELOAD_S)):
         found.setdefault(key.partition(";@")[0], []).append(key)

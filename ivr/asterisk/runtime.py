@@ -58,7 +58,7 @@ class Runtime:
 
     @property
     def preloads(self) -> bool:
-        """Whether a library of ours can be loaded before a program's own: its loader is known."""
+        """Return whether a library of ours can be loaded before a program's own: its loader is known."""
         return bool(self.loader or _own_loader())
 
     def command_with(self, library: Path, program: Path, *arguments: str) -> list[str]:
@@ -76,7 +76,7 @@ def _own_loader() -> tuple[str, ...]:
 
 
 def folders(state: Path) -> list[Path]:
-    """Where an embedded set may be: in this line's own state folder, else in the repository's."""
+    """Return where an embedded set may be: in this line's own state folder, else in the repository's."""
     return [state / "runtime", Path(__file__).parents[2] / "var" / "runtime"]
 
 

@@ -28,11 +28,11 @@ class Silence:
 
     @property
     def doubtful(self) -> bool:
-        """Whether it is time for a second opinion."""
+        """Return whether it is time for a second opinion."""
         return self.seconds >= FROZEN_S
 
     def verdict(self, *, manager_answers: bool) -> str | None:
-        """Why it is to be killed, with the second opinion; None while it is not."""
+        """Return why it is to be killed, with the second opinion; None while it is not."""
         if not self.doubtful:
             return None
         if not manager_answers:

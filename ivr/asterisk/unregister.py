@@ -37,7 +37,10 @@ class _Answers(asyncio.DatagramProtocol):
 
 
 async def unregister(address: Address, phone: str, ha1: str) -> bool:
-    """Whether the line at a UDP address has forgotten every place where the phone was registered. Raises nothing."""
+    """Return whether the line at a UDP address has forgotten every place where the phone was registered.
+
+    Raises nothing.
+    """
     host = _EVERYWHERE.get(address.host, address.host)
     call_id = secrets.token_hex(12)
     ours = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)

@@ -133,7 +133,10 @@ class AsteriskKeeper:
 
 
 def noted(settings: Settings) -> str:
-    """How an Asterisk is that its keeper has no success with, as the keeper noted it for others; "" while it runs."""
+    """Return how an Asterisk is that its keeper has no success with, as the keeper noted it for others.
+
+    "" while it runs.
+    """
     try:
         state = _note(settings).read_text()
     except (OSError, UnicodeDecodeError):
@@ -146,7 +149,10 @@ def _note(settings: Settings) -> Path:
 
 
 async def _manager_answers(ami: Address) -> bool:
-    """Whether the manager greets whoever connects; a frozen one's kernel takes the connection, and that is all."""
+    """Return whether the manager greets whoever connects.
+
+    A frozen one's kernel takes the connection, and that is all.
+    """
     try:
         async with asyncio.timeout(_ANSWER_S):
             reader, writer = await asyncio.open_connection(ami.host, ami.port)

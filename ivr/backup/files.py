@@ -35,7 +35,7 @@ _ANEW: Final = frozenset(
 
 
 def belongs(path: PurePosixPath) -> bool:
-    """Whether a file below the state folder is one that a backup holds, by its name."""
+    """Return whether a file below the state folder is one that a backup holds, by its name."""
     if path == ASTDB:
         return True
     first, last = path.parts[0], path.name
@@ -61,7 +61,7 @@ def walk(state: Path) -> Iterator[PurePosixPath]:
 
 
 def _is_line(folder: Path) -> bool:
-    """Whether it is another line's state folder, as the demo's is within the usual one."""
+    """Return whether it is another line's state folder, as the demo's is within the usual one."""
     return (folder / "run").is_dir() or (folder / DATABASE).exists()
 
 

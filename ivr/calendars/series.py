@@ -39,7 +39,7 @@ class Series:
     version: Version = (0, _LONG_AGO)
 
     def speaks_of(self, occurrence: str) -> bool:
-        """Whether an occurrence that was imported before is as this says, or is no more."""
+        """Return whether an occurrence that was imported before is as this says, or is no more."""
         called_off = occurrence in self.gone or (self.gone_from is not None and occurrence >= self.gone_from)
         return self.whole or called_off or occurrence in self.occurrences
 
@@ -72,7 +72,7 @@ def series_of(calendar: Calendar, zone: ZoneInfo, now: datetime) -> list[Series]
 
 
 def goes_on(calendar: Calendar, now: datetime) -> bool:
-    """Whether something in it recurs after the time for which it is taken."""
+    """Return whether something in it recurs after the time for which it is taken."""
     later = calendar.between(now + AHEAD, now + 2 * AHEAD)
     return any(one.event.recurs and not one.cancelled for one in later)
 

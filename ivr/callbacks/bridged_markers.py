@@ -1,4 +1,4 @@
-"""Which customers and technicians were put through to each other, as the dialplan itself notes it.
+"""Reads the dialplan's notes of customers and technicians who were put through to each other.
 
 The service may be dead at that very moment, and a customer who has talked must not be called again by the next one. So
 the dialplan writes one small file per callback before it connects the two.
@@ -23,7 +23,7 @@ class PutThrough:
         self._folder, self._shift = folder, shift
 
     def at(self, callback: str) -> datetime | None:
-        """When the two were put through; None when they were not."""
+        """Return when the two were put through; None when they were not."""
         try:
             at = put_through_at((self._folder / callback).read_text(encoding="ascii")[:_LONGEST])
             return datetime.fromtimestamp(at, UTC) + self._shift if at is not None else None

@@ -17,7 +17,7 @@ from ivr.asterisk.contract import Variable, assignment
 from ivr.asterisk.originate import ringing
 
 _UNIQUEID = re.compile(r"cb-([0-9a-f]{16})-[0-9a-f]{6}-(near|far|customer)")
-#: Nobody holds a place longer than this, in seconds.
+#: The longest that a place is held, in seconds.
 _LONGEST_S = 14 * 86_400
 #: No technician has this penalty: a place that waits for its customer is passed over, and yet keeps its position.
 _NOBODY = 100_000
@@ -43,12 +43,12 @@ def new_id() -> str:
 
 
 def new_uniqueid(callback: str, part: str) -> str:
-    """What a channel is to be called. None is the beginning of another: Asterisk takes that for the same."""
+    """Return a new channel id. No id may be a prefix of another: Asterisk matches uniqueids by prefix."""
     return f"cb-{callback}-{secrets.token_hex(3)}-{part}"
 
 
 def far_of(near: str) -> str:
-    """What the other half of a held place is called."""
+    """Return the id of a held place's other half."""
     return near.removesuffix("near") + "far"
 
 
@@ -62,7 +62,7 @@ class Prompts:
 
 @dataclass(frozen=True, kw_only=True)
 class Back:
-    """Where a customer who is dialled first goes should the service be gone by then; `seconds` is the longest wait."""
+    """The queue that a customer dialled first joins if the service is gone by then; `seconds` is the longest wait."""
 
     language: str
     department: str

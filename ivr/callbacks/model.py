@@ -19,7 +19,7 @@ from ivr.errors import OmnivigilError
 
 State = Literal["pending", "dialling", "connected", "done", "cancelled", "refused", "expired"]
 ENDED: frozenset[State] = frozenset({"done", "cancelled", "refused", "expired"})
-#: How an attempt may end: nobody who pressed 1, busy, somebody who pressed it and left before a technician answered, or
+#: How an attempt may end: no 1 pressed, busy, somebody who pressed it and left before a technician answered, or
 #: our own side (a technician who hung up, a restart).
 Outcome = Literal["no-answer", "busy", "voicemail", "left", "failed", "interrupted"]
 #: After our own failure the next attempt may come this soon, in seconds.
@@ -64,7 +64,7 @@ class Callback:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Return whether nothing more will happen."""
         return self.state in ENDED
 
     @property
@@ -78,7 +78,7 @@ class Callback:
 
 
 def deadline_of(rules: CallbackRules, calendar: Calendar, now: datetime) -> datetime:
-    """When a request made now lapses: after so many hours of the desk being open.
+    """Return when a request made now lapses: after that many opening hours of the desk.
 
     A request of Friday evening has Monday before it. A desk that does not open enough within 30 days gives 30 days.
     """
@@ -94,7 +94,7 @@ def deadline_of(rules: CallbackRules, calendar: Calendar, now: datetime) -> date
 
 
 def is_heavy(rules: CallbackRules, *, waiting: int, wait_s: float | None, technicians: int) -> bool:
-    """Whether a callback is offered: on heavy demand only (OV-9), and only when somebody is there to call back.
+    """Return whether a callback is offered: on heavy demand only (OV-9), and only when somebody is there to call back.
 
     `waiting` counts live callers and held places; `wait_s` is the estimate for the last of them.
     """
@@ -104,7 +104,7 @@ def is_heavy(rules: CallbackRules, *, waiting: int, wait_s: float | None, techni
 
 
 def is_today(calendar: Calendar, now: datetime, wait_s: float | None) -> bool:
-    """Whether the turn comes before the desk closes for the day; an unknown wait is taken for a long one.
+    """Return whether the turn comes before the desk closes for the day; an unknown wait is taken for a long one.
 
     The line moves while the desk is open: a turn that would come over lunch comes that much later.
     """
@@ -117,7 +117,7 @@ def is_today(calendar: Calendar, now: datetime, wait_s: float | None) -> bool:
 
 
 def stands(callback: Callback, now: datetime, *, is_open: bool, technicians: int) -> bool:
-    """Whether it should have a place in the queue now."""
+    """Return whether it should have a place in the queue now."""
     return (
         callback.state == "pending"
         and callback.not_before <= require_aware(now)
@@ -138,7 +138,7 @@ def may_dial(*, position: int, free: int, outstanding: int) -> bool:
 
 
 def start_attempt(callback: Callback, now: datetime) -> Callback:
-    """Its turn has come. Raises NotNow unless it is pending: nobody is dialled twice."""
+    """Its turn has come. Raises NotNow unless it is pending: no customer is dialled twice."""
     if callback.state != "pending":
         raise NotNow(state=callback.state, wanted="dialling")
     return replace(callback, state="dialling", attempts=callback.attempts + 1, dialled_at=require_aware(now))
@@ -156,7 +156,7 @@ def after_attempt(
 ) -> Callback:
     """The attempt came to nothing: again later at the same place, or never again.
 
-    After a crash of our own (`crashed`) it is again at once: nobody who was first in line is overtaken for it.
+    After a crash of our own (`crashed`) it is again at once: a customer who was first in line is not overtaken for it.
     Raises NotNow unless it is under way: dialling, or the customer waits for the technician they were called for.
     """
     if callback.state != "dialling" and not (callback.state == "connected" and callback.mode == "customer_first"):
@@ -172,7 +172,7 @@ def after_attempt(
     return replace(callback, state="pending", not_before=now + pause, reason=outcome, interrupted=interrupted)
 
 
-#: What fails on our own side does not use up the customer's attempts, and yet it does not go on for ever: so many more.
+#: Failures on our own side do not use up the customer's attempts, but they have a limit: this many more.
 _OURS_TOO = 3
 
 

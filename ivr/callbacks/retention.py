@@ -1,4 +1,4 @@
-"""How long the numbers of callbacks are kept."""
+"""Retention of the numbers of callbacks."""
 
 from __future__ import annotations
 

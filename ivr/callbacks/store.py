@@ -13,7 +13,7 @@ from ivr.callbacks.tables import callback_offers, callbacks
 from ivr.desk.schema import CallbackRules
 from ivr.store.engine import Unit
 
-#: Nobody waits longer in a queue.
+#: The longest wait in a queue.
 _LONGEST_CALL = timedelta(days=1)
 
 _COLUMNS = [column for column in callbacks.c if column.name != "active_key"]
@@ -28,7 +28,7 @@ async def first_spoken(unit: Unit, call_id: str, *, since: datetime) -> datetime
     back = callbacks.c
     # By its index: a callback is asked for while the call lasts.
     asked = (back.call_id == call_id) & back.requested_at.between(since, since + _LONGEST_CALL)
-    # Whoever was called first has pressed 1, and may still wait.
+    # A customer who was called first has pressed 1, and may still wait.
     spoke = back.answered_at.is_not(None) & ((back.mode == "technician_first") | (back.state == "done"))
     first = select(back.answered_at).where(asked, spoke).order_by(back.answered_at).limit(1)
     found: datetime | None = (await unit.execute(first)).scalar_one_or_none()
@@ -111,7 +111,7 @@ async def offered(unit: Unit, *, call_id: str, desk: str, at: datetime) -> None:
 
 
 async def funnel(unit: Unit, *, desk: str, since: datetime) -> Mapping[str, int]:
-    """How many were offered one, accepted, were dialled, answered (pressed 1), talked; and the other ends."""
+    """Return counts of callbacks offered, accepted, dialled, answered (1 pressed), talked; and of the other ends."""
     offers = select(func.count()).select_from(callback_offers)
     offers = offers.where(callback_offers.c.desk == desk, callback_offers.c.at >= since)
     mine = (callbacks.c.desk == desk) & (callbacks.c.requested_at >= since)
@@ -136,7 +136,7 @@ async def funnel(unit: Unit, *, desk: str, since: datetime) -> Mapping[str, int]
 async def answered_at(unit: Unit, *, call_id: str, began: datetime) -> datetime | None:
     """Return when a technician first spoke with the person who asked for a callback during this call (OV-9).
 
-    None while nobody has. `began` is when the call did.
+    None before that. `began` is when the call did.
     """
     table = callbacks.c
     # By its index: a callback is asked for while the call lasts.

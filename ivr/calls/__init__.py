@@ -1,1 +1,1 @@
-"""What happened on each call, gathered in memory and written in batches."""
+"""The record of each call, gathered in memory and written in batches."""

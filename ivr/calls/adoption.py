@@ -1,7 +1,7 @@
 """Callers whom the dialplan took to a queue by itself, because the service was away when they came.
 
 They are met where they stand: from then on they are a call like every other, on the board, with their customer for
-whoever answers, and told their place, the wait and the callback. What they heard before is not known.
+the technician who answers, and told their place, the wait and the callback. What they heard before is not known.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _DURATION = re.compile(r"(\d+):(\d\d):(\d\d)")
 
 @dataclass(frozen=True, kw_only=True)
 class Newcomers:
-    """Begins the calls that nobody has begun."""
+    """Begins the calls that no conversation has begun."""
 
     calls: CallLog
     desks: Desks
@@ -75,7 +75,7 @@ class Newcomers:
         if call is None or call.ended_at is not None:
             return begun
         if call.language is None:
-            # Nobody has decided where they go but the dialplan.
+            # Only the dialplan has decided where they go.
             language = spoken(channel)
             language = language if language in desk.languages else desk.languages[0]
             department = _department(desk, queue)
@@ -112,7 +112,7 @@ def _department(desk: Desk, queue: str) -> str:
 
 
 def _duration(channel: Fields) -> timedelta:
-    """How long a channel has been there, where that is told (HH:MM:SS)."""
+    """Return how long a channel has been there, where that is told (HH:MM:SS)."""
     found = _DURATION.fullmatch(channel.get("duration", ""))
     hours, minutes, seconds = map(int, found.groups()) if found is not None else (0, 0, 0)
     return timedelta(hours=hours, minutes=minutes, seconds=seconds)

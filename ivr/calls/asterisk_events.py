@@ -1,4 +1,4 @@
-"""What Asterisk tells after the menu, entered into the calls' record: queue, phones that ring, answer, end."""
+"""Enters Asterisk's events after the menu into the calls' record: queue, phones that ring, answer, end."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _rings(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
 
 
 def _dialling(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
-    # app_queue dials too, and says so in its own words; whoever rings outside of a queue is a department.
+    # app_queue dials too, and says so in its own words; a phone that rings outside of a queue is a department's.
     call = calls.current(call_id)
     if call is not None and _is_told_of_dialling(call, event):
         _rings(calls, call_id, event, at)
@@ -107,7 +107,7 @@ def _member_answered(calls: CallLog, call_id: str, event: Fields, at: datetime) 
 
 def _dialled(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     call = calls.current(call_id)
-    # A held place's own two halves answer each other: nobody has answered.
+    # A held place's own two halves answer each other: no person has answered.
     rung = event.get("destchannel", "")
     if call is None or not _is_told_of_dialling(call, event):
         return

@@ -2,7 +2,7 @@
 
 Asterisk appends one line per leg to `cdr-custom/calls.csv` (see dialplan/cdr_custom.conf.j2). What the
 service saw is richer and stands; only calls it knows nothing of, or lost sight of, are entered from there.
-The lines have callers' numbers: once read, they are kept for a day more, for whoever has to look into a fault.
+The lines have callers' numbers: once read, they are kept for a day more, for the operator who looks into a fault.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ivr.ticks import rest
 
 log = structlog.get_logger()
 
-#: The file begins anew after this time, in seconds, and at this size, in bytes; the one before it is kept as long.
+#: A new file begins after this time, in seconds, and at this size, in bytes; the one before it is kept as long.
 _OLDEST_S = 86_400.0
 _LARGEST = 20_000_000
 
@@ -105,7 +105,7 @@ def parse(text: str, shift: timedelta) -> list[CallLine]:
 
 @dataclass(frozen=True, kw_only=True)
 class Reached:
-    """How far the file is read, and the one before it, in bytes; and when it began, in seconds since 1970."""
+    """Offsets (bytes) read of the file and of the one before it, and the file's start (seconds since 1970)."""
 
     offset: int = 0
     before: int = 0
@@ -113,7 +113,7 @@ class Reached:
 
     @classmethod
     def read(cls, path: Path) -> Reached:
-        """What `write` wrote. Nothing is read yet where nobody did, or where the disk took half of it."""
+        """Return what `write` wrote; the start of the file where it did not, or where the disk took half of it."""
         try:
             found = json.loads(path.read_text())
             # An earlier version wrote the place alone.
@@ -212,7 +212,7 @@ class Recovery:
         return old + new, replace(reached, before=before, offset=offset)
 
     def _turn(self, reached: Reached, now: float) -> None:
-        """Begin the file anew once it is read and a day old, and drop the one before that. Raises OSError."""
+        """Begin a new file once this one is read and a day old, and drop the one before that. Raises OSError."""
         if self._before.exists() and abs(now - self._before.stat().st_mtime) > _OLDEST_S:
             self._before.unlink()
             reached = replace(reached, before=0)

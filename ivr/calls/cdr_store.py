@@ -13,7 +13,7 @@ from ivr.store.engine import Unit
 #: What a call is given that the service lost sight of when it was restarted.
 LOST = "service-restarted"
 
-#: A call's end is lost too when it is over and has none on record: with the database away nobody followed it.
+#: A call's end is lost too when it is over and has none on record: with the database away it was not followed.
 _END_LOST = or_(calls.c.reason == LOST, calls.c.ended_at.is_(None))
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-#: What is dialled in a call that we make to whoever asked for it.
+#: What is dialled in a call that we make at somebody's request.
 CALLBACK = "callback"
-#: Happenings of a call that leaves who talked with it: to somebody else, and back when nobody answers there.
+#: Happenings of a call that leaves who talked with it: to somebody else, and back without an answer there.
 TRANSFERRED = ("transferred", "returned")
 #: Asterisk's hangup cause for a channel that ended as channels should (ITU-T Q.850), and for one of which nothing was
 #: heard any more for `rtp_timeout`, neither RTP nor RTCP.
@@ -17,7 +17,7 @@ _NORMAL, _SILENT = 16, 44
 #: How a call ends on record whose caller vanished from a queue: their place is kept (`ivr.queueing.kept_places`).
 VANISHED_IN_QUEUE = "vanished in the queue"
 VANISHED_TALKING = "vanished while talking"
-#: Beside the time-out, in seconds: whoever was answered so little before they were missed was not there any more.
+#: Beside the time-out, in seconds: a caller answered that shortly before they were missed was not there any more.
 _LATE_S = 3.0
 
 
@@ -84,13 +84,16 @@ class Call:
 
     @property
     def never_met(self) -> bool:
-        """Whether nobody was there whom a callback was for: their phone only rang, or not even that."""
+        """Return whether a callback never reached its customer: their phone only rang, or not even that."""
         there = (leg.answered_at is not None for leg in self.legs.values() if leg.role == "caller")
         return self.dialled == CALLBACK and not any(there)
 
     @property
     def transfer(self) -> str | None:
-        """Where a call is that was answered, transferred, and not answered since: ringing or queue. Else None."""
+        """Return where a call is that was answered, transferred, and not answered since: ringing or queue.
+
+        Else None.
+        """
         queued = False
         for happening in reversed(self.events):
             if happening.kind == "answered":
@@ -113,7 +116,7 @@ class Call:
 
 
 def vanished(cause: int | None) -> bool:
-    """Whether a caller did not hang up, but was not heard any more: a cut cord, an empty battery."""
+    """Return whether a caller did not hang up, but was not heard any more: a cut cord, an empty battery."""
     return cause == _SILENT
 
 
@@ -123,7 +126,10 @@ def as_vanished(reason: str) -> str:
 
 
 def answered_to_nobody(call: Call, cause: int | None, at: datetime, *, silent_s: float) -> bool:
-    """Whether a technician answered a caller who had vanished from the queue before; `silent_s` is `rtp_timeout`."""
+    """Return whether a technician answered a caller who had vanished from the queue before.
+
+    `silent_s` is `rtp_timeout`.
+    """
     if not vanished(cause) or call.answered_at is None or call.queued_at is None:
         return False
     return (at - call.answered_at).total_seconds() <= silent_s + _LATE_S

@@ -1,4 +1,4 @@
-"""What the dialplan refused by itself: calls beyond a limit, contacts that lead elsewhere than to their phone."""
+"""Counts what the dialplan refused by itself: calls beyond a limit, contacts that lead elsewhere than their phone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long it is known who called and what they did."""
+"""Retention of who called and what they did."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ async def _whole(unit: Unit, which: ColumnElement[bool]) -> list[Call]:
 
 
 async def last_score(unit: Unit, customer_id: int) -> tuple[datetime, float] | None:
-    """When a customer's last call that was scored began, and how its worst leg sounded."""
+    """Return when a customer's last call that was scored began, and how its worst leg sounded."""
     mine = (t.calls.c.customer_id == customer_id) & t.call_legs.c.mos.is_not(None)
     query = select(t.calls.c.started_at, func.min(t.call_legs.c.mos).label("mos"))
     query = query.join(t.call_legs, t.call_legs.c.call_id == t.calls.c.id).where(mine)
@@ -135,7 +135,7 @@ async def page(
 
 
 async def counted_since(unit: Unit, since: datetime) -> tuple[int, int]:
-    """How many calls that began since then were answered, and how many were lost."""
+    """Return how many calls that began since then were answered, and how many were lost."""
     taken = func.count().filter(t.calls.c.answered_at.is_not(None)).label("taken")
     lost = func.count().filter(t.calls.c.result == "abandoned").label("lost")
     row = (await unit.execute(select(taken, lost).where(t.calls.c.started_at >= since))).one()
@@ -143,7 +143,10 @@ async def counted_since(unit: Unit, since: datetime) -> tuple[int, int]:
 
 
 async def waits_since(unit: Unit, since: datetime, limit: int) -> list[float]:
-    """How long callers waited until they were answered, in seconds, of calls begun since then; the newest first."""
+    """Return how long callers waited until they were answered, in seconds, of calls begun since then.
+
+    The newest first.
+    """
     call = t.calls.c
     waited = (call.started_at >= since) & call.queued_at.is_not(None) & call.answered_at.is_not(None)
     query = select(call.queued_at, call.answered_at).where(waited).order_by(call.started_at.desc()).limit(limit)
@@ -158,7 +161,7 @@ async def moments_since(unit: Unit, since: datetime) -> Sequence[Row[Any]]:
 
 
 async def scores_since(unit: Unit, since: datetime) -> list[tuple[datetime, float]]:
-    """When each call that was scored began, since then, and its worst leg's MOS (1 to 4.5); the oldest first."""
+    """Return when each call that was scored began, since then, and its worst leg's MOS (1 to 4.5); the oldest first."""
     call = t.calls.c
     worst = select(call.started_at, func.min(t.call_legs.c.mos).label("mos"))
     query = worst.join(t.call_legs, t.call_legs.c.call_id == call.id)

@@ -97,7 +97,7 @@ async def _again(unit: Unit, intake: TraceIntake, known: dict[str, Any]) -> Ente
 
 
 async def known_as(unit: Unit, intake: TraceIntake) -> bool:
-    """Whether the trace has these figures and packets already."""
+    """Return whether the trace has these figures and packets already."""
     known = await store.by_key(unit, intake.key)
     if known is None or known["legs"] != from_json(to_json(intake.legs())):
         return False
@@ -137,7 +137,7 @@ async def refresh(unit: Unit, intake: TraceIntake, *, public_url: str = "") -> b
 
 
 async def _tell_anew(unit: Unit, intake: TraceIntake, known: dict[str, Any], public_url: str) -> None:
-    """Whoever was told the finding is told the new one, and the customer is held to no advice but the new one's."""
+    """Tell the new finding to those who were told the old one; the customer is held to the new advice only."""
     unanswered = known["state"] == "unanswered"
     customer_id, before = known["customer_id"], replace(intake.verdict, cause=known["cause"])
     advised, was = (words.advice(one, intake.language) for one in (intake.verdict, before))
@@ -154,7 +154,10 @@ async def _tell_anew(unit: Unit, intake: TraceIntake, known: dict[str, Any], pub
 
 
 async def _led(unit: Unit, intake: TraceIntake, route: Route) -> dict[str, Any]:
-    """Who gets the ticket by the verdict: a partner, or our own level; and whether any promise is owed (OV-18)."""
+    """Return who gets the ticket by the verdict: a partner, or our own level.
+
+    Also returns whether any promise is owed (OV-18).
+    """
     partner = await directory.partner_of(unit, intake.requester.customer_id) if route == "partner" else None
     return {
         "level": LEVELS.get(route),

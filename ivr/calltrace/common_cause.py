@@ -1,4 +1,4 @@
-"""Whether a call that went badly was one of many: what hits many places at once is ours, not each customer's. Pure."""
+"""Tells a bad call that is one of many: what hits many places at once is ours, not each customer's. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ivr.evidence.legs import EndedLeg
 from ivr.evidence.packet_buffer import EndedCall
 
-#: A share of packets lost beyond which a call counts, of so many packets at least (5 s of audio).
+#: A share of packets lost beyond which a call counts, of this many packets at least (5 s of audio).
 _LOSS, _FEWEST = 0.01, 250
 
 
@@ -15,7 +15,7 @@ def bad_at_once(calls: Iterable[EndedCall], *, but: str, site: str | None) -> in
     """How many other calls, of some that ended just before, had a fault that cannot have been the phone's side alone.
 
     Calls on which both sides lost audio on their way to us; or the places other than `site` whose phones had a fault,
-    if they are as many as the others: where nearly nobody has one, a few places' faults are a few faults. `but` is the
+    if they are as many as the others: where calls rarely have one, a few places' faults are a few faults. `but` is the
     call itself, by its linkedid.
     """
     both = 0
@@ -46,5 +46,5 @@ def _lost_to_us(leg: EndedLeg) -> float:
 
 
 def _lost_from_us(leg: EndedLeg, never_sent: int) -> float:
-    """What they miss of ours beyond what we never had to send on."""
+    """Return what they miss of ours beyond what we never had to send on."""
     return max(0, (leg.their_lost or 0) - never_sent) / max(1, leg.tx or 0)

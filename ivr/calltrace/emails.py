@@ -30,12 +30,12 @@ def _mos(intake: TraceIntake, language: str) -> str:
 
 
 def page_of(trace_id: str, public_url: str) -> str:
-    """Where staff see a report, in a browser; without `public_url` the path alone."""
+    """Return where staff see a report, in a browser; without `public_url` the path alone."""
     return f"{public_url}/console/traces/{trace_id}/report"
 
 
 def partners_page_of(trace_id: str, public_url: str) -> str:
-    """Where the partner sees it."""
+    """Return where the partner sees it."""
     return f"{public_url}/console/portal/traces/{trace_id}/report"
 
 

@@ -90,7 +90,7 @@ class TraceIntake:
 
     @classmethod
     def from_json(cls, text: bytes) -> TraceIntake:
-        """What `to_json` wrote. Raises UnreadableReport."""
+        """Return what `to_json` wrote. Raises UnreadableReport."""
         try:
             return _INTAKE.validate_json(text)
         except ValidationError as error:

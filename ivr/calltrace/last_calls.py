@@ -14,10 +14,10 @@ from ivr.ticks import rest
 
 log = structlog.get_logger()
 
-#: Nobody reports a call of the day before. Seconds.
+#: Calls of the day before are not reported. Seconds.
 _KEEP_S = 86_400.0
 _FAMILIES = ("ov", "ov-other")
-#: At most so many at once: each is a command to Asterisk.
+#: The most at once: each is a command to Asterisk.
 _AT_ONCE = 50
 #: As `database show` prints what `[evidence]` of the dialplan wrote: when the call ended, then the rest.
 _SHOWN = re.compile(r"^/(ov(?:-other)?)/([\w.-]+)\s*: (\d{1,12})\|", re.MULTILINE)

@@ -26,7 +26,7 @@ _LARGEST = 4000
 
 @dataclass(frozen=True, kw_only=True)
 class LastCall:
-    """What Asterisk itself remembers of a phone's last call, as the dialplan wrote it at its end."""
+    """A phone's last call, as the dialplan wrote it to Asterisk's database at its end."""
 
     ended: float
     leg: EndedLeg

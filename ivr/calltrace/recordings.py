@@ -24,7 +24,7 @@ _OURS = re.compile(r"ov-\d{9,11}\.\d{1,12}")
 
 
 def erase_at(ended: datetime, reported: datetime | None, rules: CallTrace) -> datetime:
-    """When a recording has to go; at once where the desk file wants none (any more)."""
+    """Return when a recording has to go; at once where the desk file wants none (any more)."""
     if rules.audio is None:
         return ended
     if reported is None:
@@ -41,7 +41,7 @@ class Recordings:
 
     @property
     def folder(self) -> Path:
-        """Where the recordings are."""
+        """Return where the recordings are."""
         return self._folder
 
     def of(self, linkedid: str) -> Path | None:
@@ -74,7 +74,7 @@ class Recordings:
         return len(due)
 
     def _ended(self) -> dict[str, datetime]:
-        """When each call's recording was last written to."""
+        """Return when each call's recording was last written to."""
         found = {}
         for path in self._folder.glob("*.wav"):
             written = datetime.fromtimestamp(path.stat().st_mtime, UTC) + self._shift

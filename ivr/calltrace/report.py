@@ -1,4 +1,4 @@
-"""What the report's page shows, worked out from a kept trace: curves over time and the SIP ladder. Pure."""
+"""Works out the report's page from a kept trace: curves over time and the SIP ladder. Pure."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def ladder(legs: Mapping[str, Any], packets: Sequence[Packet]) -> list[Step]:
         return []
     start = messages[0].at
     columns = {leg["call_id"]: column for name, column in (("near", 0), ("far", 2)) if (leg := legs.get(name))}
-    # Whoever a leg's first message came from, or went to, is its other end: an INVITE of theirs, or of ours.
+    # The source or target of a leg's first message is its other end: an INVITE of theirs, or of ours.
     ours = _our_address(messages)
     steps = []
     for packet in messages[:_LADDER_ROWS]:

@@ -1,4 +1,4 @@
-"""How long the evidence of reported calls is kept; the verdict stays."""
+"""Retention of the evidence of reported calls; the verdict stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report leads to: how urgent it is, who gets it, and when several of them are one incident. Pure."""
+"""Decides on a report: how urgent it is, who gets it, and when several of them are one incident. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Route = Literal["partner", "level-2", "level-4", "customer"]
 
 #: The opinion from which on few are dissatisfied (ITU-T G.109: R of 70).
 _GOOD = 3.6
-#: So many reports that share something, within this long, are proposed as an incident.
+#: The number of reports that share something, within this long, are proposed as an incident.
 TOGETHER = 3
 TOGETHER_WITHIN = timedelta(minutes=15)
 
@@ -71,7 +71,7 @@ LEVELS = {"level-2": 2, "level-4": 4}
 
 @dataclass(frozen=True, kw_only=True)
 class Shared:
-    """What several reports have in common."""
+    """The property that several reports share."""
 
     by: Literal["trunk", "site", "codec"]
     value: str
@@ -90,7 +90,7 @@ class Reported:
 
 
 def together(reports: Sequence[Reported], now: datetime) -> list[Shared]:
-    """What at least TOGETHER of the reports within TOGETHER_WITHIN before `now` share."""
+    """Return what at least TOGETHER of the reports within TOGETHER_WITHIN before `now` share."""
     recent = [one for one in reports if require_aware(now) - TOGETHER_WITHIN < one.at <= now + timedelta(seconds=1)]
     found: list[Shared] = []
     for by in ("trunk", "site", "codec"):

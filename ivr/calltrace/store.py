@@ -31,7 +31,7 @@ async def get(unit: Unit, trace_id: str) -> dict[str, Any] | None:
 
 
 async def last_reports(unit: Unit, linkedids: Sequence[str]) -> dict[str, datetime]:
-    """When each of these calls was last reported, of those that were."""
+    """Return when each of these calls was last reported, of those that were."""
     table = t.call_traces
     found: dict[str, datetime] = {}
     for place in range(0, len(linkedids), _AT_ONCE):
@@ -94,7 +94,7 @@ async def recent(unit: Unit, now: datetime) -> list[Reported]:
 
 
 async def unanswered(unit: Unit, customer_id: int) -> bool:
-    """Whether the customer has recommendations that were not answered (OV-25)."""
+    """Return whether the customer has recommendations that were not answered (OV-25)."""
     table = t.recommendations
     query = select(table.c.id).where(table.c.customer_id == customer_id, table.c.answered_at.is_(None)).limit(1)
     return (await unit.execute(query)).first() is not None
@@ -155,7 +155,7 @@ async def propose(unit: Unit, shared: Shared, at: datetime) -> tuple[int, Litera
 
 
 def _same(shared: Shared, at: datetime) -> Select[Any]:
-    """What was proposed for the same and is still fresh, the newest first."""
+    """Return what was proposed for the same and is still fresh, the newest first."""
     table = t.incident_proposals
     same = and_(table.c.shared == shared.by, table.c.value == shared.value)
     return select(table).where(same, table.c.updated_at > at - TOGETHER_WITHIN).order_by(table.c.id.desc())

@@ -67,7 +67,7 @@ class LineStatus:
 
 
 async def look(state: Path) -> LineStatus:
-    """How the line on a state folder is, asked of its supervisor, its service and its Asterisk."""
+    """Return how the line on a state folder is, asked of its supervisor, its service and its Asterisk."""
     known = await control.facts(state)
     try:
         settings = Settings.read(control.settings_file(state))
@@ -98,7 +98,7 @@ async def look(state: Path) -> LineStatus:
 
 
 def _health(settings: Settings) -> tuple[bool, Mapping[str, Any]]:
-    """Whether calls are taken, and what the service says of itself."""
+    """Return whether calls are taken, and what the service says of itself."""
     # Not by a proxy that the environment names: it is on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Told())
     try:
@@ -247,7 +247,7 @@ def _from(lines: list[str], began: float) -> list[str]:
 
 
 def written_at(line: str) -> float | None:
-    """When a line was written, in seconds since 1970; None for one that does not say."""
+    """Return when a line was written, in seconds since 1970; None for one that does not say."""
     try:
         if line.startswith("{"):
             return datetime.fromisoformat(json.loads(line)["timestamp"]).timestamp()

@@ -190,7 +190,7 @@ def _asterisk(runtimes: list[Path]) -> Finding:
 
 
 def _guard(settings: Settings, runtimes: list[Path]) -> Finding:
-    """What keeps away messages that Asterisk would stumble over can be built and loaded."""
+    """Check that the guard, which keeps away messages that Asterisk would stumble over, can be built and loaded."""
     loaded = True
     with contextlib.suppress(runtime.RuntimeMissing):
         loaded = runtime.find(runtimes).preloads
@@ -213,7 +213,7 @@ def _notices(settings: Settings, *, running: bool) -> Finding:
 
 
 def _public(settings: Settings) -> Finding:
-    """Where readers of the status page, its feeds and e-mails find the line."""
+    """Return where readers of the status page, its feeds and e-mails find the line."""
     try:
         url = notice_config.read(os.environ, demo=settings.demo).public_url
     except BadInput:
@@ -223,7 +223,7 @@ def _public(settings: Settings) -> Finding:
 
 
 def _desks(settings: Settings) -> Finding:
-    """What callers hear says what is so."""
+    """Return what callers hear says what is so."""
     try:
         doubts = contradictions(load(settings)[0])
     except DeskError as error:

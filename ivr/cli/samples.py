@@ -106,7 +106,7 @@ def _told(lines: Iterable[str]) -> Iterator[str]:
 
 
 def problems(error: BadInput) -> Iterator[str]:
-    """What is wrong with a file, each with its mend."""
+    """Return what is wrong with a file, each with its mend."""
     for one in getattr(error, "errors", (error,)):
         where = "" if isinstance(one, CalendarProblem) else f"{one.field}: "
         yield f"{where}{one.problem}. To mend it: {one.mend}"

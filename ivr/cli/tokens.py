@@ -76,7 +76,7 @@ def make(
 
 
 def _scopes(asked: list[str], *, read_only: bool, persons: bool, provider: str | None) -> list[str]:
-    """What a token may do. Raises BadInput."""
+    """Return what a token may do. Raises BadInput."""
     if read_only and persons:
         raise BadInput(field="--persons", problem="who may only look erases nobody", mend="leave --read-only out")
     if asked and (read_only or persons):

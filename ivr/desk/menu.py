@@ -161,7 +161,7 @@ class _Call:
         return (yield from self._operator("not-understood"))
 
     def _not_understood(self, key: str | None, attempt: int) -> Generator[Step, str | None, tuple[str, ...]]:
-        """What to say before the question is asked again."""
+        """Return what to say before the question is asked again."""
         yield Decided(what="not-understood", facts={"key": key or "", "attempt": str(attempt)})
         return ("no-answer" if key is None else "invalid",)
 
@@ -286,10 +286,10 @@ class _Call:
         return Destination(kind="message", department=name, language=self._language, urgent=urgent, reason=reason)
 
     def _wants_human(self, key: str | None, department: str) -> bool:
-        """Whether `key` asks for a person who is somewhere else than in `department`."""
+        """Return whether `key` asks for a person who is somewhere else than in `department`."""
         return key == self._desk.menu.operator_key and department != self._desk.menu.operator
 
 
 def _of(prompt: str, filled: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """What of `filled` the prompt may say; a sound is looked up by these."""
+    """Return what of `filled` the prompt may say; a sound is looked up by these."""
     return filled if prompt.startswith("closed-") or prompt == _RINGING else ()

@@ -14,7 +14,7 @@ PUBLISHED = Path(__file__).parent / "desks" / "desk.schema.json"
 
 
 def schema_text() -> str:
-    """What `desk.schema.json` should hold. Comments that begin with #: become the fields' descriptions."""
+    """Return what `desk.schema.json` should hold. Comments that begin with #: become the fields' descriptions."""
     published: dict[str, Any] = schema.Desk.model_json_schema()
     parts = {**published["$defs"], "Desk": published}
     for name, part in parts.items():

@@ -12,7 +12,7 @@ from ivr.desk.hours import Calendar
 
 
 def opening_phrase(opening: datetime, now: datetime, language: str) -> str:
-    """When `opening` is, said at `now`; both aware, the day as in `opening`'s own time zone.
+    """Return when `opening` is, said at `now`; both aware, the day as in `opening`'s own time zone.
 
     « aujourd’hui à 13 heures », « demain à 8 heures », « lundi à 8 heures » within six days, and
     « le mardi 5 janvier à 8 heures » beyond; in English "today at 1 p.m.", "Monday at 8 a.m.".

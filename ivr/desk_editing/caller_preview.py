@@ -53,7 +53,7 @@ class Heard:
 
     @property
     def differs(self) -> bool:
-        """Whether the caller would notice."""
+        """Return whether the caller would notice."""
         return _noticed(self.before) != _noticed(self.after)
 
 

@@ -103,7 +103,7 @@ def find(folder: Path, desk: str) -> DeskFile:
 
 
 def path_of(folder: Path, desk: str) -> Path | None:
-    """Where a desk's file is: by the id that is written in it, so that a broken file is found too."""
+    """Return where a desk's file is: by the id that is written in it, so that a broken file is found too."""
     named = re.compile(rf"^id:\s*[\"']?{re.escape(desk)}[\"']?\s*(?:#.*)?$", re.MULTILINE)
     for path in sorted(folder.glob("*.yaml")):
         with contextlib.suppress(OSError):

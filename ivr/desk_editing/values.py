@@ -47,7 +47,7 @@ def with_values(text: str, wanted: Value) -> str:
 
 
 def values_in(text: str) -> Value:
-    """What a file says. Raises BadInput where it says nothing that can be read."""
+    """Return what a file says. Raises BadInput where it says nothing that can be read."""
     try:
         return value_of(text)
     except (yaml.YAMLError, RecursionError) as error:

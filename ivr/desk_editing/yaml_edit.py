@@ -50,7 +50,7 @@ class _Place:
 
 
 def value_of(text: str) -> Value:
-    """What a file says, each value as it is written. Raises yaml.YAMLError."""
+    """Return what a file says, each value as it is written. Raises yaml.YAMLError."""
     return read(text).value()
 
 

@@ -84,7 +84,7 @@ def entry(name: str, value: Value, indent: int) -> str:
 
 
 def after_colon(value: Value, indent: int, column: int, *, like: str | None = None) -> str:
-    """What follows the colon of a key at the column `indent`; the colon ends at `column`."""
+    """Return what follows the colon of a key at the column `indent`; the colon ends at `column`."""
     if not isinstance(value, (dict, list, tuple)):
         return " " + scalar(value, like=like, indent=indent, column=column + 1)
     short = in_flow(value)
@@ -108,13 +108,13 @@ def _may_be_plain(value: str, was_plain: bool, flow: bool) -> bool:
 
 
 def _is_text(value: str) -> bool:
-    """Whether other readers of YAML take it for a text and not for a number or a date."""
+    """Return whether other readers of YAML take it for a text and not for a number or a date."""
     resolvers = yaml.SafeLoader.yaml_implicit_resolvers.get(value[0], [])
     return not any(pattern.match(value) for _, pattern in resolvers)
 
 
 def _foldable(value: str) -> bool:
-    """Whether lines that are folded read as the same again."""
+    """Return whether lines that are folded read as the same again."""
     return all(word.strip() for word in value.split(" ")) and _ESCAPED.search(value) is None
 
 

@@ -41,7 +41,7 @@ class Node:
 
     @property
     def meant(self) -> Node:
-        """What an alias stands for; any other part itself."""
+        """Return what an alias stands for; any other part itself."""
         return self.target.meant if self.target is not None else self
 
     def entries(self) -> Iterator[tuple[str, Node]]:
@@ -55,7 +55,7 @@ class Node:
             yield from one.within()
 
     def value(self) -> Value:
-        """What it says. Everything is as it is written: 611 is a text, as `ivr.desk.load` reads it."""
+        """Return what it says. Everything is as it is written: 611 is a text, as `ivr.desk.load` reads it."""
         found = self.meant
         if found.kind == "map":
             return {name: one.value() for name, one in found.entries()}
@@ -72,7 +72,7 @@ def written(value: Value) -> str | None:
 
 
 def same(node: Node, wanted: Value) -> bool:
-    """Whether a part says this already."""
+    """Return whether a part says this already."""
     found = node.meant
     if isinstance(wanted, dict):
         if found.kind != "map" or len(found.items) != len(wanted):

@@ -39,7 +39,10 @@ async def last(unit: Unit) -> int:
 
 
 async def since(unit: Unit, seq: int) -> list[Change] | None:
-    """What changed after `seq`, in order; None when that is too much, or when something of it is not known any more."""
+    """Return what changed after `seq`, in order.
+
+    None when that is too much, or when something of it is not known any more.
+    """
     table = t.directory_changes
     query = select(table).where(table.c.seq > seq).order_by(table.c.seq).limit(MOST + 1)
     found = [
@@ -65,7 +68,7 @@ class Import:
 
 
 async def untold(unit: Unit, after: int, until: int) -> list[Import]:
-    """What was written after one change and until another, and nobody was told of."""
+    """Return what was written after one change and until another, and nobody was told of."""
     c = t.directory_changes.c
     columns = (c.provider, c.by, c.at, c.kind)
     counted = select(*columns, func.sum(c.entries).label("entries")).group_by(*columns).order_by(func.min(c.seq))

@@ -222,7 +222,7 @@ BY_KIND: Mapping[str, List] = {one.kind: one for one in LISTS}
 
 @cache
 def headings(kind: str) -> dict[str, str]:
-    """What the columns of a list are called, plain, and their names; ours win."""
+    """Return what the columns of a list are called, plain, and their names; ours win."""
     columns = BY_KIND[kind].columns
     known = {plain(called): one.name for one in reversed(columns) for called in reversed(one.called)}
     return known | {plain(one.name): one.name for one in columns}

@@ -31,7 +31,7 @@ def providers_of(desks: Iterable[Desk]) -> tuple[str, ...]:
 
 
 def known_of(desks: Iterable[Desk], provider: str) -> Known:
-    """What the desks of a provider allow; the line's main desk comes first among `desks`."""
+    """Return what the desks of a provider allow; the line's main desk comes first among `desks`."""
     every = list(desks)
     own = [desk for desk in every if desk.provider == provider]
     departments: dict[str, tuple[str, ...]] = {}

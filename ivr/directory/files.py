@@ -32,7 +32,7 @@ class Draft:
     bad: set[str] = field(default_factory=set)
 
     def wrong(self, column: str | None, problem: str, mend: str) -> BadInput:
-        """What is wrong with one of its cells, or with the row."""
+        """Return what is wrong with one of its cells, or with the row."""
         return wrong(self.sheet.file, self.row, self.sheet.heading(column) if column else None, problem, mend)
 
 
@@ -75,7 +75,7 @@ def load(path: Path) -> dict[str, bytes]:
 
 
 def read(files: Mapping[str, bytes]) -> Drafts:
-    """What the files say, by name of the file; what of them cannot be read is among its `errors`."""
+    """Return what the files say, by name of the file; what of them cannot be read is among its `errors`."""
     drafts = Drafts()
     errors = drafts.errors
     for file, data in files.items():

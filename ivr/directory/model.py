@@ -100,7 +100,7 @@ class Technician:
 
     @property
     def outside(self) -> str | None:
-        """What stands for their phone in queues, when they answer on a telephone that is none of ours."""
+        """Return what stands for their phone in queues, when they answer on a telephone that is none of ours."""
         return outside.endpoint_of(self.id) if self.external_number is not None else None
 
 

@@ -244,7 +244,7 @@ _READINGS: Final[Mapping[Kind, _Reading]] = {
 
 
 def filters_of(kind: Kind) -> tuple[str, ...]:
-    """What a list of this kind can be narrowed by."""
+    """Return what a list of this kind can be narrowed by."""
     return tuple(_READINGS[kind].filters)
 
 

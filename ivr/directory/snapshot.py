@@ -51,7 +51,7 @@ class Book:
         )
 
     def identify(self, number: str | None, endpoint: str | None, provider: str | None = None) -> Identity:
-        """Who calls: by the registered phone when there is one, else by the number (OV-2, OV-3).
+        """Return who calls: by the registered phone when there is one, else by the number (OV-2, OV-3).
 
         A registered phone's caller ID is not looked at: it can be set to anything. An unknown caller is
         an Identity with nothing in it. `provider` is that of the desk that was called, which knows its own
@@ -112,7 +112,7 @@ class Book:
         return self.endpoints.get(name)
 
     def technician(self, endpoint: str) -> Technician | None:
-        """Whose phone it is, or number outside, when it is a technician's."""
+        """Return whose phone it is, or number outside, when it is a technician's."""
         if (number := outside_staff.technician_id(endpoint)) is not None:
             known = self.technicians.get(number)
             return known if known is not None and known.outside is not None else None
@@ -120,14 +120,14 @@ class Book:
         return self.technicians.get(phone.technician_id) if phone and phone.technician_id is not None else None
 
     def answers_on(self, technician: Technician) -> str | None:
-        """What they are called on, as queues know it: their phone, or what stands for their number outside."""
+        """Return what they are called on, as queues know it: their phone, or what stands for their number outside."""
         if technician.outside is not None:
             return technician.outside
         own = (name for name, one in self.endpoints.items() if one.technician_id == technician.id)
         return min(own, default=None)
 
     def outside_of_account(self, account: str) -> str | None:
-        """What stands for the number outside of whoever signs in with this account of the console."""
+        """Return what stands for the number outside of whoever signs in with this account of the console."""
         return next((one.outside for one in self.technicians.values() if one.account == account and one.outside), None)
 
     def partner_named(self, name: str) -> Partner:

@@ -13,7 +13,7 @@ from ivr.store.metadata import Moment, json_type, metadata
 
 
 def _provider(**options: Any) -> Column[str]:
-    """Whose entry it is: the `provider` of a desk file."""
+    """Return whose entry it is: the `provider` of a desk file."""
     return Column("provider", String(40), nullable=False, server_default=text(f"'{MAIN}'"), **options)
 
 

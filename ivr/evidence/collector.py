@@ -46,7 +46,7 @@ class Collector:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Return where it listens."""
         assert self._socket is not None  # noqa: S101 - started
         port: int = self._socket.getsockname()[1]
         return port

@@ -184,7 +184,7 @@ class Ring:
         return list(itertools.takewhile(lambda call: now - call.ended <= seconds, reversed(self._calls.values())))
 
     def packets(self, leg: EndedLeg) -> list[Packet]:
-        """What is kept of one leg, in order: what came before it had a channel goes by its Call-ID."""
+        """Return what is kept of one leg, in order: what came before it had a channel goes by its Call-ID."""
         names = {leg.call_id, leg.channel}
         kept = [*map(self._dialogs.get, names), *map(self._passing.get, names)]
         found = [dialog for dialog in kept if dialog is not None]

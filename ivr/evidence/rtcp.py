@@ -142,7 +142,7 @@ def direction(reports: Iterable[Report], *, packets: int | None, lost: int | Non
 
 
 def _follows(before: Report, report: Report) -> bool:
-    """Whether a report can be one after another, of the same source. One a little earlier came late."""
+    """Return whether a report can be one after another, of the same source. One a little earlier came late."""
     expected, elapsed = _sent_since(before, report), report.at - before.at
     if -_SET_BACK_S < elapsed <= 0:
         return False

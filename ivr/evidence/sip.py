@@ -19,7 +19,7 @@ _SECRET = re.compile(rb'(^(?:Proxy-)?Authorization[ \t]*:[^\r\n]*?response=")([0
 
 
 def belongs_to_call(message: bytes) -> bool:
-    """Whether it is about a call and not about registration and the like."""
+    """Return whether it is about a call and not about registration and the like."""
     first = message[:20].partition(b" ")[0]
     if first.startswith(b"SIP/2.0"):
         found = _CSEQ.search(message)
@@ -53,7 +53,7 @@ class Message:
 
 
 def read(payload: bytes) -> Message:
-    """What a message is. Control characters in it are left out."""
+    """Return what a message is. Control characters in it are left out."""
     text = payload.decode("utf-8", "replace")
     first = "".join(sign for sign in text.partition("\n")[0] if sign.isprintable())[:120]
     request = _REQUEST.match(first)

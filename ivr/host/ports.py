@@ -31,7 +31,7 @@ def _of_service(settings: Settings) -> Ports:
 
 
 def taken(address: Address, kind: socket.SocketKind) -> str | None:
-    """Why a port cannot be had; None when it can."""
+    """Return why a port cannot be had; None when it can."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family, kind) as probe:
         if kind == socket.SOCK_STREAM:

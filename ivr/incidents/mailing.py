@@ -91,7 +91,7 @@ async def go_on(store: Store, desks: Mapping[str, Desk], now: datetime, *, publi
 
 
 async def is_left(store: Store) -> bool:
-    """Whether somebody is still to be written to. Raises StoreUnavailable."""
+    """Return whether somebody is still to be written to. Raises StoreUnavailable."""
     async with store.reading() as unit:
         return any([await _next(unit, audience) is not None for audience in _BY])
 

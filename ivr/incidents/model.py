@@ -62,7 +62,7 @@ class Affected:
         return bool(self.partners or self.customers or self.numbers)
 
     def touches(self, *, partner: int | None, customer: int | None, number: str | None) -> bool:
-        """Whether a caller is among those who are named."""
+        """Return whether a caller is among those who are named."""
         return partner in self.partners or customer in self.customers or number in self.numbers
 
 
@@ -84,19 +84,19 @@ class Incident:
 
     @property
     def stage(self) -> Stage:
-        """Where it stands."""
+        """Return where it stands."""
         return self.updates[-1].stage
 
     @property
     def resolved_at(self) -> datetime | None:
-        """When it was resolved, for good as far as is known; None while it is not."""
+        """Return when it was resolved, for good as far as is known; None while it is not."""
         if self.stage != "resolved":
             return None
         back = (n for n, one in enumerate(self.updates, 1) if one.stage != "resolved")
         return self.updates[max(back, default=0)].at
 
     def is_told(self, now: datetime) -> bool:
-        """Whether those who wait hear of it."""
+        """Return whether those who wait hear of it."""
         resolved = self.resolved_at
         return resolved is None or require_aware(now) < resolved + RESOLVED_ON_AIR
 
@@ -119,7 +119,7 @@ class Incident:
 
 
 def draft(stage: Stage, services: Iterable[Mapping[str, str]], language: str) -> str:
-    """What could be said, for whoever is in a hurry; `services` by language, as within a sentence."""
+    """Return what could be said, for whoever is in a hurry; `services` by language, as within a sentence."""
     return _filled(_DRAFTS, stage, services, language)
 
 
@@ -185,7 +185,7 @@ def told(incidents: Iterable[Incident], language: str, now: datetime) -> str | N
 def briefly(
     incidents: Iterable[Incident], services: Callable[[Incident], Iterable[Mapping[str, str]]], language: str
 ) -> str:
-    """What is said to whoever has heard `told` once, in the same order; each incident in a sentence or two."""
+    """Return what is said to whoever has heard `told` once, in the same order; each incident in a sentence or two."""
     said = ""
     for one in sorted(incidents, key=lambda one: (one.stage != "resolved", one.updates[-1].at, one.id), reverse=True):
         longer = f"{said} {_filled(_BRIEF, one.stage, services(one), language)}".strip()

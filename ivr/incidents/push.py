@@ -12,7 +12,7 @@ STAGES: Mapping[Stage, str] = {"investigating": "investigating", "confirmed": "i
 
 
 def pushed(one: Incident, language: str) -> dict[str, Any]:
-    """What Statuspage's own API takes for an incident's last update, with our ids in its metadata."""
+    """Return what Statuspage's own API takes for an incident's last update, with our ids in its metadata."""
     last = one.updates[-1]
     return {
         "name": one.title[language],

@@ -75,7 +75,7 @@ class Followers:
             self._known = {(row.incident_id, row.number) for row in await unit.execute(query)}
 
     def follows(self, incidents: Sequence[int], number: str | None) -> bool:
-        """Whether a number follows all of these; False while it is not known."""
+        """Return whether a number follows all of these; False while it is not known."""
         return number is not None and all((one, number) in (self._known or ()) for one in incidents)
 
     def of_call(self, call_id: str) -> int | None:
@@ -84,7 +84,7 @@ class Followers:
 
     @property
     def asks_owners(self) -> bool:
-        """Whether the owner of a number that nobody calls from can be asked."""
+        """Return whether the owner of a number that nobody calls from can be asked."""
         return self._public_url is not None
 
     async def follow(
@@ -208,7 +208,7 @@ class Followers:
         return bool(found)
 
     async def _full(self, unit: Unit, incidents: Sequence[int]) -> bool:
-        """Whether so many follow the first of these that no more are taken."""
+        """Return whether so many follow the first of these that no more are taken."""
         query = select(func.count()).select_from(table).where(table.c.incident_id == incidents[0])
         count: int = (await unit.execute(query)).scalar_one()
         self._refusals.spent("follow-incident", count, MOST_OF_ONE)
@@ -217,7 +217,7 @@ class Followers:
         return count >= MOST_OF_ONE
 
     async def _asked(self, unit: Unit, incidents: Sequence[int], asked_by: str | None, but: str) -> int:
-        """How many other numbers this caller has named, or all who withhold theirs."""
+        """Return how many other numbers this caller has named, or all who withhold theirs."""
         theirs = table.c.asked_by == asked_by if asked_by is not None else table.c.asked_by.is_(None)
         mine = table.c.incident_id.in_(incidents) & theirs & (table.c.number != but)
         found: int = (await unit.execute(select(func.count(func.distinct(table.c.number))).where(mine))).scalar_one()
@@ -225,7 +225,7 @@ class Followers:
 
 
 async def count(unit: Unit, incident_id: int) -> int:
-    """How many numbers follow an incident."""
+    """Return how many numbers follow an incident."""
     mine = (table.c.incident_id == incident_id) & table.c.confirmed_at.is_not(None)
     found: int = (await unit.execute(select(func.count()).select_from(table).where(mine))).scalar_one()
     return found

@@ -29,7 +29,7 @@ class Attached:
 
 
 def file_of(folder: Path, key: str) -> Path:
-    """Where an e-mail is kept as it came."""
+    """Return where an e-mail is kept as it came."""
     return folder / f"{key}.eml"
 
 

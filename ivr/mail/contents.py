@@ -79,7 +79,7 @@ class Contents:
 
     @property
     def answers_invitation(self) -> bool:
-        """Whether it is an answer of a calendar's."""
+        """Return whether it is an answer of a calendar's."""
         return bool(self.invitations) and all(one.method in ANSWERS for one in self.invitations)
 
 

@@ -16,7 +16,7 @@ _ENRICHED: Final = re.compile(r"<(/?)([a-zA-Z0-9-]{1,60})>")
 
 
 def from_html(text: str) -> str:
-    """What a reader sees. The standard library's parser takes far longer than this."""
+    """Return what a reader sees. The standard library's parser takes far longer than this."""
     found: list[str] = []
     at, silent = 0, ""
     while at < len(text):

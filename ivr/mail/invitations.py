@@ -29,7 +29,7 @@ class Invitation:
 
 
 def invitation(text: str, method: str | None) -> Invitation | None:
-    """What a calendar says; `method` is the one of its Content-Type. None when it is no calendar."""
+    """Return what a calendar says; `method` is the one of its Content-Type. None when it is no calendar."""
     if not re.search(r"^\ufeff?\s*BEGIN:VCALENDAR", text, re.IGNORECASE | re.MULTILINE):
         return None
     found = _METHOD.search(text)

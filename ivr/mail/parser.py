@@ -140,7 +140,7 @@ def _read(content: bytes, largest: int) -> tuple[Contents, dict[str, list[str]]]
 
 
 def glimpse(content: bytes) -> Glimpse:
-    """What the first lines of an e-mail tell that cannot be read; never raises."""
+    """Return what the first lines of an e-mail tell that cannot be read; never raises."""
     headers: dict[str, list[str]] = {}
     for line in re.split(rb"\r?\n(?![ \t])", re.split(rb"\r?\n\r?\n", content[:_GLIMPSE], maxsplit=1)[0]):
         name, colon, value = line.partition(b":")

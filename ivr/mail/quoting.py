@@ -44,7 +44,7 @@ class Folded(NamedTuple):
 
 
 def fold(text: str, name: str = "") -> Folded:
-    """What is new, and what is folded away: history, and the signature of somebody of this `name`.
+    """Return what is new, and what is folded away: history, and the signature of somebody of this `name`.
 
     Where nothing new is above it, as in a forwarded e-mail, everything is new.
     """
@@ -63,7 +63,7 @@ def folded(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ends(lines: list[str], at: int, name: str) -> bool:
-    """Whether what somebody wrote now ends above this line."""
+    """Return whether what somebody wrote now ends above this line."""
     line = lines[at].strip()[:600]
     if not line:
         return False
@@ -84,7 +84,7 @@ def _ends(lines: list[str], at: int, name: str) -> bool:
 
 
 def _quoted(lines: list[str], at: int) -> bool:
-    """Whether all that follows is quoted, but for a signature: answers between the lines are new."""
+    """Return whether all that follows is quoted, but for a signature: answers between the lines are new."""
     if not lines[at].startswith(">"):
         return False
     below = [line for line in lines[at : at + 400] if line.strip()]
@@ -128,7 +128,7 @@ _LONGEST_THANKS: Final = 30
 
 
 def only_thanks(text: str, name: str = "") -> bool:
-    """Whether a text, without history and signature, is nothing but thanks."""
+    """Return whether a text, without history and signature, is nothing but thanks."""
     said = re.findall(r"[^\W\d_]+|[\u2600-\u27bf\U0001f300-\U0001faff]|\d|\?", fold(text, name).own.lower())
     if not said or len(said) > _LONGEST_THANKS:
         return False

@@ -47,7 +47,7 @@ class _Incoming:
         return self.size > self._largest
 
     async def add(self, piece: bytes) -> bool:
-        """Whether a batch went to disk with it."""
+        """Return whether a batch went to disk with it."""
         self.size += len(piece)
         if len(self.head) < _HEAD:
             self.head += piece[:_HEAD]

@@ -57,7 +57,7 @@ async def page(
 
 
 async def count_since(unit: Unit, since: datetime, sender: str | None = None) -> int:
-    """How many came in since then, from one sender or from all."""
+    """Return how many came in since then, from one sender or from all."""
     query = select(func.count()).select_from(mails).where(mails.c.at > since)
     if sender is not None:
         query = query.where(mails.c.sender == sender)
@@ -65,7 +65,7 @@ async def count_since(unit: Unit, since: datetime, sender: str | None = None) ->
 
 
 async def bytes_since(unit: Unit, since: datetime) -> int:
-    """How many bytes came in since then."""
+    """Return how many bytes came in since then."""
     query = select(func.coalesce(func.sum(mails.c.size), 0)).where(mails.c.at > since)
     return int((await unit.execute(query)).scalar_one())
 
@@ -100,7 +100,7 @@ async def opened_by(unit: Unit, sender: str, *, reason: str | None = None, since
 
 
 async def answers_at_once(unit: Unit, sender: str, *, since: datetime, now: datetime) -> int:
-    """How many e-mails of this sender, one that comes now among them, came right after one of ours had left."""
+    """Return how many e-mails of this sender, one that comes now among them, came right after one of ours had left."""
     sent = await emails_sent(unit, sender, since=since - AT_ONCE, limit=500)
     if not sent:
         return 0

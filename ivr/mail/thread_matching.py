@@ -61,7 +61,7 @@ async def place(
 
 
 def _only_noted(mail: Mail, program: Automatic | None) -> str | None:
-    """Why it changes no ticket's status; None when it may."""
+    """Return why it changes no ticket's status; None when it may."""
     if program is not None:
         return program.reason
     if mail.reaction:
@@ -83,7 +83,7 @@ async def _candidates(unit: Unit, mail: Mail, domain: str) -> dict[int, bool]:
 
 
 async def entitled(unit: Unit, ticket: Ticket, mail: Mail) -> bool:
-    """Whether its sender may write to the ticket: its requester, or one of its account's (OV-20)."""
+    """Return whether its sender may write to the ticket: its requester, or one of its account's (OV-20)."""
     if not mail.vouched:
         return False
     if ticket.requester_email is not None and ticket.requester_email.lower() == mail.sender:

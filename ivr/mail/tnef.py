@@ -56,7 +56,7 @@ class Winmail:
 
 
 def read(raw: bytes) -> Winmail:
-    """What is in it, as far as it can be read. Raises NoTnef."""
+    """Return what is in it, as far as it can be read. Raises NoTnef."""
     if len(raw) < 6 or struct.unpack_from("<I", raw)[0] != _SIGNATURE:
         raise NoTnef
     charset = "cp1252"
@@ -128,7 +128,7 @@ def _properties(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _after_name(data: bytes, at: int) -> int:
-    """Where a named property's value begins."""
+    """Return where a named property's value begins."""
     (by,) = struct.unpack_from("<I", data, at + 16)
     (number,) = struct.unpack_from("<I", data, at + 20)
     return at + 24 + (number + (-number % 4) if by else 0)

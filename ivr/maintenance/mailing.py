@@ -81,7 +81,7 @@ async def go_on(store: Store, desks: Mapping[str, Desk], now: datetime, *, publi
 
 
 def news_of(one: Maintenance, desk: Desk, news: News) -> delivery.News:
-    """What subscribers read: the state, the text, and the window in the desk's own time."""
+    """Return what subscribers read: the state, the text, and the window in the desk's own time."""
     texts = {}
     for language, text in one.texts.items():
         stage = STATE_NAMES[language][news]

@@ -50,7 +50,7 @@ class Maintenance:
     version: int
 
     def state(self, now: datetime) -> State:
-        """Where it stands: it begins and ends by the clock alone."""
+        """Return where it stands: it begins and ends by the clock alone."""
         if self.cancelled:
             return "cancelled"
         if self.ended_at is not None or require_aware(now) >= self.ends_at:
@@ -59,7 +59,7 @@ class Maintenance:
 
     @property
     def over_at(self) -> datetime:
-        """When it is, or was, over."""
+        """Return when it is, or was, over."""
         return self.ended_at or self.ends_at
 
     @property
@@ -77,7 +77,7 @@ class Maintenance:
 
 
 def draft(kind: Kind, services: Iterable[Mapping[str, str]], language: str) -> str:
-    """What could be said, for whoever is in a hurry; `services` by language, as within a sentence."""
+    """Return what could be said, for whoever is in a hurry; `services` by language, as within a sentence."""
     known = language if language in _DRAFTS else "fr"
     return _DRAFTS[known][kind].format(what=what_of(services, known))
 

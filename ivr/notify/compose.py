@@ -43,7 +43,7 @@ def message_id(notice: Notice, domain: str) -> str:
 
 
 def is_ours(text: str, domain: str) -> bool:
-    """Whether a Message-ID is one that we made."""
+    """Return whether a Message-ID is one that we made."""
     found = _OURS.fullmatch(text)
     return found is not None and found["domain"].lower() == domain.lower()
 

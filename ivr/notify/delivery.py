@@ -133,7 +133,7 @@ def pause_s(kind: Kind, attempts: int, jitter: float) -> float:
 
 
 def expired(standing: Standing, now: datetime) -> bool:
-    """Whether it is too late to send it."""
+    """Return whether it is too late to send it."""
     return require_aware(now) >= standing.expires_at
 
 
@@ -234,7 +234,7 @@ _CODE: Final = re.compile(r"\b[23]\d{4}\b")
 
 
 def text_trouble(state: State, error: str | None) -> TextTrouble | None:
-    """Why a text message in this state has not arrived; None when it has, or is on its way."""
+    """Return why a text message in this state has not arrived; None when it has, or is on its way."""
     if state == "refused":
         return "refused"
     if state != "dead":

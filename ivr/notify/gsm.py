@@ -45,12 +45,12 @@ _WIDE: Final = (70, 67)
 
 
 def is_plain(text: str) -> bool:
-    """Whether all of it is in the alphabet."""
+    """Return whether all of it is in the alphabet."""
     return all(sign in _BASIC or sign in _EXTENSION for sign in text)
 
 
 def parts(text: str) -> int:
-    """How many messages are paid for it."""
+    """Return how many messages are paid for it."""
     if is_plain(text):
         sizes, (one, each) = [1 + (sign in _EXTENSION) for sign in text], _PLAIN
     else:

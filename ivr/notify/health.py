@@ -15,13 +15,13 @@ _NAMES = {"email": "e-mail", "sms": "SMS"}
 
 
 def configured(config: NoticeConfig) -> str:
-    """What is configured: `ok`, or which kinds wait for it."""
+    """Return what is configured: `ok`, or which kinds wait for it."""
     missing = " and ".join(_NAMES[kind] for kind in config.missing)
     return f"not configured: {missing}; these notices wait" if missing else "ok"
 
 
 async def told(unit: Unit, config: NoticeConfig, now: datetime) -> str:
-    """What is configured, and how many of the last days' notices a person should look at."""
+    """Return what is configured, and how many of the last days' notices a person should look at."""
     counts = await store.counts(unit, ("dead", "unknown"), since=now - _LOOKED_BACK)
     looked_at = [
         f"{count} {_NAMES.get(kind, kind)} {state}" for (kind, state), count in sorted(counts.items()) if count

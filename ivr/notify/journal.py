@@ -76,7 +76,7 @@ class Journal:
         return looked
 
     def _may_be_late(self, endpoint: Endpoint) -> bool:
-        """Whether an entry below the last one may still come; after a start, whatever was before it."""
+        """Return whether an entry below the last one may still come; after a start, whatever was before it."""
         now = asyncio.get_running_loop().time()
         return now < self._unsettled.setdefault(endpoint.name, now + _SETTLED_S)
 
@@ -99,7 +99,7 @@ class Journal:
 
 
 def chosen(endpoint: Endpoint, kind: str) -> bool:
-    """Whether this endpoint is told of events of this type."""
+    """Return whether this endpoint is told of events of this type."""
     return any(fnmatchcase(kind, pattern) for pattern in endpoint.events)
 
 

@@ -21,7 +21,7 @@ class Forbidden(OSError):
 
 
 def allowed(address: _Ip, *, loopback: bool) -> bool:
-    """Whether it is an address of the public Internet; with `loopback`, also one of this machine."""
+    """Return whether it is an address of the public Internet; with `loopback`, also one of this machine."""
     inner = _inner(address)
     if loopback and inner.is_loopback:
         return True

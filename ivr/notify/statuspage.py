@@ -102,5 +102,5 @@ def _ours(one: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _name(one: Mapping[str, Any], update: int) -> str:
-    """What this update is called: an incident has many."""
+    """Return what this update is called: an incident has many."""
     return f"{str(one.get('id', ''))[:40]}/{update}"

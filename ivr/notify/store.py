@@ -84,7 +84,7 @@ def _due(kind: Kind, now: datetime) -> ColumnElement[bool]:
 
 
 async def anything_due(unit: Unit, kind: Kind, now: datetime) -> bool:
-    """Whether it is worth a transaction that writes."""
+    """Return whether it is worth a transaction that writes."""
     c = t.outbox.c
     lost = and_(c.kind == kind, c.state.in_(_HELD), c.leased_until <= now)
     return (await unit.execute(select(c.id).where(or_(_due(kind, now), lost)).limit(1))).first() is not None
@@ -183,7 +183,7 @@ async def claim_provider_id(unit: Unit, row_id: int, provider_id: str, *, sure: 
 
 
 async def is_alike_under_way(unit: Unit, notice: Notice) -> bool:
-    """Whether another row with the same text to the same number is being sent at this moment."""
+    """Return whether another row with the same text to the same number is being sent at this moment."""
     c = t.outbox.c
     alike = (c.kind == notice.kind) & (c.recipient == notice.recipient) & (c.body == notice.body)
     query = select(c.id).where(alike, c.id != notice.id, c.state == "sending").limit(1)
@@ -232,7 +232,7 @@ async def page(unit: Unit, *, filters: Mapping[str, Any], before: int | None, li
 
 
 async def counts(unit: Unit, states: Sequence[State], *, since: datetime) -> dict[tuple[str, str], int]:
-    """How many rows of since then there are by kind and state, among these states."""
+    """Return how many rows of since then there are by kind and state, among these states."""
     c = t.outbox.c
     query = (
         select(c.kind, c.state, func.count().label("rows"))
@@ -268,7 +268,7 @@ async def put_once(unit: Unit, values: Mapping[str, Any]) -> None:
 
 
 async def opted_out(unit: Unit, number: str) -> bool:
-    """Whether the person at this number wants no text messages."""
+    """Return whether the person at this number wants no text messages."""
     return (await unit.execute(select(t.opt_outs.c.number).where(t.opt_outs.c.number == number))).first() is not None
 
 
@@ -314,7 +314,7 @@ async def text_problems(unit: Unit, numbers: Sequence[str], *, since: datetime) 
 
 
 async def endpoints(unit: Unit) -> dict[str, dict[str, Any]]:
-    """What is known of each endpoint, by name."""
+    """Return what is known of each endpoint, by name."""
     rows = (await unit.execute(select(t.webhook_endpoints))).mappings()
     return {row["name"]: dict(row) for row in rows}
 

@@ -18,6 +18,6 @@ OPTED_OUT: Final = 21610
 
 
 def verified(config: Twilio, url: str, form: Mapping[str, str], signature: str) -> bool:
-    """Whether a request to `url`, as the outside knows it, is Twilio's (X-Twilio-Signature)."""
+    """Return whether a request to `url`, as the outside knows it, is Twilio's (X-Twilio-Signature)."""
     validator = RequestValidator(config.auth_token.get_secret_value())
     return bool(validator.validate(url, dict(form), signature))

@@ -38,7 +38,7 @@ class Sender(Protocol):
     def kind(self) -> Kind: ...
 
     async def check(self, unit: Unit, notice: Notice) -> Outcome | None:
-        """What is known beforehand, in the transaction that lets it leave: None to send it."""
+        """Return what is known beforehand, in the transaction that lets it leave: None to send it."""
 
     async def send(self, notice: Notice) -> Outcome:
         """Send it. What it raises is taken for Unclear."""

@@ -1,4 +1,4 @@
-"""Tells operations that nobody has taken an emergency within the half hour that its caller was promised (OV-7)."""
+"""E-mails operations when an emergency is not taken within the promised half hour (OV-7)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORDS = wording.texts("oncall.late")
 
 
 def late_email(desk: Desk, emergency: Emergency, ticket: Ticket, *, bundled: Sequence[int] = ()) -> Email:
-    """In the desk's first language; `bundled` are the tickets of a bundle that nobody has worked on."""
+    """Return the e-mail in the desk's first language; `bundled` are the open tickets of a bundle."""
     language = desk.languages[0]
     facts = {
         "number": ticket.number,
@@ -38,5 +38,5 @@ def late_email(desk: Desk, emergency: Emergency, ticket: Ticket, *, bundled: Seq
 
 
 def is_late(emergency: Emergency, now: datetime) -> bool:
-    """Whether operations are to be told of it now."""
+    """Return whether operations are to be told of it now."""
     return emergency.late_at is None and emergency.taken_at is None and now - emergency.left_at > PROMISE

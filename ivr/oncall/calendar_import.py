@@ -20,7 +20,7 @@ from ivr.store.engine import Unit
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """What a calendar changed in the rota."""
+    """The changes that a calendar made to the rota."""
 
     added: list[tuple[int, Stint]]
     #: Overrides that an earlier import had made, and that were moved or called off since.
@@ -75,7 +75,7 @@ def _stale(event: Event, known: Mapping[tuple[str, str], Version], zone: ZoneInf
 
 
 def _is_over(there: Imported, series: Series, stints: Mapping[str, Stint], now: datetime) -> bool:
-    """Whether what an earlier import made is no more as a calendar says now."""
+    """Return whether what an earlier import made is no more as a calendar says now."""
     if stints.get(there.occurrence) == there.stint or (series.recurs and there.stint.end <= now):
         return False
     return series.speaks_of(there.occurrence)

@@ -1,4 +1,4 @@
-"""Who is paged when, until somebody takes the emergency (OV-7), and whether the promise was kept. Pure."""
+"""Decides who is paged when, until somebody takes the emergency (OV-7), and whether the promise was kept. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Page:
 
 
 def timetable(duty: OnCall, line: Sequence[str], start: datetime, until: datetime) -> list[Page]:
-    """Every page up to `until`, if nobody takes it: one person after the other, the manager in time, and round again.
+    """Every page up to `until`, if it is not taken: one person after the other, the manager in time, and round again.
 
     `line` is who is on call at `start`, when the caller left the message, and the next ones.
     """
@@ -63,7 +63,7 @@ def brought_forward(
 
 
 def kept(left_at: datetime, taken_at: datetime | None, now: datetime) -> bool | None:
-    """Whether the emergency was taken in time; None while that is still open. Measured on *taken* alone."""
+    """Return whether the emergency was taken in time; None while that is still open. Measured on *taken* alone."""
     if taken_at is not None:
         return taken_at - left_at <= PROMISE
     return None if now - left_at <= PROMISE else False

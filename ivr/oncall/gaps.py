@@ -1,4 +1,4 @@
-"""Tells operations when the rota leaves somebody's turn to nobody: at the start, and whenever it is saved."""
+"""E-mails operations when on-call slots are uncovered: at start-up, and on every change of the rota."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORDS = wording.texts("oncall.gaps")
 
 
 async def found(unit: Unit, desk: Desk, now: datetime) -> list[tuple[datetime, datetime]]:
-    """When nobody is on call, of the time that is looked at."""
+    """Return the gaps in the rota, within the time that is looked at."""
     if desk.oncall is None:
         return []
     # By whole days, so that looking twice finds the same.

@@ -49,7 +49,7 @@ def read(
 
 
 def read_calendar(data: bytes | str) -> Calendar:
-    """What somebody sent. Raises BadInput for what is no calendar, or holds no event."""
+    """Return what somebody sent. Raises BadInput for what is no calendar, or holds no event."""
     calendar = Calendar.read(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
     if not calendar.events:
         raise CalendarProblem("this holds no event", "export the calendar that has the shifts")

@@ -1,4 +1,4 @@
-"""Page calls: whoever is on call is rung, hears the emergency, and takes it with a key (OV-7).
+"""Page calls: rings the one on call, who hears the emergency and takes it with a key (OV-7).
 
 A call is a row that was committed with its page. It is dialled once: the row says so before Asterisk is told, and what
 was under way when the service died is not dialled again; the next page comes soon enough.
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 #: A mobile phone's own voicemail answers after about as many seconds.
 RING_S = 40
-#: A call whose channel is not there after so many seconds could not be made, or its end was not seen.
+#: A call whose channel is not there after this many seconds could not be made, or its end was not seen.
 _MADE_S = 5.0
 #: A page that could not be dialled for so long is overtaken by the next one.
 _STALE = timedelta(minutes=15)
@@ -95,7 +95,7 @@ class PageCalls:
             self._wake.set()
 
     async def run(self, every_s: float = 1.0, idle_s: float = 3.0) -> None:
-        """Dial until cancelled, and look less often while nobody is to be rung.
+        """Dial until cancelled, and look less often while there is no one to ring.
 
         What another service's life left dialling and Asterisk does not know any more was cut off: it is dialled again.
         """
@@ -173,7 +173,7 @@ class PageCalls:
             log.error("page call refused by Asterisk", event_id="OV2003", emergency=call.emergency_id, error=str(error))
             await self.ended(call.id, "failed")
         except Unavailable as error:
-            # Perhaps it rings all the same: then whoever answers hears the emergency. It is not dialled twice.
+            # Perhaps it rings all the same: then the one who answers hears the emergency. It is not dialled twice.
             log.error("page call perhaps not dialled", event_id="OV2003", emergency=call.emergency_id, error=str(error))
             await self.ended(call.id, "lost")
 
@@ -220,14 +220,14 @@ class PageCalls:
         await self.ended(call, "no-key" if answered else _CAUSES.get(cause, "failed"))
 
     async def _again(self, call: PageCall) -> None:
-        """A crash of ours cut it off while it rang: nobody waits for the next page because of that."""
+        """A crash of ours cut it off while it rang: dial it again at once, instead of at the next page."""
         async with self._store.unit() as unit:
             await store.page_again(unit, call.id)
         log.warning("interrupted page call redialled", emergency=call.emergency_id)
         self._wake.set()
 
     async def _compare(self, dialling: list[PageCall]) -> None:
-        """End the rows whose channels nobody knows, or dial them again.
+        """End the rows whose channels Asterisk does not have, or dial them again.
 
         At first all of them, since a crash may have cut them off; then those that should be there by now.
 

@@ -1,4 +1,4 @@
-"""Who is meant by an event of a calendar: found among the people on call, never guessed. Pure."""
+"""Finds the person on call whom a calendar's event names; never guesses. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ABOUT = frozenset(
 
 
 def person_of(event: Event, people: Mapping[str, Person]) -> str:
-    """The id of the person in the title, by id, full name, or a part of the name that nobody else has.
+    """The id of the person in the title, by id, full name, or a part of the name that no other person has.
 
-    « Garde : Luc », « Luc (garde) » and « On call: Luc Bouchard » name Luc. Where the title names nobody, it is the one
+    « Garde : Luc », « Luc (garde) » and « On call: Luc Bouchard » name Luc. Where it names no person, it is the one
     on call among those who were asked and did not decline. Raises CalendarProblem for anybody else, for two of them,
     and for a title that says more than that.
     """

@@ -1,4 +1,4 @@
-"""Who is on call when. Pure: weekly turns by the desk's own wall clock, and overrides that win over them."""
+"""The rota: who is on call when. Pure: weekly turns by the desk's own wall clock, and overrides that win over them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def overlap(stints: Sequence[Stint], new: Stint) -> Stint | None:
 
 
 def line_at(duty: OnCall, zone: ZoneInfo, overrides: Sequence[Stint], at: datetime) -> tuple[str, ...]:
-    """Who is paged, in this order, each once: whoever is on call at `at`, then the next ones in the turns."""
+    """Return who is paged, in this order, each once: the one on call at `at`, then the next ones in the turns."""
     in_place_of = [one.person for one in overrides if one.start <= at < one.end]
     week = _week(duty, zone, at)
     count = len(duty.turns)
@@ -39,7 +39,7 @@ def line_at(duty: OnCall, zone: ZoneInfo, overrides: Sequence[Stint], at: dateti
 
 
 def stints(duty: OnCall, zone: ZoneInfo, overrides: Sequence[Stint], start: datetime, end: datetime) -> list[Stint]:
-    """Who is on call from `start` to `end`, without gaps; turns are cut where somebody takes over."""
+    """Return who is on call from `start` to `end`, without gaps; turns are cut where somebody takes over."""
     found: list[Stint] = []
     taken = sorted((one for one in overrides if one.start < end and one.end > start), key=lambda one: one.start)
     for turn in _turns(duty, zone, start, end):
@@ -59,7 +59,7 @@ def stints(duty: OnCall, zone: ZoneInfo, overrides: Sequence[Stint], start: date
 def gaps(
     duty: OnCall, zone: ZoneInfo, overrides: Sequence[Stint], start: datetime, end: datetime
 ) -> list[tuple[datetime, datetime]]:
-    """From when to when nobody is on call between `start` and `end`: then the fallback number is paged."""
+    """Return the gaps in the rota between `start` and `end`: then the fallback number is paged."""
     found: list[tuple[datetime, datetime]] = []
     covered = start
     known = [one for one in stints(duty, zone, overrides, start, end) if one.person in duty.people]

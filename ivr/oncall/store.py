@@ -120,7 +120,7 @@ async def keep_version(
 
 
 async def remove_override(unit: Unit, desk: str, override_id: int) -> bool:
-    """Whether there was one."""
+    """Remove an override. Returns whether there was one."""
     table = t.oncall_overrides
     done = await unit.execute(table.delete().where(table.c.id == override_id, table.c.desk == desk))
     return done.rowcount == 1
@@ -155,7 +155,7 @@ async def add(unit: Unit, values: Mapping[str, Any]) -> Emergency | None:
 
 
 async def waiting(unit: Unit, since: datetime) -> list[Emergency]:
-    """Emergencies left since then that nobody has taken, the oldest first."""
+    """Return the emergencies left since then and not taken, the oldest first."""
     return [Emergency(**row) for row in (await unit.execute(_waiting(), {"since": since})).mappings()]
 
 
@@ -170,7 +170,7 @@ async def standing(unit: Unit, desk: str, *, waiting_since: datetime, left_since
 
 
 async def bundle_taken_at(unit: Unit, desk: str, *, known: bool) -> datetime | None:
-    """When a bundle of this kind was taken last."""
+    """Return when a bundle of this kind was taken last."""
     table = t.emergencies
     mine = (table.c.desk == desk) & (table.c.known == known) & table.c.bundle & table.c.taken_at.is_not(None)
     query = select(table.c.taken_at).where(mine).order_by(table.c.id.desc()).limit(1)
@@ -179,7 +179,7 @@ async def bundle_taken_at(unit: Unit, desk: str, *, known: bool) -> datetime | N
 
 
 async def left_in_bundle(unit: Unit, emergency_id: int) -> list[int]:
-    """The tickets of a bundle on which nobody has worked since their message was left, the oldest first."""
+    """Return a bundle's tickets without work since their message was left, the oldest first."""
     table = t.emergencies
     members = (table.c.id == emergency_id) | (table.c.merged_into == emergency_id)
     undone = tickets.c.status.not_in(DONE) & (
@@ -196,7 +196,7 @@ async def get(unit: Unit, emergency_id: int) -> Emergency | None:
 
 
 async def lock(unit: Unit, emergency_id: int) -> Emergency | None:
-    """An emergency that nobody else changes until this transaction ends."""
+    """Return an emergency, locked until this transaction ends."""
     query = select(t.emergencies).where(t.emergencies.c.id == emergency_id).with_for_update()
     row = (await unit.execute(query)).mappings().one_or_none()
     return Emergency(**row) if row is not None else None
@@ -304,7 +304,7 @@ async def last_paged(unit: Unit, number: str, *, since: datetime) -> tuple[Emerg
 
 
 async def begin_page_call(unit: Unit, call: int, *, channel: str, at: datetime) -> bool:
-    """Whether this call is ours to dial: nobody has begun it."""
+    """Note that a page call begins. Returns whether it is ours to dial: no other has begun it."""
     due = (t.page_calls.c.id == call) & (t.page_calls.c.state == "due")
     values = {"state": "dialling", "channel": channel, "dialled_at": at}
     return (await unit.execute(update(t.page_calls).where(due).values(values))).rowcount == 1

@@ -1,7 +1,7 @@
 """A storm of emergencies: what is paged for by itself, what together, and who is rung first. Pure.
 
-Whoever withholds their number, or makes one up, can leave any number of messages. Each is a ticket with its message,
-and its caller hears what everybody hears; but those whom nobody knows share a few pages, and never stand before a
+A caller who hides their number, or makes one up, can leave any number of messages. Each is a ticket with its message,
+and its caller hears what everybody hears; but unknown callers share a few pages, and never stand before a
 customer whom we know. What is beyond is one bundle, which is paged as one and says how many there are.
 """
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-#: So many customers are paged for by themselves at one time. With their bundle one phone can be rung for each of them
-#: well within the half hour.
+#: The number of customers who are paged for by themselves at one time. With their bundle one phone can be rung for
+#: each of them well within the half hour.
 MOST_KNOWN: Final = 6
-#: Of those whom nobody knows, what was taken meanwhile counts for so long.
+#: Of unknown callers, what was taken meanwhile counts for so long.
 STORM: Final = timedelta(hours=1)
-#: A bundle takes more in for so long; then a new one begins, of which operations are told anew when it is late.
+#: A bundle takes more in for so long; then a new one begins, of which operations are told again when it is late.
 BUNDLE_TAKES: Final = timedelta(hours=6)
 #: After a bundle of those was taken, the next one is paged no sooner: it grows meanwhile, and has time until minute 30.
 BUNDLE_AGAIN: Final = timedelta(minutes=10)
@@ -43,9 +43,9 @@ Placed = Literal["alone", "begins"] | int
 
 
 def placed(known: bool, left_at: datetime, standing: Sequence[Standing], *, strangers: int) -> Placed:
-    """How an emergency that was just left is paged for, among those of its desk that wait or were left lately.
+    """Return how an emergency that was just left is paged for, among those of its desk that wait or were left lately.
 
-    Of callers whom nobody knows so many `strangers` are paged for by themselves within an hour.
+    At most `strangers` unknown callers are paged for by themselves within an hour.
     """
     alike = [one for one in standing if one.known == known]
     counted = [
@@ -60,12 +60,12 @@ def placed(known: bool, left_at: datetime, standing: Sequence[Standing], *, stra
 
 
 def may_page(*, known: bool, bundle: bool, last_taken: datetime | None, now: datetime) -> bool:
-    """Whether an emergency is paged for now; `last_taken` is when a bundle of its kind was taken last."""
+    """Return whether an emergency is paged for now; `last_taken` is when a bundle of its kind was taken last."""
     return known or not bundle or last_taken is None or now - last_taken >= BUNDLE_AGAIN
 
 
 def may_text(sent: int, *, known: bool, first: bool, every_min: int) -> bool:
-    """Whether a page leaves by text message as well: `sent` were sent to this person within an hour.
+    """Return whether a page leaves by text message as well: `sent` were sent to this person within an hour.
 
     The last third is kept for customers, and the last sixth for what a customer is paged for the first time.
     """
@@ -89,7 +89,7 @@ class Due:
 
 
 def in_order(calls: Sequence[Due]) -> list[Due]:
-    """Who is rung for what first: customers for whom nobody was rung yet, the newest first; then others for whom nobody
+    """Sort emergencies for ringing: customers not rung for yet, the newest first; then others for whom nobody
     was; then those again, in the same order."""
     return sorted(
         calls,

@@ -60,12 +60,12 @@ emergencies = Table(
     Column("taken_by", String(100)),
     Column("called_back_at", Moment),
     Column("called_back_by", String(100)),
-    #: When operations were told that nobody had taken it in time.
+    #: When operations were told that it was not taken in time.
     Column("late_at", Moment),
     Index("ix_emergencies_desk_left_at", "desk", "left_at"),
 )
 
-#: One for each page: whoever is on call is rung besides the text message.
+#: One for each page: the one on call is rung besides the text message.
 page_calls = Table(
     "page_calls",
     metadata,
@@ -78,7 +78,7 @@ page_calls = Table(
     Column("state", String(10), nullable=False),
     #: Its uniqueid at Asterisk.
     Column("channel", String(40)),
-    #: taken, passed, no-key (a voicemail, or nobody who pressed anything), no-answer, busy, …
+    #: taken, passed, no-key (a voicemail, or no key at all), no-answer, busy, …
     Column("outcome", String(20)),
     Column("due_at", Moment, nullable=False),
     Column("dialled_at", Moment),

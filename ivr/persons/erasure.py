@@ -56,7 +56,7 @@ async def erase(
 
 
 def _going(found: Found, done: Erased) -> Found:
-    """What can go now."""
+    """Return what can go now."""
     going = Found(own={name: dict(rows) for name, rows in found.own.items()})
 
     def keep(table: str, why: str, stays: list[Key]) -> None:

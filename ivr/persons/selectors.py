@@ -24,7 +24,7 @@ class Wanted:
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """What may stand for them in a text, whatever else is around it; letters of either case."""
+        """Return what may stand for them in a text, whatever else is around it; letters of either case."""
         written = [one for number in self.numbers for one in _ways_to_write(number)]
         return tuple(dict.fromkeys((*written, *self.emails, *self.names)))
 

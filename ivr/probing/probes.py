@@ -106,12 +106,12 @@ class Probes:
 
     @property
     def call_in_age_s(self) -> float | None:
-        """How long ago the SIP address last answered, in seconds."""
+        """Return how long ago the SIP address last answered, in seconds."""
         return None if self._call_in.well_at is None else self._now() - self._call_in.well_at
 
     @property
     def calls_problem(self) -> str:
-        """Why no call can come in; "" while one can."""
+        """Return why no call can come in; "" while one can."""
         age_s = self.call_in_age_s
         if age_s is not None and age_s <= STALE_S:
             return ""
@@ -119,7 +119,7 @@ class Probes:
 
     @property
     def write_problem(self) -> str:
-        """Why nothing can be written; "" while it can."""
+        """Return why nothing can be written; "" while it can."""
         since = self._write.since
         if since is not None and self._now() - since > SLOW_S:
             return f"cannot write: not done after {self._now() - since:.0f} s"
@@ -127,7 +127,7 @@ class Probes:
 
     @property
     def write_s(self) -> float:
-        """How long the last write took, or the one under way has taken, in seconds."""
+        """Return how long the last write took, or the one under way has taken, in seconds."""
         since = self._write.since
         return max(self._write.took_s, self._now() - since) if since is not None else self._write.took_s
 

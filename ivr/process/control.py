@@ -32,7 +32,7 @@ _ANSWERS_S = 5.0
 
 
 def settings_file(state: Path) -> Path:
-    """Where a line's settings are, for its other processes."""
+    """Return where a line's settings are, for its other processes."""
     return state / "run" / "settings.json"
 
 
@@ -45,7 +45,7 @@ class Refused(OmnivigilError):
 
 
 def socket_of(state: Path, of: str = SUPERVISOR) -> Path:
-    """Where it is."""
+    """Return where it is."""
     return state / "run" / f"{of}.sock"
 
 
@@ -161,7 +161,7 @@ def holder(state: Path, what: str = "service") -> int | None:
 
 
 def held_since(state: Path, what: str = "service") -> float | None:
-    """When that was, in seconds since 1970."""
+    """Return when that was, in seconds since 1970."""
     try:
         return _lock(state, what).stat().st_mtime
     except OSError:
@@ -178,7 +178,7 @@ async def running_settings(state: Path) -> tuple[int, Settings] | None:
 
 
 async def facts(state: Path) -> dict[str, Any] | None:
-    """What the supervisor on a state folder says of itself; None when none runs there."""
+    """Return what the supervisor on a state folder says of itself; None when none runs there."""
     try:
         async with asyncio.timeout(_ANSWERS_S):
             told = [line async for line in ask(state, "status")]

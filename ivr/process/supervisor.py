@@ -194,7 +194,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def pid_file(settings_file: Path) -> Path:
-    """Where the service's process is noted, so that one whose supervisor was killed can be waited for."""
+    """Return where the service's process is noted, so that one whose supervisor was killed can be waited for."""
     return settings_file.with_name("service.pid")
 
 

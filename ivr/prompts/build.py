@@ -262,7 +262,7 @@ class Sounds:
         lacks: list[str],
         progress: Callable[[str], None],
     ) -> int:
-        """How many sounds were made; another line may have made the others since they were looked for."""
+        """Return how many sounds were made; another line may have made the others since they were looked for."""
         with self._files.building():
             todo: dict[Engine, dict[str, Utterance]] = {}
             for name, (engine, utterance) in missing.items():

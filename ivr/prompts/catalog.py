@@ -191,7 +191,10 @@ class Catalog:
         return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
 
     def utterance(self, desk_id: str, prompt: str, language: str, variables: Mapping[str, str]) -> Utterance:
-        """What to say, the variables filled in. Raises PromptMissing for a text or a variable that is not there."""
+        """Return what to say, the variables filled in.
+
+        Raises PromptMissing for a text or a variable that is not there.
+        """
         template = self._template(desk_id, prompt, language)
         try:
             text = template.format_map(variables)
@@ -277,7 +280,7 @@ def _openings(desk: Desk, calendars: Mapping[str, Calendar], now: datetime) -> _
 
 
 def _concerns(prompt: str, name: str, department: Department) -> bool:
-    """Whether a caller of the department may hear the prompt."""
+    """Return whether a caller of the department may hear the prompt."""
     if prompt == "ringing-department":
         return bool(department.phones)
     if prompt.startswith("closed-emergency"):

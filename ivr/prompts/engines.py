@@ -41,7 +41,7 @@ class Engine(Protocol):
     """Something that can say utterances."""
 
     def identity(self, utterance: Utterance) -> str | None:
-        """What the sound depends on, or None when this engine cannot say it."""
+        """Return what the sound depends on, or None when this engine cannot say it."""
 
     def speak(self, utterances: Sequence[Utterance]) -> Iterator[Pcm]:
         """The sound of each, as it comes. Raises NotAudio for the one that has no sound, VoiceFailed for all."""

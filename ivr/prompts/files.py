@@ -32,7 +32,10 @@ class SoundFiles:
         return str(self._folder / name)
 
     def have(self, name: str) -> bool:
-        """Whether the sound is in the folder, taken over from the cache if need be. Raises BadInput for the disk."""
+        """Return whether the sound is in the folder, taken over from the cache if need be.
+
+        Raises BadInput for the disk.
+        """
         if _whole(self._folder / name):
             return True
         if not _whole(self._cache / name):
@@ -149,7 +152,7 @@ def _share(source: Path, target: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> BadInput:
-    """What to tell whoever chose the folder."""
+    """Return what to tell whoever chose the folder."""
     mend = "free some space, or name a folder on a writable disk"
     return BadInput(field="--state", problem=f"{path} cannot be written: {error.strerror or error}", mend=mend)
 

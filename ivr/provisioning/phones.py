@@ -82,12 +82,15 @@ class Account:
 
 
 def addresses(folder: str) -> dict[str, str]:
-    """What a device is given as its provisioning server, by make; `folder` is the address below which its files are."""
+    """Return what a device is given as its provisioning server, by make.
+
+    `folder` is the address below which its files are.
+    """
     return {make: folder + ADDRESSES.get(make, "") for make in FILES}
 
 
 def asked(file: str, user_agent: str) -> Asked | None:
-    """What a file's name asks for; None when it is no file of ours. Yealink and Polycom call theirs alike."""
+    """Return what a file's name asks for; None when it is no file of ours. Yealink and Polycom call theirs alike."""
     name = file.lower()
     for make, pattern in _NAMES.items():
         if found := pattern.fullmatch(name):
@@ -133,6 +136,6 @@ def _one_line(value: object) -> object:
 
 
 def server_of(sip: Address, reached_as: str) -> str:
-    """Where phones register, as HOST:PORT."""
+    """Return where phones register, as HOST:PORT."""
     host = reached_as if sip.host in _EVERYWHERE else sip.host
     return str(Address(host=host, port=sip.port))

@@ -17,7 +17,7 @@ GOOD_FOR: Final = timedelta(days=1)
 
 
 def digest(token: str) -> str:
-    """What is kept of a token."""
+    """Return what is kept of a token."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -32,14 +32,14 @@ async def make(unit: Unit, phone: str, *, by: str, at: datetime) -> str:
 
 
 async def phone_of(unit: Unit, token: str, at: datetime) -> str | None:
-    """Whose token this is, while it is good."""
+    """Return whose token this is, while it is good."""
     table = provisionings
     good = select(table.c.phone).where(table.c.sha256 == digest(token), table.c.expires_at > at)
     return (await unit.execute(good)).scalar_one_or_none()
 
 
 async def use(unit: Unit, token: str, at: datetime) -> str | None:
-    """Whose token this was: it is worthless from now on. None when it was so already."""
+    """Spend a token. Returns whose it was; None when it was spent or has expired."""
     table = provisionings
     gone = delete(table).where(table.c.sha256 == digest(token), table.c.expires_at > at).returning(table.c.phone)
     return (await unit.execute(gone)).scalar_one_or_none()

@@ -137,14 +137,14 @@ def _count(direction: Direction) -> int:
 
 
 def _up(leg: Leg, key: str) -> _Finding:
-    """What came to us, counted by ourselves."""
+    """Return what came to us, counted by ourselves."""
     if leg.up.packets == 0 and leg.down.packets:
         return _Finding(bad=True, excess=4.0, reason=Reason(key=f"{key}-silent"))
     return _finding(leg.up.loss, _count(leg.up), leg.up.jitter_ms, key)
 
 
 def _down(leg: Leg, source: Direction | None, key: str) -> _Finding:
-    """What the other end says it received, less what we never had to send on."""
+    """Return what the other end says it received, less what we never had to send on."""
     if leg.down.loss is None:
         return _Finding(bad=None, reason=Reason(key=f"{key}-unknown"))
     loss, jitter, count = leg.down.loss, leg.down.jitter_ms, _count(leg.down)

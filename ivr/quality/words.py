@@ -32,7 +32,7 @@ def cause_text(verdict: Verdict, language: str) -> str:
 
 
 def reason_texts(verdict: Verdict, language: str) -> list[str]:
-    """Why, in one sentence each."""
+    """Return why, in one sentence each."""
     return [_reason(reason, language_of(language)) for reason in verdict.reasons]
 
 
@@ -43,5 +43,5 @@ def _reason(reason: Reason, language: str) -> str:
 
 
 def advice(verdict: Verdict, language: str) -> str | None:
-    """What the customer can do where the cause is beyond the demarcation point (OV-18, OV-24)."""
+    """Return what the customer can do where the cause is beyond the demarcation point (OV-18, OV-24)."""
     return _ADVICE[language_of(language)].get(verdict.cause)

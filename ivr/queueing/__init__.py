@@ -1,1 +1,1 @@
-"""Who waits in a queue, in which order, for how long; and what they are told of it."""
+"""Queues: who waits, in which order, for how long, and what they are told of it."""

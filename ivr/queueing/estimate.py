@@ -1,4 +1,4 @@
-"""How long a caller will wait, and how people say it. Pure."""
+"""Estimates a caller's wait, and puts it as people say it. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from ivr.clock import require_aware
 
-#: So many of the last answers tell the rate; older ones belong to another hour of the day.
+#: The number of last answers that tell the rate; older ones belong to another hour of the day.
 ANSWERS = 10
 #: Older answers than this, in seconds, tell nothing of now.
 _RECENT_S = 3600.0
@@ -34,12 +34,12 @@ def expected_wait(
     handling_s: float,
     waiting_since: datetime | None = None,
 ) -> float | None:
-    """Seconds until the caller at `position` is answered; None when nobody is there to answer.
+    """Seconds until the caller at `position` is answered; None without a technician to answer.
 
     From the pace of the last answers while somebody waited: a quiet hour says nothing of how fast technicians are.
     `waiting_since` is when the queue was last empty; the pause since then, or since the last answer, counts too, so
-    that the estimate grows while nobody answers. Without such answers it rests on `handling_s`, a technician's usual
-    time for a call. Never below what so many technicians could do if every call took a third of that: an estimate
+    that the estimate grows while none answers. Without such answers it rests on `handling_s`, a technician's usual
+    time for a call. Never below what that many technicians could do if every call took a third of that: an estimate
     that is too short is a promise broken.
     """
     if technicians <= 0:
@@ -61,7 +61,7 @@ def spoken_minutes(seconds: float) -> int:
 
 
 def is_longer(seconds: float) -> bool:
-    """Whether the wait is beyond what is said in minutes."""
+    """Return whether the wait is beyond what is said in minutes."""
     return seconds > LONGEST_MINUTES * 60
 
 
@@ -101,7 +101,7 @@ def _below_100_fr(number: int) -> tuple[str, ...]:
 
 
 def wait_prompts(position: int, seconds: float | None, language: str) -> tuple[str, ...]:
-    """What a caller who waits is told: the place, then the wait, when it is known."""
+    """Return what a caller who waits is told: the place, then the wait, when it is known."""
     if position == 1:
         place: tuple[str, ...] = ("queue-youarenext",)
     else:

@@ -1,8 +1,8 @@
 """Places of callers of whom nothing is heard any more: kept for a while, should they call again.
 
-A cut cord, an empty battery, a modem that restarts: nobody said goodbye. Asterisk ends such a call after `rtp_timeout`,
+A cut cord, an empty battery, a modem that restarts: no goodbye. Asterisk ends such a call after `rtp_timeout`,
 and it is on record as vanished in its queue. That row is the place that is kept, so that it survives this service; when
-it is taken, the row says so. Whoever hung up, or has no number, has none.
+it is taken, the row says so. A caller who hung up, or has no number, has none.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class KeptPlace:
     ended_at: datetime
 
     def is_of(self, ani: str | None, endpoint: str | None) -> bool:
-        """Whether the same number, or the same phone, calls again."""
+        """Return whether the same number, or the same phone, calls again."""
         return (ani is not None and ani == self.ani) or (endpoint is not None and endpoint == self.endpoint)
 
 

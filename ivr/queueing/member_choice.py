@@ -1,4 +1,4 @@
-"""Whom a queue rings for a caller: whoever speaks their language and has the skill first, then everybody. Pure.
+"""Chooses whom a queue rings for a caller: those with their language and the skill first, then all. Pure.
 
 Asterisk keeps the places and turns; before each phone rings it asks whether that one is to, and takes the next one
 where not. So a caller is never passed over for good: after `suited_s` seconds in line everyone is rung for them.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """What a caller asked for, and how long they have been in line, in seconds."""
+    """A caller's request, and how long they have been in line, in seconds."""
 
     language: str | None
     skill: str | None = None
@@ -35,7 +35,7 @@ class Candidate:
 
 
 def rank(need: Need, one: Candidate) -> int | None:
-    """The penalty with which somebody is rung for a caller, the lowest first; None for whoever is not suited."""
+    """Return the penalty with which somebody is rung for a caller, the lowest first; None for one not suited."""
     if need.skill is not None and need.skill not in one.skills:
         return None
     if not one.languages or need.language is None:
@@ -47,9 +47,9 @@ def rank(need: Need, one: Candidate) -> int | None:
 def may_ring(
     need: Need, endpoint: str, candidates: Iterable[Candidate], *, before: Sequence[Need], suited_s: float
 ) -> bool:
-    """Whether a phone rings for a caller now. `before` are those ahead of them in line.
+    """Return whether a phone rings for a caller now. `before` are those ahead of them in line.
 
-    Nobody waits for a language or a skill that no one on duty has. A technician whom somebody ahead is waiting for is
+    No caller waits for a language or a skill that none on duty has. A technician whom somebody ahead is waiting for is
     left to them as long as another suited one is free. When in doubt it rings.
     """
     there = {one.endpoint: one for one in candidates}

@@ -1,8 +1,8 @@
 """Technicians who do not take their calls: who declines is not rung again at once, and who misses too many has a break.
 
 app_queue goes on to the next technician by itself, and then rings the same one again two seconds later, without end.
-So whoever declines, or whose phone cannot be rung, rests for a while; after a number of misses in a row the break lasts
-until they come back (*22, or the console), and operations are told, most of all when nobody is left. Those who wait
+So a technician who declines, or whose phone cannot be rung, rests for a while; after several misses in a row the break
+lasts until they come back (*22, or the console), and operations are told, most of all when none is left. Those who wait
 keep their places meanwhile, and are offered the callback as ever. A phone that rang in vain is asked at once whether it
 is there: app_queue passes over one that is not.
 """
@@ -38,10 +38,10 @@ Miss = Literal["declined", "unanswered", "unreachable"]
 #: A break's reason, by what was missed.
 REASONS: Mapping[Miss, str] = {"declined": "declined", "unanswered": "no answer", "unreachable": "unreachable"}
 #: Hangup causes (ITU-T Q.850) of phones: busy (486, 600), no answer from the user (480), refused (403, 603); and of
-#: channels that nobody at the phone has ended: the caller left, or somebody else answered.
+#: channels that were not ended at the phone: the caller left, or somebody else answered.
 _DECLINED = (17, 19, 21)
 _OTHERS = (None, 0, 16, 26)
-#: A phone that rang so many seconds less than the queue says has rung for all that time.
+#: A phone that rang this many seconds less than the queue says has rung for all that time.
 _SHORTER_S = 1.0
 #: Between two looks at who has rested long enough, in seconds.
 _EVERY_S = 5.0
@@ -50,7 +50,10 @@ _LEGS = 200
 
 
 def miss_of(*, rang_s: float, ring_s: float, cause: int | None) -> Miss | None:
-    """Why a technician's phone was not answered: by how long it rang, and its hangup cause; None for no reason."""
+    """Return why a technician's phone was not answered: by how long it rang, and its hangup cause.
+
+    None for no reason.
+    """
     if rang_s >= ring_s - _SHORTER_S:
         return "unanswered"
     if cause in _DECLINED:
@@ -60,7 +63,7 @@ def miss_of(*, rang_s: float, ring_s: float, cause: int | None) -> Miss | None:
 
 @dataclass(frozen=True, kw_only=True)
 class InARow:
-    """What a technician has missed since their last call, each kind apart."""
+    """The calls that a technician has missed since their last one, each kind apart."""
 
     declined: int = 0
     unanswered: int = 0
@@ -75,7 +78,7 @@ Consequence = Literal["break", "rest", "nothing"]
 
 
 def consequence(row: InARow, miss: Miss, rules: Queue) -> Consequence:
-    """What follows the latest miss: a break until they come back, a short rest, or nothing."""
+    """Return what follows the latest miss: a break until they come back, a short rest, or nothing."""
     if rules.misses and getattr(row, miss) >= rules.misses:
         return "break"
     return "nothing" if miss == "unanswered" else "rest"
@@ -183,7 +186,7 @@ class Misses:
             log.info("technician's phone no longer registered", endpoint=endpoint)
 
     async def _end_rests(self) -> None:
-        """Whoever has rested is rung again; also who rests since before this service was there."""
+        """End rests that are over, also those that began before this service did."""
         now = self._monotonic()
         resting = {member.endpoint for member in await self._paused() if member.paused_reason == RESTING}
         for endpoint in resting - self._resting.keys():

@@ -56,7 +56,7 @@ class Places:
         return next((n for n, place in enumerate(self._places, 1) if place.uniqueid == uniqueid), None)
 
     def position_for(self, arrived_at: datetime, *, besides: str = "") -> int:
-        """Where whoever arrived then belongs: before everyone who came later, behind all others (OV-9).
+        """Return the place of a caller who arrived then: before all who came later, behind all others (OV-9).
 
         `besides` is the uniqueid of one who is leaving, and may or may not be gone already.
         """

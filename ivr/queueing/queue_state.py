@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 #: The half of a held place that stands in the queue: Local/ID@callback-queue-0000001f;2
 _HELD = re.compile(r"Local/([0-9a-f]{16})@callback-queue-[0-9a-f]+;2")
-#: Whoever left the queue is remembered for so long, in seconds: they may come back to their place.
+#: A caller who left the queue is remembered for this long, in seconds: they may come back to their place.
 _REMEMBERED_S = 3600.0
 #: Between two who came at the same time by the clock.
 _MOMENT = timedelta(microseconds=1)
@@ -55,7 +55,7 @@ class QueueWatch:
         self._arrivals: dict[str, tuple[datetime, datetime]] = {}
         #: When those arrived whom held places stand for, by callback; it counts, whenever the place was made.
         self.callback_arrivals: dict[str, datetime] = {}
-        #: The latest arrival so far: a clock that is set back lets nobody who comes now pass those who wait.
+        #: The latest arrival so far: a clock that is set back lets no newcomer pass those who wait.
         self._latest: datetime | None = None
         #: Counts changes, so that others need not compare.
         self.version = 0
@@ -94,7 +94,7 @@ class QueueWatch:
         return None
 
     def arrived_at(self, uniqueid: str) -> datetime | None:
-        """When a channel first stood in a queue, also for a while after it left."""
+        """Return when a channel first stood in a queue, also for a while after it left."""
         known = self._arrivals.get(uniqueid)
         return known[0] if known is not None else None
 
@@ -103,7 +103,7 @@ class QueueWatch:
         self._arrivals[uniqueid] = (at, self._clock())
 
     def members(self, queue: str) -> tuple[Member, ...]:
-        """Who is logged in to a queue."""
+        """Return who is logged in to a queue."""
         return tuple(self._members[queue].values())
 
     def technicians(self, queue: str) -> int:
@@ -114,21 +114,21 @@ class QueueWatch:
         return sum(self.is_on_duty(member) for member in self._members[queue].values())
 
     def free(self, queue: str) -> int:
-        """How many can be given a call this moment."""
+        """Return how many can be given a call this moment."""
         return sum(self.is_free(queue, member) for member in self._members[queue].values())
 
     def is_free(self, queue: str, member: Member) -> bool:
-        """Whether somebody can be given a call this moment."""
+        """Return whether somebody can be given a call this moment."""
         rest = timedelta(seconds=self._queues[queue].wrapup_s)
         rested = member.last_call is None or self._clock() - member.last_call >= rest
         return not member.paused and not member.in_call and member.status in _FREE and rested
 
     def is_on_duty(self, member: Member) -> bool:
-        """Whether somebody is at work and can be reached, though perhaps in a call."""
+        """Return whether somebody is at work and can be reached, though perhaps in a call."""
         return not member.paused and member.status not in _AWAY
 
     def wait_s(self, queue: str, position: int) -> float | None:
-        """The estimate for a position, in seconds; None when nobody is there to answer."""
+        """The estimate for a position, in seconds; None without a technician to answer."""
         rules = self._queues[queue]
         answers = tuple(self._answers[queue])
         technicians = self._at_work(queue) or min(1, self.technicians(queue))

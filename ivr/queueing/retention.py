@@ -1,4 +1,4 @@
-"""Who is logged in to a queue is known while they are."""
+"""Retention of queue logins: kept while they last."""
 
 from __future__ import annotations
 

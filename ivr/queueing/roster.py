@@ -45,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Lost:
-    """What a new Asterisk lacks: who is to be logged in again, and whose break is to begin or end."""
+    """The logins and breaks that a new Asterisk lacks."""
 
     logins: tuple[Entry, ...]
     breaks: tuple[Entry, ...]
@@ -108,7 +108,7 @@ class Roll:
             raise
 
     async def _call(self, changed: dict[tuple[str, str], Member | None]) -> str:
-        """When the Asterisk that there is now was started. `changed` is not written yet."""
+        """Return when the Asterisk that there is now was started. `changed` is not written yet."""
         status = await self._ami.action("CoreStatus")
         asterisk = f"{status.get('corestartupdate', '')} {status.get('corestartuptime', '')}"[:40]
         members = list(await self._members.list(None))

@@ -1,4 +1,4 @@
-"""Who is logged in to which queue."""
+"""The table of queue logins."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _working_day(calendar: Calendar, after: date, count: int) -> date:
 
 
 def reminder_due(calendar: Calendar, resolved_at: datetime, now: datetime) -> Reminder | None:
-    """What operations should have been reminded of by now."""
+    """Return what operations should have been reminded of by now."""
     due = due_on(calendar, resolved_at)
     today = now.astimezone(calendar.zone).date()
     if today > due:
@@ -91,7 +91,7 @@ def reminder_due(calendar: Calendar, resolved_at: datetime, now: datetime) -> Re
 
 
 def draft(incident: Incident, desk: Desk, reach: Reach) -> dict[str, dict[Section, str]]:
-    """What the facts tell, in each language of the desk; the rest is for people to write."""
+    """Return what the facts tell, in each language of the desk; the rest is for people to write."""
     return {language: _draft(incident, desk, reach, language) for language in desk.languages}
 
 
@@ -128,7 +128,7 @@ def spoken(at: datetime, desk: Desk, language: str) -> str:
 
 
 def in_words(length: timedelta, language: str) -> str:
-    """How long it took: « 1 jour, 2 heures et 5 minutes »."""
+    """Return how long it took: « 1 jour, 2 heures et 5 minutes »."""
     minutes = max(1, round(length.total_seconds() / 60))
     counts = (minutes // 1440, minutes % 1440 // 60, minutes % 60)
     words = _LENGTHS[language]

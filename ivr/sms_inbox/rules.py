@@ -40,7 +40,7 @@ _MOST_WORDS: Final = 8
 
 
 def wish_of(body: str) -> Wish:
-    """What the writer wants; when in doubt it is something else, and they are told what to write."""
+    """Return what the writer wants; when in doubt it is something else, and they are told what to write."""
     said = plain(body)
     if said in _STOP:
         return "stop"
@@ -55,7 +55,7 @@ def wish_of(body: str) -> Wish:
 
 
 def answered_by_twilio(body: str) -> bool:
-    """Whether Twilio answers it, so that we do not."""
+    """Return whether Twilio answers it, so that we do not."""
     return plain(body) in ANSWERED_BY_TWILIO
 
 
@@ -73,7 +73,7 @@ def number_of(sender: str) -> str | None:
 
 
 def kept_text(text: str, most: int) -> str:
-    """What is kept of a text: no control signs but line breaks, and no half of a sign."""
+    """Return what is kept of a text: no control signs but line breaks, and no half of a sign."""
     clean = text.encode("utf-8", "replace").decode("utf-8")
     shown = "".join(sign if sign == "\n" or unicodedata.category(sign) not in ("Cc", "Cs") else " " for sign in clean)
     return shown[:most]

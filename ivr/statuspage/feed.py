@@ -37,7 +37,7 @@ class Entry:
 def entries(
     incidents: Iterable[Incident], works: Iterable[Maintenance], language: str, url: str, now: datetime
 ) -> list[Entry]:
-    """What changed last first."""
+    """Return what changed last first."""
     stages, states = STAGE_NAMES[language], STATE_NAMES[language]
     found = [
         Entry(

@@ -144,7 +144,7 @@ def components(
 
 
 def _first_midnight(desk: Desk, now: datetime) -> datetime:
-    """Where the days that are shown begin: of what was before, nothing is told."""
+    """Return where the days that are shown begin: of what was before, nothing is told."""
     first = now.astimezone(desk.zone).date() - timedelta(days=DAYS - 1)
     return datetime.combine(first, time.min, desk.zone)
 
@@ -185,7 +185,7 @@ def incident(one: Incident, language: str, url: str, listed: Sequence[Mapping[st
 
 
 def _component_at(one: Incident, said: Update | None) -> str:
-    """How a component of an incident was after an update."""
+    """Return how a component of an incident was after an update."""
     return _COMPONENT["none" if said is None or said.stage == "resolved" else one.impact]
 
 

@@ -123,7 +123,7 @@ def _state_of(error: BaseException | None) -> str | None:
 
 
 def is_away(error: exc.DBAPIError) -> bool:
-    """Whether an error of the driver tells that the server cannot work now, and nothing of the statement."""
+    """Return whether an error of the driver tells that the server cannot work now, and nothing of the statement."""
     native = error.orig.__cause__ if error.orig is not None else None
     state = _state_of(error.orig)
     if state is not None:

@@ -24,7 +24,7 @@ class Admission:
         self._all = RateLimit(rules.MOST_AN_HOUR, 3600)
 
     def admits(self, client: str) -> bool:
-        """Whether a request from this address may have an e-mail sent; it is then counted.
+        """Return whether a request from this address may have an e-mail sent; it is then counted.
 
         While there are more than an outage brings, who has asked already, or has many neighbours who did, is refused
         first.

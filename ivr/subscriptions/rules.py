@@ -79,13 +79,13 @@ def new_code() -> str:
 
 
 def hashed(kind: Kind, desk: str, address: str, secret: str) -> str:
-    """What is kept of a secret. A token stands for itself; a code only together with its number."""
+    """Return what is kept of a secret. A token stands for itself; a code only together with its number."""
     text = f"{desk} {address} {secret}" if kind == "sms" else secret
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def may_ask(*, asked: int, asked_at: datetime, now: datetime) -> bool:
-    """Whether an address that has not confirmed may be asked once more."""
+    """Return whether an address that has not confirmed may be asked once more."""
     return asked < MOST_ASKED and now - asked_at >= ASK_AGAIN_AFTER
 
 
@@ -95,7 +95,7 @@ def network_of(client: str) -> str:
 
 
 def region_of(client: str) -> str:
-    """What surrounds that network: where whoever has many networks has them."""
+    """Return what surrounds that network: where whoever has many networks has them."""
     return _within(client, 16, 32)
 
 
@@ -110,5 +110,5 @@ def _within(client: str, four: int, six: int) -> str:
 
 
 def concerns(wanted: Collection[str], touched: Collection[str]) -> bool:
-    """Whether who wants to hear of these services (none is all) hears of what touches those (none is all)."""
+    """Return whether who wants to hear of these services (none is all) hears of what touches those (none is all)."""
     return not wanted or not touched or not set(wanted).isdisjoint(touched)

@@ -13,7 +13,7 @@ from ivr.tickets.intake_commit import LINE
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """How many numbers follow an incident, how many tickets are about it, and how many of them are open."""
+    """Counts of an incident: numbers that follow it, tickets about it, and open ones among these."""
 
     followers: int
     tickets: int

@@ -1,4 +1,4 @@
-"""What follows from a change: a ticket becomes documented (OV-12), is routed (OV-16, OV-17), its clocks go on."""
+"""Carries out what follows from a change: documenting (OV-12), routing (OV-16, OV-17), SLA clocks."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def _document(unit: Unit, ticket: Ticket, *, at: datetime) -> Ticket:
     if ticket.status == "new":
         values["status"] = "documented"
     if ticket.answered_at is None and (answered := await _call_answered_at(unit, ticket.call_id)) is not None:
-        # Whoever answered the call has answered the ticket: nothing is owed any more.
+        # The technician who answered the call has answered the ticket: nothing is owed any more.
         values["answered_at"] = answered
     return await _write(unit, ticket, "documented", values, at=at)
 

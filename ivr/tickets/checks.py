@@ -1,4 +1,4 @@
-"""What a change of a ticket is refused for: its details, words, people and rights."""
+"""Checks a change of a ticket: its details, words, people and rights."""
 
 from __future__ import annotations
 

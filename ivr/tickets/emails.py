@@ -39,7 +39,7 @@ def step_email(
     solution: str | None = None,
     quote: Quote | None = None,
 ) -> Email | None:
-    """What the requester reads about the ticket's present status; None when no address is known."""
+    """Return what the requester reads about the ticket's present status; None when no address is known."""
     language = _language(ticket)
     words, lines = _WORDS[language], [_STEPS[language][ticket.status]]
     if ticket.status == "new" and missing:
@@ -55,7 +55,7 @@ def step_email(
 
 
 def _quoted(quote: Quote, language: str) -> list[str]:
-    """What it costs and why, by when what must happen, and what else holds (OV-30 to OV-34)."""
+    """Return what it costs and why, by when what must happen, and what else holds (OV-30 to OV-34)."""
     words = _WORDS[language]
 
     def said(text: Said) -> str:

@@ -1,4 +1,4 @@
-"""A callback that reached nobody: the ticket says so, and the customer gets a text message."""
+"""Closes a callback that reached no one: the ticket says so, and the customer gets a text message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TEXTS = wording.text("callbacks.expired")
 
 
 class Lapse:
-    """What is written in the transaction that ends such a callback."""
+    """The writes of the transaction that ends such a callback."""
 
     def __init__(
         self, desks: Desks, identify: Callable[[str, str | None, str], Identity], clock: Callable[[], datetime]

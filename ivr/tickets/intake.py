@@ -24,7 +24,7 @@ class UnreadableIntake(OmnivigilError):
 
 @dataclass(frozen=True, kw_only=True)
 class Requester:
-    """Who asks, as far as it is known."""
+    """The requester, as far as they are known."""
 
     #: endpoint (a registered phone) or number (a caller ID that the directory knows)
     identified_by: str | None = None
@@ -40,7 +40,7 @@ class Requester:
 
 
 def requester_of(identity: Identity = NOBODY, number: str | None = None) -> Requester:
-    """What the directory and the call itself tell; `number` is the caller's, as E.164 digits."""
+    """Return what the directory and the call itself tell; `number` is the caller's, as E.164 digits."""
     customer, contact = identity.customer, identity.contact
     return Requester(
         identified_by=identity.by,
@@ -69,7 +69,7 @@ class VoiceMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """Whom the department's e-mail goes to, and what it needs to be written."""
+    """The addressee of a department's e-mail, and what it is written from."""
 
     recipient: str
     desk_name: str
@@ -107,7 +107,7 @@ class Intake:
 
     @classmethod
     def from_json(cls, text: bytes) -> Intake:
-        """What `to_json` wrote. Raises UnreadableIntake."""
+        """Return what `to_json` wrote. Raises UnreadableIntake."""
         try:
             return _INTAKE.validate_json(text)
         except ValidationError as error:

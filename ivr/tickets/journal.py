@@ -12,7 +12,7 @@ from ivr.tickets import tables as t
 
 
 async def entries(unit: Unit, after: int, limit: int) -> Sequence[Happening]:
-    """What was done to tickets, in events with ids above `after`."""
+    """Return what was done to tickets, in events with ids above `after`."""
     c = t.ticket_events.c
     query = select(t.ticket_events).where(c.id > after).order_by(c.id).limit(limit)
     return [

@@ -1,4 +1,4 @@
-"""What each kind of ticket must hold to be documented (OV-12). Pure."""
+"""Lists the fields that each kind of ticket needs to be documented (OV-12). Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Needed:
-    """One thing that must be known: any of these fields, or so many entries of a list."""
+    """One thing that must be known: any of these fields, or this many entries of a list."""
 
     fields: tuple[str, ...]
     entries: int = 1
 
     def known(self, ticket: Mapping[str, Any]) -> bool:
-        """Whether the ticket tells it."""
+        """Return whether the ticket tells it."""
         return any(self._enough(_value(ticket, name)) for name in self.fields)
 
     def _enough(self, value: Any) -> bool:
@@ -31,7 +31,7 @@ def _says_something(entry: Any) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:
-    """What a ticket still lacks: the field to give first, the others that would do, and what to give."""
+    """Something that a ticket still lacks: the field to give first, the others that would do, and what to give."""
 
     field: str
     instead: tuple[str, ...]
@@ -95,12 +95,12 @@ _MENDS = {
 
 
 def needed(kind: str) -> tuple[Needed, ...]:
-    """What a kind needs; a kind that nobody knows needs what a request does."""
+    """Return what a kind needs; an unknown kind needs what a request does."""
     return KINDS.get(kind, _ANYTHING)
 
 
 def missing(ticket: Mapping[str, Any]) -> list[Missing]:
-    """What the ticket (its fields by name) lacks to be documented; nothing when it is."""
+    """Return what the ticket (its fields by name) lacks to be documented; nothing when it is."""
     return [
         Missing(field=one.fields[0], instead=one.fields[1:], mend=_mend(one))
         for one in needed(ticket["kind"])

@@ -1,4 +1,4 @@
-"""What a ticket is. Every field of OV-12 may be unknown, and is then None: none is guessed."""
+"""A ticket. Every field of OV-12 may be unknown, and is then None: none is guessed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Status = Literal[
 Priority = Literal["urgente", "haute", "moyenne", "normale"]
 Impact = Literal["one", "several"]
 
-#: Nobody has to do anything more.
+#: Nothing is left to do.
 DONE: tuple[Status, ...] = ("resolved", "closed")
 OPEN: tuple[Status, ...] = tuple(status for status in get_args(Status) if status not in DONE)
 #: Somebody else has to do something first; the TR clock stands still.

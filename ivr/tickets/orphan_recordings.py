@@ -26,7 +26,7 @@ _NOTE_S = 3600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Unclaimed:
-    """What the name of a recording tells, and the note beside it."""
+    """A recording, by its name and the note beside it."""
 
     path: Path
     desk: str
@@ -39,7 +39,7 @@ class Unclaimed:
 
 
 def parse(path: Path) -> Unclaimed | None:
-    """What a recording's name and its note tell; None when it is not one of the dialplan's. Raises OSError."""
+    """Return what a recording's name and its note tell; None when it is not one of the dialplan's. Raises OSError."""
     found = MessageFile.read(path.stem)
     if found is None:
         return None
@@ -58,12 +58,12 @@ def parse(path: Path) -> Unclaimed | None:
 
 
 def note_of(recording: Path) -> Path:
-    """Where the dialplan keeps the number of whoever left a message, until it is entered."""
+    """Return the file in which the dialplan keeps a caller's number until the message is entered."""
     return recording.with_suffix(NOTE_SUFFIX)
 
 
 class Claims:
-    """Looks through the folder of messages and has `enter` take in what nobody did."""
+    """Looks through the folder of messages and has `enter` take in what has no ticket."""
 
     def __init__(self, folder: Path, enter: Callable[[Unclaimed], Awaitable[bool]], known: set[str]) -> None:
         self._folder = folder

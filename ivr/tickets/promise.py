@@ -1,4 +1,4 @@
-"""What a caller who leaves a message out of hours is promised (OV-7, OV-8). Pure."""
+"""Works out the promise to a caller who leaves a message out of hours (OV-7, OV-8). Pure."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ NO_PROMISE = Promise()
 def in_doubt(department: Department, calendar: Calendar, at: datetime) -> bool:
     """Whether a message is an emergency whose caller, who left it at `at`, could not be asked: the menu was away.
 
-    Where emergencies are taken out of hours, it is one: whoever has none is not harmed by being called back.
+    Where emergencies are taken out of hours, it is one: a caller without one is not harmed by being called back.
     """
     return department.closed == "emergency" and not calendar.is_open(at)
 
 
 def promised(department: Department, calendar: Calendar, *, urgent: bool, at: datetime) -> Promise:
-    """What was told to a caller who left a message at `at`, which is aware.
+    """Return what was told to a caller who left a message at `at`, which is aware.
 
-    An emergency has its own half hour. Whoever was asked whether theirs is one, and said no, has a request of normal
+    An emergency has its own half hour. A caller who said that theirs is none has a request of normal
     priority. While the desk is open nothing was told of when.
     """
     if urgent:

@@ -1,4 +1,4 @@
-"""Tells staff, once, of whoever left a message out of hours and was not answered by when they were promised (OV-7)."""
+"""E-mails staff, once, about a message left out of hours and not answered by the promised moment (OV-7)."""
 
 from __future__ import annotations
 
@@ -78,6 +78,6 @@ class Overdue:
 
 
 def _broken(ticket: Ticket, now: datetime) -> bool:
-    """Whether nobody has answered by the promised moment."""
+    """Return whether the promised moment has passed without an answer."""
     late = ticket.promised_at is not None and ticket.promised_at <= now
     return late and ticket.answered_at is None and ticket.status in OPEN

@@ -1,4 +1,4 @@
-"""How long it is known whose tickets and voice messages were, and what was said in them.
+"""Retention of requesters and of what was said in tickets and voice messages.
 
 Tickets themselves stay, for their figures: when they came, what they were about, how long they took.
 """

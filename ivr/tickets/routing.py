@@ -1,4 +1,4 @@
-"""Who gets a documented ticket, and who may ask for it (OV-16, OV-17, OV-20). Pure; the desk file holds the data."""
+"""Routes a documented ticket, and tells who may ask for it (OV-16, OV-17, OV-20). Pure; the desk file has the data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAST_LEVEL = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Who gets a ticket: a partner, or our own level; and why, in words for its history."""
+    """The receiver of a ticket, a partner or our own level; and why, in words for its history."""
 
     partner: Partner | None
     level: int
@@ -25,7 +25,7 @@ class Route:
 
 
 def route(policy: Ticketing, ticket: Mapping[str, Any], partner: Partner | None) -> Route:
-    """Where a ticket (its fields by name) goes; `partner` is its account's. A level it has reached is kept."""
+    """Return where a ticket (its fields by name) goes; `partner` is its account's. A level it has reached is kept."""
     level = ticket["level"] or FIRST_LEVEL
     if policy.routing.elite_to_partner and partner is not None and partner.tier == "elite":
         return Route(partner=partner, level=level, why="the account's partner is Élite")
@@ -53,6 +53,9 @@ def _partners_business(policy: Ticketing, ticket: Mapping[str, Any]) -> str | No
 
 
 def may_ask(policy: Ticketing, kind: str, role: Role | None) -> bool:
-    """Whether someone in this role may ask for this kind; one whom nobody knows may ask for what everyone may."""
+    """Return whether someone in this role may ask for this kind.
+
+    One whom nobody knows may ask for what everyone may.
+    """
     asked = policy.asking.get(kind)
     return asked is None or role in asked

@@ -42,7 +42,7 @@ _Price = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=2, allow_in
 
 
 class Details(BaseModel):
-    """What one kind of request holds beyond OV-12; what is not known yet is None."""
+    """The fields of one kind of request beyond OV-12; None for what is not known yet."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
@@ -150,7 +150,7 @@ class Deadline:
 
 @dataclass(frozen=True, kw_only=True)
 class Quote:
-    """What a request costs, until when what must be done, and what keeps it from being done, if anything."""
+    """The quote of a request: fees, deadlines, conditions, and the reason for a refusal if there is one."""
 
     kind: str
     fees: tuple[Fee, ...] = ()

@@ -34,7 +34,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """When a clock warns and when it is breached; None for never."""
+    """The moments at which a clock warns and is breached, in working time; None for never."""
 
     warning: timedelta | None = None
     breach: timedelta | None = None
@@ -51,12 +51,12 @@ class Alarm:
 
     @property
     def key(self) -> tuple[str, int, str]:
-        """What is raised once for a ticket."""
+        """Return what is raised once for a ticket."""
         return (self.clock, self.level, self.kind)
 
 
 def limits_of(policy: Ticketing, clock: Name, level: int) -> Limits:
-    """What a desk promises."""
+    """Return what a desk promises."""
     promised = policy.level(level)
     times = promised.tmr if clock == "tmr" else promised.tr
     return Limits(warning=_minutes(times.warning_min), breach=_minutes(times.limit_min))
@@ -67,7 +67,7 @@ def _minutes(minutes: int | None) -> timedelta | None:
 
 
 def working_time(calendar: Calendar, start: datetime, end: datetime) -> timedelta:
-    """How long the desk is open from `start` to `end`; nothing when `end` is earlier. Refuses naive moments."""
+    """Return how long the desk is open from `start` to `end`; nothing when `end` is earlier. Refuses naive moments."""
     if require_aware(end) <= require_aware(start):
         return _NONE
     days = (end.astimezone(calendar.zone).date() - start.astimezone(calendar.zone).date()).days + 1
@@ -96,7 +96,7 @@ def working_moment_before(calendar: Calendar, end: datetime, amount: timedelta) 
     """The last moment from which `amount` of working time still passes until `end`; None as above."""
     left = max(amount, _NONE)
     first = require_aware(end) - timedelta(days=HORIZON_DAYS)
-    # So many days before, by summer time, it may still be the day before that; the last day is `end`'s own.
+    # That many days before, by summer time, it may still be the day before that; the last day is `end`'s own.
     for opening in reversed(list(calendar.openings(first, HORIZON_DAYS + 2))):
         if opening.start >= end:
             continue
@@ -108,7 +108,7 @@ def working_moment_before(calendar: Calendar, end: datetime, amount: timedelta) 
 
 
 def elapsed(spans: Iterable[Span], calendar: Calendar, now: datetime) -> timedelta:
-    """What a clock has counted by `now`."""
+    """Return what a clock has counted by `now`."""
     return sum((_counted(span, calendar, now) for span in spans), _NONE)
 
 
@@ -120,7 +120,7 @@ def _counted(span: Span, calendar: Calendar, now: datetime) -> timedelta:
 
 
 def reaches(spans: Sequence[Span], calendar: Calendar, amount: timedelta) -> datetime | None:
-    """When a clock that goes on as it does will have counted `amount`; None while it stands still."""
+    """Return when a clock that goes on as it does will have counted `amount`; None while it stands still."""
     running = next((span for span in spans if span.end is None), None)
     if running is None:
         return None
@@ -146,7 +146,7 @@ def alarms(
     calendar: Calendar,
     raised: Iterable[tuple[str, int, str]] = (),
 ) -> list[Alarm]:
-    """What a running clock is still to raise on this level, the earliest first; after a breach no warning."""
+    """Return what a running clock is still to raise on this level, the earliest first; after a breach no warning."""
     done, counted = set(raised), counted_for(clock, level, spans)
     found: list[Alarm] = []
     if (clock, level, "breach") in done:

@@ -47,7 +47,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What a ticket's clocks ask for now, and when to look at them again; None for never."""
+    """The alarm that a ticket's clocks ask for now, and when to look at them again; None for never."""
 
     alarm: Alarm | None
     again: datetime | None
@@ -61,7 +61,7 @@ def decide(
     calendar: Calendar,
     now: datetime,
 ) -> Decision:
-    """What is to be raised now. Nobody is disturbed out of hours for what is not urgent."""
+    """Return what is to be raised now. Staff are not disturbed out of hours for what is not urgent."""
     level = ticket.level or FIRST_LEVEL
     found = [
         alarm
@@ -81,7 +81,7 @@ def _told(desk: Desk, ticket: Ticket, alarm: Alarm, moved_to: int | None) -> str
 
 
 def address_of(desk: Desk, ticket: Ticket, level: int) -> str:
-    """Who is told of a ticket on a level: the level's own address, else its department's."""
+    """Return who is told of a ticket on a level: the level's own address, else its department's."""
     return desk.tickets.level(level).email or desk.departments[ticket.department].email
 
 
@@ -101,7 +101,7 @@ class Clockwork:
         self._calendars = calendars
         self._bus = bus
         self._clock = clock
-        #: Set at the start: hours may have changed while nobody watched.
+        #: Set at the start: hours may have changed while the service was down.
         self._other_hours = asyncio.Event()
         self._other_hours.set()
 
@@ -112,7 +112,7 @@ class Clockwork:
     async def run(self, every_s: float = 5.0) -> None:
         """Watch until cancelled; meanwhile every clock as often as hours and promises may have changed."""
         async with asyncio.TaskGroup() as both:
-            both.create_task(self._recheck_often(), name="tickets' clocks anew")
+            both.create_task(self._recheck_often(), name="tickets' clocks again")
             while True:
                 looked = await self._patiently(self.once)
                 # With more to do, only let the calls have their turn.
@@ -147,7 +147,7 @@ class Clockwork:
         return len(coming)
 
     async def recheck(self) -> None:
-        """Work out anew when to look at each running clock; a ticket's history says that it moved.
+        """Work out again when to look at each running clock; a ticket's history says that it moved.
 
         What was raised already is not raised again. Raises StoreUnavailable.
         """
@@ -223,7 +223,7 @@ class Clockwork:
         ticket = await store.lock(unit, number)
         if ticket is None:
             return
-        # Decided anew: it may have been answered, or raised by another service, since it was read.
+        # Decided again: it may have been answered, or raised by another service, since it was read.
         alarm = (await self._decide(unit, [number], now))[number].alarm
         if alarm is None or not await sla_store.keep_alarm(unit, number, alarm, at=now):
             return
@@ -243,7 +243,7 @@ class Clockwork:
         unit.afterwards(lambda: self._bus.publish("ticket.alarm", now, ticket.brief() | {"alarm": told}))
 
     async def _move(self, unit: Unit, ticket: Ticket, level: int, now: datetime) -> None:
-        """Past the TR of its level a ticket goes to the next one, where that clock begins anew (OV-15)."""
+        """Past the TR of its level a ticket goes to the next one, where that clock starts again (OV-15)."""
         told = {"level": {"from": ticket.level, "to": level}, "why": f"TR of level {level - 1} is over"}
         values = {"level": level}
         await store.note(unit, ticket, at=now, who=CLOCK, kind="escalated", changes=told, values=values)

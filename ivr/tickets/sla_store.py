@@ -32,7 +32,7 @@ def running(ticket: Ticket | None) -> Running:
 
 
 async def settle(unit: Unit, before: Ticket | None, after: Ticket, *, at: datetime) -> None:
-    """Write what a change does to the clocks: spans end and begin, and whoever watches looks at the ticket at once."""
+    """Write what a change does to the clocks: spans end and begin, and the monitor looks at the ticket at once."""
     was, now = running(before), running(after)
     if was == now:
         if now and before is not None and (before.desk, before.department) != (after.desk, after.department):

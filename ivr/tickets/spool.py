@@ -89,7 +89,7 @@ class Spool:
         _sync_folder(self._refused)
 
     def hold(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """A task that is finished even when whoever asked for it has stopped waiting."""
+        """Return a task that is finished even when its caller has stopped waiting."""
         task = asyncio.create_task(work, name=name)
         self._unfinished.add(task)
         task.add_done_callback(self._finished)

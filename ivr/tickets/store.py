@@ -80,7 +80,7 @@ async def get(unit: Unit, number: int) -> Ticket | None:
 
 
 async def lock(unit: Unit, number: int) -> Ticket | None:
-    """A ticket that nobody else changes until this transaction ends."""
+    """Return a ticket, locked until this transaction ends."""
     return await _one(unit, select(*_COLUMNS).where(t.tickets.c.number == number).with_for_update())
 
 
@@ -90,7 +90,7 @@ async def change(unit: Unit, number: int, values: Mapping[str, Any]) -> None:
 
 
 async def count_about(unit: Unit, incident_id: int) -> tuple[int, int]:
-    """How many tickets are about an incident, and how many of them are open."""
+    """Return how many tickets are about an incident, and how many of them are open."""
     is_open = func.count().filter(t.tickets.c.status.in_(OPEN)).label("still_open")
     query = select(func.count().label("total"), is_open).where(t.tickets.c.incident_id == incident_id)
     row = (await unit.execute(query)).one()
@@ -113,7 +113,7 @@ async def with_clocks(unit: Unit, *, after: int, limit: int) -> dict[int, dateti
 
 
 async def promised_by(unit: Unit, now: datetime, limit: int) -> list[Ticket]:
-    """Open tickets that nobody answered by when it was promised, of which staff were not told, the oldest first."""
+    """Return open tickets past their promise, of which staff were not told, the oldest first."""
     ticket, alarm = t.tickets.c, t.ticket_alarms.c
     told = select(alarm.ticket_number).where(alarm.ticket_number == ticket.number, alarm.clock == "due").exists()
     late = ticket.promised_at.is_not(None) & (ticket.promised_at <= now) & ticket.answered_at.is_(None)
@@ -235,7 +235,7 @@ async def message_keys(unit: Unit) -> set[str]:
 
 
 async def without_transcript(unit: Unit, since: datetime, without: Sequence[int]) -> dict[str, Any] | None:
-    """The oldest recording since then that nobody has written down, but for some."""
+    """Return the oldest recording since then that is not transcribed, but for some."""
     lacking = t.messages.c.transcript.is_(None) & (t.messages.c.file != "") & t.messages.c.id.not_in(without)
     query = select(t.messages).where(lacking, t.messages.c.created_at > since).order_by(t.messages.c.id).limit(1)
     row = (await unit.execute(query)).mappings().one_or_none()

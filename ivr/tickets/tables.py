@@ -57,13 +57,13 @@ tickets = Table(
     Column("installation", Boolean),
     #: Its cause is outside the demarcation point.
     Column("outside", Boolean),
-    #: Counts changes; whoever changes the ticket may say which version they saw.
+    #: Counts changes; a change may say which version they saw.
     Column("version", Integer, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Column("documented_at", Moment),
     Column("answered_at", Moment),
-    #: Until when whoever left a message out of hours was promised an answer.
+    #: The moment by which a message left out of hours was promised an answer.
     Column("promised_at", Moment),
     #: When its clocks are to be looked at next; none while none runs.
     Column("due_at", Moment),
@@ -137,7 +137,7 @@ ticket_alarms = Table(
     "ticket_alarms",
     metadata,
     Column("ticket_number", ForeignKey("tickets.number", ondelete="CASCADE"), primary_key=True),
-    #: tmr, tr, or due for what whoever left a message was promised
+    #: tmr, tr, or due for the promise to the caller of a message
     Column("clock", String(3), primary_key=True),
     Column("level", Integer, primary_key=True),
     #: warning or breach

@@ -27,7 +27,7 @@ ANSWERS: frozenset[Status] = frozenset({"in-progress", *WAITING, "resolved"})
 
 
 def allowed(status: Status) -> list[Status]:
-    """What may follow a status, in the order of a ticket's life."""
+    """Return what may follow a status, in the order of a ticket's life."""
     return [one for one in get_args(Status) if one in NEXT[status]]
 
 

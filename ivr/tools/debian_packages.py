@@ -27,7 +27,7 @@ def machine() -> str:
 
 
 def loader(root: Path) -> tuple[str, ...]:
-    """What is put before a program of an unpacked set, so that it runs with the set's own libraries."""
+    """Return what is put before a program of an unpacked set, so that it runs with the set's own libraries."""
     folders = [root / "usr/lib" / machine(), root / "lib" / machine()]  # the latter before Debian 13
     name = _LOADERS.get(platform.machine(), "ld-linux.so.2")
     home = next((folder for folder in folders if (folder / name).exists()), folders[0])

@@ -22,7 +22,7 @@ LOCK = Path(__file__).parents[2] / "requirements" / "phones.txt"
 
 
 def ready(folder: Path, lock: Path = LOCK) -> bool:
-    """Whether this Python has the bindings, or `folder` holds one with those that are locked."""
+    """Return whether this Python has the bindings, or `folder` holds one with those that are locked."""
     if importlib.util.find_spec("pjsua2") is not None:
         return True
     kept = folder / lock.name

@@ -56,7 +56,7 @@ class Programs:
 
 
 def embedded(repository: Path) -> Path:
-    """Where an embedded server is kept."""
+    """Return where an embedded server is kept."""
     return repository / "var" / "postgresql"
 
 

@@ -33,15 +33,15 @@ class Segment(Protocol):
 
     @property
     def no_speech_prob(self) -> float:
-        """How sure it is that nobody speaks, from 0 to 1."""
+        """Return how sure it is that nobody speaks, from 0 to 1."""
 
     @property
     def avg_logprob(self) -> float:
-        """How sure it is of the words; 0 is quite sure."""
+        """Return how sure it is of the words; 0 is quite sure."""
 
     @property
     def compression_ratio(self) -> float:
-        """How well the words compress."""
+        """Return how well the words compress."""
 
 
 def said(segments: Iterable[Segment]) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import random
 import struct
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,31 +38,57 @@ class Frame:
     payload: bytes
 
 
-def played(frames: Iterable[Frame], began: float) -> Samples:
-    """What a phone would have played of these since `began` (perf_counter); what was not sent is silence.
+class Playback:
+    """What a phone would have played of a call's frames since `began` (perf_counter), as they come.
 
     Within a stream the sender's timestamps tell where a frame belongs. When it came tells only where a stream begins:
     a machine that was busy for a moment gets frames late and then all at once, which nobody hears.
     """
-    parts: list[Samples] = []
-    place = 0
-    ssrc: int | None = None
-    # In the stream: the last frame's sequence number, and the timestamp that would come next.
-    last = expected = 0
-    for frame in frames:
-        if frame.ssrc == ssrc:
-            if _signed(frame.sequence - last, 16) <= 0:
-                continue
-            gap = _signed(frame.timestamp - expected, 32)
-        else:
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        #: Frames that were given to `play`.
+        self.count = 0
+        self._samples: Samples = np.zeros(RATE, np.float32)
+        self._length = 0
+        self._ssrc: int | None = None
+        # In the stream: the last frame's sequence number, and the timestamp that would come next.
+        self._last = self._expected = 0
+
+    @property
+    def samples(self) -> Samples:
+        """All of it so far, not to be written to; what was not sent is silence."""
+        return self._samples[: self._length]
+
+    def play(self, frames: Sequence[Frame]) -> None:
+        """Go on with the frames that came since."""
+        self.count += len(frames)
+        for frame in frames:
             gap = -1
-        if not 0 <= gap <= _LONGEST_GAP:
-            gap = max(0, int((frame.at - began) * RATE) - place)
-            gap = gap if gap > _LATE else 0
-        ssrc, last, expected = frame.ssrc, frame.sequence, frame.timestamp + FRAME
-        parts += [np.zeros(gap, np.float32), from_ulaw(frame.payload)]
-        place += gap + FRAME
-    return np.concatenate([np.zeros(0, np.float32), *parts])
+            if frame.ssrc == self._ssrc:
+                if _signed(frame.sequence - self._last, 16) <= 0:
+                    continue
+                gap = _signed(frame.timestamp - self._expected, 32)
+            if not 0 <= gap <= _LONGEST_GAP:
+                gap = max(0, int((frame.at - self.began) * RATE) - self._length)
+                gap = gap if gap > _LATE else 0
+            self._ssrc, self._last, self._expected = frame.ssrc, frame.sequence, frame.timestamp + FRAME
+            self._put(self._length + gap, from_ulaw(frame.payload))
+
+    def _put(self, place: int, sound: Samples) -> None:
+        end = place + len(sound)
+        if end > len(self._samples):
+            # Whoever has `samples` keeps the old ones, which are right as far as they go.
+            self._samples = np.concatenate([self._samples, np.zeros(2 * end, np.float32)])
+        self._samples[place:end] = sound
+        self._length = end
+
+
+def played(frames: Sequence[Frame], began: float) -> Samples:
+    """The same, of frames that are all there."""
+    playback = Playback(began)
+    playback.play(frames)
+    return playback.samples
 
 
 def _signed(difference: int, bits: int) -> int:
@@ -106,6 +133,8 @@ class Stream:
         self._last_sent = 0.0
         self._being_there: asyncio.Task[None] | None = None
         self.began = 0.0
+        # A call is listened to again and again while it grows, and from several threads.
+        self._playback, self._hearing = Playback(0.0), threading.Lock()
 
     async def open(self, host: str) -> int:
         """Bind a port of this host; the port."""
@@ -181,5 +210,9 @@ class Stream:
         return self.media.seen
 
     def heard(self) -> Samples:
-        """Everything heard so far, from the answer on; what was not sent is silence."""
-        return played(tuple(self.media.frames), self.began)
+        """Everything heard so far, from the answer on, not to be written to; what was not sent is silence."""
+        with self._hearing:
+            if self._playback.began != self.began:
+                self._playback = Playback(self.began)
+            self._playback.play(self.media.frames[self._playback.count :])
+            return self._playback.samples

@@ -22,6 +22,7 @@ from sipsim.audio import RATE, Samples
 from sipsim.patience import patient
 from sipsim.recognise import Heard, Recogniser
 
+from tests.calls import prepared
 from tests.plain_http import NO_TLS
 
 #: Lines that this process started, by pid.
@@ -207,8 +208,13 @@ def free_ports(count: int) -> list[int]:
 
 
 def start_line(state: Path, *, now: str, options: tuple[str, ...] = (), wait: bool = True, command: str = "up") -> Line:
-    """Start a line and wait until calls are taken. End it with `stop_line`."""
+    """Start a line and wait until calls are taken. End it with `stop_line`.
+
+    The demo, and a line on another database, prepare all by themselves.
+    """
     state.mkdir(parents=True, exist_ok=True)
+    if command == "up" and not {"--database-url", "--no-demo"} & set(options):
+        prepared.copy_into(state)
     sip, http, agi, ami = free_ports(4)
     # Each line has its own stretch of media ports, found by its SIP port.
     first = 20000 + (sip * 7) % 400 * 100

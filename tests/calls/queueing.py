@@ -23,6 +23,7 @@ from sipsim.raw import RawCall
 from sipsim.recognise import Heard, Recogniser
 from sipsim.records import Answering
 
+from tests.calls import short_voice
 from tests.calls.line import OPEN, REPOSITORY, Line, free_ports, hear, running_line, wait_for
 
 #: Accounting, on these lines a telephone outside.
@@ -115,10 +116,10 @@ class Busy:
         """Somebody calls and presses 2; where a technician is free, they may be answered before they are seen."""
         call = await RawCall(self.line.server, NUMBER, number).__aenter__()
         self.callers.append(call)
-        await asyncio.sleep(1.0)
+        await self.hear(call, "welcome")
         if language_key:
             await call.press(language_key)
-            await asyncio.sleep(1.0)
+            await self.hear(call, "menu")
         await call.press("2")
         return call
 
@@ -258,14 +259,18 @@ def new_number() -> str:
 
 
 @contextmanager
-def busy_line(folder: Path, *, now: str = OPEN, **changes: Any) -> Iterator[tuple[Line, int]]:
-    """A line of its own, and the port of its carrier. Again in the same folder, it is the same line started anew."""
+def busy_line(folder: Path, *, now: str = OPEN, real_voice: bool = False, **changes: Any) -> Iterator[tuple[Line, int]]:
+    """A line of its own, and the port of its carrier. Again in the same folder, it is the same line started anew.
+
+    With the `real_voice` its prompts last as long as in life, where a test acts while one is spoken.
+    """
     at_desks, carrier = folder / "desks", folder / "carrier.port"
     if not at_desks.exists():
         desks(at_desks, **changes)
         carrier.write_text(str(free_ports(1)[0]))
     port = int(carrier.read_text())
-    options = ("--desks", str(at_desks), "--outbound", f"127.0.0.1:{port}")
+    voice = () if real_voice else short_voice.option()
+    options = ("--desks", str(at_desks), "--outbound", f"127.0.0.1:{port}", *voice)
     with running_line(folder / "line", now=now, options=options) as line:
         yield line, port
 

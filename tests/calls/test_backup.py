@@ -13,7 +13,7 @@ from sipsim.recognise import Recogniser
 
 from tests.calls.conftest import registered
 from tests.calls.line import CLOSED, REPOSITORY, Line, hear, running_line
-from tests.calls.test_closed import speech
+from tests.calls.messages import speech
 
 NUMBER = "18446664844"
 

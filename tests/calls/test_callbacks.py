@@ -45,8 +45,11 @@ async def test_the_third_of_five_keeps_the_place(line: Busy) -> None:
     await third.press("1")
     # Held at once, before a word is said, so that nobody moves up.
     held = [*numbers[:2], "?", *numbers[3:]]
-    await asyncio.to_thread(wait_for, lambda: len(line.places()) == 5, "the held place")
-    assert [one if one in numbers else "?" for one in line.places()] == held or line.places()[2] == "held ?"
+
+    def standing() -> bool:
+        return [one if one in numbers else "?" for one in line.places()] == held
+
+    await asyncio.to_thread(wait_for, standing, "the held place")
     await line.hear(third, "callback-confirm")
     await third.press("1")
     assert await third.ended_by_line(30)
@@ -141,6 +144,7 @@ async def test_busy_then_answered(line: Busy) -> None:
     assert refused["attempts"] == 2
 
 
+@pytest.mark.smoke
 async def test_calling_in_while_waiting(line: Busy) -> None:
     """From outside, whoever says that they call from a number hears the place and that the callback stands; they can
     neither cancel it nor take its place, for the number may be made up."""
@@ -152,7 +156,7 @@ async def test_calling_in_while_waiting(line: Busy) -> None:
     await line.caller(last)
     await asyncio.to_thread(line.until_places, first, f"held {number}", last)
     async with RawCall(line.line.server, NUMBER, number) as again:
-        await asyncio.sleep(1)
+        await line.hear(again, "welcome")
         await again.press("2")
         await line.hear(again, "callback-pending-stands")
         names = line.heard(again)
@@ -186,7 +190,7 @@ async def test_calling_in_after_a_missed_callback(line: Busy) -> None:
 async def _calls_in(line: Busy, number: str, key: str, prompt: str) -> None:
     """Somebody who waits for a callback calls, chooses, is told that it was understood, and the call is over."""
     async with RawCall(line.line.server, NUMBER, number) as call:
-        await asyncio.sleep(1)
+        await line.hear(call, "welcome")
         await call.press("2")
         await line.hear(call, "callback-pending-stands")
         await call.press(key)
@@ -207,6 +211,7 @@ async def test_english_in_the_queue(line: Busy) -> None:
     await line.hear(call, "queue-youarenext", language="en")
 
 
+@pytest.mark.smoke
 async def test_a_registered_phone_is_rung_itself(line: Busy) -> None:
     """611 from a phone: the phone is called back, without a trunk; its owner's language carries over."""
     technician = line.technician()

@@ -17,7 +17,7 @@ from tests.calls.queueing import Busy, busy, busy_line, kill, kill_only, new_num
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Line, int]]:
     """A line that may be hurt."""
-    with busy_line(tmp_path_factory.mktemp("restart")) as started:
+    with busy_line(tmp_path_factory.mktemp("restart"), real_voice=True) as started:
         yield started
 
 

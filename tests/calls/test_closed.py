@@ -5,57 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from itertools import groupby
-from typing import Any
 
-from sipsim.audio import RATE
+import pytest
 from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
 
 from tests.calls.line import Line, hear, prompts, wait_for
+from tests.calls.messages import NUMBER, leave_message, speech, ticket_of
 
-NUMBER = "18446664844"
-
-
-def speech(line: Line, seconds: float) -> bytes:
-    """Something to say: a prompt's own sound, as G.711 bytes."""
-    menu = line.sound("menu")
-    return menu.read_bytes()[: int(seconds * RATE)]
+#: As far as the opening that the closed message tells, in seconds.
+LISTENS_S = 5.0
 
 
-def _ticket(line: Line, number: str) -> Any:
-    found = line.api("GET", "/v1/calls", params={"ani": number, "limit": 1})["items"]
-    detail = line.api("GET", f"/v1/calls/{found[0]['id']}")
-    return line.api("GET", f"/v1/tickets/{detail['ticket']['number']}")
-
-
-async def _leave_message(line: Line, known: Recogniser, number: str, presses: dict[str, str]) -> RawCall:
-    """Press keys as their prompts come, speak after the beep, and wait for the line to hang up."""
-    async with RawCall(line.server, NUMBER, number) as call:
-        for prompt, key in presses.items():
-            # The closed message is listened to as far as the opening it tells.
-            await asyncio.to_thread(hear, known, call.heard, prompt)
-            await asyncio.sleep(5 if prompt == "closed-emergency" else 0)
-            await call.press(key)
-        await asyncio.to_thread(hear, known, call.heard, "beep", whole=True)
-        await call.speak(speech(line, 4))
-        await call.press("#")
-        await asyncio.to_thread(hear, known, call.heard, "message-review")
-        await call.press("1")
-        assert await call.ended_by_line(30)
-    return call
-
-
+@pytest.mark.smoke
 async def test_emergency_message_becomes_an_urgent_ticket(
     closed_line: Line, closed_prompts: Recogniser, ani: Callable[[], str]
 ) -> None:
     """OV-7: for emergencies only, with the next opening; urgent, confirmed with its number, e-mail in the outbox."""
     number = ani()
-    call = await _leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "1"})
+    call = await leave_message(
+        closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "1"}, listens_s=LISTENS_S
+    )
     heard = closed_prompts.recognise(call.heard())
     names = prompts(heard)
     assert "lundi à 8 heures" in next(one.text for one in heard if one.prompt_id == "closed-emergency")
     assert names.index("message-received-urgent") < names.index("ticket-number") < names.index("goodbye")
-    ticket = await asyncio.to_thread(_ticket, closed_line, number)
+    ticket = await asyncio.to_thread(ticket_of, closed_line, number)
     assert (ticket["priority"], ticket["department"]) == ("urgente", "support")
     # Of the same digit said twice, one may be heard.
     spoken = [name.removeprefix("digit-") for name in names if name.startswith("digit-")]
@@ -86,7 +61,7 @@ async def test_hanging_up_after_speaking_keeps_the_message(
         await call.speak(speech(closed_line, 4))
     record = await asyncio.to_thread(closed_line.ended_call_from, number)
     assert record["result"] == "message"
-    assert (await asyncio.to_thread(_ticket, closed_line, number))["department"] == "comptabilite"
+    assert (await asyncio.to_thread(ticket_of, closed_line, number))["department"] == "comptabilite"
 
 
 async def test_a_second_message_by_the_same_caller_joins_the_first(
@@ -94,10 +69,10 @@ async def test_a_second_message_by_the_same_caller_joins_the_first(
 ) -> None:
     """OV-7: the ticket becomes urgent when the second one is an emergency."""
     number = ani()
-    await _leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "2"})
-    first = await asyncio.to_thread(_ticket, closed_line, number)
-    await _leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "1"})
-    second = await asyncio.to_thread(_ticket, closed_line, number)
+    await leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "2"})
+    first = await asyncio.to_thread(ticket_of, closed_line, number)
+    await leave_message(closed_line, closed_prompts, number, {"menu": "2", "closed-emergency": "1"})
+    second = await asyncio.to_thread(ticket_of, closed_line, number)
     assert second["number"] == first["number"]
     assert (first["priority"], second["priority"]) == ("normale", "urgente")
     assert [one["urgent"] for one in second["messages"]] == [False, True]

@@ -16,6 +16,7 @@ from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
 from sipsim.records import Answering
 
+from tests.calls import short_voice
 from tests.calls.conftest import registered
 from tests.calls.line import OPEN, Line, hear, prompts, running_line, wait_for
 
@@ -35,7 +36,9 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
         environment.setenv("OMNIVIGIL_TWILIO_AUTH_TOKEN", "nothing-listens-there")
         environment.setenv("OMNIVIGIL_TWILIO_API", "http://127.0.0.1:9")
         environment.setenv("OMNIVIGIL_PUBLIC_URL", "https://etat.example")
-        with running_line(tmp_path_factory.mktemp("incidents") / "line", now=OPEN) as running:
+        with running_line(
+            tmp_path_factory.mktemp("incidents") / "line", now=OPEN, options=short_voice.option()
+        ) as running:
             yield running
 
 
@@ -124,6 +127,7 @@ async def test_in_full_once_then_briefly_on_later_calls_too(farm: PhoneFarm, lin
         assert heard[heard.index("menu") + 1 :] == ["announcement", "queue-wait"]
 
 
+@pytest.mark.smoke
 async def test_a_text_at_each_stage_for_who_presses_1(farm: PhoneFarm, line: Line, shipped: Recogniser) -> None:
     """The request is committed when its confirmation is heard; then one text a stage, and no other."""
     one = begin(line)

@@ -22,6 +22,7 @@ def bare(line: Line, number: str, phone: str = "6001") -> BarePhone:
     return BarePhone(line.server, phone, f"demo-{phone}", number)
 
 
+@pytest.mark.smoke
 async def test_phone_to_phone_by_extension_and_by_number(farm: PhoneFarm) -> None:
     """Both hear each other, and the one who is called sees the caller's own number, whatever it claims."""
     called = registered(farm, "6002", Answering(how="answer", after_s=0.1))

@@ -17,10 +17,11 @@ from sipsim.recognise import Recogniser
 from sipsim.records import Answering
 
 from ivr.desk.load import BUILT_IN
+from tests.calls import short_voice
 from tests.calls.conftest import registered
 from tests.calls.line import Line, free_ports, hear, prompts, running_line, wait_for
+from tests.calls.messages import NUMBER, speech
 from tests.calls.queueing import kill
-from tests.calls.test_closed import NUMBER, speech
 from tests.calls.test_faults import service_killed
 
 SATURDAY = "2026-11-28T02:00:00-05:00"
@@ -47,7 +48,7 @@ def line(tmp_path_factory: pytest.TempPathFactory, carrier_port: int) -> Iterato
         # Each test's callers are strangers, and within one hour of the line's own.
         text = text.replace("  every_min: 5\n", "  every_min: 5\n  strangers_an_hour: 100\n")
         (folder / "desks" / file.name).write_text(text)
-    options = ("--desks", str(folder / "desks"), "--outbound", f"127.0.0.1:{carrier_port}")
+    options = ("--desks", str(folder / "desks"), "--outbound", f"127.0.0.1:{carrier_port}", *short_voice.option())
     with running_line(folder / "line", now=SATURDAY, options=options) as running:
         yield running
 
@@ -117,6 +118,7 @@ def rung(phone: Phone) -> PhoneCall:
     return call
 
 
+@pytest.mark.smoke
 async def test_ov7_the_one_on_call_hears_the_message_and_takes_it(
     line: Line, phones: PhoneFarm, known: Recogniser
 ) -> None:

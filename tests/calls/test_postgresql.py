@@ -15,7 +15,7 @@ from sipsim.recognise import Recogniser
 
 from ivr.tools.postgresql_server import Cluster, ServerFailed
 from tests.calls.line import CLOSED, Line, hear, running_line, wait_for
-from tests.calls.test_closed import speech
+from tests.calls.messages import speech
 from tests.integration.databases import cluster_in
 
 NUMBER = "18446664844"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from sipsim.audio import RATE
-from sipsim.stream import FRAME, Frame, played
+from sipsim.audio import RATE, Samples
+from sipsim.stream import FRAME, Frame, Playback, played
 
 #: Each frame is one value throughout, so that it is known again.
 CODES = [bytes([16 + n]) * FRAME for n in range(100)]
@@ -72,3 +72,21 @@ def test_timestamps_that_count_anew_are_not_hours_of_silence() -> None:
 def test_a_first_frame_that_comes_late_is_heard_late() -> None:
     assert len(played(stream(10, began_s=2.0), 0.0)) == 2 * RATE + 10 * FRAME
     assert len(played([], 0.0)) == 0
+
+
+def test_what_is_played_bit_by_bit_is_what_is_played_at_once() -> None:
+    """With losses, frames that come twice, and another stream after the first."""
+    frames = [
+        *stream(50)[:30],
+        *stream(50)[25:28],
+        *stream(50)[40:],
+        *stream(90, began_s=3.0, ssrc=2, first=7, start=99),
+    ]
+    playback = Playback(0.0)
+    first: Samples = playback.samples
+    for n in range(0, len(frames), 7):
+        playback.play(frames[n : n + 7])
+        first = first if len(first) else playback.samples
+    assert np.array_equal(playback.samples, played(frames, 0.0))
+    # Who holds what was heard before has it as it was.
+    assert np.array_equal(first, playback.samples[: len(first)])
