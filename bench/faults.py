@@ -238,7 +238,7 @@ async def outside(
         await twilio.close()
 
 
-async def _campaign(
+async def _campaign(  # noqa: PLR0913 - what a campaign is made of
     console: Console,
     *,
     folder: Path,

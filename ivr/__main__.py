@@ -120,7 +120,7 @@ def _shift(now: str | None) -> float:
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913 - each is an option of the command
     state: StateOption = Path("var"),
     sip: SipOption = "127.0.0.1:5060",
     http: HttpOption = "127.0.0.1:8080",
@@ -186,7 +186,7 @@ def up(
 
 
 @app.command()
-def demo(
+def demo(  # noqa: PLR0913 - each is an option of the command
     state: StateOption = Path("var/demo"),
     sip: SipOption = "127.0.0.1:5060",
     http: HttpOption = "127.0.0.1:8080",
@@ -392,7 +392,7 @@ def serve(
 
 
 @app.command()
-def doctor(
+def doctor(  # noqa: PLR0913 - each is an option of the command
     state: StateOption = Path("var"),
     sip: SipOption = "127.0.0.1:5060",
     http: HttpOption = "127.0.0.1:8080",

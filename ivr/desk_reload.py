@@ -108,7 +108,7 @@ class DeskFiles:
     OSError; `switched` is called once other desks are in force.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each by its name
         self,
         settings: Settings,
         runtime: Runtime,

@@ -169,52 +169,74 @@ def _read(
     kind, inner, optional = _kind(annotation)
     if optional and kind in ("model", "spoken") and f"{name}/#there" not in form:
         return _ABSENT
-    if kind == "model":
-        made = dict(before) if isinstance(before, dict) else {}
-        for part, one in cast("type[BaseModel]", inner).model_fields.items():
-            found = _read(one.annotation, form, made.get(part), (*path, part), f"{name}/{part}", offered)
-            if found is _ABSENT:
-                made.pop(part, None)
-            else:
-                made[part] = found
-        return made
-    if kind == "spoken":
-        made = dict(before) if isinstance(before, dict) else {}
-        for language in offered.languages:
-            text = _typed_text(form.get(f"{name}/{language}", ""), made.get(language))
-            made.pop(language, None)
-            if text:
-                made[language] = text
-        return made
-    if kind == "parts":
-        made = {}
-        one_of, known = get_args(inner)[1], _entries(before)
-        for at in range(len(known) + max(_BLANK_ROWS, 1)):
-            key = form.get(f"{name}/@{at}/#key", "").strip()
-            if not key or f"{name}/@{at}/#gone" in form:
-                continue
-            there = known[at][1] if at < len(known) else None
-            found = _read(one_of, form, there, (*path, key), f"{name}/@{at}", offered)
-            if found is not _ABSENT:
-                made[key] = found
-        return made if made or isinstance(before, dict) else _ABSENT
-    if kind == "rows":
-        rows = []
-        one_of, known = get_args(inner)[0], _entries(before)
-        for at in range(len(known) + 1):
-            there = known[at][1] if at < len(known) else None
-            found = _read(one_of, form, there, (*path, str(at)), f"{name}/@{at}", offered)
-            if f"{name}/@{at}/#gone" not in form and (at < len(known) or any(found.values())):
-                rows.append(found)
-        return rows if rows or isinstance(before, list) else _ABSENT
-    text = form.get(name, "")
-    if kind == "list":
-        items = [one.strip() for one in text.replace("\n", ",").split(",") if one.strip()]
-        return items if items or isinstance(before, list) else _ABSENT
-    text = _typed_text(text, before)
+    match kind:
+        case "model":
+            return _read_model(inner, form, before, path, name, offered)
+        case "spoken":
+            return _read_spoken(form, before, name, offered)
+        case "parts":
+            return _read_parts(get_args(inner)[1], form, before, path, name, offered)
+        case "rows":
+            return _read_rows(get_args(inner)[0], form, before, path, name, offered)
+        case "list":
+            items = [one.strip() for one in form.get(name, "").replace("\n", ",").split(",") if one.strip()]
+            return items if items or isinstance(before, list) else _ABSENT
+    text = _typed_text(form.get(name, ""), before)
     if not text:
         return _ABSENT
     return int(text) if inner in (int, float) and text.isdecimal() and len(text) < 10 else text
+
+
+def _read_model(
+    model: type[BaseModel], form: Mapping[str, str], before: Value, path: tuple[str, ...], name: str, offered: Around
+) -> dict[str, Any]:
+    made = dict(before) if isinstance(before, dict) else {}
+    for part, one in model.model_fields.items():
+        found = _read(one.annotation, form, made.get(part), (*path, part), f"{name}/{part}", offered)
+        if found is _ABSENT:
+            made.pop(part, None)
+        else:
+            made[part] = found
+    return made
+
+
+def _read_spoken(form: Mapping[str, str], before: Value, name: str, offered: Around) -> dict[str, Any]:
+    made = dict(before) if isinstance(before, dict) else {}
+    for language in offered.languages:
+        text = _typed_text(form.get(f"{name}/{language}", ""), made.get(language))
+        made.pop(language, None)
+        if text:
+            made[language] = text
+    return made
+
+
+def _read_parts(
+    one_of: Any, form: Mapping[str, str], before: Value, path: tuple[str, ...], name: str, offered: Around
+) -> Any:
+    made = {}
+    known = _entries(before)
+    for at in range(len(known) + max(_BLANK_ROWS, 1)):
+        key = form.get(f"{name}/@{at}/#key", "").strip()
+        if not key or f"{name}/@{at}/#gone" in form:
+            continue
+        there = known[at][1] if at < len(known) else None
+        found = _read(one_of, form, there, (*path, key), f"{name}/@{at}", offered)
+        if found is not _ABSENT:
+            made[key] = found
+    return made if made or isinstance(before, dict) else _ABSENT
+
+
+def _read_rows(
+    one_of: Any, form: Mapping[str, str], before: Value, path: tuple[str, ...], name: str, offered: Around
+) -> Any:
+    rows = []
+    known = _entries(before)
+    for at in range(len(known) + 1):
+        there = known[at][1] if at < len(known) else None
+        found = _read(one_of, form, there, (*path, str(at)), f"{name}/@{at}", offered)
+        if f"{name}/@{at}/#gone" not in form and (at < len(known) or any(found.values())):
+            rows.append(found)
+    return rows if rows or isinstance(before, list) else _ABSENT
 
 
 def _typed_text(text: str, before: Value) -> str:

@@ -200,7 +200,7 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(f"{SIGN_IN}?next={quote(here)}", status_code=303)
 
 
-def refuse(request: Request, error: Exception) -> Response:
+def refuse(request: Request, error: Exception) -> Response:  # noqa: C901, PLR0912 - a table, one error after the other
     """An error as a page, or as a part of one."""
     language = request.state.language
     word = words.WORDS[language]

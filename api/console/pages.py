@@ -34,42 +34,44 @@ _ENVIRONMENT = Environment(
 )
 
 
-@functools.cache
-def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
-    locale = f"{language}_CA"
+class _Filters:
+    """What templates may write after `|`, in a language and with moments as the clocks of a zone show them."""
 
-    def moment(at: datetime | None) -> str:
+    def __init__(self, language: str, zone: ZoneInfo) -> None:
+        self._language, self._zone = language, zone
+
+    def moment(self, at: datetime | None) -> str:
         if at is None:
             return "—"
-        return f"{short_day(at.astimezone(zone))}, {time_of_day(at, zone, language)}"
+        return f"{self.short_day(at.astimezone(self._zone))}, {time_of_day(at, self._zone, self._language)}"
 
-    def short_day(day: date) -> str:
-        return format_date(day, "d MMM", locale=locale)
+    def short_day(self, day: date) -> str:
+        return format_date(day, "d MMM", locale=f"{self._language}_CA")
 
-    def hour(at: datetime | None) -> str:
-        return "—" if at is None else time_of_day(at, zone, language)
+    def hour(self, at: datetime | None) -> str:
+        return "—" if at is None else time_of_day(at, self._zone, self._language)
 
-    def number(e164: str | None) -> str:
+    def number(self, e164: str | None) -> str:
         if e164 and len(e164) == 11 and e164.startswith("1"):
             return f"{e164[1:4]} {e164[4:7]}-{e164[7:]}"
         return e164 or "—"
 
-    def plain(e164: str | None) -> str:
+    def plain(self, e164: str | None) -> str:
         """A number of the directory, as people write it."""
-        return number(e164.removeprefix("+")) if e164 and _E164.fullmatch(e164) else e164 or ""
+        return self.number(e164.removeprefix("+")) if e164 and _E164.fullmatch(e164) else e164 or ""
 
-    def dialled(title: str, kind: str) -> str:
-        return plain(title) if kind == "numbers" else title
+    def dialled(self, title: str, kind: str) -> str:
+        return self.plain(title) if kind == "numbers" else title
 
-    def choice(value: str, field: str) -> str:
+    def choice(self, value: str, field: str) -> str:
         if field in ("language", "languages"):
-            return tongue(value)
-        return words.WORDS[language].get(f"{field}_{value.replace('-', '_')}") or named(value)
+            return self.tongue(value)
+        return words.WORDS[self._language].get(f"{field}_{value.replace('-', '_')}") or self.named(value)
 
-    def user(named_: str) -> str:
-        return words.use(language, named_)
+    def user(self, named_: str) -> str:
+        return words.use(self._language, named_)
 
-    def duration(seconds: float | None) -> str:
+    def duration(self, seconds: float | None) -> str:
         if seconds is None:
             return "—"
         whole = max(0, int(seconds))
@@ -77,71 +79,77 @@ def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
             return f"{whole // 3600}\u00a0h\u00a0{whole % 3600 // 60:02d}"
         return f"{whole // 60}\u00a0min\u00a0{whole % 60:02d}\u00a0s" if whole >= 60 else f"{whole}\u00a0s"
 
-    def decimal(value: float | None, digits: int = 1) -> str:
+    def decimal(self, value: float | None, digits: int = 1) -> str:
         if value is None:
             return "—"
         text = f"{value:.{digits}f}"
-        return text.replace(".", ",") if language == "fr" else text
+        return text.replace(".", ",") if self._language == "fr" else text
 
-    def named(value: str | None) -> str:
-        return "—" if value is None else words.VALUES[language].get(value, value)
+    def named(self, value: str | None) -> str:
+        return "—" if value is None else words.VALUES[self._language].get(value, value)
 
-    def changes(noted: Mapping[str, Any], labels: Collection[str]) -> list[tuple[str, str]]:
-        return history.changes(noted, language, labels, moment)
+    def changes(self, noted: Mapping[str, Any], labels: Collection[str]) -> list[tuple[str, str]]:
+        return history.changes(noted, self._language, labels, self.moment)
 
-    def until(begins: datetime, ends: datetime) -> str:
-        return window(begins, ends, zone, day=short_day, hour=lambda at: time_of_day(at, zone, language))
+    def until(self, begins: datetime, ends: datetime) -> str:
+        return window(
+            begins, ends, self._zone, day=self.short_day, hour=lambda at: time_of_day(at, self._zone, self._language)
+        )
 
-    def quoted(text: str, spoken: str = language) -> str:
-        return f"«\u00a0{text}\u00a0»" if spoken == "fr" else f"“{text}”"
+    def quoted(self, text: str, spoken: str | None = None) -> str:
+        return f"«\u00a0{text}\u00a0»" if (spoken or self._language) == "fr" else f"“{text}”"
 
-    def tongue(spoken: str | None) -> str:
-        return words.WORDS[language].get(f"language_{spoken}", spoken or "—")
+    def tongue(self, spoken: str | None) -> str:
+        return words.WORDS[self._language].get(f"language_{spoken}", spoken or "—")
 
-    def action(done: str) -> str:
-        return words.done(language, done)
+    def action(self, done: str) -> str:
+        return words.done(self._language, done)
 
-    def place(field: str) -> str:
-        return words.place(language, field)
+    def place(self, field: str) -> str:
+        return words.place(self._language, field)
 
-    def second(at: datetime) -> str:
-        return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    def second(self, at: datetime) -> str:
+        return f"{at.astimezone(self._zone):%Y-%m-%d %H:%M:%S}"
 
-    def mail_reason(reason: str) -> str:
-        return reasons.said(reason, language)
+    def mail_reason(self, reason: str) -> str:
+        return reasons.said(reason, self._language)
 
-    def desk_field(path: str) -> str:
-        return words.desk_field(language, path)
+    def desk_field(self, path: str) -> str:
+        return words.desk_field(self._language, path)
 
-    def desk_value(value: str) -> str:
-        return words.WORDS[language].get(f"desk_value_{value}", value)
+    def desk_value(self, value: str) -> str:
+        return words.WORDS[self._language].get(f"desk_value_{value}", value)
 
-    def said(text: str) -> str:
-        return words.said(language, text)
+    def said(self, text: str) -> str:
+        return words.said(self._language, text)
 
+
+@functools.cache
+def _filters(language: str, zone: ZoneInfo) -> Mapping[str, Any]:
+    made = _Filters(language, zone)
     return {
-        "said": said,
-        "desk_field": desk_field,
-        "desk_value": desk_value,
-        "named": named,
-        "mail_reason": mail_reason,
-        "action": action,
-        "place": place,
-        "changes": changes,
-        "until": until,
-        "day": short_day,
-        "quoted": quoted,
-        "tongue": tongue,
-        "second": second,
-        "moment": moment,
-        "hour": hour,
-        "number": number,
-        "plain": plain,
-        "dialled": dialled,
-        "choice": choice,
-        "user": user,
-        "duration": duration,
-        "decimal": decimal,
+        "said": made.said,
+        "desk_field": made.desk_field,
+        "desk_value": made.desk_value,
+        "named": made.named,
+        "mail_reason": made.mail_reason,
+        "action": made.action,
+        "place": made.place,
+        "changes": made.changes,
+        "until": made.until,
+        "day": made.short_day,
+        "quoted": made.quoted,
+        "tongue": made.tongue,
+        "second": made.second,
+        "moment": made.moment,
+        "hour": made.hour,
+        "number": made.number,
+        "plain": made.plain,
+        "dialled": made.dialled,
+        "choice": made.choice,
+        "user": made.user,
+        "duration": made.duration,
+        "decimal": made.decimal,
     }
 
 

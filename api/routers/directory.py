@@ -155,7 +155,7 @@ async def read_entry_of(
     openapi_extra=_BODY,
     responses={200: {"headers": _ETAG}, 201: {"description": "It was not there before.", "headers": _ETAG}, **_CHANGED},
 )
-async def put_entry(
+async def put_entry(  # noqa: PLR0913 - each is a part of the request
     kind: EntryKind,
     key: EntryKey,
     body: Annotated[Any, Body()],

@@ -86,7 +86,7 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-async def create_account(
+async def create_account(  # noqa: PLR0913 - a record of them would be made only to be taken apart
     unit: Unit,
     *,
     name: str,

@@ -161,7 +161,7 @@ class Announcer:
             desk, source, texts={}, sounds=names, starts_at=starts_at, expires_at=expires_at, who=who
         )
 
-    async def _announce(
+    async def _announce(  # noqa: PLR0913 - a record of them would be made only to be taken apart
         self,
         desk: Desk,
         source: Source,

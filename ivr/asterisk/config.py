@@ -340,7 +340,7 @@ class FixedPrompts:
     fallback: Mapping[tuple[str, str, str], str]
 
 
-def render(
+def render(  # noqa: PLR0913 - a record of them would be made only to be taken apart
     *,
     settings: Settings,
     runtime: Runtime,

@@ -49,6 +49,10 @@ class File:
     events: list[Block] = field(default_factory=list)
     zones: list[Block] = field(default_factory=list)
 
+    def blocks(self, stack: list[str]) -> list[Block] | None:
+        """Return where a component is kept, by the names of those that it stands in; None for one that is not."""
+        return {"VCALENDAR VEVENT": self.events, "VCALENDAR VTIMEZONE": self.zones}.get(" ".join(stack))
+
 
 def unfolded(data: bytes) -> Iterator[tuple[int, str]]:
     """Each content line with the number of its first line. Raises CalendarProblem for what is no text.
@@ -105,12 +109,9 @@ def read_file(data: bytes) -> File:
         if name == "BEGIN":
             stack.append(value.upper())
             calendars += stack == ["VCALENDAR"]
-            if stack == ["VCALENDAR", "VEVENT"]:
+            if (blocks := found.blocks(stack)) is not None:
                 block = Block(number)
-                found.events.append(block)
-            elif stack == ["VCALENDAR", "VTIMEZONE"]:
-                block = Block(number)
-                found.zones.append(block)
+                blocks.append(block)
         elif name == "END":
             if not stack or stack.pop() != value.upper():
                 raise CalendarProblem(f"line {number}: {value[:40]} ends here and was not begun", line=number)
@@ -127,12 +128,16 @@ def read_file(data: bytes) -> File:
         raise CalendarProblem(f"this holds {calendars or 'no'} VCALENDAR" + ("s" if calendars > 1 else ""))
     if stack:
         raise CalendarProblem(f"is cut off: {stack[-1]} is not ended", f"export it again; {_MEND}")
+    _refuse_too_much(found)
+    return found
+
+
+def _refuse_too_much(found: File) -> None:
     if len(found.events) > MOST_EVENTS:
         problem = f"this holds {len(found.events)} events"
         raise CalendarProblem(problem, f"give at most {MOST_EVENTS}: export fewer months")
     if len(found.zones) > _MOST_ZONES or any(len(one.lines) > _MOST_ZONE_LINES for one in found.zones):
         raise CalendarProblem("defines more time zones than any calendar needs", "export the calendar again")
-    return found
 
 
 def parts(line: str) -> tuple[str, dict[str, str], str] | None:

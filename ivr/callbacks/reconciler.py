@@ -64,7 +64,7 @@ Lapsed = Callable[[Unit, Callback], Awaitable[None]]
 class Keeper:
     """All callbacks of the line that have not ended."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each by its name
         self,
         *,
         store: Store,
@@ -613,6 +613,6 @@ def _outcome(status: str) -> Outcome:
     """From Dial's DIALSTATUS or a hang-up cause (ITU-T Q.850)."""
     if status in ("BUSY", "17", "21"):
         return "busy"
-    if status in ("CANCEL",):
+    if status == "CANCEL":
         return "interrupted"
     return "failed" if status in ("CHANUNAVAIL", "CONGESTION", "1", "20", "27", "34", "38", "41", "42") else "no-answer"

@@ -102,7 +102,7 @@ class CallLog:
 
     # What happens on calls -----------------------------------------------------------------------
 
-    def begin(
+    def begin(  # noqa: PLR0913 - a record of them would be made only to be taken apart
         self,
         call_id: str,
         *,

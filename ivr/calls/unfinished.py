@@ -80,7 +80,7 @@ def parse(text: str, shift: timedelta) -> list[Killed]:
 class Begun:
     """Looks through the notes. `channels` gives the uniqueids of Asterisk's channels, and raises Unavailable."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each by its name
         self,
         folder: Path,
         store: Store,

@@ -63,7 +63,7 @@ class Receipt:
 class CallTraces:
     """Finds the call that is meant, judges it, and makes its report durable."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each by its name
         self,
         *,
         store: Store,
@@ -148,7 +148,7 @@ class CallTraces:
             told=told,
         )
 
-    def intake_of(
+    def intake_of(  # noqa: PLR0913 - a record of them would be made only to be taken apart
         self,
         figures: CallFigures,
         *,

@@ -105,7 +105,7 @@ def _moment(at: str | None, desk: Desk) -> datetime:
 
 def _keys(group: str) -> list[str]:
     """`9,2` is two presses; a comma at the beginning, the end, or after another is a silence."""
-    keys = [key if key else "," for key in group.split(",")] if group != "," else [","]
+    keys = [key or "," for key in group.split(",")] if group != "," else [","]
     for key in keys:
         if key != "," and not (len(key) == 1 and key in "0123456789*#"):
             raise BadInput(field="--press", problem=f"{key!r} is no key", mend="write the keys as 9,2")

@@ -36,6 +36,7 @@ from ivr.host.ports import check_ports
 from ivr.host.private_files import make_private, refuse_shared
 from ivr.prepare import Prepared, as_before, note_prepared, prepare, prepared_before
 from ivr.process import control, privileges, supervise, supervisor
+from ivr.retiring import Retired
 from ivr.settings import Settings
 from ivr.store.engine import StoreUnavailable
 from ivr.tools import chromium, pjsip_python, postgresql_server
@@ -295,6 +296,18 @@ async def _tell_all(
 
 def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:
     """The tables a newcomer needs: what to dial, from which phone, and where the API is."""
+    console.print(_numbers(settings, prepared))
+    if settings.demo:
+        _tell_demo(console, settings, prepared)
+    if prepared.retired:
+        console.print(_shut(prepared.retired))
+    console.print(_urls(settings))
+    public = os.environ.get("OMNIVIGIL_PUBLIC_URL")
+    if settings.demo and public:
+        console.print(f"The demo's passwords are public: let nobody else reach {public} while it runs.", style="red")
+
+
+def _numbers(settings: Settings, prepared: Prepared) -> Table:
     numbers = Table("dial", "reaches", title="Numbers", title_justify="left")
     for desk in prepared.desks.values():
         for number in desk.numbers:
@@ -306,28 +319,35 @@ def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:
     numbers.add_row("*22  *23", "technicians: log in or out; pause or resume")
     pin = f" (demo PIN {demo_pin('7001')} on 7001)" if settings.demo else ""
     numbers.add_row("*58", f"technicians: record what everybody who waits hears{pin}")
-    console.print(numbers)
-    if settings.demo:
-        accounts = Table("account", "password", "who", title=f"SIP accounts at {settings.sip}", title_justify="left")
-        for phone in prepared.phones:
-            accounts.add_row(phone.name, demo_password(phone.name), f"{phone.kind}: {phone.display}")
-        console.print(accounts)
-        names = Table("account", "password", "role", title=f"Console at http://{settings.http}/console")
-        names.title_justify = "left"
-        for name, role, partner, endpoint in DEMO_ACCOUNTS:
-            names.add_row(name, demo_account_password(name), f"{role}{_of(partner or endpoint)}")
-        console.print(names)
-    if prepared.retired:
-        shut = Table("what", "name", title="The demo's published passwords, disabled now", title_justify="left")
-        for name in prepared.retired.accounts:
-            shut.add_row("account", f"{name}: add another account, with ./omnivigil account add NAME --role ROLE")
-        for name in prepared.retired.phones:
-            shut.add_row("phone", f"{name}: cannot register any more")
-        for name in prepared.retired.pins:
-            shut.add_row("PIN", f"{name}: ./omnivigil pin {name}")
-        if prepared.retired.tokens:
-            shut.add_row("API token", "demo: ./omnivigil token NAME")
-        console.print(shut)
+    return numbers
+
+
+def _tell_demo(console: Console, settings: Settings, prepared: Prepared) -> None:
+    accounts = Table("account", "password", "who", title=f"SIP accounts at {settings.sip}", title_justify="left")
+    for phone in prepared.phones:
+        accounts.add_row(phone.name, demo_password(phone.name), f"{phone.kind}: {phone.display}")
+    console.print(accounts)
+    names = Table("account", "password", "role", title=f"Console at http://{settings.http}/console")
+    names.title_justify = "left"
+    for name, role, partner, endpoint in DEMO_ACCOUNTS:
+        names.add_row(name, demo_account_password(name), f"{role}{_of(partner or endpoint)}")
+    console.print(names)
+
+
+def _shut(retired: Retired) -> Table:
+    shut = Table("what", "name", title="The demo's published passwords, disabled now", title_justify="left")
+    for name in retired.accounts:
+        shut.add_row("account", f"{name}: add another account, with ./omnivigil account add NAME --role ROLE")
+    for name in retired.phones:
+        shut.add_row("phone", f"{name}: cannot register any more")
+    for name in retired.pins:
+        shut.add_row("PIN", f"{name}: ./omnivigil pin {name}")
+    if retired.tokens:
+        shut.add_row("API token", "demo: ./omnivigil token NAME")
+    return shut
+
+
+def _urls(settings: Settings) -> Table:
     urls = Table("URL", "what", title="API", title_justify="left")
     urls.add_row(f"http://{settings.http}/console", "the console, for staff and partners")
     urls.add_row(f"http://{settings.http}/status", "the public status page")
@@ -336,10 +356,7 @@ def _tell(console: Console, settings: Settings, prepared: Prepared) -> None:
     urls.add_row(f"http://{settings.http}/v1/events", "what happens, as server-sent events")
     if settings.demo:
         urls.add_row(str(settings.state / "demo-token"), "the API's token (Authorization: Bearer …)")
-    console.print(urls)
-    public = os.environ.get("OMNIVIGIL_PUBLIC_URL")
-    if settings.demo and public:
-        console.print(f"The demo's passwords are public: let nobody else reach {public} while it runs.", style="red")
+    return urls
 
 
 def _of(whose: str | None) -> str:

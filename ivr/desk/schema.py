@@ -487,28 +487,9 @@ class Desk(_Part):
         if not _is_zone(self.timezone):
             problem = f"{self.timezone!r} is not an IANA time zone"
             yield Incoherent("timezone", problem, "write it as America/Toronto")
-        named = [("menu.operator", self.menu.operator)]
-        named += [(f"menu.keys.{key}", department) for key, department in self.menu.keys.items()]
-        named += [(f"service_codes.{code}", department) for code, department in self.service_codes.items()]
-        if self.trace is not None:
-            named.append(("trace.department", self.trace.department))
-        for field, department in named:
-            if department not in self.departments:
-                mend = f"use one of: {', '.join(self.departments)}"
-                yield Incoherent(field, f"there is no department {department!r}", mend)
-        for kind, department in self.tickets.routing.departments.items():
-            if department not in self.departments:
-                mend = f"use one of: {', '.join(self.departments)}"
-                field = f"tickets.routing.departments.{kind}"
-                yield Incoherent(field, f"there is no department {department!r}", mend)
+        yield from self._unknown_departments()
         for name, one in self.departments.items():
-            if one.queue is not None and one.queue not in self.queues:
-                problem = f"there is no queue {one.queue!r}"
-                yield Incoherent(f"departments.{name}.queue", problem, "add it under queues, or correct the name")
-            for at, phone in enumerate(one.phones):
-                if phone.startswith(_OUTSIDE) and isinstance(refused := self.number_of(phone), Refused):
-                    mend = "give a geographic or mobile number"
-                    yield Incoherent(f"departments.{name}.phones.{at}", f"{phone} is {refused.reason}", mend)
+            yield from self._unreachable(name, one)
         for key, language in self.menu.languages.items():
             if language not in self.languages:
                 problem = f"{language!r} is not among the desk's languages"
@@ -516,6 +497,28 @@ class Desk(_Part):
         if self.departments[self.menu.operator].queue is None:
             # Where phones ring there may be nobody; in a queue a technician always comes.
             yield Incoherent("menu.operator", "the department has no queue", "name one whose calls wait in a queue")
+
+    def _unknown_departments(self) -> Iterator[Incoherent]:
+        named = [("menu.operator", self.menu.operator)]
+        named += [(f"menu.keys.{key}", department) for key, department in self.menu.keys.items()]
+        named += [(f"service_codes.{code}", department) for code, department in self.service_codes.items()]
+        if self.trace is not None:
+            named.append(("trace.department", self.trace.department))
+        routed = self.tickets.routing.departments.items()
+        named += [(f"tickets.routing.departments.{kind}", department) for kind, department in routed]
+        for field, department in named:
+            if department not in self.departments:
+                mend = f"use one of: {', '.join(self.departments)}"
+                yield Incoherent(field, f"there is no department {department!r}", mend)
+
+    def _unreachable(self, name: str, one: Department) -> Iterator[Incoherent]:
+        if one.queue is not None and one.queue not in self.queues:
+            problem = f"there is no queue {one.queue!r}"
+            yield Incoherent(f"departments.{name}.queue", problem, "add it under queues, or correct the name")
+        for at, phone in enumerate(one.phones):
+            if phone.startswith(_OUTSIDE) and isinstance(refused := self.number_of(phone), Refused):
+                mend = "give a geographic or mobile number"
+                yield Incoherent(f"departments.{name}.phones.{at}", f"{phone} is {refused.reason}", mend)
 
     def _text_problems(self) -> Iterator[Incoherent]:
         spoken = [(f"texts.{name}", texts) for name, texts in self.texts.items()]

@@ -34,7 +34,7 @@ class HeardLine:
     language: str = ""
 
 
-def hear(
+def hear(  # noqa: PLR0913 - a record of them would be made only to be taken apart
     desk: Desk,
     calendars: Mapping[str, Calendar],
     caller: menu.Caller,

@@ -110,7 +110,7 @@ def new_secret() -> str:
     return "".join(secrets.choice(_SECRET_SIGNS) for _ in range(_SECRET_LENGTH))
 
 
-async def put(
+async def put(  # noqa: PLR0913 - a record of them would be made only to be taken apart
     unit: Unit,
     provider: str,
     kind: Kind,
@@ -157,7 +157,7 @@ async def put(
     return Put(created=before is None, changed=True, etag=etag, entry=entry, secret=secret)
 
 
-async def patch(
+async def patch(  # noqa: PLR0913 - a record of them would be made only to be taken apart
     unit: Unit,
     provider: str,
     kind: Kind,
@@ -197,7 +197,7 @@ def merged(target: Any, changes: Any) -> Any:
     return found
 
 
-async def delete(
+async def delete(  # noqa: PLR0913 - a record of them would be made only to be taken apart
     unit: Unit,
     provider: str,
     kind: Kind,
@@ -277,7 +277,7 @@ def _changed_fields(before: AnyEntry | None, after: AnyEntry) -> list[str]:
 # What is kept of a change ----------------------------------------------------------------------------
 
 
-async def _note(
+async def _note(  # noqa: PLR0913 - a record of them would be made only to be taken apart
     unit: Unit,
     provider: str,
     kind: Kind,

@@ -77,7 +77,7 @@ def read(event: Mapping[str, str]) -> EndedLeg | None:
     )
 
 
-def of_text(
+def of_text(  # noqa: PLR0913 - a record of them would be made only to be taken apart
     *,
     linkedid: str,
     uniqueid: str,

@@ -74,7 +74,7 @@ class IncidentChanged(Conflict):
 class Incidents:
     """All incidents of all desks. Those that are told are in memory."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each by its name
         self,
         *,
         store: Store,
@@ -109,7 +109,7 @@ class Incidents:
 
     # Changing ----------------------------------------------------------------------------------------
 
-    async def begin(
+    async def begin(  # noqa: PLR0913 - a record of them would be made only to be taken apart
         self,
         desk: Desk,
         *,
@@ -159,7 +159,7 @@ class Incidents:
             await self._changed(made, "incident.opened")
         return made
 
-    async def update(
+    async def update(  # noqa: PLR0913 - a record of them would be made only to be taken apart
         self,
         incident_id: int,
         *,

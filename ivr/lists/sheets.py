@@ -132,26 +132,7 @@ def read_sheet(file: str, data: bytes, columns: dict[str, str], *, required: Ite
     separator = said[1] if said else _separator(text, columns)
     rows = _rows(file, text, separator, errors)
     first, written = next(((number, cells) for number, cells in rows if any(cells)), (1, []))
-    places: list[str | None] = []
-    headings: dict[str, str] = {}
-    ignored: list[str] = []
-    for heading in written:
-        column = columns.get(plain(heading))
-        if column is None and heading:
-            if near := difflib.get_close_matches(plain(heading), columns, n=1, cutoff=0.85):
-                errors.append(
-                    wrong(file, first, heading, "is no heading", f"write « {near[0]} », or delete the column")
-                )
-            else:
-                ignored.append(heading)
-        elif column in headings:
-            errors.append(
-                wrong(file, first, heading, f"is the column « {headings[column]} » again", "delete one of them")
-            )
-            column = None
-        elif column is not None:
-            headings[column] = heading
-        places.append(column)
+    places, headings, ignored = _places(file, first, written, columns, errors)
     for column in required:
         if column not in headings:
             mend = f"the first row must name the columns; give one the heading « {column} »"
@@ -170,6 +151,31 @@ def read_sheet(file: str, data: bytes, columns: dict[str, str], *, required: Ite
     if errors:
         raise AllBadInput(errors)
     return Sheet(file, headings, found, tuple(ignored))
+
+
+def _places(
+    file: str, first: int, written: Iterable[str], columns: dict[str, str], errors: list[BadInput]
+) -> tuple[list[str | None], dict[str, str], list[str]]:
+    """Return each heading's column, the headings by column, and those unknown; add what is wrong to `errors`."""
+    places: list[str | None] = []
+    headings: dict[str, str] = {}
+    ignored: list[str] = []
+    for heading in written:
+        column = columns.get(plain(heading))
+        if column is None and heading:
+            if near := difflib.get_close_matches(plain(heading), columns, n=1, cutoff=0.85):
+                mend = f"write « {near[0]} », or delete the column"
+                errors.append(wrong(file, first, heading, "is no heading", mend))
+            else:
+                ignored.append(heading)
+        elif column in headings:
+            problem = f"is the column « {headings[column]} » again"
+            errors.append(wrong(file, first, heading, problem, "delete one of them"))
+            column = None
+        elif column is not None:
+            headings[column] = heading
+        places.append(column)
+    return places, headings, ignored
 
 
 def _separator(text: str, columns: dict[str, str]) -> str:

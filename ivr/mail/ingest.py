@@ -109,7 +109,7 @@ class Looked:
 class MailRoom:
     """Takes in e-mails for the departments' addresses."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each by its name
         self,
         store_: Store,
         directory: Directory,

@@ -43,7 +43,7 @@ class Automatic:
     noted: bool = False
 
 
-def automatic(
+def automatic(  # noqa: C901, PLR0912 - one mark after the other; their order is the rule
     mail: Mail,
     *,
     return_path: str,

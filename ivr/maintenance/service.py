@@ -64,7 +64,7 @@ class Maintenances:
         #: Counts changes, so that what was made of them can be kept until the next.
         self.changes = 0
 
-    async def plan(
+    async def plan(  # noqa: PLR0913 - a record of them would be made only to be taken apart
         self,
         desk: Desk,
         *,

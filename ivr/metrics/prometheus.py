@@ -36,7 +36,7 @@ _CALL_STATES = ("menu", "queue", "ringing", "talking")
 class LineMetrics:
     """What `GET /metrics` tells. Labels name desks, queues, states and channels, never a person or a number."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each by its name
         self,
         *,
         counters: Counters,

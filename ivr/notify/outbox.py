@@ -108,7 +108,7 @@ async def put_statuspage(unit: Unit, page: str, *, subject: str, body: str, key:
     await unit.execute(unit.insert(outbox).values(values | moments).on_conflict_do_nothing())
 
 
-async def _put(
+async def _put(  # noqa: PLR0913 - a record of them would be made only to be taken apart
     unit: Unit,
     kind: str,
     recipient: str,

@@ -38,7 +38,7 @@ def rights_of(names: Iterable[str]) -> tuple[Right, ...]:
     """The rights in their order, each once. Raises BadInput for one that there is not."""
     given = set(names)
     if unknown := given - set(RIGHTS):
-        problem = f"there is no right {sorted(unknown)[0]!r}"
+        problem = f"there is no right {min(unknown)!r}"
         raise BadInput(field="dial_rights", problem=problem, mend=f"use some of: {', '.join(RIGHTS)}")
     return tuple(right for right in RIGHTS if right in given)
 

@@ -53,7 +53,7 @@ class Subscribers:
             self._refusals.note(reason, network=network)
             raise TooManySubscriptions
 
-    async def ask(
+    async def ask(  # noqa: PLR0913 - a record of them would be made only to be taken apart
         self,
         desk: Desk,
         kind: Kind,

@@ -61,7 +61,7 @@ async def _enter(store: Store, intake: Intake, bus: EventBus | None) -> int:
     return ticket.number
 
 
-async def leave_message(
+async def leave_message(  # noqa: PLR0913 - a record of them would be made only to be taken apart
     store: Store,
     spool: Spool,
     *,
@@ -101,7 +101,7 @@ async def leave_message(
     return await take_in(store, spool, intake, bus=bus)
 
 
-async def open_for_call(
+async def open_for_call(  # noqa: PLR0913 - a record of them would be made only to be taken apart
     store: Store,
     spool: Spool,
     *,

@@ -19,8 +19,8 @@ from ivr.tickets.sla import working_moment, working_moment_before, working_time
 
 CURRENCY = "CAD"
 #: OV-30: dollars an hour, and the shortest time that is billed.
-PLANNED_RATE, PLANNED_LEAST = Decimal("90"), timedelta(minutes=30)
-UNPLANNED_RATE, UNPLANNED_LEAST = Decimal("150"), timedelta(hours=1)
+PLANNED_RATE, PLANNED_LEAST = Decimal(90), timedelta(minutes=30)
+UNPLANNED_RATE, UNPLANNED_LEAST = Decimal(150), timedelta(hours=1)
 PLANNED_NOTICE = timedelta(hours=48)
 #: OV-32
 RETURN_DAYS = 10

@@ -41,7 +41,7 @@ def simulator() -> None:
 
 
 @app.command()
-def call(
+def call(  # noqa: PLR0913 - each is an option of the command
     dial: Annotated[str, typer.Option(help="The number to dial.")] = "18446664844",
     as_: Annotated[
         str | None, typer.Option("--as", help="A phone of the demo, such as 6001; else by the trunk.")

@@ -251,7 +251,7 @@ class Handset:
         found = re.search(rb"branch=(\w+)", request)
         return found[1].decode() if found else ""
 
-    def _request(
+    def _request(  # noqa: PLR0913 - a record of them would be made only to be taken apart
         self,
         method: str,
         uri: str,
