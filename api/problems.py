@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api.headers import HEADERS
-from ivr.directory.service import Exists, InUse
+from ivr.directory.errors import Exists, InUse
 from ivr.errors import AllBadInput, BadInput, Conflict, NotAllowed, NotFound, OmnivigilError, TooMany, Unavailable
 
 log = structlog.get_logger()

@@ -26,7 +26,7 @@ from bench.ear import Ear
 from bench.running import family, family_cpu_s, line_settings, markdown, waiting_callers
 from ivr.announcements.on_air import NORMAL, OnAirFiles
 from ivr.asterisk import process
-from ivr.asterisk.config import Folders
+from ivr.asterisk.folders import Folders
 from ivr.asterisk.process import AsteriskProcess
 from ivr.asterisk.runtime import Runtime
 from ivr.cli.up import ensure_runtime

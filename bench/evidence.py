@@ -16,7 +16,7 @@ from sipsim.raw import CallFailed
 
 from bench.running import cpu_s, line_settings, markdown, running_service, until_up
 from ivr.asterisk import process
-from ivr.asterisk.config import Folders
+from ivr.asterisk.folders import Folders
 from ivr.cli.up import ensure_runtime
 from ivr.directory.demo import demo_password
 from ivr.prepare import prepare

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ivr.asterisk import process
-from ivr.asterisk.config import Folders
+from ivr.asterisk.folders import Folders
 from ivr.asterisk.process import AsteriskProcess
 from ivr.cli.up import ensure_runtime
 from ivr.directory.demo import demo_password

@@ -31,7 +31,7 @@ from bench.rivals import steps as rival_steps
 from bench.rivals.steps import Step
 from bench.running import cpu_s, line_settings, markdown, running_service, sipp_statistics
 from ivr.asterisk import process
-from ivr.asterisk.config import Folders
+from ivr.asterisk.folders import Folders
 from ivr.asterisk.process import AsteriskProcess
 from ivr.asterisk.runtime import Runtime
 from ivr.cli.up import ensure_runtime

@@ -18,7 +18,7 @@ from rich.console import Console
 from bench.ear import Ear
 from ivr.asterisk import process
 from ivr.asterisk.admission import carried, limits_of
-from ivr.asterisk.config import Folders
+from ivr.asterisk.folders import Folders
 from ivr.asterisk.process import AsteriskProcess
 from ivr.cli.up import ensure_runtime
 from ivr.host import descriptors

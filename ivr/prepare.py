@@ -19,16 +19,9 @@ from ivr.accounts.second_factor_admin import seal_all
 from ivr.accounts.secret_encryption import Seal
 from ivr.announcements.demo import demo_pins
 from ivr.announcements.on_air import OnAirFiles, streams_of
-from ivr.asterisk.config import (
-    DepartmentRouting,
-    DeskRouting,
-    FixedPrompts,
-    Folders,
-    OutsideMember,
-    PhoneAccount,
-    QueueConfig,
-    render,
-)
+from ivr.asterisk.config import LineConfiguration, render
+from ivr.asterisk.folders import FixedPrompts, Folders
+from ivr.asterisk.routing import DepartmentRouting, DeskRouting, OutsideMember, PhoneAccount, QueueConfig
 from ivr.asterisk.runtime import Runtime
 from ivr.backup.create import before_migration
 from ivr.clock import system_clock
@@ -242,35 +235,37 @@ def configure(settings: Settings, runtime: Runtime, desks: Desks, sounds: Sounds
         queue for member in members if (known := book.technician(member.endpoint)) for queue in known.queues
     }
     return render(
-        settings=settings,
-        runtime=runtime,
-        secrets=line_secrets(settings.state),
-        desks=[_routing(desk) for desk in desks.values()],
-        queues=[
-            QueueConfig(
-                id=name,
-                strategy=queue.strategy,
-                # Who answers outside has still to hear what it is about, and press 1; a queue has one time for all.
-                ring_s=queue.ring_s + (TAKEN_S if name in answered_outside else 0),
-                retry_s=queue.retry_s,
-                wrapup_s=queue.wrapup_s,
-                announce_s=queue.announce_s,
-                keys=queue_keys(desk, queue),
-            )
-            for desk in desks.values()
-            for name, queue in desk.queues.items()
-        ],
-        phones=phone_accounts(book),
-        outside_members=members,
-        prompts=_fixed_prompts(desks, sounds),
-        trunks=[Trunk(host="127.0.0.0/8"), *settings.trunks],
-        callback_ring_s=max((rules.ring_s for rules in _callback_rules(desks)), default=30),
-        streams=tuple(streams_of(settings, desks)),
-        outside={right: calling_rights.patterns(right) for right in calling_rights.RIGHTS},
-        premium=calling_rights.PREMIUM_PATTERNS,
-        trace_within_s=desks.main.call_trace.within_min * 60,
-        record_calls=desks.main.call_trace.audio is not None,
-        strict_rtp=settings.strict_rtp,
+        LineConfiguration(
+            settings=settings,
+            runtime=runtime,
+            secrets=line_secrets(settings.state),
+            desks=[_routing(desk) for desk in desks.values()],
+            queues=[
+                QueueConfig(
+                    id=name,
+                    strategy=queue.strategy,
+                    # Who answers outside has still to hear what it is about, and press 1; a queue has one time for all.
+                    ring_s=queue.ring_s + (TAKEN_S if name in answered_outside else 0),
+                    retry_s=queue.retry_s,
+                    wrapup_s=queue.wrapup_s,
+                    announce_s=queue.announce_s,
+                    keys=queue_keys(desk, queue),
+                )
+                for desk in desks.values()
+                for name, queue in desk.queues.items()
+            ],
+            phones=phone_accounts(book),
+            outside_members=members,
+            prompts=_fixed_prompts(desks, sounds),
+            trunks=[Trunk(host="127.0.0.0/8"), *settings.trunks],
+            callback_ring_s=max((rules.ring_s for rules in _callback_rules(desks)), default=30),
+            streams=tuple(streams_of(settings, desks)),
+            outside={right: calling_rights.patterns(right) for right in calling_rights.RIGHTS},
+            premium=calling_rights.PREMIUM_PATTERNS,
+            trace_within_s=desks.main.call_trace.within_min * 60,
+            record_calls=desks.main.call_trace.audio is not None,
+            strict_rtp=settings.strict_rtp,
+        )
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from ivr.asterisk.config import DepartmentRouting, DeskRouting, FixedPrompts, Folders, QueueConfig, render
+from ivr.asterisk.config import LineConfiguration, render
+from ivr.asterisk.folders import FixedPrompts, Folders
+from ivr.asterisk.routing import DepartmentRouting, DeskRouting, QueueConfig
 from ivr.asterisk.runtime import Runtime
 from ivr.directory.entries import CODECS
 from ivr.directory.model import Customer, Endpoint, Number
@@ -62,44 +64,46 @@ class Rendered:
     def write(self, known: Book, *, record_calls: bool = False) -> frozenset[str]:
         """Render it. Returns the files that differ from before."""
         return render(
-            settings=self.settings,
-            runtime=self.runtime,
-            secrets=line_secrets(self.settings.state),
-            desks=[
-                DeskRouting(
-                    id="omnivigil",
-                    dialled=("18446664844",),
-                    service_codes=("611",),
-                    language="fr",
-                    operator="support",
-                    operator_queue="support",
-                    operator_wait_s=60,
-                    outside=("15145559103",),
-                    departments=(DepartmentRouting(id="support", queue="support", seconds=60),),
-                    transfers={"5000": "support"},
-                )
-            ],
-            queues=[
-                QueueConfig(
-                    id="support", strategy="rrmemory", ring_s=20, retry_s=2, wrapup_s=10, announce_s=30, keys=("1",)
-                )
-            ],
-            phones=phone_accounts(known),
-            prompts=FixedPrompts(
-                not_in_service=self.sound,
-                technician_login=self.sound,
-                waiting={"fr": self.sound},
-                not_allowed=self.sound,
-                tracing={},
-                no_way_out=self.sound,
-                fallback={},
-            ),
-            trunks=[Trunk(host="127.0.0.0/8"), Trunk(host="127.0.0.80", identity="asserted")],
-            callback_ring_s=30,
-            outside={right: calling_rights.patterns(right) for right in calling_rights.RIGHTS},
-            premium=calling_rights.PREMIUM_PATTERNS,
-            trace_within_s=1800,
-            record_calls=record_calls,
+            LineConfiguration(
+                settings=self.settings,
+                runtime=self.runtime,
+                secrets=line_secrets(self.settings.state),
+                desks=[
+                    DeskRouting(
+                        id="omnivigil",
+                        dialled=("18446664844",),
+                        service_codes=("611",),
+                        language="fr",
+                        operator="support",
+                        operator_queue="support",
+                        operator_wait_s=60,
+                        outside=("15145559103",),
+                        departments=(DepartmentRouting(id="support", queue="support", seconds=60),),
+                        transfers={"5000": "support"},
+                    )
+                ],
+                queues=[
+                    QueueConfig(
+                        id="support", strategy="rrmemory", ring_s=20, retry_s=2, wrapup_s=10, announce_s=30, keys=("1",)
+                    )
+                ],
+                phones=phone_accounts(known),
+                prompts=FixedPrompts(
+                    not_in_service=self.sound,
+                    technician_login=self.sound,
+                    waiting={"fr": self.sound},
+                    not_allowed=self.sound,
+                    tracing={},
+                    no_way_out=self.sound,
+                    fallback={},
+                ),
+                trunks=[Trunk(host="127.0.0.0/8"), Trunk(host="127.0.0.80", identity="asserted")],
+                callback_ring_s=30,
+                outside={right: calling_rights.patterns(right) for right in calling_rights.RIGHTS},
+                premium=calling_rights.PREMIUM_PATTERNS,
+                trace_within_s=1800,
+                record_calls=record_calls,
+            )
         )
 
     def complaints(self) -> list[str]:

@@ -16,12 +16,12 @@ from api.console.pages import line_of
 from api.deps import Services
 from api.phones import folder_of
 from ivr.calls import store as call_store
-from ivr.directory import queries, service, store
+from ivr.directory import errors, queries, service, store
 from ivr.directory.desk_references import Known, providers_of
 from ivr.directory.entries import KINDS, AccountEntry, AnyEntry, ContactEntry, Kind, check_key, read_entry
+from ivr.directory.errors import Changed
 from ivr.directory.model import slug
 from ivr.directory.queries import Found
-from ivr.directory.service import Changed
 from ivr.errors import BadInput
 from ivr.provisioning import tokens as provisioning
 from ivr.provisioning.phones import addresses
@@ -214,7 +214,7 @@ async def entry(kind: OneKind, request: Request, key: Key, provider: Provider = 
 async def _get(unit: Unit, provider: str, kind: Kind, key: str) -> Found:
     found = await queries.get(unit, provider, kind, key)
     if found is None:
-        raise service.EntryNotFound(entry=key)
+        raise errors.EntryNotFound(entry=key)
     return found
 
 

@@ -21,10 +21,10 @@ from ivr.accounts import admin
 from ivr.accounts.model import check_name
 from ivr.accounts.passwords import hashed
 from ivr.accounts.sign_in import create_account
-from ivr.directory import queries, service
+from ivr.directory import edits, queries, service
 from ivr.directory.desk_references import Known
 from ivr.directory.entries import PhoneEntry, read_entry
-from ivr.directory.service import EntryNotFound
+from ivr.directory.errors import EntryNotFound
 from ivr.errors import BadInput
 from ivr.store.engine import Unit
 
@@ -62,7 +62,7 @@ async def _free_phone(unit: Unit, provider: str, there: Known) -> str:
     )
     numbers = [int(one.key) for one in part.entries if one.key.isdecimal() and len(one.key) <= len(str(_FIRST_PHONE))]
     number = max(numbers, default=_FIRST_PHONE) + 1
-    while str(number) in there.dialled or await service.phone_exists(unit, str(number)):
+    while str(number) in there.dialled or await edits.phone_exists(unit, str(number)):
         number += 1
     return str(number)
 

@@ -27,7 +27,7 @@ from api.console import pages, words
 from ivr.accounts.model import Role
 from ivr.accounts.sign_in import Accounts, Session, csrf_of
 from ivr.accounts.sign_in_limits import source_of as counted_source
-from ivr.directory.service import InUse, LastAdministrator
+from ivr.directory.errors import InUse, LastAdministrator
 from ivr.errors import AllBadInput, BadInput, Conflict, NotFound, OmnivigilError, TooMany, Unavailable
 
 log = structlog.get_logger()

@@ -22,8 +22,8 @@ from api.console.partner_scope import NotTheirs
 from ivr.directory import queries, store
 from ivr.directory.desk_references import Known
 from ivr.directory.entries import AccountEntry, ContactEntry, Kind, PhoneEntry, read_entry
+from ivr.directory.errors import Changed
 from ivr.directory.queries import Found
-from ivr.directory.service import Changed
 from ivr.errors import BadInput
 from ivr.store.engine import Unit
 

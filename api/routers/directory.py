@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from api.common import Has, Line, Page, PageQuery, Short, Who, bad_cursor, make_cursor, read_cursor
 from api.deps import Services
 from ivr.accounts.api_tokens import Bearer
-from ivr.directory import queries, service
+from ivr.directory import errors, queries, service
 from ivr.directory.desk_references import Known, providers_of
 from ivr.directory.entries import ENTRIES, KEY_FIELDS, Kind, check_key, read_entry
 from ivr.errors import BadInput, NotFound
@@ -143,7 +143,7 @@ async def read_entry_of(
     async with has.store.reading() as unit:
         found = await queries.get(unit, provider, kind, key)
     if found is None:
-        raise service.EntryNotFound(entry=key)
+        raise errors.EntryNotFound(entry=key)
     response.headers["ETag"] = found.etag
     if if_none_match is not None and _matches(if_none_match, found.etag):
         return Response(status_code=304, headers={"ETag": found.etag})  # type: ignore[return-value]
@@ -239,7 +239,7 @@ def _key(kind: Kind, key: str, known: Known) -> str:
     except BadInput:
         # Older accounts and phones may be called what new ones may not.
         if kind not in ("accounts", "phones") or not key.isprintable():
-            raise service.EntryNotFound() from None
+            raise errors.EntryNotFound() from None
         return key
 
 

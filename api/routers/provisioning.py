@@ -16,7 +16,7 @@ from api.guard import from_here
 from api.head_requests import head_only
 from api.phones import folder_of
 from api.routers.directory import EntryKey, Provider
-from ivr.directory import queries, service, store
+from ivr.directory import errors, queries, service, store
 from ivr.directory.entries import CODECS, PhoneEntry
 from ivr.errors import BadInput, NotFound, TooMany
 from ivr.provisioning import tokens
@@ -76,7 +76,7 @@ async def offer_configuration(name: EntryKey, request: Request, has: Has, who: W
     async with has.store.unit() as unit:
         phone = await queries.get(unit, provider, "phones", name)
         if phone is None:
-            raise service.EntryNotFound(entry=f"phone {name}")
+            raise errors.EntryNotFound(entry=f"phone {name}")
         token = await tokens.make(unit, name, by=by, at=at)
     base = folder_of(has, request, token)
     return Provisioning(url=base, urls=addresses(base), expires_at=at + tokens.GOOD_FOR)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ivr.announcements import stream
-from ivr.asterisk.config import HeldStream
+from ivr.asterisk.routing import HeldStream
 from ivr.desk.schema import Desk
 from ivr.prompts.build import Sounds
 from ivr.prompts.files import write

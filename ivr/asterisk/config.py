@@ -10,13 +10,16 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ivr.asterisk import guard
 from ivr.asterisk.admission import carried, is_one_address, limits_of
 from ivr.asterisk.contacts import CONTACT_REST, elsewhere
+from ivr.asterisk.folders import FixedPrompts, Folders, link_to
+from ivr.asterisk.modules import DEFAULTED, MODULES
+from ivr.asterisk.routing import DeskRouting, HeldStream, OutsideMember, PhoneAccount, QueueConfig
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
 from ivr.host import descriptors
@@ -25,97 +28,6 @@ from ivr.settings import Settings
 from ivr.trunks import Trunk, endpoints, is_trunk
 
 TEMPLATES = Path(__file__).parents[2] / "dialplan"
-
-#: Loaded in this order; nothing else is.
-MODULES = (
-    "res_timing_timerfd",
-    "res_crypto",
-    "res_sorcery_config",
-    "res_sorcery_memory",
-    "res_sorcery_astdb",
-    "res_pjproject",
-    "res_pjsip",
-    "res_pjsip_session",
-    "res_pjsip_pubsub",
-    "res_rtp_asterisk",
-    "res_pjsip_sdp_rtp",
-    "res_pjsip_authenticator_digest",
-    "res_pjsip_endpoint_identifier_user",
-    "res_pjsip_endpoint_identifier_ip",
-    "res_pjsip_registrar",
-    "res_pjsip_caller_id",
-    "res_pjsip_nat",
-    "res_pjsip_refer",
-    "res_pjsip_dlg_options",
-    "res_pjsip_empty_info",
-    "res_pjsip_dtmf_info",
-    "res_pjsip_header_funcs",
-    "res_pjsip_rfc3326",
-    "res_pjsip_logger",
-    "res_hep",
-    "res_hep_pjsip",
-    "res_hep_rtcp",
-    "chan_pjsip",
-    "codec_ulaw",
-    "codec_alaw",
-    "codec_a_mu",
-    "codec_g722",
-    "codec_resample",
-    "format_pcm",
-    "format_sln",
-    "format_wav",
-    "bridge_simple",
-    "bridge_native_rtp",
-    "bridge_softmix",
-    "bridge_holding",
-    "bridge_builtin_features",
-    "res_musiconhold",
-    "res_speech",
-    "res_agi",
-    "res_security_log",
-    "res_clioriginate",
-    "app_stack",
-    "app_exec",
-    "app_playback",
-    "app_read",
-    "app_record",
-    "app_softhangup",
-    "app_dial",
-    "app_queue",
-    "app_userevent",
-    "app_verbose",
-    "func_callerid",
-    "func_cdr",
-    "func_channel",
-    "func_cut",
-    "func_db",
-    "func_env",
-    "func_groupcount",
-    "func_logic",
-    "func_pjsip_aor",
-    "func_pjsip_contact",
-    "func_strings",
-    "func_timeout",
-    "pbx_config",
-    "res_cdrel_custom",
-    "cdr_custom",
-)
-
-#: Files that Asterisk complains about when absent, and whose defaults we want.
-DEFAULTED = {
-    "acl.conf": "",
-    "ccss.conf": "[general]\n",
-    "cel.conf": "[general]\nenable = no\n",
-    "features.conf": "[general]\n",
-    "indications.conf": "[general]\ncountry = ca\n\n[ca]\ndescription = Canada\nringcadence = 2000,4000\n"
-    "dial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\ncongestion = 480+620/250,0/250\n",
-    "pjproject.conf": "",
-    "queuerules.conf": "",
-    # Told before and after every AGI command, and read by nobody. The manager does not start without those of channels.
-    "stasis.conf": "[threadpool]\ninitial_size = 5\n\n[declined_message_types]\n"
-    "decline = agi_exec_start_type\ndecline = agi_exec_end_type\n",
-    "udptl.conf": "[general]\n",
-}
 
 #: The events the service reads; Asterisk is told to send it no others.
 SERVICE_EVENTS = (
@@ -161,104 +73,6 @@ class UnsafeConfiguration(OmnivigilError):
     """A value would change the meaning of Asterisk's configuration."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PhoneAccount:
-    """One SIP account. `ha1` is MD5(name:omnivigil:password) in hex (RFC 2617 section 3.2.2.2)."""
-
-    name: str
-    ha1: str
-    #: customer, technician or department; decides what may be dialled.
-    kind: str
-    language: str
-    display: str
-    caller_id: str
-    #: Names of the outside contexts it may use, as in `local`.
-    rights: tuple[str, ...] = ()
-    #: Its number for the outside, E.164 digits; empty for none.
-    did: str = ""
-    #: Empty for the line's own choice.
-    codecs: tuple[str, ...] = ()
-    #: udp or tcp, by which it is rung; empty for that by which it registered.
-    transport: str = ""
-    #: Calls that it makes at a time; None for as many as any phone.
-    call_limit: int | None = None
-    #: Places where it is registered at a time.
-    devices: int = 2
-
-    @property
-    def context(self) -> str:
-        """Where its calls begin."""
-        return "-".join((f"from-{self.kind}", *self.rights))
-
-
-@dataclass(frozen=True, kw_only=True)
-class DepartmentRouting:
-    """How a department is reached without the service: its queue, or what rings for so many seconds."""
-
-    id: str
-    queue: str = ""
-    phones: tuple[str, ...] = ()
-    #: E.164 digits.
-    outside: tuple[str, ...] = ()
-    seconds: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeskRouting:
-    """What the dialplan needs of a desk when the service is away, and to know its calls."""
-
-    id: str
-    #: Every way its number may be dialled: digits only.
-    dialled: tuple[str, ...]
-    service_codes: tuple[str, ...]
-    language: str
-    #: The department, queue and wait in seconds that lead to a person.
-    operator: str
-    operator_queue: str
-    operator_wait_s: int
-    #: Numbers outside that its departments ring, E.164 digits.
-    outside: tuple[str, ...] = ()
-    departments: tuple[DepartmentRouting, ...] = ()
-    #: What a call may be transferred to by this name or number: a department.
-    transfers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutsideMember:
-    """Somebody who answers queues on a telephone that is none of ours."""
-
-    #: What queues call them (`ivr.outside_staff`).
-    endpoint: str
-    #: E.164 digits, checked by `ivr.numbers.diallable`; and the number of ours that they see.
-    number: str
-    caller_id: str
-    #: What they are spoken to in.
-    language: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueueConfig:
-    """One app_queue; times in seconds."""
-
-    id: str
-    strategy: str
-    ring_s: int
-    retry_s: int
-    wrapup_s: int
-    #: Between two announcements of the caller's place.
-    announce_s: int
-    #: The keys that lead out of it.
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeldStream:
-    """A music class that one program of ours makes for all who wait: its name, and the program's arguments."""
-
-    name: str
-    command: tuple[str, ...]
-
-
 #: So long after the start of Asterisk, in seconds, a queue is joined again whose technicians' phones are not there yet.
 PHONES_KNOWN_S = 15
 
@@ -268,119 +82,72 @@ TRANSFER_RING_S = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folders:
-    """Where one Asterisk keeps its things, below the state folder."""
+class LineConfiguration:
+    """All that a line's configuration is rendered from."""
 
-    etc: Path
-    home: Path
-    run: Path
-    log: Path
-    messages: Path
-    #: Call traces that were reported while the service was away.
-    traces: Path
-    #: Callbacks whose customer and technician were put through (`ivr.callbacks.bridged_markers`).
-    put_through: Path
-    #: Notes of the calls that began (`ivr.calls.unfinished`).
-    begun: Path
-    #: Calls that are recorded, where the desk file wants that.
-    recordings: Path
-    sounds: Path
-
-    @classmethod
-    def below(cls, settings: Settings) -> Folders:
-        home = settings.state / "asterisk"
-        return cls(
-            etc=home / "etc",
-            home=home,
-            run=settings.state / "run",
-            log=settings.state / "log" / "asterisk",
-            messages=settings.spool / "messages",
-            traces=settings.spool / "reported",
-            put_through=settings.spool / "put-through",
-            begun=settings.spool / "begun",
-            recordings=settings.spool / "recordings",
-            sounds=settings.sounds,
-        )
-
-    def make(self, runtime: Runtime) -> None:
-        """Create the folders, and the data folder whose links lead to the runtime's documentation and voices."""
-        spool = (self.messages, self.traces, self.put_through, self.begun, self.recordings)
-        folders = (self.etc, self.run, self.log, *spool, self.sounds)
-        below_home = ("lib/keys", "data", "agi", "spool/outgoing", "spool/tmp")
-        for folder in (*folders, *(self.home / name for name in below_home), self.log / "cdr-custom"):
-            folder.mkdir(parents=True, exist_ok=True)
-        voices = {"fr": "fr_CA_f_June", "en": "en_US_f_Allison"}
-        for name in ("documentation", "rest-api"):
-            _link(self.home / "data" / name, runtime.data / name)
-        _link(self.home / "data" / "sounds", self.sounds)
-        for language, voice in voices.items():
-            _link(self.sounds / language, runtime.core_sounds / voice)
+    settings: Settings
+    runtime: Runtime
+    secrets: Mapping[str, str]
+    desks: Sequence[DeskRouting]
+    queues: Sequence[QueueConfig]
+    phones: Sequence[PhoneAccount]
+    outside_members: Sequence[OutsideMember] = ()
+    prompts: FixedPrompts
+    trunks: Sequence[Trunk]
+    callback_ring_s: int
+    #: Patterns of numbers outside, by the right that dials them.
+    outside: Mapping[str, Sequence[str]]
+    premium: Sequence[str]
+    trace_within_s: int
+    record_calls: bool = False
+    streams: Sequence[HeldStream] = ()
+    strict_rtp: bool = True
 
 
-def _link(link: Path, target: Path) -> None:
-    if link.is_symlink() and link.readlink() == target:
-        return
-    link.unlink(missing_ok=True)
-    link.symlink_to(target)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FixedPrompts:
-    """Sound files (absolute, without extension) that the dialplan plays by itself."""
-
-    not_in_service: str
-    technician_login: str
-    #: By language, what a queue announces without the service.
-    waiting: Mapping[str, str]
-    not_allowed: str
-    #: By name and language: what phones hear from the dialplan alone, of *57, recording, a page call and *22.
-    tracing: Mapping[tuple[str, str], str]
-    no_way_out: str
-    #: (desk id, `queue` | `message` | `received`, language) -> sound file.
-    fallback: Mapping[tuple[str, str, str], str]
-
-
-def render(  # noqa: PLR0913 - a record of them would be made only to be taken apart
-    *,
-    settings: Settings,
-    runtime: Runtime,
-    secrets: Mapping[str, str],
-    desks: Sequence[DeskRouting],
-    queues: Sequence[QueueConfig],
-    phones: Sequence[PhoneAccount],
-    outside_members: Sequence[OutsideMember] = (),
-    prompts: FixedPrompts,
-    trunks: Sequence[Trunk],
-    callback_ring_s: int,
-    outside: Mapping[str, Sequence[str]],
-    premium: Sequence[str],
-    trace_within_s: int,
-    record_calls: bool = False,
-    streams: Sequence[HeldStream] = (),
-    strict_rtp: bool = True,
-) -> frozenset[str]:
+def render(line: LineConfiguration) -> frozenset[str]:
     """Write the configuration's files that differ from what is there; their names.
 
     A running Asterisk is told to read them again by `ivr.asterisk.reload`; until then they are `unread`. Raises
     UnsafeConfiguration, BadInput for limits of calls, and OSError of a full disk, with every file as it was before.
     """
-    trunk_hosts = [one.host for one in trunks]
     _check(
-        desks=desks,
-        queues=queues,
-        phones=phones,
-        outside_members=outside_members,
-        trunk_hosts=trunk_hosts,
-        streams=streams,
+        desks=line.desks,
+        queues=line.queues,
+        phones=line.phones,
+        outside_members=line.outside_members,
+        trunk_hosts=[one.host for one in line.trunks],
+        streams=line.streams,
     )
-    folders = Folders.below(settings)
-    folders.make(runtime)
-    _link_fallback(folders.sounds, prompts)
-    _link_waiting(folders.sounds, prompts)
-    for stream in streams:
+    folders = Folders.below(line.settings)
+    folders.make(line.runtime)
+    _link_fallback(folders.sounds, line.prompts)
+    _link_waiting(folders.sounds, line.prompts)
+    for stream in line.streams:
         _write_program(folders.run / f"{stream.name}.stream", stream.command)
-    values: dict[str, Any] = {
-        "runtime": runtime,
+    # Here and not above: what only wants to know the folders, and stays, does without it.
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - these are Asterisk's files, and every value was checked above
+    )
+    values = _of_machine(line, folders) | _of_calls(line)
+    texts = {
+        template.name.removesuffix(".j2"): environment.get_template(template.name).render(values)
+        for template in sorted(TEMPLATES.glob("*.conf.j2"))
+    }
+    return _write_all(folders.etc, {**DEFAULTED, **texts})
+
+
+def _of_machine(line: LineConfiguration, folders: Folders) -> dict[str, Any]:
+    """What templates say of the machine: folders, addresses, limits, secrets."""
+    settings = line.settings
+    return {
+        "runtime": line.runtime,
         "etc": folders.etc,
         "home": folders.home,
         "run": folders.run,
@@ -388,13 +155,13 @@ def render(  # noqa: PLR0913 - a record of them would be made only to be taken a
         "messages": folders.messages,
         "sounds": folders.sounds,
         "systemname": "ov",
-        "default_language": desks[0].language,
-        "modules": (*MODULES, "app_mixmonitor", "bridge_builtin_interval_features") if record_calls else MODULES,
+        "default_language": line.desks[0].language,
+        "modules": (*MODULES, "app_mixmonitor", "bridge_builtin_interval_features") if line.record_calls else MODULES,
         "rtp_first": settings.rtp[0],
         "rtp_last": settings.rtp[1],
-        "strict_rtp": strict_rtp,
+        "strict_rtp": line.strict_rtp,
         # What the guard keeps away would end an Asterisk that rewrites contacts.
-        "guarded": runtime.preloads and guard.is_available(folders.run),
+        "guarded": line.runtime.preloads and guard.is_available(folders.run),
         "limits": limits_of(
             settings.rtp,
             carried=carried(descriptors=descriptors.limit(), processors=len(os.sched_getaffinity(0))),
@@ -406,61 +173,54 @@ def render(  # noqa: PLR0913 - a record of them would be made only to be taken a
         "rtp_timeout_s": settings.rtp_timeout_s,
         "ami": settings.ami,
         "agi": settings.agi,
-        "agi_secret": secrets["agi"],
+        "agi_secret": line.secrets["agi"],
         "sip": settings.sip,
-        "carriers": endpoints(trunks),
-        "callback_ring_s": callback_ring_s,
-        "endpoints": phones,
-        # Without a way out Asterisk takes them for invalid, and no caller waits for them.
-        "outside_members": outside_members if settings.outbound else (),
-        "outside_context": OUTSIDE_CONTEXT,
-        "queues": queues,
-        "desks": desks,
-        "streams": streams,
         "on_air": settings.on_air,
-        "not_in_service": prompts.not_in_service,
-        "technician_login": prompts.technician_login,
-        "not_allowed": prompts.not_allowed,
-        "no_way_out": prompts.no_way_out,
-        "outside": outside,
-        "premium": premium,
-        "outbound": settings.outbound,
-        "contact_rest": CONTACT_REST,
-        "elsewhere": elsewhere(sip=settings.sip, outbound=settings.outbound, trunk_hosts=trunk_hosts),
         "hep": settings.hep_collector,
-        "hep_secret": secrets["hep"],
-        "dids": _dids(phones),
-        "transfers": _transfers(desks, phones),
-        "transfer_ring_s": TRANSFER_RING_S,
-        "contexts": {phone.context: phone for phone in phones if phone.rights},
+        "hep_secret": line.secrets["hep"],
         "traces": folders.traces,
         "put_through": folders.put_through,
         "begun": folders.begun,
-        "phones_known_s": PHONES_KNOWN_S,
-        "trace_within_s": trace_within_s,
-        "record_calls": record_calls,
         "recordings": folders.recordings,
-        "desk_operator_code": desks[0].service_codes[0] if desks[0].service_codes else "",
+        "accounts": _accounts(line.secrets),
+    }
+
+
+def _of_calls(line: LineConfiguration) -> dict[str, Any]:
+    """What templates say of calls: desks, queues, phones and what may be dialled."""
+    settings = line.settings
+    return {
+        "carriers": endpoints(line.trunks),
+        "callback_ring_s": line.callback_ring_s,
+        "endpoints": line.phones,
+        # Without a way out Asterisk takes them for invalid, and no caller waits for them.
+        "outside_members": line.outside_members if settings.outbound else (),
+        "outside_context": OUTSIDE_CONTEXT,
+        "queues": line.queues,
+        "desks": line.desks,
+        "streams": line.streams,
+        "not_in_service": line.prompts.not_in_service,
+        "technician_login": line.prompts.technician_login,
+        "not_allowed": line.prompts.not_allowed,
+        "no_way_out": line.prompts.no_way_out,
+        "outside": line.outside,
+        "premium": line.premium,
+        "outbound": settings.outbound,
+        "contact_rest": CONTACT_REST,
+        "elsewhere": elsewhere(
+            sip=settings.sip, outbound=settings.outbound, trunk_hosts=[one.host for one in line.trunks]
+        ),
+        "dids": _dids(line.phones),
+        "transfers": _transfers(line.desks, line.phones),
+        "transfer_ring_s": TRANSFER_RING_S,
+        "contexts": {phone.context: phone for phone in line.phones if phone.rights},
+        "phones_known_s": PHONES_KNOWN_S,
+        "trace_within_s": line.trace_within_s,
+        "record_calls": line.record_calls,
+        "desk_operator_code": line.desks[0].service_codes[0] if line.desks[0].service_codes else "",
         # A second and a quarter of 8 kHz, 16-bit audio. Of a silence, Record leaves a second: nothing was said.
         "shortest_message_bytes": 20000,
-        "accounts": _accounts(secrets),
     }
-    # Here and not above: whoever only wants to know the folders, and stays, does without it.
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - these are Asterisk's files, and every value was checked above
-    )
-    texts = {
-        template.name.removesuffix(".j2"): environment.get_template(template.name).render(values)
-        for template in sorted(TEMPLATES.glob("*.conf.j2"))
-    }
-    return _write_all(folders.etc, {**DEFAULTED, **texts})
 
 
 def _write_all(folder: Path, texts: Mapping[str, str]) -> frozenset[str]:
@@ -593,7 +353,7 @@ def _link_fallback(sounds: Path, prompts: FixedPrompts) -> None:
     named |= {f"{what}-{language}": sound for (what, language), sound in prompts.tracing.items()}
     for name, sound in named.items():
         for extension in ("ulaw", "alaw", "g722", "sln16"):
-            _link(folder / f"{name}.{extension}", Path(f"{sound}.{extension}"))
+            link_to(folder / f"{name}.{extension}", Path(f"{sound}.{extension}"))
 
 
 def _link_waiting(sounds: Path, prompts: FixedPrompts) -> None:
@@ -602,7 +362,7 @@ def _link_waiting(sounds: Path, prompts: FixedPrompts) -> None:
         folder = sounds / f"{language}_ov"
         folder.mkdir(parents=True, exist_ok=True)
         for file in WAITING:
-            _link(folder / f"{file}.ulaw", Path(f"{sound}.ulaw"))
+            link_to(folder / f"{file}.ulaw", Path(f"{sound}.ulaw"))
     (sounds / "none").mkdir(exist_ok=True)
     for file in WAITING:
         (sounds / "none" / f"{file}.ulaw").write_bytes(b"\xff" * 160)

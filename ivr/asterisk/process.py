@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from ivr.asterisk import guard
-from ivr.asterisk.config import Folders, note_unread
+from ivr.asterisk.config import note_unread
 from ivr.asterisk.contract import Variable
+from ivr.asterisk.folders import Folders
 from ivr.asterisk.runtime import Runtime
 from ivr.errors import OmnivigilError
 from ivr.settings import Settings

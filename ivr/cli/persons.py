@@ -136,7 +136,7 @@ def _who() -> str:
 
 
 def _with_store(state: Path, database: str | None, act: Callable[..., Awaitable[T]]) -> T:
-    from ivr.asterisk.config import Folders as Below
+    from ivr.asterisk.folders import Folders as Below
     from ivr.migrations.run import migrate
     from ivr.persons.search import Folders
     from ivr.store.engine import open_store

@@ -31,7 +31,7 @@ from sqlalchemy.schema import CreateTable, DropTable
 
 from ivr.accounts import store as audit
 from ivr.accounts.tables import accounts as console_accounts
-from ivr.directory import queries, service
+from ivr.directory import errors, queries, service
 from ivr.directory import tables as t
 from ivr.directory.entries import Kind
 from ivr.store.engine import Store, Unit
@@ -57,7 +57,7 @@ KEY_COLUMNS: Final[Mapping[Kind, str]] = {"numbers": "number", "phones": "name"}
 _CHUNK: Final = 5000
 
 
-class DirectoryChanged(service.Changed):
+class DirectoryChanged(errors.Changed):
     """Somebody changed the directory while the files were compared with it; compare again."""
 
 

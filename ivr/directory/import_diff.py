@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, cast
 from sqlalchemy import Table
 
 from ivr.accounts.tables import accounts as console_accounts
-from ivr.directory import queries, service
+from ivr.directory import edits, queries, service, writers
 from ivr.directory import tables as t
 from ivr.directory.bulk_import import KEY_COLUMNS, REFERS, TABLES, Change, Plan, Row, There
 from ivr.directory.desk_references import Known
@@ -76,7 +76,7 @@ class _World:
 
 
 @dataclass(frozen=True)
-class _OfSet(service.Edit):
+class _OfSet(edits.Edit):
     """One entry among all that change: the rules are asked of what there would be."""
 
     world: _World
@@ -371,7 +371,7 @@ class _Planner:
     def _row(self, kind: Kind, key: str, entry: AnyEntry, there: Row | None, secret: str | None, draft: Draft) -> Row:
         table, column = TABLES[kind]
         row: Row = {"provider": self._provider, column: queries.stored_key(kind, key)}
-        row |= service.WRITERS[kind].columns(entry)
+        row |= writers.WRITERS[kind].columns(entry)
         for refers, of in REFERS.items():
             if refers in table.c:
                 other = getattr(entry, _FIELDS[refers])
@@ -475,13 +475,13 @@ class _Planner:
         touched = {(one.kind, one.key) for one in self._plan.changes}
         moved = {(one.kind, one.key) for one in self._plan.changes if one.what == "changed"}
         for kind in KINDS:
-            rules = service.WRITERS[kind]
+            rules = writers.WRITERS[kind]
             for key, entry in self._entries[kind].items():
                 if (kind, key) not in touched:
                     continue
                 draft = self._wanted[kind][key]
                 new = key not in self._there.rows[kind]
-                problems = list(service.beyond_desks(kind, key, entry, self._known, new=new))
+                problems = list(edits.beyond_desks(kind, key, entry, self._known, new=new))
                 _at_once(rules.check(self._edit(key, world), entry, problems))  # type: ignore[arg-type]
                 told = self._leaning_on_wrong(kind, entry)
                 self._errors.extend(self._of_cell(kind, key, draft, one) for one in problems if one.field not in told)
@@ -550,7 +550,7 @@ class _Planner:
                     continue
                 entry = self._entries[of].get(key) or self._untouched(of, row)
                 problems: list[BadInput] = []
-                _at_once(service.WRITERS[of].check(self._edit(key, world), entry, problems))  # type: ignore[arg-type]
+                _at_once(writers.WRITERS[of].check(self._edit(key, world), entry, problems))  # type: ignore[arg-type]
                 for one in problems:
                     self._errors.append(
                         BadInput(field=f"{ONE_OF[of]} {key}, {one.field}", problem=one.problem, mend=one.mend)

@@ -23,8 +23,8 @@ import structlog
 
 from ivr import VERSION, backoff, logs
 from ivr.asterisk import process, rescue, runtime
-from ivr.asterisk.config import Folders
 from ivr.asterisk.contract import Variable
+from ivr.asterisk.folders import Folders
 from ivr.asterisk.watchdog import AsteriskKeeper
 from ivr.errors import BadInput, OmnivigilError
 from ivr.host.fsync import keep_synced

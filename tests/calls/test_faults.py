@@ -15,7 +15,7 @@ import pytest
 from sipsim.raw import RawCall
 from sipsim.recognise import Recogniser
 
-from ivr.asterisk.config import Folders
+from ivr.asterisk.folders import Folders
 from ivr.retention.log_rotation import LARGEST
 from ivr.settings import Settings
 from tests.calls.line import OPEN, Line, hear, prompts, running_line, wait_for

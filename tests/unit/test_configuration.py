@@ -8,15 +8,9 @@ from typing import Any
 
 import pytest
 
-from ivr.asterisk.config import (
-    MODULES,
-    TEMPLATES,
-    DeskRouting,
-    PhoneAccount,
-    QueueConfig,
-    UnsafeConfiguration,
-    _check,
-)
+from ivr.asterisk.config import TEMPLATES, UnsafeConfiguration, _check
+from ivr.asterisk.modules import MODULES
+from ivr.asterisk.routing import DeskRouting, PhoneAccount, QueueConfig
 from ivr.settings import Settings
 
 DESK: dict[str, Any] = {

@@ -15,8 +15,9 @@ from ivr.directory import queries, service
 from ivr.directory.demo import load_demo
 from ivr.directory.desk_references import Known, known_of
 from ivr.directory.entries import KINDS, Kind, read_entry
+from ivr.directory.errors import Changed, EntryNotFound, InUse, LastAdministrator
 from ivr.directory.lookup import Directory
-from ivr.directory.service import Changed, EntryNotFound, InUse, LastAdministrator, Put
+from ivr.directory.service import Put
 from ivr.directory.sip_passwords import ha1
 from ivr.directory.tables import directory_changes, endpoints
 from ivr.errors import AllBadInput, BadInput
