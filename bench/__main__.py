@@ -188,7 +188,8 @@ def faults(
     rate: Annotated[float, typer.Option(min=0.05, max=2, help="Callers a second.")] = 0.3,
 ) -> None:
     """A loaded line, hurt at random and watched from outside; ends with 1 when something did not hold."""
-    from bench.faults import report, run_campaign
+    from bench.faults import run_campaign
+    from bench.faults_report import report
     from ivr.errors import BadInput
 
     if database not in ("sqlite", "postgresql"):

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,13 +19,12 @@ from typing import Final
 
 import aiohttp
 from rich.console import Console
-from rich.table import Table
 from sipsim.recognise import Recogniser
 
 from bench import faults_doubles as doubles
 from bench.faults_doubles import Carrier, Mail, Twilio
 from bench.faults_kinds import KINDS, Kind, Scene
-from bench.faults_line import REPOSITORY, HurtLine, LineLost, free_ports, mounted_image, percentile, run
+from bench.faults_line import REPOSITORY, HurtLine, LineLost, free_ports, mounted_image, run
 from bench.faults_people import LIMIT_S, Crowd, Systems, Technicians, Visit, first_sound
 from ivr.cli.up import ensure_postgresql
 from ivr.errors import BadInput
@@ -420,37 +418,3 @@ async def _kept(line: HurtLine, visits: Sequence[Visit], systems: Systems, carri
             told = f"{told}: {carrier.dialled[number]} calls for {attempts} attempts"
             found.append(Violation(what="a customer was dialled twice", of=told, during=""))
     return found
-
-
-def report(outcome: Outcome, console: Console) -> None:
-    """Print what was found."""
-    table = Table("fault", "n", "healthy p50", "p99", "max", "calls again p50", "p99", "max", "first sound max")
-    by_kind: defaultdict[str, list[Fault]] = defaultdict(list)
-    for fault in outcome.faults:
-        by_kind[fault.kind.name].append(fault)
-    for name, faults in by_kind.items():
-        table.add_row(*_row(name, faults))
-    table.add_section()
-    table.add_row(*_row("all", outcome.faults))
-    console.print(table)
-    for name, why in outcome.skipped.items():
-        console.print(f"not done: {name}: {why}", markup=False)
-    console.print(", ".join(f"{count} {name}" for name, count in outcome.counts.items()))
-    wishes = Counter(one.plan.wish for one in outcome.visits)
-    console.print("callers who wanted to: " + ", ".join(f"{wish} {count}" for wish, count in sorted(wishes.items())))
-    console.print(f"{len(outcome.faults)} faults, {len(outcome.violations)} violations")
-    for one in outcome.violations:
-        console.print(f"  {one}", style="red", markup=False)
-
-
-def _row(name: str, faults: Sequence[Fault]) -> list[str]:
-    healthy, calls = _figures([one.healthy_s for one in faults]), _figures([one.calls_s for one in faults])
-    return [name, str(len(faults)), *healthy, *calls, _figures([one.sound_s for one in faults])[-1]]
-
-
-def _figures(values: Sequence[float | None]) -> list[str]:
-    """p50, p99 and the largest, in seconds."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return ["-"] * 3
-    return [f"{value:.1f}" for value in (percentile(known, 0.5), percentile(known, 0.99), max(known))]

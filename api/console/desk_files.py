@@ -15,7 +15,7 @@ from api.console import desk_forms, pages
 from api.console.guard import ConsoleRoute, PageNotFound, done, may, who
 from api.console.pages import line_of
 from api.deps import Services
-from ivr.desk.schema import Week
+from ivr.desk.fields import Week
 from ivr.desk_editing.files import DeskFile, FileChanged
 from ivr.desk_editing.spoken_hours import closed_hours
 from ivr.desk_editing.values import values_in, with_values

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from ivr.desk.schema import Desk, Interval
+from ivr.desk.fields import Interval
+from ivr.desk.schema import Desk
 from ivr.desk_editing.yaml_positions import Value
 from ivr.errors import AllBadInput, BadInput
 

@@ -8,37 +8,40 @@ free (TRANSP) counts as any other: whole days are free in Outlook and Google unl
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import icalendar
 import recurring_ical_events
-from icalendar.prop import vDDDTypes, vDuration, vRecur, vText
+from icalendar.prop import vDDDTypes, vRecur
 
 from ivr.calendars.lines import Block, CalendarProblem, parts, read_file
+from ivr.calendars.properties import (
+    EARLIEST,
+    LAST,
+    PER_YEAR,
+    Property,
+    read_attendees,
+    read_dates,
+    read_end,
+    read_moment,
+    read_rule,
+    read_sequence,
+    read_text,
+)
 from ivr.calendars.zones import Zones
 
 #: How often something may take place within a day, and all events together within a year.
 _MOST_A_YEAR = 50_000
 #: Dates listed one by one, in one event.
 _MOST_DATES = 2000
-#: Recurring events are reckoned no further than this.
-_LAST = datetime(2099, 12, 31, tzinfo=UTC)
 #: Days that all rules together may make us look at, up to the last.
 _MOST_STEPS = 2_000_000
-_YEARS = range(1900, 2100)
-_PER_YEAR = {"DAILY": 365.25, "WEEKLY": 52.2, "MONTHLY": 12.0, "YEARLY": 1.0}
-_MOMENT = re.compile(
-    r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:[T ]([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?(?:[.,][0-9]+)?"
-    r"(Z|[+-][0-9]{2}:?[0-9]{2})?)?",
-    re.ASCII | re.IGNORECASE,
-)
 #: Outlook keeps a meeting that was called off, and says so in its title only.
 _CALLED_OFF = re.compile(r"\s*(annul[ée]e?s?|cancel?led)\s*:", re.IGNORECASE)
 #: Before the line of an event that has none.
 _NO_UID = "\x00line "
-_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class Event:
     attendees: tuple[str, ...] = ()
     cancelled: bool = False
     sequence: int = 0
-    stamp: datetime = _EARLIEST
+    stamp: datetime = EARLIEST
     rules: tuple[vRecur, ...] = ()
     dates: tuple[date, ...] = ()
     #: Dates that are periods of their own length (RFC 5545 section 3.3.9).
@@ -191,16 +194,15 @@ def _key(at: date | None) -> str:
 
 _ONCE = ("UID", "DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "SEQUENCE", "DTSTAMP", "STATUS", "SUMMARY")
 _OFTEN = ("RRULE", "RDATE", "EXDATE", "EXRULE", "ATTENDEE")
-_Property = tuple[dict[str, str], str]
 
 
 def _event(block: Block, zones: Zones, *, cancels: bool) -> Event:
-    given: dict[str, list[_Property]] = {}
+    given: dict[str, list[Property]] = {}
     for _, line in block.lines:
         found = parts(line)
         if found is not None and found[0] in (*_ONCE, *_OFTEN):
             given.setdefault(found[0], []).append(found[1:])
-    title = _text(given.get("SUMMARY", [({}, "")])[0][1])
+    title = read_text(given.get("SUMMARY", [({}, "")])[0][1])
 
     def wrong(problem: str, mend: str) -> CalendarProblem:
         called = f"« {title[:60]} » " if title else ""
@@ -213,17 +215,17 @@ def _event(block: Block, zones: Zones, *, cancels: bool) -> Event:
         if name not in given:
             return None
         parameters, value = given[name][0]
-        return _moment(name, parameters, value, zones, wrong)
+        return read_moment(name, parameters, value, zones, wrong)
 
     start = one("DTSTART")
     if start is None:
         raise wrong("DTSTART is missing: it has no start", "give DTSTART and DTEND")
-    end = _end(start, one("DTEND"), given.get("DURATION"), wrong)
+    end = read_end(start, one("DTEND"), given.get("DURATION"), wrong)
     instead_of = one("RECURRENCE-ID")
     if "EXRULE" in given:
         raise wrong("EXRULE is no more in RFC 5545", "give EXDATE for each that is left out")
     stamp = one("DTSTAMP") if "DTSTAMP" in given else None
-    dates = [each for found in given.get("RDATE", ()) for each in _dates("RDATE", found, zones, wrong)]
+    dates = [each for found in given.get("RDATE", ()) for each in read_dates("RDATE", found, zones, wrong)]
     return Event(
         line=block.line,
         # Without one it is nobody's earlier or later version.
@@ -231,156 +233,24 @@ def _event(block: Block, zones: Zones, *, cancels: bool) -> Event:
         start=start,
         end=end,
         title=title,
-        attendees=tuple(_attendees(given.get("ATTENDEE", ()))),
+        attendees=tuple(read_attendees(given.get("ATTENDEE", ()))),
         cancelled=cancels
         or given.get("STATUS", [({}, "")])[0][1].strip().upper() == "CANCELLED"
         or _CALLED_OFF.match(title) is not None,
-        sequence=_sequence(given.get("SEQUENCE"), wrong),
-        stamp=stamp.replace(tzinfo=stamp.tzinfo or UTC) if isinstance(stamp, datetime) else _EARLIEST,
-        rules=tuple(_rule(value, start, wrong) for _, value in given.get("RRULE", ())),
+        sequence=read_sequence(given.get("SEQUENCE"), wrong),
+        stamp=stamp.replace(tzinfo=stamp.tzinfo or UTC) if isinstance(stamp, datetime) else EARLIEST,
+        rules=tuple(read_rule(value, start, wrong) for _, value in given.get("RRULE", ())),
         dates=tuple(each for each in dates if not isinstance(each, tuple)),
         periods=tuple(each for each in dates if isinstance(each, tuple)),
         without=tuple(
             each
             for found in given.get("EXDATE", ())
-            for each in _dates("EXDATE", found, zones, wrong)
+            for each in read_dates("EXDATE", found, zones, wrong)
             if not isinstance(each, tuple)
         ),
         instead_of=instead_of,
         and_later=instead_of is not None and given["RECURRENCE-ID"][0][0].get("RANGE", "").upper() == "THISANDFUTURE",
     )
-
-
-_Wrong = Callable[[str, str], CalendarProblem]
-
-
-def _text(value: str) -> str:
-    plain = str(vText.from_ical(value))
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in plain).split())[:200]
-
-
-def _attendees(given: Iterable[_Property]) -> Iterator[str]:
-    for parameters, value in given:
-        if parameters.get("PARTSTAT", "").upper() != "DECLINED":
-            yield parameters.get("CN", "").strip('" ')[:200]
-            yield value.strip().removeprefix("mailto:").removeprefix("MAILTO:")[:200]
-
-
-def _sequence(given: Sequence[_Property] | None, wrong: _Wrong) -> int:
-    value = given[0][1].strip() if given else "0"
-    if not re.fullmatch(r"[0-9]{1,10}", value, re.ASCII):
-        raise wrong(f"SEQUENCE is {value[:40]!r}, no number", "correct or remove it")
-    return int(value)
-
-
-def _moment(name: str, parameters: dict[str, str], value: str, zones: Zones, wrong: _Wrong) -> date:
-    """A date, a floating or an aware moment; also in the extended forms of ISO 8601, and with an offset."""
-    found = _MOMENT.fullmatch(value.strip())
-    try:
-        if found is None:
-            raise ValueError
-        day = date(*map(int, found.group(1, 2, 3)))
-        if found[4] is None or parameters.get("VALUE", "").upper() == "DATE":
-            return _of_ours(day)
-        moment = datetime.combine(day, time(int(found[4]), int(found[5]), min(int(found[6] or 0), 59)))
-        _of_ours(moment)
-        if found[7] is not None:
-            return datetime.fromisoformat(f"{moment:%Y-%m-%dT%H:%M:%S}{found[7].upper()}")
-    except ValueError:
-        raise wrong(f"{name} is {value[:40]!r}, no date and time of ours", "write it as 20261224T170000") from None
-    if "TZID" not in parameters:
-        return moment
-    try:
-        return moment.replace(tzinfo=zones.of(parameters["TZID"]))
-    except CalendarProblem as error:
-        if error.line is not None:
-            raise
-        raise wrong(f"{name}: {error.problem}", error.mend) from None
-
-
-def _of_ours(day: date) -> date:
-    if day.year not in _YEARS:
-        raise ValueError(day)
-    return day
-
-
-def _end(start: date, end: date | None, duration: Sequence[_Property] | None, wrong: _Wrong) -> date:
-    if end is None and duration:
-        try:
-            length = _duration(duration[0][1])
-            end = start + length
-        except (ValueError, OverflowError, TypeError):
-            problem = f"DURATION is {duration[0][1][:40]!r}, no duration"
-            raise wrong(problem, "write it as PT12H or P7D") from None
-        if not isinstance(start, datetime) and length % timedelta(days=1):
-            end = datetime.combine(start, time(0)) + length
-    if end is None:
-        return start if isinstance(start, datetime) else start + timedelta(days=1)
-    if isinstance(start, datetime) != isinstance(end, datetime):
-        raise wrong("one of start and end is a day, the other a time", "give two days, or two times")
-    if isinstance(start, datetime) and isinstance(end, datetime) and (start.tzinfo is None) != (end.tzinfo is None):
-        end = end.replace(tzinfo=start.tzinfo) if end.tzinfo is None else end
-        start = start.replace(tzinfo=end.tzinfo)
-    if end < start:
-        raise wrong("the end is before the start", "give a later end")
-    return end
-
-
-def _duration(value: str) -> timedelta:
-    length: timedelta = vDuration.from_ical(value.strip())  # type: ignore[no-untyped-call]
-    return length
-
-
-def _dates(name: str, given: _Property, zones: Zones, wrong: _Wrong) -> Iterator[date | tuple[datetime, datetime]]:
-    parameters, value = given
-    for each in filter(None, (part.strip() for part in value.split(","))):
-        first, slash, last = each.partition("/")
-        start = _moment(name, parameters, first, zones, wrong)
-        if not slash:
-            yield start
-            continue
-        try:
-            end = start + _duration(last) if last[:1] in "P+-" else None
-        except (ValueError, OverflowError):
-            raise wrong(f"{name} has the period {each[:40]!r}", "write it as START/END or START/DURATION") from None
-        end = end if end is not None else _moment(name, parameters, last, zones, wrong)
-        if not isinstance(start, datetime) or not isinstance(end, datetime) or end < start:
-            raise wrong(f"{name} has the period {each[:40]!r}", "write it as START/END or START/DURATION")
-        yield start, end
-
-
-def _rule(value: str, start: date, wrong: _Wrong) -> vRecur:
-    """A rule that ends, at the latest with what is reckoned with."""
-    try:
-        rule: vRecur = vRecur.from_ical(value.strip())
-        often = str(rule["FREQ"][0]).upper()
-        until = rule.get("UNTIL", [None])[0]
-        counts = [int(one) for name in ("COUNT", "INTERVAL") for one in rule.get(name, ())]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        problem = " ".join(str(error).split())[:100]
-        raise wrong(f"RRULE {value[:80]!r} cannot be read ({problem})", "correct or remove it") from None
-    if often in ("SECONDLY", "MINUTELY", "HOURLY"):
-        raise wrong(f"repeats {often}; DAILY is the most", "correct or remove it")
-    if often not in _PER_YEAR or any(one < 1 for one in counts):
-        raise wrong(f"RRULE {value[:80]!r} cannot be read", "correct or remove it")
-    if until is not None:
-        rule["UNTIL"] = [_until(until, start)]
-    elif "COUNT" not in rule:
-        rule["UNTIL"] = [_until(_LAST, start)]
-    return rule
-
-
-def _until(until: date, start: date) -> date:
-    """The end of a rule as its start is written: RFC 5545 asks for that, and programs do not care."""
-    if not isinstance(start, datetime):
-        return until.date() if isinstance(until, datetime) else until
-    if not isinstance(until, datetime):
-        until = datetime.combine(until, time(23, 59, 59), tzinfo=start.tzinfo)
-    elif until.tzinfo is None:
-        until = until.replace(tzinfo=start.tzinfo)
-    if start.tzinfo is None:
-        return until.replace(tzinfo=None)
-    return until.astimezone(UTC)
 
 
 def _has_no_zone(event: Event) -> bool:
@@ -422,12 +292,12 @@ def _bounded(events: Collection[Event]) -> None:
             for part in ("BYHOUR", "BYMINUTE", "BYSECOND"):
                 each_day *= max(1, len(rule.get(part, ())))
             often = str(rule["FREQ"][0]).upper()
-            until = rule.get("UNTIL", [_LAST])[0]
+            until = rule.get("UNTIL", [LAST])[0]
             every = int(rule.get("INTERVAL", [1])[0])
-            years = max(0, min(until.year, _LAST.year) - event.start.year + 1)
+            years = max(0, min(until.year, LAST.year) - event.start.year + 1)
             daily = 365.25 if any(part in rule for part in ("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO")) else 0
-            a_year += max(_PER_YEAR[often], daily if often != "DAILY" else 0) / every * each_day
-            steps += _PER_YEAR[often] / every * years * each_day
+            a_year += max(PER_YEAR[often], daily if often != "DAILY" else 0) / every * each_day
+            steps += PER_YEAR[often] / every * years * each_day
             if a_year > _MOST_A_YEAR or steps > _MOST_STEPS or each_day > 24:
                 raise event.wrong(
                     "repeats more often than any calendar needs", "end it with UNTIL, or give fewer events"

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import structlog
 
 from ivr.calls import store as statements
+from ivr.calls.held import Bounds, Held, take
 from ivr.calls.model import Call, Happening, Leg, answered_to_nobody, as_vanished, outcome, vanished
 from ivr.calls.sanitize import plain, plain_text
-from ivr.calls.view import leg_view, summary, view
+from ivr.calls.view import summary, view
 from ivr.clock import require_aware
 from ivr.directory.model import Identity
 from ivr.errors import Unavailable
@@ -45,33 +45,6 @@ _CARD_S = 1.0
 _GRACE_S = 10.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """How much is kept in memory."""
-
-    events_per_call: int = 1000
-    events: int = 100_000
-    #: Ended calls that are not written yet.
-    ended: int = 20_000
-
-
-@dataclass(kw_only=True)
-class _Held:
-    """A call in memory, and how much of it is in the database."""
-
-    call: Call
-    row_changed: bool = True
-    legs_changed: set[str] = field(default_factory=set)
-    events_written: int = 0
-    gone: bool = False
-    ended_monotonic: float = 0.0
-
-    @property
-    def waiting(self) -> int:
-        """Rows that are not written."""
-        return self.row_changed + len(self.legs_changed) + len(self.call.events) - self.events_written
-
-
 class CallLog:
     """All calls of one service. `run` writes them; `close` writes what is left."""
 
@@ -90,9 +63,9 @@ class CallLog:
         self._bounds = bounds or Bounds()
         #: Asterisk ends a call of which nothing was heard for so many seconds.
         self._silent_s = silent_s
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, Held] = {}
         self._by_linkedid: dict[str, str] = {}
-        self._changed: dict[str, _Held] = {}
+        self._changed: dict[str, Held] = {}
         self._events = 0
         self._ended = 0
         self._waiting = asyncio.Event()
@@ -134,7 +107,7 @@ class CallLog:
             started_at=require_aware(at),
             private_number=private_number,
         )
-        held = _Held(call=call)
+        held = Held(call=call)
         self._held[call_id] = held
         self._by_linkedid[call.linkedid] = call_id
         if not dials:
@@ -152,7 +125,7 @@ class CallLog:
 
     def resume(self, call: Call, at: datetime, *, language: str | None) -> None:
         """A call of an earlier run goes on, as the database has it; `language` is its channel's, if it has none."""
-        held = _Held(call=call, row_changed=False, events_written=len(call.events))
+        held = Held(call=call, row_changed=False, events_written=len(call.events))
         self._held[call.id] = held
         self._by_linkedid[call.linkedid] = call.id
         self._events += len(call.events)
@@ -332,7 +305,7 @@ class CallLog:
 
     # Keeping within bounds -----------------------------------------------------------------------
 
-    def _add(self, held: _Held, kind: str, at: datetime, facts: Mapping[str, object]) -> None:
+    def _add(self, held: Held, kind: str, at: datetime, facts: Mapping[str, object]) -> None:
         call = held.call
         if len(call.events) >= self._bounds.events_per_call or self._events >= self._bounds.events:
             if call.events_lost == 0:
@@ -346,11 +319,11 @@ class CallLog:
         self._events += 1
         self._mark(held)
 
-    def _row(self, held: _Held) -> None:
+    def _row(self, held: Held) -> None:
         held.row_changed = True
         self._mark(held)
 
-    def _mark(self, held: _Held) -> None:
+    def _mark(self, held: Held) -> None:
         self._changed[held.call.id] = held
         self._waiting.set()
         if len(self._changed) >= _ENOUGH:
@@ -366,7 +339,7 @@ class CallLog:
         )
         self._forget(oldest)
 
-    def _forget(self, held: _Held) -> None:
+    def _forget(self, held: Held) -> None:
         call = held.call
         del self._held[call.id]
         self._changed.pop(call.id, None)
@@ -399,7 +372,7 @@ class CallLog:
         async with self._writing:
             self._waiting.clear()
             self._enough.clear()
-            batch: list[_Held] = []
+            batch: list[Held] = []
             todo = list(self._changed.values())
             try:
                 while todo:
@@ -409,8 +382,8 @@ class CallLog:
                 if self._changed:
                     self._waiting.set()
 
-    async def _write(self, batch: list[_Held]) -> None:
-        taken = [_take(held) for held in batch]
+    async def _write(self, batch: list[Held]) -> None:
+        taken = [take(held) for held in batch]
         for held in batch:
             self._changed.pop(held.call.id, None)
         try:
@@ -439,12 +412,12 @@ class CallLog:
         for held in batch:
             self._let_go(held)
 
-    def _forget_unwritable(self, held: _Held) -> None:
+    def _forget_unwritable(self, held: Held) -> None:
         if held.call.ended_at is None:
             self._ended += 1
         self._forget(held)
 
-    def _let_go(self, held: _Held) -> None:
+    def _let_go(self, held: Held) -> None:
         """Take a call out of memory once it has ended, is written, and nothing more will come."""
         if held.call.ended_at is None or held.waiting or held.call.id not in self._held:
             return
@@ -469,40 +442,3 @@ class CallLog:
                 calls=len(self._changed),
                 error=str(error),
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Taken:
-    """What is being written of a call."""
-
-    held: _Held
-    calls: list[dict[str, Any]]
-    events: list[dict[str, Any]]
-    legs: list[dict[str, Any]]
-
-    def put_back(self) -> None:
-        """It was not written."""
-        self.held.row_changed = self.held.row_changed or bool(self.calls)
-        self.held.legs_changed |= {leg["uniqueid"] for leg in self.legs}
-        self.held.events_written -= len(self.events)
-
-
-def _take(held: _Held) -> _Taken:
-    call = held.call
-    taken = _Taken(
-        held=held,
-        calls=[_row_of(call)] if held.row_changed else [],
-        events=[
-            {"call_id": call.id, "seq": e.seq, "at": e.at, "kind": e.kind, "facts": e.facts}
-            for e in call.events[held.events_written :]
-        ],
-        legs=[{"call_id": call.id, **leg_view(call.legs[uniqueid])} for uniqueid in sorted(held.legs_changed)],
-    )
-    held.row_changed = False
-    held.legs_changed = set()
-    held.events_written = len(call.events)
-    return taken
-
-
-def _row_of(call: Call) -> dict[str, Any]:
-    return {name: value for name, value in vars(call).items() if name not in ("events", "legs", "private_number")}

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ivr.desk.schema import Desk, Interval
+from ivr.desk.fields import Interval
+from ivr.desk.schema import Desk
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ivr.desk.schema import DAYS, Desk, Week
+from ivr.desk.fields import DAYS, Week
+from ivr.desk.schema import Desk
 
 _DAY_MIN = 24 * 60
 _FRENCH = re.compile(r"\b(\d{1,2})\s*(?:heures?|h)\b\s*(\d{2})?|\b(midi|minuit)\b(?:\s+(\d{2}))?", re.IGNORECASE)

@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 import holidays as public_holidays
 
 from ivr.clock import require_aware
+from ivr.desk.fields import Interval, Week
 from ivr.desk.ical import Closures
 from ivr.desk.load import BUILT_IN
-from ivr.desk.schema import Desk, Interval, Week
+from ivr.desk.schema import Desk
 
 #: A desk that does not open within this many days is held never to open.
 HORIZON_DAYS = 400

@@ -12,7 +12,8 @@ import yaml
 from pydantic import ValidationError
 
 from ivr.desk import schema
-from ivr.desk.schema import MENDS, Desk, Incoherent
+from ivr.desk.fields import MENDS, Incoherent
+from ivr.desk.schema import Desk
 from ivr.errors import OmnivigilError
 
 BUILT_IN = Path(__file__).parent / "desks"

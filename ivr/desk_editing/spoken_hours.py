@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from datetime import time
 
-from ivr.desk.schema import DAYS, Interval, Week
+from ivr.desk.fields import DAYS, Interval, Week
 
 _DAYS = {
     "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),

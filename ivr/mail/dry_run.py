@@ -14,7 +14,8 @@ from ivr.desk.schema import Desk
 from ivr.directory.lookup import Directory
 from ivr.errors import Unavailable
 from ivr.events import EventBus
-from ivr.mail.ingest import Looked, MailRoom, contact_of, domain_of
+from ivr.mail.ingest import Looked, MailRoom, contact_of
+from ivr.mail.mailboxes import domain_of
 from ivr.mail.parser import Mail, Unreadable, glimpse, parse
 from ivr.mail.quoting import fold
 from ivr.mail.thread_matching import Place

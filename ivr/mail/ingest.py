@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import phonenumbers
 import structlog
 
 from ivr.clock import Clock
@@ -24,12 +23,12 @@ from ivr.events import EventBus
 from ivr.mail import store
 from ivr.mail.archive import keep
 from ivr.mail.emails import encrypted_email, told_email, unreadable_email
+from ivr.mail.mailboxes import Mailbox, mailboxes, written_number
 from ivr.mail.parser import LARGEST, Mail, Unreadable, glimpse, parse
 from ivr.mail.rules import Automatic, automatic, behind, comes_by_ours, wants_no_answer
 from ivr.mail.senders import one_address
 from ivr.mail.thread_matching import GetTicket, Outcome, Place, place
 from ivr.notify.budgets import Budget, Draw, spend
-from ivr.notify.config import NoticeConfig
 from ivr.notify.outbox import put_email
 from ivr.refusals import Refusals
 from ivr.store.engine import Store, Unit
@@ -69,31 +68,12 @@ class TooManyMails(OmnivigilError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mailbox:
-    """Whose address it is."""
-
-    desk: str
-    department: str
-    language: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Taken:
     """What became of an e-mail."""
 
     outcome: Outcome
     ticket_number: int | None
     reason: str | None = None
-
-
-def mailboxes(desks: Mapping[str, Desk]) -> dict[str, Mailbox]:
-    """Every department's address, in lower case. Of two with one address the first desk's gets its e-mails."""
-    found: dict[str, Mailbox] = {}
-    for desk in desks.values():
-        for name, department in desk.departments.items():
-            box = Mailbox(desk=desk.id, department=name, language=desk.languages[0])
-            found.setdefault(department.email.lower(), box)
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -363,7 +343,7 @@ class MailRoom:
                 await self._tell(unit, recipient, taken.outcome, mail, problem)
             safe = program is None and answerable is not None and not wants_no_answer(mail)
             if safe and answerable is not None and await self._may_write_to(unit, answerable, _UNREAD_ONE):
-                email = unreadable_email(desk, answerable, _phone(desk))
+                email = unreadable_email(desk, answerable, written_number(desk))
                 await put_email(unit, email, at=self._clock())
             await self._note(unit, looked, len(content), taken)
         log.warning("unreadable e-mail kept", reason=taken.reason)
@@ -408,20 +388,6 @@ def _outside(content: bytes, return_path: str) -> tuple[Mail, str | None]:
         vouched=False,
     )
     return mail, answerable
-
-
-def _phone(desk: Desk) -> str:
-    """The desk's number as people read it."""
-    try:
-        number = phonenumbers.parse(f"+{desk.numbers[0]}")
-    except phonenumbers.NumberParseException:
-        return desk.numbers[0]
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL).removeprefix("+")
-
-
-def domain_of(desk: Desk, config: NoticeConfig) -> str:
-    """The domain of our Message-IDs; without a server of our own for what goes out, the operator's."""
-    return config.smtp.domain if config.smtp else desk.departments[desk.menu.operator].email.rpartition("@")[2]
 
 
 def contact_of(book: Book, address: str, provider: str) -> Contact | None:

@@ -12,9 +12,9 @@ import hashlib
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, cast
 
+from sipsim.message import Message, sdp, uri_of
 from sipsim.patience import patient
 from sipsim.raw import CallFailed, refusal
 from sipsim.stream import Stream
@@ -23,47 +23,6 @@ from sipsim.stream import Stream
 _ANSWER_S = 6.0
 #: And for a call that should come in.
 _RUNG_S = patient(10.0)
-
-
-@dataclass(frozen=True)
-class Message:
-    """One SIP message as it came."""
-
-    text: str
-
-    @property
-    def status(self) -> int:
-        """Of a response; 0 for a request."""
-        return int(self.text.split(" ", 2)[1]) if self.text.startswith("SIP/2.0 ") else 0
-
-    @property
-    def method(self) -> str:
-        """Of a request, and of the request that a response answers."""
-        return self.header("CSeq").partition(" ")[2]
-
-    @property
-    def body(self) -> str:
-        return self.text.partition("\r\n\r\n")[2]
-
-    def header(self, name: str) -> str:
-        """The first header of this name; empty for none."""
-        found = re.search(rf"^{name}[ \t]*:[ \t]*(.*?)\r?$", self.text.partition("\r\n\r\n")[0], re.M | re.I)
-        return found[1] if found else ""
-
-    @property
-    def media(self) -> tuple[str, int] | None:
-        """Where its SDP wants audio."""
-        port = re.search(r"^m=audio (\d+)", self.body, re.M)
-        host = re.search(r"^c=IN IP[46] (\S+)", self.body, re.M)
-        return (host[1], int(port[1])) if host and port else None
-
-
-def sdp(host: str, port: int, *, way: str = "sendrecv", formats: str = "", version: int = 1) -> str:
-    """An offer or answer. `formats` are the payload types and their lines; without, G.711 and telephone events."""
-    given = formats or "0 8 101\na=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\na=rtpmap:101 telephone-event/8000"
-    types, *lines = given.split("\n")
-    head = ["v=0", f"o=- 1 {version} IN IP4 {host}", "s=-", f"c=IN IP4 {host}", "t=0 0"]
-    return "\r\n".join([*head, f"m=audio {port} RTP/AVP {types}", *lines, f"a={way}", ""])
 
 
 class Handset:
@@ -347,7 +306,7 @@ class Talk:
         self._version = 1
         self._formats = ""
         self._to = invite.header("From") if invite else ""
-        self._target = _uri(invite.header("Contact")) if invite else ""
+        self._target = uri_of(invite.header("Contact")) if invite else ""
         #: What the line asked within the call, in order.
         self.requests: list[Message] = []
         self._news = asyncio.Event()
@@ -378,7 +337,7 @@ class Talk:
 
     async def _agreed(self, reply: Message, *, late: bool) -> None:
         self.reply = reply
-        self._to, self._target = reply.header("To"), _uri(reply.header("Contact")) or self._target
+        self._to, self._target = reply.header("To"), uri_of(reply.header("Contact")) or self._target
         self.phone.acknowledge(self._target, reply, await self._sdp() if late else "")
         if reply.media is None:
             raise CallFailed(200, "without media")
@@ -470,11 +429,6 @@ class Talk:
         self.ended.set()
         self.stream.close()
         self.phone.forget(self)
-
-
-def _uri(contact: str) -> str:
-    found = re.search(r"<([^>]+)>", contact)
-    return found[1] if found else contact.partition(";")[0].strip()
 
 
 class _Udp(asyncio.DatagramProtocol):

@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from bench.faults import report, run_campaign
+from bench.faults import run_campaign
+from bench.faults_report import report
 
 
 @pytest.mark.timeout(400)

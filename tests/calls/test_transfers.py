@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sipsim.handset import Handset, Message, Talk
+from sipsim.handset import Handset, Talk
+from sipsim.message import Message
 from sipsim.phones import PhoneFarm
 from sipsim.raw import RawCall
 from sipsim.records import Answering

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ivr.calls import log as call_log
-from ivr.calls.log import Bounds, CallLog
+from ivr.calls.held import Bounds
+from ivr.calls.log import CallLog
 from ivr.calls.store import close_left_open, page, read
 from ivr.directory.model import Customer, Identity, Partner
 from ivr.events import Event, EventBus

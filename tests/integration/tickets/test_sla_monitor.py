@@ -11,9 +11,9 @@ from datetime import date, datetime
 import pytest
 from sqlalchemy import text, update
 
+from ivr.desk.fields import SpecialDay
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import Desks
-from ivr.desk.schema import SpecialDay
 from ivr.notify.outbox import put_email
 from ivr.store.engine import StoreUnavailable
 from ivr.tickets import sla_monitor as clockwork

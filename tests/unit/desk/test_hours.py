@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ivr.desk.fields import DAYS, Interval, Week
 from ivr.desk.hours import HORIZON_DAYS, Calendar, calendars_of
-from ivr.desk.schema import DAYS, Desk, Interval, Week
+from ivr.desk.schema import Desk
 
 TORONTO = ZoneInfo("America/Toronto")
 PARIS = ZoneInfo("Europe/Paris")

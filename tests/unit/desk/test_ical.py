@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ivr.desk.fields import Interval, SpecialDay
 from ivr.desk.hours import Calendar, calendars_of
 from ivr.desk.ical import Closures
 from ivr.desk.load import DeskError
-from ivr.desk.schema import Desk, Interval, SpecialDay
+from ivr.desk.schema import Desk
 
 TORONTO = ZoneInfo("America/Toronto")
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ivr.desk.fields import Week
 from ivr.desk.hours import Calendar
-from ivr.desk.schema import Week
 from ivr.desk.spoken_time import opening_phrase, phrases_ahead
 
 TORONTO = ZoneInfo("America/Toronto")

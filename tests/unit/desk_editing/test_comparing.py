@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ivr.desk import menu
+from ivr.desk.fields import Interval, SpecialDay, Week
 from ivr.desk.hours import calendars_of
 from ivr.desk.load import load_desks
-from ivr.desk.schema import Desk, Interval, SpecialDay, Week
+from ivr.desk.schema import Desk
 from ivr.desk_editing.caller_preview import MOST_TOLD, Side, compare
 from ivr.prompts.catalog import Catalog
 from ivr.prompts.text_checks import doubtful

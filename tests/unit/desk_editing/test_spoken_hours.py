@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.desk.contradictions import contradictions
+from ivr.desk.fields import DAYS, Week
 from ivr.desk.load import load_desks
-from ivr.desk.schema import DAYS, Week
 from ivr.desk_editing.spoken_hours import closed_hours
 
 SHIPPED = load_desks()

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ivr.desk.fields import Interval, Week
 from ivr.desk.hours import Calendar
-from ivr.desk.schema import Desk, Interval, Week
+from ivr.desk.schema import Desk
 from ivr.tickets.sla import (
     Alarm,
     Limits,
