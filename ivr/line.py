@@ -26,7 +26,7 @@ from ivr.announcements.pins import Pins
 from ivr.announcements.sounds import AnnouncementSounds
 from ivr.asterisk import dead_contacts, process, runtime, unregister
 from ivr.asterisk.ami import RECONNECTED, Ami, Fields, ManagerInterface, State
-from ivr.asterisk.config import Folders
+from ivr.asterisk.folders import Folders
 from ivr.asterisk.queue_members import AmiQueueMembers, member_of
 from ivr.asterisk.runtime import Runtime
 from ivr.callbacks.bridged_markers import PutThrough
@@ -62,7 +62,8 @@ from ivr.incidents.caller_notices import CallerNotices
 from ivr.incidents.service import Incidents
 from ivr.mail import smtp_server
 from ivr.mail import store as mail_statements
-from ivr.mail.ingest import MailRoom, domain_of
+from ivr.mail.ingest import MailRoom
+from ivr.mail.mailboxes import domain_of
 from ivr.maintenance.service import Maintenances
 from ivr.metrics.counters import Counters
 from ivr.metrics.prometheus import LineMetrics

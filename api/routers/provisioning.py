@@ -16,7 +16,7 @@ from api.guard import from_here
 from api.head_requests import head_only
 from api.phones import folder_of
 from api.routers.directory import EntryKey, Provider
-from ivr.directory import errors, queries, service, store
+from ivr.directory import errors, queries, store
 from ivr.directory.entries import CODECS, PhoneEntry
 from ivr.errors import BadInput, NotFound, TooMany
 from ivr.provisioning import tokens

@@ -42,7 +42,7 @@ async def open_tickets(database: Store, customer_id: int) -> list[dict[str, Any]
 class CallTickets:
     """Opens them. `shift` is how far the service's clock is from the machine's, by which recordings are dated."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each by its name
         self,
         *,
         store: Store,
@@ -82,7 +82,7 @@ class CallTickets:
         )
         self._aside(work, f"ticket for call {call_id}")
 
-    async def leave_message(
+    async def leave_message(  # noqa: PLR0913 - a record of them would be made only to be taken apart
         self,
         *,
         desk: Desk,
