@@ -51,7 +51,7 @@ class Given(BaseModel):
 class PageQuery(Given):
     """Which part of a list."""
 
-    limit: int = Field(default=50, ge=1, le=200, description="At most so many.")
+    limit: int = Field(default=50, ge=1, le=200, description="The most entries to return.")
     cursor: Cursor | None = Field(default=None, description="`next` of the page before.")
 
 

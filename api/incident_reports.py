@@ -35,7 +35,7 @@ class ReportView(BaseModel):
     updated_by: str
     published_at: AwareDatetime | None
     published_by: str | None
-    requests: int = Field(description="How many asked for it.")
+    requests: int = Field(description="The number of people who asked for it.")
 
 
 class ReportChange(Given):

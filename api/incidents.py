@@ -45,9 +45,9 @@ class NewIncident(Given):
     stage: Stage = "investigating"
     texts: Texts
     services: ServiceIds = Field(default_factory=list)
-    components: list[Line] = Field(default_factory=list, max_length=20, description="What failed, for the report.")
+    components: list[Line] = Field(default_factory=list, max_length=20, description="The failed components.")
     affected: AffectedGiven = Field(default_factory=AffectedGiven)
-    started_at: AwareDatetime | None = Field(default=None, description="When it began; without it, now.")
+    started_at: AwareDatetime | None = Field(default=None, description="Its beginning; the present moment if left out.")
     sms_partners: bool = Field(
         default=False,
         description="Send it to the administrators and level 3 users of the partners that it affects, by text message.",
@@ -72,9 +72,11 @@ class NewUpdate(Given):
 
     stage: Stage
     texts: Texts
-    impact: Impact | None = Field(default=None, description="How bad it is now; without it, as before.")
-    services: ServiceIds | None = Field(default=None, description="What is affected now; without it, as before.")
-    components: list[Line] | None = Field(default=None, max_length=20, description="What failed; else as before.")
+    impact: Impact | None = Field(default=None, description="Its severity from now on; unchanged if left out.")
+    services: ServiceIds | None = Field(default=None, description="The services affected; unchanged if left out.")
+    components: list[Line] | None = Field(
+        default=None, max_length=20, description="The failed components, or as before."
+    )
     sms_partners: bool = Field(
         default=False,
         description="Send it to the administrators and level 3 users of the partners that it affects, by text message.",

@@ -27,7 +27,7 @@ class NewMaintenance(Given):
     components: list[Line] = Field(default_factory=list, max_length=20)
     starts_at: Moment | None = Field(default=None, description="Without it, now.")
     ends_at: Moment
-    sms: bool = Field(default=False, description="Whether subscribers by text message are told too.")
+    sms: bool = Field(default=False, description="True to tell subscribers by text message too.")
 
     def said(self) -> dict[str, Any]:
         """Return it as `Maintenances.plan` takes it."""

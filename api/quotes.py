@@ -40,7 +40,7 @@ class QuoteView(BaseModel):
     fees: list[FeeView]
     deadlines: list[DeadlineView]
     conditions: list[SaidView]
-    refused: SaidView | None = Field(description="Why it cannot be had like this, and how it can.")
+    refused: SaidView | None = Field(description="The reason for a refusal, and the way to have it all the same.")
 
 
 def quote_view(quote: service_requests.Quote) -> QuoteView:

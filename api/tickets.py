@@ -66,7 +66,7 @@ class Fields(Given):
     """What OV-12 asks for. Null means unknown."""
 
     requester_name: Line | None = None
-    requester_contact: Line | None = Field(default=None, description="How to reach the requester best.")
+    requester_contact: Line | None = Field(default=None, description="The best way to reach the requester.")
     requester_address: Address | None = None
     requester_phone: Short | None = None
     requester_email: Email | None = None
@@ -75,11 +75,11 @@ class Fields(Given):
     account_address: Address | None = None
     account_phone: Short | None = None
     service: Line | None = Field(default=None, description="The service or feature.")
-    observed: Text | None = Field(default=None, description="What is observed.")
+    observed: Text | None = Field(default=None, description="The observed behaviour.")
     examples: Annotated[list[Example], Field(max_length=20)] | None = Field(
         default=None, description="Two or three specific examples."
     )
-    expected: Text | None = Field(default=None, description="What is expected instead.")
+    expected: Text | None = Field(default=None, description="The expected behaviour.")
     impact: Impact | None = Field(default=None, description="One employee or several.")
     mac: Annotated[str, AfterValidator(_mac)] | None = Field(
         default=None, description="Of the device.", examples=["00:15:65:a1:b2:c3"]
@@ -92,7 +92,7 @@ class Fields(Given):
     partner_id: Id | None = Field(default=None, description="Of the partner who has the ticket.")
     incident_id: Id | None = Field(default=None, description="Of the incident that it is about.")
     details: dict[str, Any] | None = Field(
-        default=None, description="What its kind asks for beyond this; GET /v1/kinds describes it."
+        default=None, description="The fields of its kind; GET /v1/kinds describes them."
     )
     programming_min: Annotated[int, Field(ge=0, le=100_000)] | None = Field(
         default=None, description="Minutes of programming that it takes."
@@ -122,10 +122,10 @@ class TicketChange(Fields):
     desk: Slug | None = None
     department: Slug | None = None
     reason: Text | None = Field(
-        default=None, description="Why; asked for when a ticket is closed unresolved or opened again."
+        default=None, description="The reason; required to close a ticket unresolved or to open it again."
     )
     solution: Text | None = Field(
-        default=None, description="What solved it; asked for by status resolved, and kept for all to find."
+        default=None, description="The solution; required by status resolved, and kept for all to find."
     )
 
     def fields(self) -> dict[str, Any]:
@@ -184,8 +184,8 @@ class ClockView(BaseModel):
     running: bool
     level: int
     elapsed_s: int
-    warning_at: AwareDatetime | None = Field(description="When staff are warned, as things stand.")
-    limit_at: AwareDatetime | None = Field(description="When the promise is broken, as things stand.")
+    warning_at: AwareDatetime | None = Field(description="The moment staff are warned, as things stand.")
+    limit_at: AwareDatetime | None = Field(description="The moment the promise is broken, as things stand.")
     breached: bool
 
 
@@ -213,20 +213,20 @@ class VoiceMessageView(BaseModel):
     seconds: float
     urgent: bool
     created_at: AwareDatetime
-    audio: str = Field(description="Where to listen to it.")
-    transcript: str | None = Field(default=None, description="What a recogniser took it to say, where there is one.")
+    audio: str = Field(description="The address to listen to it.")
+    transcript: str | None = Field(default=None, description="Its transcript, where there is a recogniser.")
 
 
 class TicketDetail(TicketView):
     """A ticket with its history and voice messages, the oldest first."""
 
     missing: list[MissingView]
-    next: list[Status] = Field(description="What its status may be changed to.")
+    next: list[Status] = Field(description="The statuses it may be changed to.")
     clocks: dict[Name, ClockView] = Field(description="Those that have begun.")
     history: list[TicketEvent]
     messages: list[VoiceMessageView]
     quote: QuoteView | None = Field(
-        description="What a service request costs, as of when it was asked for; null while not enough is known."
+        description="The quote of a service request, as of its creation; null while not enough is known."
     )
 
     @classmethod

@@ -53,8 +53,8 @@ class StateView(BaseModel):
 
     desk: str
     state: str = Field(description="`normal` or `announced`.")
-    in_force: AnnouncementView | None = Field(description="What is told now; null when all is well.")
-    scheduled: AnnouncementView | None = Field(description="What is told next.")
+    in_force: AnnouncementView | None = Field(description="The announcement in force; null when all is well.")
+    scheduled: AnnouncementView | None = Field(description="The announcement that follows.")
 
 
 @router.get("/desks/{desk}/announcement")

@@ -45,7 +45,7 @@ class CallbackView(BaseModel):
     mode: str
     state: State
     position: int | None = Field(description="Its place in line now, counted from 1.")
-    arrived_at: AwareDatetime = Field(description="When the caller first stood in the queue; it decides the place.")
+    arrived_at: AwareDatetime = Field(description="The moment the caller first joined the queue; it decides the place.")
     requested_at: AwareDatetime
     not_before: AwareDatetime
     deadline: AwareDatetime
@@ -119,7 +119,7 @@ def _number(has: Services, text: str) -> str:
 async def read_funnel(
     has: Has,
     desk: Annotated[str, Query(max_length=40)],
-    hours: Annotated[int, Query(ge=1, le=24 * 90, description="Looking back so many hours.")] = 24,
+    hours: Annotated[int, Query(ge=1, le=24 * 90, description="The number of hours to look back.")] = 24,
 ) -> Funnel:
     """Offered, accepted, dialled, answered, talked; and the other ends."""
     if desk not in has.desks:

@@ -39,8 +39,8 @@ class FileView(BaseModel):
     file: str
     etag: str
     text: str
-    values: Any = Field(description="What it says; null where it cannot be read.")
-    read_only: ReadOnly | None = Field(description="Why it cannot be changed here.")
+    values: Any = Field(description="Its content; null if it cannot be read.")
+    read_only: ReadOnly | None = Field(description="The reason it cannot be changed here.")
 
 
 class FileText(Given):
@@ -164,7 +164,7 @@ async def replace_file(given: FileText, editing: Edits) -> EditView:
 
 @router.patch("", responses=_CHANGED)
 async def change_file(
-    values: Annotated[dict[str, Any], Body(description="What is to change (RFC 7396); null takes a field away.")],
+    values: Annotated[dict[str, Any], Body(description="A merge patch (RFC 7396); null removes a field.")],
     editing: Edits,
 ) -> EditView:
     """Change some fields, write them into the file with its comments kept, and take it into force at once."""

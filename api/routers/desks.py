@@ -25,7 +25,7 @@ class DepartmentView(BaseModel):
     id: str
     name: dict[str, str]
     email: str
-    key: str | None = Field(description="What leads there in the menu.")
+    key: str | None = Field(description="The menu key that leads there.")
     queue: str | None
     phones: list[str]
 

@@ -38,7 +38,7 @@ class MailView(BaseModel):
     attachments: list[AttachmentView]
     size: int = Field(description="In bytes.")
     outcome: Became
-    reason: str | None = Field(description="Why it was not simply taken, or did not continue the ticket that it names.")
+    reason: str | None = Field(description="The reason it was not entered, or not to the ticket that it names.")
     ticket: str | None
 
 

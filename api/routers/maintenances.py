@@ -31,7 +31,7 @@ class MaintenanceCalendar(Given):
     impact: Impact = "minor"
     services: ServiceIds = Field(default_factory=list)
     components: list[Line] = Field(default_factory=list, max_length=20)
-    sms: bool = Field(default=False, description="Whether subscribers by text message are told too.")
+    sms: bool = Field(default=False, description="True to tell subscribers by text message too.")
     ical: Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
 
 
@@ -55,7 +55,7 @@ class MaintenanceView(BaseModel):
     components: list[str]
     starts_at: AwareDatetime
     ends_at: AwareDatetime
-    ended_at: AwareDatetime | None = Field(description="When it was ended by hand.")
+    ended_at: AwareDatetime | None = Field(description="The moment it was ended by hand.")
     sms: bool
     by: str
     created_at: AwareDatetime

@@ -38,7 +38,7 @@ class NoticeView(BaseModel):
     sent_at: AwareDatetime | None
     provider_id: str | None = Field(description="The provider's name for it, as in a Twilio SID.")
     provider_status: str | None
-    error: str | None = Field(description="Why the last attempt failed.")
+    error: str | None = Field(description="The reason the last attempt failed.")
 
 
 class NoticeDetail(NoticeView):

@@ -21,6 +21,8 @@ _CLAUSE = re.compile(r"(What|Who|Whom|Whose|Whether|When|Where|Why|How)\b")
 #: Docstrings that begin with a clause, and words of `_TWICE`, at most. When a count falls, write the lower one here.
 MOST_CLAUSES = 560
 MOST_WORDS = 440
+#: Of the API's field descriptions, both.
+MOST_DESCRIPTIONS = 20
 
 
 def _files() -> Iterator[Path]:
@@ -53,3 +55,17 @@ def test_prose_does_not_get_worse() -> None:
         words[name] += sum(len(_TWICE.findall(text)) for text in (*docstrings, *_comments(source)))
     assert clauses.total() <= MOST_CLAUSES, clauses.most_common(10)
     assert words.total() <= MOST_WORDS, words.most_common(10)
+
+
+def test_descriptions_of_the_api_say_what_a_field_is() -> None:
+    """As in /docs; counted like docstrings."""
+    told = [
+        node.value.value
+        for path in (REPOSITORY / "api").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.keyword) and node.arg == "description"
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    ]
+    odd = [text for text in told if _CLAUSE.match(text) or _TWICE.search(text)]
+    assert len(told) > 150
+    assert len(odd) <= MOST_DESCRIPTIONS, odd
