@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, select, update
 
 from ivr.clock import Clock
 from ivr.desk.schema import Desk
@@ -19,10 +18,9 @@ from ivr.notify.store import opted_out
 from ivr.rate_limit import RateLimit
 from ivr.refusals import Refusals
 from ivr.store.engine import Store, Unit
-from ivr.subscriptions import rules, words
+from ivr.subscriptions import rules, store, words
 from ivr.subscriptions.admission import Admission
 from ivr.subscriptions.rules import Kind
-from ivr.subscriptions.tables import status_subscribers as table
 
 log = structlog.get_logger()
 
@@ -91,8 +89,7 @@ class Subscribers:
         secret = rules.new_token() if kind == "email" else rules.new_code()
         async with self._store.unit() as unit:
             await unit.alone("subscriber", desk.id, kind, address)
-            mine = (table.c.desk == desk.id) & (table.c.kind == kind) & (table.c.address == address)
-            known = (await unit.execute(select(table).where(mine))).mappings().one_or_none()
+            known = await store.find(unit, desk.id, kind, address)
             if known is not None and (
                 known["confirmed_at"] is not None
                 or not rules.may_ask(asked=known["asked"], asked_at=known["asked_at"], now=now)
@@ -110,9 +107,9 @@ class Subscribers:
             }
             if known is None:
                 new = {"desk": desk.id, "kind": kind, "address": address, "leave": rules.new_token()}
-                await unit.execute(unit.insert(table).values(values | new))
+                await store.add(unit, values | new)
             else:
-                await unit.execute(update(table).where(table.c.id == known["id"]).values(values))
+                await store.change(unit, known["id"], values)
             if kind == "email":
                 subject, body = words.to_confirm(desk.name, language, f"{page}/confirm?token={secret}")
                 await put_email(unit, Email(to=address, subject=subject, body=body, language=language), at=now)
@@ -124,10 +121,8 @@ class Subscribers:
     async def _pay(self, desk: Desk, proof: str) -> None:
         """Draw on what may be spent for codes, by whoever has this proof. Raises NotConfirmed, TooManySubscriptions."""
         token = rules.hashed("email", desk.id, "", proof)
-        mine = (table.c.desk == desk.id) & (table.c.kind == "email") & (table.c.secret == token)
         async with self._store.unit() as unit:
-            query = select(table.c.id).where(mine, table.c.confirmed_at.is_not(None))
-            reader = (await unit.execute(query)).scalar_one_or_none()
+            reader = await store.confirmed_reader(unit, desk.id, token)
             if reader is None:
                 self._refusals.note("status-sms-unproved")
                 raise NotConfirmed(
@@ -147,8 +142,7 @@ class Subscribers:
         """Whoever got the e-mail wants it. Twice is as good as once. Raises NotConfirmed, StoreUnavailable."""
         async with self._store.unit() as unit:
             secret = rules.hashed("email", desk.id, "", token)
-            mine = (table.c.desk == desk.id) & (table.c.kind == "email") & (table.c.secret == secret)
-            if not await self._confirm(unit, mine):
+            if not await self._confirm(unit, desk, "email", secret):
                 raise NotConfirmed(field="token", problem="the link is not valid any more", mend="subscribe again")
 
     async def confirm_code(self, desk: Desk, number: str, code: str, *, client: str) -> None:
@@ -158,45 +152,36 @@ class Subscribers:
             field="code", problem="this is not the code, or it is not valid any more", mend="ask for another one"
         )
         async with self._store.unit() as unit:
-            mine = (table.c.desk == desk.id) & (table.c.kind == "sms") & (table.c.address == number)
             # Counted first, so that guesses that come at once are counted too.
-            left = mine & table.c.secret.is_not(None) & (table.c.tries < rules.MOST_TRIES)
-            tried = await unit.execute(update(table).where(left).values(tries=table.c.tries + 1))
-            right = mine & (table.c.secret == rules.hashed("sms", desk.id, number, code.strip()))
-            confirmed = tried.rowcount == 1 and await self._confirm(unit, right)
+            counted = await store.count_try(unit, desk.id, number, most=rules.MOST_TRIES)
+            secret = rules.hashed("sms", desk.id, number, code.strip())
+            confirmed = counted and await self._confirm(unit, desk, "sms", secret, address=number)
         if not confirmed:
             raise refused
 
-    async def _confirm(self, unit: Unit, mine: Any) -> bool:
+    async def _confirm(self, unit: Unit, desk: Desk, kind: Kind, secret: str, *, address: str | None = None) -> bool:
         now = self._clock()
-        fresh = table.c.asked_at > now - rules.CONFIRM_WITHIN
-        # An e-mail's link stays good, for whoever follows it twice; a code is used up.
-        done = await unit.execute(update(table).where(mine, fresh).values(confirmed_at=now))
-        return done.rowcount == 1
+        lately = now - rules.CONFIRM_WITHIN
+        return await store.confirm(unit, desk.id, kind, secret, asked_after=lately, at=now, address=address)
 
     async def leave(self, token: str) -> None:
         """End a subscription. Nobody is told whether there was one. Raises StoreUnavailable."""
         async with self._store.unit() as unit:
-            gone = await unit.execute(delete(table).where(table.c.leave == token))
-        if gone.rowcount:
+            gone = await store.leave(unit, token)
+        if gone:
             log.info("subscription ended")
 
     async def page(self, *, desk: str | None, after: int, limit: int) -> Sequence[Any]:
         """For operations: a page of subscribers, the oldest first. Raises StoreUnavailable."""
-        query = select(table).where(table.c.id > after).order_by(table.c.id).limit(limit)
-        if desk is not None:
-            query = query.where(table.c.desk == desk)
         async with self._store.reading() as unit:
-            return (await unit.execute(query)).mappings().all()
+            return await store.page(unit, desk=desk, after=after, limit=limit)
 
     async def forget(self, subscriber_id: int) -> bool:
         """Remove one who asked us to; whether there was one. Raises StoreUnavailable."""
         async with self._store.unit() as unit:
-            gone = await unit.execute(delete(table).where(table.c.id == subscriber_id))
-        return bool(gone.rowcount)
+            return await store.forget(unit, subscriber_id)
 
 
 async def erase(unit: Unit, now: Any) -> int:
     """Erase what was never confirmed. How many."""
-    old = table.c.confirmed_at.is_(None) & (table.c.asked_at <= now - rules.CONFIRM_WITHIN - timedelta(hours=1))
-    return int((await unit.execute(delete(table).where(old))).rowcount)
+    return await store.erase_unconfirmed(unit, now - rules.CONFIRM_WITHIN - timedelta(hours=1))
