@@ -29,7 +29,7 @@ _LONGEST_PIN = 9
 #: Silence after the choices, in milliseconds, and how often they are said.
 _CHOICE_WAIT_MS = 8000
 _CHOICES_SAID = 3
-#: How often an empty recording is begun anew.
+#: How often an empty recording is begun again.
 _RECORDINGS = 3
 
 
@@ -148,7 +148,7 @@ async def _recorded(call: _Call, file: Path) -> Literal["keep", "cancel"]:
     attempts = 0
     await call.say("announcement-record")
     while attempts < _RECORDINGS:
-        # Only # ends it: whoever stops to think goes on.
+        # Only # ends it: a technician who stops to think goes on.
         await call.session.execute("Record", f"{file}.wav", "0", f"{LONGEST_S:.0f}")
         recording = await asyncio.to_thread(inspect, file.with_suffix(".wav"))
         if recording.silent:

@@ -119,7 +119,7 @@ async def _join(session: AgiSession, context: LineContext, callback_id: str) -> 
 
 
 def _enter_call(context: LineContext, one: Callback, uniqueid: str, channel: str, *, dials: bool) -> str:
-    """A call of its own in the record, so that whoever answers sees who it is; `dials` as of `CallLog.begin`."""
+    """Begin a call of its own, so that the technician sees who it is; `dials` as of `CallLog.begin`. Returns its id."""
     call_id = uuid.uuid4().hex
     structlog.contextvars.bind_contextvars(call=call_id)
     context.line.calls.begin(

@@ -38,7 +38,7 @@ async def follow(session: AgiSession, context: LineContext, desk: Desk, language
         say=say,
         language=lambda: language,
         allowed=allowed,
-        # A desk phone reads no texts: whoever calls from one gives another number.
+        # A desk phone reads no texts: its caller gives another number.
         number=allowed(own) if own is not None else None,
     )
     if not await asked.agree() or asked.number is None:

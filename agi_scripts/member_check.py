@@ -64,7 +64,7 @@ def _rings(context: LineContext, linkedid: str, endpoint: str) -> bool:
 
 
 def _need(context: LineContext, uniqueid: str, callback: str | None, since: datetime, now: datetime) -> Need:
-    """What whoever stands there asked for."""
+    """Return the needs of the caller at a place."""
     waited_s = (now - since).total_seconds()
     one = context.line.keeper.get(callback) if callback is not None else context.line.calls.call_of(uniqueid)
     desk = context.desks.get(one.desk) if one is not None else None

@@ -23,7 +23,7 @@ SILENCE_S = 5
 LONGEST_S = 180
 #: A caller who said nothing, or next to nothing, is asked again this often.
 ATTEMPTS = 3
-#: A caller may listen or begin anew this often, and presses a key within so many milliseconds, or has sent it.
+#: A caller may listen or begin again this often, and presses a key within so many milliseconds, or has sent it.
 REVIEWS = 6
 REVIEW_MS = 4000
 
@@ -123,9 +123,9 @@ async def _record(
 async def _review(
     session: AgiSession, context: LineContext, desk: Desk, language: str, recording: Recording, call_id: str
 ) -> Recording:
-    """Let the caller send it, listen to it or record it anew; who does nothing, or hangs up, has sent it.
+    """Let the caller send it, listen to it or record it again; who does nothing, or hangs up, has sent it.
 
-    What was recorded before is kept until something was said anew.
+    What was recorded before is kept until something was said again.
     """
     path, kept = recording.path, recording.path.with_suffix(".before")
     sound = await context.sounds.of(desk.id, "message-review", language, {})
@@ -148,7 +148,7 @@ async def _review(
 
 
 def _better(path: Path, before: Path) -> Recording:
-    """The new recording, or the one before it where nothing was said anew."""
+    """The new recording, or the one before it where nothing was said again."""
     anew = inspect(path)
     if anew.said_something:
         before.unlink(missing_ok=True)

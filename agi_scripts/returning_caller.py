@@ -1,6 +1,6 @@
 """A caller calls again whose call was cut off in the queue: their place was kept, and 1 takes it back.
 
-Whoever says nothing goes to the end of the queue: the number may be a company's, and its next caller somebody else.
+A caller who says nothing goes to the end of the queue: a company's number may have another caller now.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What happens, told at once to whoever listens: the console, partners' clients, tests."""
+"""Events, told at once to all listeners: the console, partners' clients, tests."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class EventBus:
     """
 
     def __init__(self, *, kept: int = 1000, backlog: int = 2000) -> None:
-        #: Tells this run of the service from others: ids start anew in each.
+        #: Tells this run of the service from others: ids start again in each.
         self.run = secrets.token_hex(4)
         self._kept: deque[Event] = deque(maxlen=kept)
         self._backlog = backlog

@@ -10,7 +10,7 @@ from typing import Final
 
 #: Where the dialplan has their numbers. No desk's context is called so: those end in -outside.
 CONTEXT: Final = "outside-staff"
-#: Whoever answers outside has so long to hear what it is about and press 1, in seconds, beside the ringing.
+#: The time to hear what an outside call is about and to press 1, in seconds, beside the ringing.
 TAKEN_S: Final = 15
 
 _ENDPOINT = re.compile(r"outside-([1-9][0-9]{0,17})", re.ASCII)

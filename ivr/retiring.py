@@ -1,6 +1,6 @@
 """Takes the demo's published passwords out of a database that was once a demo's, before others can reach the line.
 
-Whoever tries the line first and goes live with the same folder, volume or database would have them on the Internet.
+A trial that goes live with the same folder, volume or database would have them on the Internet.
 What they opened stays as it is, without them: an administrator gives each account or phone that is real another one.
 """
 

@@ -31,7 +31,7 @@ OF_ONE_PROVIDER = ("directory:read", "directory:write")
 _TRUSTED_S = 5.0
 #: When a token was last used is written this often, in seconds.
 _NOTED_S = 60.0
-#: Whoever wants a token for longer makes one without an end.
+#: For longer, make a token without an end.
 _LONGEST_DAYS = 3650
 _PROVIDER = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _NAME = re.compile(r"[^\x00-\x1f\x7f\u0085\u2028\u2029\u202a-\u202e\u2066-\u2069]{1,100}")

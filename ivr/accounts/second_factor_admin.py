@@ -1,4 +1,4 @@
-"""Second factors looked after from outside the console: encrypted at the start, and taken off whoever lost theirs."""
+"""Looks after second factors outside the console: encrypts them at the start, removes those that were lost."""
 
 from __future__ import annotations
 

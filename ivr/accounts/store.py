@@ -153,7 +153,7 @@ async def tried(unit: Unit, key: str, at: datetime) -> int:
 
 
 async def forget_tries(unit: Unit, key: str) -> None:
-    """It was the right one: begin to count anew."""
+    """Reset the count after the right one."""
     await unit.execute(delete(t.account_tries).where(t.account_tries.c.subject == key))
 
 

@@ -10,7 +10,7 @@ from ivr.store.engine import Unit
 
 
 def demo_pin(endpoint: str) -> str:
-    """The PIN of whoever has this phone in the demo directory: 58 and its last three digits, as 58001 for 7001."""
+    """Return the PIN of this phone's technician in the demo: 58 and its last three digits, as 58001 for 7001."""
     return f"58{endpoint[-3:]}"
 
 

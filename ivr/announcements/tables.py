@@ -17,7 +17,7 @@ announcements = Table(
     Column("texts", json_type(), nullable=False),
     #: Names of sounds, by language.
     Column("sounds", json_type(), nullable=False),
-    #: What is said to whoever has heard it before, and the sounds of it; null is the same once more.
+    #: The text for callers who have heard it before, and its sounds; null is the same once more.
     Column("brief_texts", json_type()),
     Column("brief_sounds", json_type()),
     Column("starts_at", Moment, nullable=False),

@@ -17,7 +17,7 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - it is looked
 class Answer(enum.Enum):
     """What came back."""
 
-    #: Any response at all, a refusal too: whoever refuses is there.
+    #: Any response at all, a refusal too: what refuses is there.
     YES = "answered"
     #: Nothing in time.
     NO = "not answered"

@@ -12,7 +12,7 @@ from ivr.errors import Unavailable
 
 #: So many are asked for at a time.
 _AT_ONCE = 20
-#: Whoever looks at a page waits no longer, in seconds.
+#: The longest that a page waits for it, in seconds.
 _PATIENCE_S = 2.0
 _NAME = re.compile(r"[a-z0-9_]{1,40}")
 

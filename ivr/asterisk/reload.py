@@ -59,7 +59,7 @@ async def registered(cli: Cli) -> dict[str, list[str]]:
 async def forget(cli: Cli, keys: Iterable[str]) -> None:
     """Forget where a phone was registered that Asterisk does not have any more; `keys` are as `registered` gives them.
 
-    Else whoever gets a phone of that name next would have their calls ring there, too.
+    Else the calls of the next phone of that name would ring there, too.
     """
     for key in keys:
         await cli(f'database del registrar/contact "{key}"')

@@ -1,1 +1,1 @@
-"""Backup and restore: one file with all that cannot be made anew (docs/reliability.md)."""
+"""Backup and restore: one file with all that cannot be made again (docs/reliability.md)."""

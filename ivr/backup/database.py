@@ -72,7 +72,7 @@ def copy_sqlite(source: Path, target: Path) -> None:
         contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_PATIENCE_S)) as live,
         contextlib.closing(sqlite3.connect(target)) as copy,
     ):
-        # All pages in one go: nobody's writing makes it begin anew, and in WAL mode nobody waits for it.
+        # All pages in one go: nobody's writing makes it begin again, and in WAL mode nobody waits for it.
         live.backup(copy)
         # Without files of its own beside it.
         copy.execute("PRAGMA journal_mode = DELETE")

@@ -1,4 +1,4 @@
-"""Which files of a state folder a backup holds: all but what `up` makes anew and what is not the line's."""
+"""Which files of a state folder a backup holds: all but what `up` makes again and what is not the line's."""
 
 from __future__ import annotations
 

@@ -42,9 +42,9 @@ French = Annotated[bool, typer.Option("--french", help="Headings in French. Both
 
 #: Entries that are named one by one.
 _NAMED = 30
-#: Wrong cells that are told; whoever has more has taken the wrong file.
+#: Wrong cells that are told; with more, it is the wrong file.
 _MOST_ERRORS = 1000
-#: Times that the files are compared anew, when somebody changes the directory meanwhile.
+#: Times that the files are compared again, when somebody changes the directory meanwhile.
 _TRIES = 3
 _SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 

@@ -19,7 +19,7 @@ _MOST_BYTES = 5_000_000
 
 @contextlib.contextmanager
 def snapshot(folder: Path, into: Path, instead: Mapping[str, str] = MappingProxyType({})) -> Iterator[Path]:
-    """The files as they are this moment, all of them: whoever saves one meanwhile changes nothing of it.
+    """The files as they are this moment, all of them: a file saved meanwhile changes nothing of it.
 
     `instead` has other texts for some of them, by name.
     One at a time, of all processes: a restart prepares beside a service that may reload. A DeskError from within names

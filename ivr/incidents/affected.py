@@ -46,7 +46,7 @@ def affected(
 
     def number_of(given: str, field: str) -> str:
         try:
-            # Whoever is at an extension is touched by what touches the number.
+            # An extension is touched by what touches its number.
             return read_number(given, region).e164
         except NotANumber as error:
             raise BadInput(field=field, problem=f"{error.problem}: {given[:40]!r}", mend=error.mend) from None

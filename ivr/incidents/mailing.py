@@ -1,8 +1,8 @@
-"""Each update to whoever asked to be told (OV-27), some at a time, and each once whatever happens.
+"""Sends each update to those who asked to be told (OV-27), some at a time, and each once whatever happens.
 
 Callers who pressed a key get one text message at each stage; subscribers of the status page get each update; when
 operations want it, so do the administrators and the level 3 users of the partners that it affects. How far it has come
-is written in the transaction that puts the messages into the outbox: whoever goes on after a crash neither leaves
+is written in the transaction that puts the messages into the outbox: the next process after a crash neither leaves
 anybody out nor tells anybody twice.
 """
 

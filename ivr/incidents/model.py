@@ -119,7 +119,7 @@ class Incident:
 
 
 def draft(stage: Stage, services: Iterable[Mapping[str, str]], language: str) -> str:
-    """Return what could be said, for whoever is in a hurry; `services` by language, as within a sentence."""
+    """Return a draft text, for staff in a hurry; `services` by language, as within a sentence."""
     return _filled(_DRAFTS, stage, services, language)
 
 
@@ -185,7 +185,7 @@ def told(incidents: Iterable[Incident], language: str, now: datetime) -> str | N
 def briefly(
     incidents: Iterable[Incident], services: Callable[[Incident], Iterable[Mapping[str, str]]], language: str
 ) -> str:
-    """Return what is said to whoever has heard `told` once, in the same order; each incident in a sentence or two."""
+    """Return the short text for callers who have heard `told` once, in the same order; a sentence or two each."""
     said = ""
     for one in sorted(incidents, key=lambda one: (one.stage != "resolved", one.updates[-1].at, one.id), reverse=True):
         longer = f"{said} {_filled(_BRIEF, one.stage, services(one), language)}".strip()

@@ -172,7 +172,7 @@ class Incidents:
         components: tuple[str, ...] | None = None,
         tell_partners: bool = False,
     ) -> Incident:
-        """One more update, with what it says anew of impact, services and components; None leaves them.
+        """One more update, with what it says again of impact, services and components; None leaves them.
 
         Returns as `begin`. Raises IncidentNotFound, IncidentChanged, BadInput, StoreUnavailable.
         """
@@ -218,7 +218,7 @@ class Incidents:
         )
 
     async def touches(self, incident_id: int, affected: Affected, *, version: int | None) -> Incident:
-        """Say anew whom it affects. Raises IncidentNotFound, IncidentChanged, StoreUnavailable."""
+        """Say again whom it affects. Raises IncidentNotFound, IncidentChanged, StoreUnavailable."""
         async with self._changing:
             was = await self.get(incident_id)
             _same_version(was, version)

@@ -1,6 +1,6 @@
 """Who asked for a text message at each stage of an incident (OV-27). A caller is told « c’est fait » once it is.
 
-Whoever calls can name any number. The number that they call from is theirs as far as the network can tell; the owner of
+A caller can name any number. The number that they call from is theirs as far as the network can tell; the owner of
 any other one is asked by one text message, and gets nothing more until they have opened its link.
 """
 

@@ -74,7 +74,7 @@ def _ends(lines: list[str], at: int, name: str) -> bool:
     if re.search(r"a [ée]crit|wrote", two, re.IGNORECASE):
         found = _WROTE.match(two)
         if found is not None and found.end() in (len(line), len(two)):
-            # Whoever answers below what they quote, or between its lines, is not to be folded away with it.
+            # An answer below the quotation, or between its lines, is not to be folded away with it.
             quoted = next((n for n in range(at + 1, min(len(lines), at + 6)) if lines[n].startswith(">")), None)
             return quoted is None or _quoted(lines, quoted)
     if _HEADERS.fullmatch(line):

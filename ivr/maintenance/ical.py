@@ -1,4 +1,4 @@
-"""Maintenance as iCalendar (RFC 5545), for the calendars of whoever wants to know."""
+"""Maintenance as iCalendar (RFC 5545), for the calendars of customers and partners."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Maintenance:
 
 
 def draft(kind: Kind, services: Iterable[Mapping[str, str]], language: str) -> str:
-    """Return what could be said, for whoever is in a hurry; `services` by language, as within a sentence."""
+    """Return a draft text, for staff in a hurry; `services` by language, as within a sentence."""
     known = language if language in _DRAFTS else "fr"
     return _DRAFTS[known][kind].format(what=what_of(services, known))
 

@@ -9,7 +9,7 @@ from ivr.migrations.schema import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    # SQLite cannot change a column in place; the table is written anew.
+    # SQLite cannot change a column in place; the table is written again.
     render_as_batch=True,
     transactional_ddl=True,
 )

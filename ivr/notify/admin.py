@@ -85,7 +85,7 @@ async def twilio_told(
     notice = await store.by_key(unit, key)
     if notice is None or (notice.provider_id is not None and notice.provider_id != sid):
         return
-    # The key in the callback's address is this row's own: whoever took this name from the list took it wrongly.
+    # The key in the callback's address is this row's own: a name taken from the list by somebody else is wrong.
     await store.claim_provider_id(unit, notice.id, sid, sure=True, now=at)
     if error_code == str(OPTED_OUT):
         await store.opt_out(unit, notice.recipient, at=at, row_id=notice.id)

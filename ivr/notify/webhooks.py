@@ -103,7 +103,7 @@ def guarded_session(*, loopback: bool) -> aiohttp.ClientSession:
     """Connections to the public Internet only; with `loopback`, also to this machine. Close it."""
     connector = aiohttp.TCPConnector(
         resolver=GuardedResolver(loopback=loopback),
-        # Each delivery asks for the name anew, and a connection that was kept may be one that nobody reads any more.
+        # Each delivery asks for the name again, and a connection that was kept may be one that nobody reads any more.
         use_dns_cache=False,
         force_close=True,
         ssl=ssl.create_default_context(),

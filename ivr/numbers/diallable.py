@@ -1,4 +1,4 @@
-"""Which numbers may be called back. Pure. Whoever dials in may ask us to dial: toll fraud is tried here first."""
+"""Tells which numbers may be called back. Pure. Any caller may ask us to dial: toll fraud is tried here first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Root's rights are given up, or are not there: whoever finds a hole in the line has no machine in their hands."""
+"""Drops root's rights: a hole in the line is then no hole in the machine."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class NotHealthy(OmnivigilError):
 
 
 class NotPrepared(OmnivigilError):
-    """What the line runs on could not be prepared anew; it goes on as it was."""
+    """What the line runs on could not be prepared again; it goes on as it was."""
 
 
 class Supervisor:

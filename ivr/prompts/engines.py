@@ -23,7 +23,7 @@ from ivr.prompts.audio import NotAudio, Pcm, decode, joined, trimmed
 from ivr.prompts.catalog import Utterance
 from ivr.prompts.pronunciation import said, sentences
 
-#: Raised when an engine is used in another way, so that its sounds are made anew. What is said is in the identity.
+#: Raised when an engine is used in another way, so that its sounds are made again. What is said is in the identity.
 _PICO_VERSION = "pico-2"
 _PIPER_VERSION = "piper-2"
 #: Between two sentences, in seconds. An engine's own pause is up to a second: long, in a menu.

@@ -79,7 +79,7 @@ class SoundFiles:
         write(checks, json.dumps(checksums).encode())
 
     def forget(self, name: str) -> None:
-        """Remove a sound from the folder and the cache; whoever plays it hears it to its end."""
+        """Remove a sound from the folder and the cache; a call that plays it hears it to its end."""
         for file in (*_files(self._folder / name), *_files(self._cache / name)):
             file.unlink(missing_ok=True)
 
@@ -89,7 +89,7 @@ class SoundFiles:
         return {str(Path(beginning).parent / file.name.partition(".")[0]) for file in found}
 
     def clear(self, kind: str) -> None:
-        """Remove all of `kind` from the folder; whoever plays one of them hears it to its end."""
+        """Remove all of `kind` from the folder; a call that plays one hears it to its end."""
         shutil.rmtree(self._folder / kind, ignore_errors=True)
 
     def only(self, kind: str, name: str) -> None:
@@ -152,7 +152,7 @@ def _share(source: Path, target: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> BadInput:
-    """Return what to tell whoever chose the folder."""
+    """Return what to tell the operator who chose the folder."""
     mend = "free some space, or name a folder on a writable disk"
     return BadInput(field="--state", problem=f"{path} cannot be written: {error.strerror or error}", mend=mend)
 

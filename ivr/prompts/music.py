@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ivr.prompts.audio import Pcm, levelled
 
-#: Raised when the music changes, so that it is made anew.
+#: Raised when the music changes, so that it is made again.
 NAME = "calm-1"
 RATE = 16000
 #: Well below speech, in dB of full scale at its peak: what is said over the line must be heard first.

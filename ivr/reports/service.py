@@ -278,7 +278,7 @@ class Reports:
             subject, body = words.reminder(due, language, desk=desk.name, incident=one.id, day=day, title=title)
             to = desk.announcement.ops_email or desk.departments[desk.menu.operator].email
             await put_email(unit, Email(to=to, subject=subject, body=body, language=language), at=now)
-            # Nobody has written any of it yet: the draft is made anew whenever it is read.
+            # Nobody has written any of it yet: the draft is made again whenever it is read.
             new = asdict(was) | {"reminded": due, "sections": {} if was.version == 0 else was.sections}
             await statements.put(unit, new, {"reminded": due})
             log.warning("report not published", incident=one.id, reminder=due)

@@ -30,7 +30,7 @@ report_requests = Table(
     #: An e-mail address in lower case.
     Column("address", String(254), nullable=False),
     Column("language", String(5), nullable=False),
-    #: In links to the report: whoever has it may read the report, and nothing else.
+    #: In links to the report: its bearer may read the report, and nothing else.
     Column("key", String(64), nullable=False, unique=True),
     Column("asked", Integer, nullable=False),
     Column("asked_at", Moment, nullable=False),

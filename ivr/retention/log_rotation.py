@@ -24,7 +24,7 @@ from ivr.ticks import rest
 
 log = structlog.get_logger()
 
-#: A log begins anew at this size, in bytes, and after this time, in seconds.
+#: A log begins again at this size, in bytes, and after this time, in seconds.
 LARGEST = 10_000_000
 OLDEST_S = 86_400.0
 #: The old ones of a log have at most so many bytes together, compressed: text shrinks to about a twentieth.
@@ -58,7 +58,7 @@ def surplus(old: Iterable[Old], now: float, keep_s: float) -> list[Old]:
 
 
 class Logs:
-    """The logs of one state folder. `reopen` has Asterisk open its own anew; raises OmnivigilError when it is away."""
+    """The logs of one state folder. `reopen` has Asterisk open its own again; raises OmnivigilError when it is away."""
 
     def __init__(self, folder: Path, reopen: Callable[[], Awaitable[object]], *, keep_days: int) -> None:
         self._service = folder / "service.log"

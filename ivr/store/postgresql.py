@@ -84,7 +84,7 @@ def engine(url: str, patience_s: float, connecting_s: float, *, pooled: bool = T
 
 
 def _keepable(values: Any) -> Any:
-    """Texts without the one character that PostgreSQL cannot keep (U+0000); whoever sent it gets the rest."""
+    """Texts without the one character that PostgreSQL cannot keep (U+0000); the sender gets the rest."""
     if any(isinstance(value, str) and "\0" in value for value in values or ()):
         return tuple(value.replace("\0", "") if isinstance(value, str) else value for value in values)
     return values

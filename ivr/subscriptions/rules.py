@@ -1,6 +1,6 @@
 """Addresses, secrets and limits of subscriptions to the status page. Pure.
 
-Whoever knows somebody's address could have them written to by us. So nothing but a request to confirm leaves before
+With somebody's address, anybody could have them written to by us. So nothing but a request to confirm leaves before
 it is confirmed, and that seldom; and nobody learns from our answer whether an address is known.
 """
 
@@ -36,7 +36,7 @@ MOST_TRIED_FROM_ONE: Final = 20
 EASY_AN_HOUR: Final = 500
 FEW_FROM_ONE: Final = 2
 FEW_FROM_REGION: Final = 20
-#: In an hour, whoever asks.
+#: In an hour, from all sources.
 MOST_AN_HOUR: Final = 5000
 #: Codes by text message cost money, and their numbers are other people's. Who asks for one has confirmed an e-mail
 #: address, and has so many within a day.
@@ -74,7 +74,7 @@ def new_token() -> str:
 
 
 def new_code() -> str:
-    """Six digits, for whoever has a phone in hand."""
+    """Return six digits, for somebody with a phone in hand."""
     return f"{secrets.randbelow(10**6):06d}"
 
 

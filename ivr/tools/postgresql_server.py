@@ -169,7 +169,7 @@ class Cluster:
         return log.read_text(errors="replace")[-500:] if log.exists() else ""
 
     def _reachable(self) -> Path:
-        """The programs where whoever runs them may go: an embedded set in root's home is copied first."""
+        """Return the programs where the user who runs them may go: an embedded set in root's home is copied first."""
         root = self.programs.root
         if root is None or os.geteuid() != 0 or all(one.stat().st_mode & 0o001 for one in (root, *root.parents)):
             return self.programs.folder

@@ -1,6 +1,6 @@
 """The recogniser's own process: `python -m ivr.transcribing.engine MODEL_FOLDER FILE LANGUAGE` prints what is said.
 
-faster-whisper is not among the line's own packages; whoever wants it installs it into the line's environment.
+faster-whisper is not among the line's own packages; install it into the line's environment.
 
 Whisper writes something for everything: of silence, hiss and music it makes thanks and subtitles' credits. So it is
 given nothing but what its voice detector (Silero) takes for speech, and what it itself doubts is left out.
