@@ -23,7 +23,8 @@ from ivr.callbacks.model import (
     stands,
     start_attempt,
 )
-from ivr.desk.hours import calendars_of
+from ivr.desk.fields import Week
+from ivr.desk.hours import Calendar, calendars_of
 from ivr.desk.load import load_desks
 from ivr.desk.schema import CallbackRules
 
@@ -72,6 +73,12 @@ def callback(state: State = "pending", **changes: object) -> Callback:
 def test_the_deadline_counts_open_hours(asked: str, deadline: str) -> None:
     """Eight hours of the desk being open, half-open to the second."""
     assert deadline_of(CallbackRules(open_hours=8), CALENDAR, at(asked)) == at(deadline)
+
+
+def test_a_desk_that_hardly_opens_gives_thirty_days() -> None:
+    never = Calendar(zone=CALENDAR.zone, week=Week(), holidays={}, exceptions={})
+    asked = at("2026-11-25T08:00:00")
+    assert deadline_of(CallbackRules(open_hours=8), never, asked) == asked + timedelta(days=30)
 
 
 @pytest.mark.parametrize(

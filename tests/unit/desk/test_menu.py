@@ -263,6 +263,10 @@ class TestClosed:
         call = dial(NIGHT, keys)
         assert (call.to.kind, call.to.department, call.to.urgent) == ("message", "support", urgent)
 
+    def test_ov7_two_wrong_keys_are_the_most_that_are_asked_about(self, dial: Any) -> None:
+        asked = [said for said in dial(NIGHT, "277").said if "closed-emergency" in said]
+        assert len(asked) == 2
+
     @pytest.mark.parametrize("keys", ["20", "00"])
     def test_ov7_0_at_the_emergency_question_is_no_mistake(self, dial: Any, keys: str) -> None:
         call = dial(NIGHT, keys)

@@ -13,7 +13,6 @@ from ivr.errors import AllBadInput, BadInput
 from ivr.incidents.affected import affected, affected_of_csv
 from ivr.incidents.model import (
     CLOSES_AFTER,
-    RESOLVED_ON_AIR,
     STAGES,
     Affected,
     Incident,
@@ -114,7 +113,7 @@ class TestTold:
         over = incident(
             update("confirmed", "Un."), update("resolved", "Fini.", 10), update("resolved", "Bien fini.", 20)
         )
-        until = START + 10 * MINUTE + RESOLVED_ON_AIR
+        until = START + 10 * MINUTE + timedelta(minutes=30)
         assert told([over], "fr", until - timedelta(microseconds=1)) == "Bien fini."
         assert told([over], "fr", until) is None
 
@@ -240,6 +239,7 @@ class TestWhom:
 def test_what_is_resolved_may_return_for_a_week_and_not_later() -> None:
     """OV-26."""
     one = incident(update("resolved", "Tout va bien."))
+    assert timedelta(days=7) == CLOSES_AFTER
     closed = CLOSES_AFTER // MINUTE
     assert updated(one, update("confirmed", "Encore.", closed - 1)).stage == "confirmed"
     with pytest.raises(BadInput, match="open a new incident"):

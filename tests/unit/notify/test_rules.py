@@ -201,3 +201,14 @@ def test_what_is_delivered_stays_so_in_whatever_order_words_come(words: list[str
 def test_naive_moments_are_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         settle(standing(), Unclear(reason="x"), now=datetime(2026, 1, 1), jitter=0)  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("wish_s", "jitter", "after_s"),
+    [(None, 0.0, 30), (None, 0.5, 22.5), (5, 0.0, 30), (120, 0.0, 120), (3600, 0.0, 3600), (86400, 0.0, 3600)],
+)
+def test_a_text_message_of_unknown_fate_is_looked_for_soon(wish_s: float | None, jitter: float, after_s: float) -> None:
+    """It may be a page at night: within half a minute, or when the provider says so, within an hour."""
+    before = standing("sms", "reconciling", lives_s=10**6)
+    step = settle(before, Temporary(reason="busy", retry_after_s=wish_s), now=NOW, jitter=jitter)
+    assert (step.state, step.next_at) == ("unknown", NOW + timedelta(seconds=after_s))

@@ -42,6 +42,23 @@ def test_each_destination_needs_its_own_right(number: str, needed: Right) -> Non
     assert not allowed(others, number)
 
 
+@pytest.mark.parametrize("code", [870, 878, 881, 882, 883, 979])
+def test_codes_of_no_country_are_refused_with_every_right(code: int) -> None:
+    """Satellites, international networks and the world's own premium rate: toll fraud's networks."""
+    assert not allowed(RIGHTS, f"011{code}123456789")
+
+
+@pytest.mark.parametrize("area", [800, 833, 844, 855, 866, 877, 888])
+def test_every_toll_free_code_is_one(area: int) -> None:
+    assert allowed(("toll-free",), f"1{area}5550199")
+
+
+@pytest.mark.parametrize("area", [263, 354, 367, 418, 438, 450, 468, 514, 579, 581, 819, 873])
+def test_every_area_of_quebec_is_local(area: int) -> None:
+    assert allowed(("local",), f"1{area}5550199")
+    assert not allowed(("toll-free", "united-states", "international"), f"1{area}5550199")
+
+
 @pytest.mark.parametrize(
     "number",
     [

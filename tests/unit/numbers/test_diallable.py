@@ -46,6 +46,7 @@ def test_people_are_called(given_: str, dialled: str) -> None:
         "+12125551212",
         "01133142685300",
         "+33142685300",
+        "+9991234567",  # no country's
         "18765551234",  # Jamaica
         "12684601234",  # Antigua
         "18095551234",  # Dominican Republic

@@ -268,6 +268,25 @@ def test_the_first_turn_is_a_date_of_ours() -> None:
     assert duty().first_turn == date(2026, 1, 5)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "overlaps"),
+    [
+        ("04:00", "06:00", False),
+        ("06:00", "08:00", False),
+        ("06:00", "08:01", True),
+        ("09:00", "10:00", True),
+        ("06:00", "14:00", True),
+        ("11:59", "14:00", True),
+        ("12:00", "14:00", False),
+        ("13:00", "14:00", False),
+    ],
+)
+def test_who_takes_over_where_another_ends_does_not_overlap(start: str, end: str, overlaps: bool) -> None:
+    taken = over("luc", "2026-01-06T08:00", "2026-01-06T12:00")
+    new = over("zoe", f"2026-01-06T{start}", f"2026-01-06T{end}")
+    assert overlap([taken], new) is (taken if overlaps else None)
+
+
 class TestGaps:
     """No one on call: operations are told, and the fallback number is paged."""
 
@@ -294,4 +313,11 @@ class TestGaps:
         others = [over("gone", "2026-11-25T18:00", "2026-11-26T08:00")]
         assert gaps(duty(), TORONTO, others, self.START, self.END) == [
             (local("2026-11-25T18:00"), local("2026-11-26T08:00"))
+        ]
+
+    def test_nor_where_there_are_no_turns(self) -> None:
+        """OV-7: operations are told that nobody is on call, though an override of who has left says otherwise."""
+        others = [over("gone", "2026-11-22T00:00", "2026-12-20T00:00")]
+        assert gaps(duty(turns=(), fallback="14185550100"), TORONTO, others, self.START, self.END) == [
+            (self.START, self.END)
         ]

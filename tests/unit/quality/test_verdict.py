@@ -52,6 +52,11 @@ class TestOneSideAndDirection:
         assert judge(call(far_up=way(50), near_down=way(50))).cause == "trunk"
         assert judge(call(far_down=way(50))).cause == "trunk"
 
+    def test_what_was_lost_before_us_is_taken_off_packet_by_packet(self) -> None:
+        """OV-24: of 22 that the far end missed, 20 never reached us; the other two are no fault of the way on."""
+        assert judge(call(far_up=way(20), near_down=way(22))).cause == "trunk"
+        assert judge(call(near_up=way(20), far_down=way(22))).cause == "uplink"
+
     def test_the_other_phone_is_no_supplier(self) -> None:
         verdict = judge(call(far_up=way(50), near_down=way(50), trunk=False))
         assert verdict.cause == "other-party"
@@ -76,6 +81,8 @@ class TestOurs:
     def test_many_calls_at_once(self) -> None:
         assert judge(call(near_up=way(50), far_down=way(50), others_bad=3)).cause == "ours"
         assert judge(call(near_up=way(50), far_down=way(50), others_bad=2)).cause == "uplink"
+        told = {others: judge(call(near_up=way(50), far_down=way(50), others_bad=others)).reasons for others in (2, 3)}
+        assert [[one.values for one in told[n] if one.key == "many-calls"] for n in (2, 3)] == [[], [{"calls": 3.0}]]
 
     @given(st.lists(st.integers(0, 300), min_size=4, max_size=4))
     def test_what_hits_both_sides_is_never_the_customers(self, lost: list[int]) -> None:
@@ -107,6 +114,13 @@ class TestUnknown:
         known, partly = judge(call(near_up=way(50), far_down=way(50))), judge(call(near_up=way(50), far_down=UNKNOWN))
         assert partly.cause == known.cause == "uplink"
         assert partly.confidence < known.confidence
+
+    def test_how_sure(self) -> None:
+        """Confidence is printed in notices: surer with more loss, with more audio, and with every direction known."""
+        three_times = call(near_up=way(21), far_down=way(21))
+        partly = call(near_up=way(21), far_down=UNKNOWN)
+        shorter = call(way(28, of=800), way(of=800), way(of=800), way(28, of=800))
+        assert [judge(one).confidence for one in (three_times, partly, shorter)] == [0.89, 0.76, 0.91]
 
     def test_all_is_well(self) -> None:
         verdict = judge(call())

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivr.prompts.engines import CoreSounds
 from ivr.queueing.estimate import Answer, expected_wait, is_longer, number_prompts, spoken_minutes, wait_prompts
 
 NOW = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
@@ -89,7 +90,11 @@ def test_beyond_an_hour() -> None:
     ("number", "french", "english"),
     [
         (0, "0", "0"),
+        (9, "9", "9"),
+        (10, "10", "10"),
+        (11, "11", "11"),
         (16, "16", "16"),
+        (20, "20", "20"),
         (21, "20 et 1", "20 1"),
         (70, "70", "70"),
         (71, "60 et 11", "70 1"),
@@ -109,6 +114,13 @@ def test_numbers_in_recorded_words(number: int, french: str, english: str) -> No
     for language, words in (("fr", french), ("en", english)):
         said = [one.removeprefix("digit-").removeprefix("number-") for one in number_prompts(number, language)]
         assert " ".join(said) == words
+
+
+def test_every_number_has_its_recordings() -> None:
+    for language in ("fr", "en"):
+        there = set(CoreSounds.prompts(language))
+        for number in range(1000):
+            assert there.issuperset(number_prompts(number, language)), number
 
 
 def test_what_is_told() -> None:

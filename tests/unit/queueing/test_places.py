@@ -36,6 +36,19 @@ def test_who_comes_back_stands_where_they_stood() -> None:
     assert places.position_for(START + timedelta(minutes=9)) == 4
 
 
+def test_who_came_in_the_same_instant_stays_before_who_is_asked_about_later() -> None:
+    """OV-9: whoever asks second of two who arrived at once stands second."""
+    places = Places([place(1), place(2)])
+    assert places.position_for(START + timedelta(minutes=1)) == 2
+    assert places.position_for(START + timedelta(minutes=2)) == 3
+
+
+def test_a_place_is_found_by_its_channel() -> None:
+    places = Places([place(1), place(2)])
+    assert places.find("2.1") == place(2)
+    assert places.find("3.1") is None
+
+
 def test_who_is_leaving_is_not_counted() -> None:
     """Whether or not Asterisk has told of it yet."""
     places = Places([place(1), place(2)])
