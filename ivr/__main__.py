@@ -663,11 +663,14 @@ app.add_typer(directory_commands, name="directory")
 def run_all_tests(
     only: Annotated[list[str] | None, typer.Argument(help="Test files or folders instead of all.")] = None,
     lint: Annotated[bool, typer.Option(help="Also run ruff, mypy and the import rules.")] = True,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Minutes: one call of each conversation, SQLite alone, no browser.")
+    ] = False,
 ) -> None:
     """Install what the tests need and run them all: checks, unit, integration, calls."""
     from ivr.cli.test import run_tests
 
-    raise typer.Exit(run_tests(REPOSITORY, only or [], lint=lint))
+    raise typer.Exit(run_tests(REPOSITORY, only or [], lint=lint, smoke=smoke))
 
 
 @app.command()

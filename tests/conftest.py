@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 
 import pytest
-from hypothesis import HealthCheck, settings
 
-from tests import longest_first
+from tests import longest_first, thorough
 
-settings.register_profile("omnivigil", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("omnivigil")
+thorough.load_profile()
 
 # Before anything of the simulator is imported: its limits say « far too long », and cost nothing when all is well.
 os.environ.setdefault("OMNIVIGIL_TEST_PATIENCE", "4")
@@ -25,5 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files begin first, and no process is left with one at the end."""
+    """Long files begin first, and no process is left with one at the end.
+
+    OMNIVIGIL_TEST_ORDER=SEED puts them in some other order instead: no test may need one before it.
+    """
+    if seed := os.environ.get("OMNIVIGIL_TEST_ORDER"):
+        random.Random(seed).shuffle(items)
+        return
     longest_first.sort(items, longest_first.read())

@@ -10,11 +10,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from ivr import logs
+from ivr.accounts import passwords
 from ivr.store.engine import Store, open_store
 from ivr.tickets import messages
 from tests.integration.databases import (
+    KINDS,
     Compiled,
     Database,
     Filling,
@@ -29,6 +32,19 @@ from tests.integration.databases import (
 def _logs() -> None:
     """As in the service; structlog's own default draws each error with every local variable, which takes seconds."""
     logs.configure()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _passwords_are_cheap() -> Iterator[None]:
+    """Argon2id with the least work: what it protects against is slow on purpose, and each sign-in would pay for it.
+
+    The product's own parameters are tested in tests/unit/accounts/test_passwords.py.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        passwords._nobodys.cache_clear()
+        yield
+    passwords._nobodys.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +79,7 @@ def filling() -> Filling:
     return Filling(name="empty", fill=nothing)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, filling: Filling) -> Iterator[Database]:
     makers: dict[str, str] = {"sqlite": "sqlite_files", "postgresql": "server"}
     # Asked for when it is needed: whoever runs other tests need not wait for a server.

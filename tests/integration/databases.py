@@ -32,6 +32,8 @@ REPOSITORY = Path(__file__).parents[2]
 
 T = TypeVar("T")
 
+#: Kinds of database that tests run on; a smoke run takes the one that needs no server.
+KINDS = tuple(os.environ.get("OMNIVIGIL_TEST_DATABASES", "sqlite,postgresql").split(","))
 #: Bytes that the databases of a run, of all its processes, may come to.
 _ROOM = 2 * 1024**3
 

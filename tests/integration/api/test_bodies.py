@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from api import guard
 from tests.integration.api.asserting import refused
 from tests.integration.api.conftest import Line
+from tests.thorough import examples
 
 JSON = {"Content-Type": "application/json"}
 
@@ -147,7 +148,9 @@ NAMES = ["observed", "examples", "level", "priority", "mac", "requester_email", 
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(50, 500),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(body=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=10), ANYTHING, max_size=5) | ANYTHING)
 async def test_no_body_makes_it_fail(line: Line, body: Any) -> None:

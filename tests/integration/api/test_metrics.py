@@ -122,7 +122,8 @@ async def test_from_elsewhere_only_with_a_token(line: Line) -> None:
 async def test_counting_costs_a_call_next_to_nothing(line: Line) -> None:
     """A call has some dozens of steps; a millisecond for a hundred of them would not be felt."""
     step = line.services.metrics.counters.step
-    began = time.perf_counter()
+    # Of this thread's own time: others on the machine cost the call nothing.
+    began = time.thread_time()
     for _ in range(10_000):
         step(0.0007)
-    assert (time.perf_counter() - began) / 10_000 < 20e-6
+    assert (time.thread_time() - began) / 10_000 < 20e-6

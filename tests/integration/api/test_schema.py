@@ -23,9 +23,10 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.integration.api.conftest import Line
 from tests.integration.databases import Database
+from tests.thorough import examples
 
 #: Requests for each operation.
-_EXAMPLES = {"sqlite": 25, "postgresql": 5}
+_EXAMPLES = {"sqlite": examples(10, 50), "postgresql": examples(4, 20)}
 #: Left out, each for its reason; a name that is not in the description fails the test.
 _LEFT_OUT = {
     ("GET", "/v1/events"): "its answer never ends; tests/integration/api/test_events.py",

@@ -25,12 +25,15 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.integration.api.conftest import Line
-from tests.integration.databases import Database
+from tests.integration.databases import KINDS
+from tests.thorough import THOROUGH, examples
 
 Operation = APIOperation[Any, Any, Any, Any]
 
-#: Examples of each operation. It is the same code above the database.
-EXAMPLES = {"sqlite": 12, "postgresql": 4}
+#: Examples of each operation.
+EXAMPLES = examples(6, 40)
+#: What is refused is refused above the database, by the same code: the second kind is for the thorough run.
+REFUSING = KINDS if THOROUGH else KINDS[:1]
 #: Tests that the operations are shared out among, which run side by side.
 SHARES = 4
 #: The stream of events has no end.
@@ -46,7 +49,8 @@ CHECKS = [
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("share", range(SHARES))
-async def test_what_is_forbidden_is_refused_as_described(line: Line, database: Database, share: int) -> None:
+@pytest.mark.parametrize("database", REFUSING, indirect=True)
+async def test_what_is_forbidden_is_refused_as_described(line: Line, share: int) -> None:
     """With a problem (RFC 9457) of a described status."""
     assert line.app is not None
     schema = schemathesis.openapi.from_dict(line.app.openapi())
@@ -56,7 +60,7 @@ async def test_what_is_forbidden_is_refused_as_described(line: Line, database: D
     mine = [one for one in operations if (one.method.upper(), one.path) not in ENDLESS][share::SHARES]
     failures: list[str] = []
     for operation in mine:
-        told = await asyncio.to_thread(_first_failure, operation, line.url, EXAMPLES[database.kind])
+        told = await asyncio.to_thread(_first_failure, operation, line.url, EXAMPLES)
         if told is not None:
             failures.append(f"{operation.label}: {told}")
     assert not failures, "\n\n".join(failures)

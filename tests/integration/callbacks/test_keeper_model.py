@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from ivr.store.engine import open_store
 from tests.integration.callbacks.world import World
-from tests.integration.databases import Database, Filling, PostgresServer, SqliteFiles
+from tests.integration.databases import KINDS, Database, Filling, PostgresServer, SqliteFiles
 
 T = TypeVar("T")
 NUMBERS = [f"1514555{n:04}" for n in range(1000, 1006)]
@@ -186,7 +186,7 @@ SETTINGS = settings(max_examples=15, stateful_step_count=40, deadline=None, supp
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.mark.parametrize("kind", ["sqlite_files", "server"])
+@pytest.mark.parametrize("kind", [{"sqlite": "sqlite_files", "postgresql": "server"}[kind] for kind in KINDS])
 def test_callbacks(kind: str, filling: Filling, request: pytest.FixtureRequest) -> None:
     maker: SqliteFiles | PostgresServer = request.getfixturevalue(kind)
 
