@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 #: Makes the work of a part; called again for each start.
 Run = Callable[[], Coroutine[Any, Any, Any]]
+#: Enters one event of Asterisk's manager, whose fields have names in lower case.
+OnEvent = Callable[[Mapping[str, str]], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,3 +22,15 @@ class Part:
     name: str
     run: Run
     vital: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """A feature of the line: its background parts, and what it does with an event of Asterisk's.
+
+    Personal data and its retention are declared in the feature's `retention.py`.
+    """
+
+    name: str
+    parts: tuple[Part, ...] = ()
+    on_event: OnEvent | None = None

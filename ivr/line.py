@@ -24,23 +24,24 @@ from ivr.announcements.announcer import Announcer
 from ivr.announcements.on_air import OnAirFiles
 from ivr.announcements.pins import Pins
 from ivr.announcements.sounds import AnnouncementSounds
-from ivr.asterisk import dead_contacts, process, runtime, unregister
-from ivr.asterisk.ami import RECONNECTED, Ami, Fields, ManagerInterface, State
+from ivr.asterisk import process, runtime, unregister
+from ivr.asterisk.ami import Ami, ManagerInterface, State
 from ivr.asterisk.folders import Folders
-from ivr.asterisk.queue_members import AmiQueueMembers, member_of
+from ivr.asterisk.queue_members import AmiQueueMembers
 from ivr.asterisk.runtime import Runtime
+from ivr.callbacks import feature as callbacks
 from ivr.callbacks.bridged_markers import PutThrough
 from ivr.callbacks.channels import Channels, Prompts
 from ivr.callbacks.offers import Offers, note_offer
 from ivr.callbacks.reconciler import Keeper
-from ivr.calls import asterisk_events, reconcile
-from ivr.calls import refusals as call_refusals
+from ivr.calls import feature as calls
+from ivr.calls import reconcile
 from ivr.calls.adoption import Newcomers
 from ivr.calls.callers import Callers
 from ivr.calls.cdr_import import Recovery
 from ivr.calls.log import CallLog
 from ivr.calls.unfinished import Begun
-from ivr.calltrace.last_calls import keep_forgetting
+from ivr.calltrace import feature as calltrace
 from ivr.calltrace.offline import AwayReports
 from ivr.calltrace.recordings import Recordings
 from ivr.calltrace.service import CallTraces
@@ -48,16 +49,17 @@ from ivr.clock import Clock
 from ivr.desk.load import Desks
 from ivr.desk.schema import Desk, Queue
 from ivr.desk_reload import DeskFiles, LiveCalendars
+from ivr.directory import feature as directory
 from ivr.directory.live_update import TakingUp
 from ivr.directory.lookup import Directory
 from ivr.directory.snapshot import Book
 from ivr.errors import Unavailable
 from ivr.events import EventBus
-from ivr.evidence import legs
 from ivr.evidence.collector import Collector
 from ivr.evidence.packet_buffer import Ring
-from ivr.feature import Part
+from ivr.feature import Feature, Part
 from ivr.health import HealthCheck
+from ivr.incidents import feature as incidents
 from ivr.incidents.caller_notices import CallerNotices
 from ivr.incidents.service import Incidents
 from ivr.mail import smtp_server
@@ -70,16 +72,19 @@ from ivr.metrics.prometheus import LineMetrics
 from ivr.notify import config as notice_config
 from ivr.notify import workers
 from ivr.notify.config import NoticeConfig
+from ivr.oncall import feature as oncall
 from ivr.oncall import gaps
 from ivr.oncall.page_calls import PageCalls
 from ivr.oncall.paging import Paging
 from ivr.personal_data import DECLARED
 from ivr.prepare import configure, in_force, line_secrets, phone_accounts
+from ivr.probing import feature as probing
 from ivr.probing.probes import Probes
 from ivr.process.asides import Asides
 from ivr.process.parts import Parts
 from ivr.prompts.build import Sounds
 from ivr.prompts.voices import sounds_of
+from ivr.queueing import feature as queueing
 from ivr.queueing.kept_places import KeptPlaces
 from ivr.queueing.missed_calls import Misses
 from ivr.queueing.position_announcements import News, adopt
@@ -93,6 +98,7 @@ from ivr.settings import Settings
 from ivr.store.engine import Store, open_store
 from ivr.subscriptions.service import Subscribers
 from ivr.tickets import cut_off, journal
+from ivr.tickets import feature as tickets
 from ivr.tickets.about_incident import hang
 from ivr.tickets.call_tickets import CallTickets, open_tickets
 from ivr.tickets.expired_callbacks import Lapse
@@ -589,27 +595,65 @@ class Line:
             conversing=lambda: self.conversing,
         )
 
-    # Background ----------------------------------------------------------------------------------
+    # Features ------------------------------------------------------------------------------------
 
-    def background(self) -> Iterator[Part]:
-        """Everything that runs beside the calls, in the order in which it begins."""
-        yield Part(name="events", run=self.follow, vital=True)
-        yield Part(name="call-in probe", run=self.probes.call_in)
-        yield Part(name="write probe", run=self.probes.writing)
-        yield Part(name="call writer", run=self.calls.run)
-        yield Part(name="spool", run=lambda: keep_draining(self.spool, self.store, bus=self.bus))
-        yield Part(name="announcements", run=self.announcer.run)
-        yield Part(name="incidents", run=self.incidents.run)
-        yield Part(name="maintenances", run=self.maintenances.run)
-        yield Part(name="reports", run=self.reports.run)
-        yield Part(name="figures", run=self.metrics.run)
-        yield Part(name="callbacks", run=self.keeper.run)
-        yield Part(name="news", run=self.news.run)
-        yield Part(name="evidence", run=self.collector.run)
-        yield Part(name="call traces", run=self.traces.keep_draining)
-        away = AwayReports(self.folders.traces, self.traces, self._shift)
-        yield Part(name="call traces taken without us", run=away.run)
-        yield Part(name="recordings", run=self.recordings.run)
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """All features, in the order in which each hears of an event of Asterisk's."""
+        return (
+            probing.feature(self.probes),
+            # The copy of the queues first: what follows asks it who stands where.
+            queueing.queues(self.watch, self.roll, self.misses, self.news),
+            # Then the calls' record: a call must be known before anybody else can do something about it.
+            calls.record(self.calls, self.newcomers, self.recovery, self.begun, self.ami, self.clock, self.aside),
+            # Both ask the record how the call ended.
+            queueing.places(self.kept, self.calls),
+            self._tickets,
+            # Places in the queue and calls are known: callbacks compare both with what was promised.
+            callbacks.feature(self.keeper),
+            oncall.feature(self.paging, self.page_calls),
+            calls.refused(Refusals(self.counters.refused)),
+            calls.phones(self.ami, self.aside),
+            # A leg's score goes to its call's record.
+            self._call_traces,
+            # Last: the console asks for the queues when it hears of a change.
+            queueing.members(self.bus, self.clock),
+            # The others hear nothing of Asterisk.
+            incidents.feature(self.announcer, self.incidents),
+            Feature(name="maintenances", parts=(Part(name="maintenances", run=self.maintenances.run),)),
+            Feature(name="reports", parts=(Part(name="reports", run=self.reports.run),)),
+            directory.feature(self.taking_up, live=self.settings.live_configuration),
+            Feature(name="metrics", parts=(Part(name="figures", run=self.metrics.run),)),
+            Feature(name="tokens", parts=(Part(name="uses of tokens", run=self.tokens.run),)),
+            self._retention,
+            Feature(name="notices", parts=(Part(name="notices", run=self._notices),)),
+            *self._optional,
+        )
+
+    @property
+    def _tickets(self) -> Feature:
+        return tickets.feature(
+            drain=partial(keep_draining, self.spool, self.store, bus=self.bus),
+            claims=Claims(self.messages, self.call_tickets.claim, set()),
+            clockwork=self.clockwork,
+            overdue=Overdue(self.store, self.desks, self.calendars, self.bus, self.clock),
+            cut_off=partial(cut_off.enter, calls=self.calls, store=self.store, clock=self.clock, aside=self.aside),
+        )
+
+    @property
+    def _call_traces(self) -> Feature:
+        return calltrace.feature(
+            traces=self.traces,
+            away=AwayReports(self.folders.traces, self.traces, self._shift),
+            collector=self.collector,
+            recordings=self.recordings,
+            calls=self.calls,
+            scored=self.counters.leg_ended,
+            cli=partial(process.cli, self.runtime, self.settings),
+        )
+
+    @property
+    def _retention(self) -> Feature:
         eraser = Eraser(
             self.store,
             self.desks,
@@ -618,30 +662,25 @@ class Line:
             messages=self.messages,
             mails=self.settings.mails,
         )
-        yield Part(name="erasing", run=eraser.run)
-        yield Part(name="logs", run=self.logs.run)
-        yield Part(name="last calls", run=lambda: keep_forgetting(partial(process.cli, self.runtime, self.settings)))
-        yield Part(name="directory", run=self.taking_up.follow)
-        if self.settings.live_configuration:
-            yield Part(name="directory at Asterisk", run=self.taking_up.to_asterisk)
-        yield Part(name="uses of tokens", run=self.tokens.run)
-        yield Part(name="claims", run=Claims(self.messages, self.call_tickets.claim, set()).run)
-        yield Part(name="recovery", run=self.recovery.run)
-        yield Part(name="calls begun", run=self.begun.run)
-        yield Part(name="roll call", run=self.roll.run)
-        yield Part(name="technicians' misses", run=self.misses.run)
-        yield Part(name="paging", run=self.paging.run)
-        yield Part(name="page calls", run=self.page_calls.run)
-        yield Part(name="tickets' clocks", run=self.clockwork.run)
-        overdue = Overdue(self.store, self.desks, self.calendars, self.bus, self.clock)
-        yield Part(name="promises", run=overdue.run)
-        yield Part(name="notices", run=self._notices)
+        parts = (Part(name="erasing", run=eraser.run), Part(name="logs", run=self.logs.run))
+        return Feature(name="retention", parts=parts)
+
+    @property
+    def _optional(self) -> Iterator[Feature]:
+        """Features that a line has when it is told to."""
         if self.settings.transcribe is not None:
             program = program_of(self.settings.transcribe)
             writer = Transcriber(program, self.store, self.bus, self.clock, messages=self.messages)
-            yield Part(name="transcripts", run=writer.run)
+            yield Feature(name="transcripts", parts=(Part(name="transcripts", run=writer.run),))
         if (address := self.notices.mail) is not None:
-            yield Part(name="mail", run=partial(smtp_server.run, self._mail_room(), address))
+            server = partial(smtp_server.run, self._mail_room(), address)
+            yield Feature(name="mail", parts=(Part(name="mail", run=server),))
+
+    def background(self) -> Iterator[Part]:
+        """Everything that runs beside the calls, in the order in which it begins."""
+        yield Part(name="events", run=self.follow, vital=True)
+        for feature in self.features:
+            yield from feature.parts
 
     async def _notices(self) -> None:
         async def answered(ticket_number: int, address: str) -> str | None:
@@ -675,34 +714,14 @@ class Line:
         )
 
     async def follow(self) -> None:
-        """Enter what Asterisk tells, in order; one event that cannot be entered does not stop the others."""
-        refusals, devices = Refusals(self.counters.refused), dead_contacts.Devices()
+        """Give each event of Asterisk's to the features in their order. What fails in one does not stop the others."""
+        hearing = [(feature.name, feature.on_event) for feature in self.features if feature.on_event is not None]
         async for event in self.ami.events():
-            try:
-                if event is RECONNECTED:
-                    self.probes.look_soon()
-                    compared = reconcile.compare(self.calls, self.ami, self.newcomers, self.clock)
-                    self.aside(compared, "calls compared with Asterisk's")
-                self.watch.enter(event)
-                self.roll.enter(event)
-                self.misses.enter(event)
-                self.newcomers.joined(event)
-                asterisk_events.enter(self.calls, event, self.clock())
-                self.kept.enter(event, self.calls)
-                cut_off.enter(event, self.calls, self.store, self.clock, self.aside)
-                await self.keeper.enter(event)
-                self.page_calls.enter(event)
-                call_refusals.enter(event, refusals)
-                if (phone := devices.enter(event)) is not None:
-                    self.aside(dead_contacts.ask(self.ami, phone), "a phone's places asked")
-                if (leg := legs.read(event)) is not None:
-                    self.ring.ended(leg)
-                    if (heard := self.counters.leg_ended(leg)) is not None:
-                        self.calls.leg_scored(leg.linkedid, leg.uniqueid, heard)
-                if event.get("event", "").startswith("QueueMember"):
-                    self.bus.publish("member.changed", self.clock(), _member(event))
-            except Exception:
-                log.exception("AMI event handler failed", event_name=event.get("event"))
+            for name, on_event in hearing:
+                try:
+                    await on_event(event)
+                except Exception:
+                    log.exception("AMI event handler failed", feature=name, event_name=event.get("event"))
 
     # The life of a line --------------------------------------------------------------------------
 
@@ -784,17 +803,3 @@ class Line:
         await self.spool.close()
         await self.traces.close()
         await self.ami.close()
-
-
-def _member(event: Fields) -> dict[str, str | bool]:
-    member = member_of(event)
-    kind = event.get("event", "").removeprefix("QueueMember").lower()
-    return {
-        "change": kind,
-        "queue": member.queue,
-        "endpoint": member.endpoint,
-        "name": member.name,
-        "paused": member.paused,
-        "in_call": member.in_call,
-        "status": member.status,
-    }
