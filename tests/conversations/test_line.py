@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from types import MethodType
 
 import pytest
 import structlog.testing
@@ -11,7 +13,7 @@ from agi_scripts.line import ring_target
 from ivr.desk.schema import Desk
 from ivr.directory.model import Identity
 from ivr.incidents.model import Affected
-from ivr.prompts.build import BuildError
+from ivr.prompts.build import BuildError, Sounds
 from tests.conversations.conftest import Houses
 from tests.conversations.house import CLOSED, JULIE, MARC, NUMBER, SARAH, STRANGER, House
 from tests.fakes.caller import Caller, Heard
@@ -84,6 +86,19 @@ class TestMenu:
     async def test_ov4_star_for_ever_ends_at_a_person(self, house: House) -> None:
         caller = await house.dial(house.caller().presses("menu", *["*"] * 60).presses("welcome", "*"))
         assert step(caller)[0:3] == ["queue", "fr", "support"]
+
+    async def test_ov4_a_menu_that_has_become_one_sound_is_cut_short_all_the_same(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sounds = house.context.sounds
+        monkeypatch.setattr(sounds, "together", MethodType(Sounds.together, sounds))
+        await house.dial(house.caller().presses("menu", "2"))
+        await asyncio.gather(*sounds._joining)
+        caller = await house.dial(house.caller().does_at(0.3, "1"))
+        [joined, *rest] = caller.heard
+        assert (joined.key, joined.prompt in FIRST) == ("1", False)
+        assert [one.prompt for one in rest] == ["ringing-department"]
+        assert step(caller)[:3] == ["ring", "fr", "ventes"]
 
     async def test_ov2_611_from_a_phone_is_support(self, house: House) -> None:
         caller = await house.dial(house.caller(MARC, phone="6003"), dialled="611")
