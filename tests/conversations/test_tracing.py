@@ -133,7 +133,7 @@ class TestReported:
         plain = [prompt for prompt in caller.prompts if not prompt.startswith("digit-")]
         assert plain == ["trace-received", "trace-reference", "trace-follow-up"]
         assert len(digits(caller.prompts)) == 8
-        assert len(list((house.folder / "traces").glob("*.json"))) == 1
+        assert len(list((house.folder / "spool" / "traces").glob("*.json"))) == 1
 
 
 class TestWhichCall:
