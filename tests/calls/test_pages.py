@@ -81,6 +81,16 @@ def manager_on_call(line: Line) -> Iterator[None]:
     line.api("DELETE", f"/v1/desks/omnivigil/oncall/overrides/{made['id']}")
 
 
+@pytest.fixture(autouse=True)
+def taken_in_the_end(line: Line) -> Iterator[None]:
+    """What a test that failed has left open would ring the phones of the next."""
+    yield
+    wait_for(line.healthy, "the line")
+    for one in line.api("GET", "/v1/desks/omnivigil/emergencies")["items"]:
+        if one["taken_at"] is None:
+            line.raw_api("POST", f"/v1/emergencies/{one['id']}/taken", json={})
+
+
 async def leaves_message(line: Line, known: Recogniser, number: str) -> str:
     """An emergency, and its ticket."""
     async with RawCall(line.server, NUMBER, number) as call:
@@ -125,6 +135,7 @@ async def test_ov7_the_one_on_call_hears_the_message_and_takes_it(
     """Then 1 connects them to the customer at once; three clocks are kept."""
     annie = await asyncio.to_thread(registered, phones, "6101", Answering(how="answer", after_s=1))
     customer = await asyncio.to_thread(registered, phones, "6003", Answering(how="answer", after_s=1))
+    before = line.api("GET", "/v1/desks/omnivigil/emergencies")["taken_in_time"]
     ticket = await leaves_message(line, known, CUSTOMER)
 
     def act() -> None:
@@ -156,7 +167,7 @@ async def test_ov7_the_one_on_call_hears_the_message_and_takes_it(
     assert found["in_time"] is True
     assert outcomes(line, ticket) == ["taken"]
     month = line.api("GET", "/v1/desks/omnivigil/emergencies")
-    assert month["taken_in_time"] >= 1
+    assert month["taken_in_time"] == before + 1
 
 
 async def test_who_passes_it_on_has_the_next_one_rung_at_once(
