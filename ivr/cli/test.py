@@ -161,6 +161,8 @@ class _Row(threading.Thread):
     def end(self) -> None:
         """End what still runs; nothing more begins."""
         self._given_up = True
-        if self._now is not None:
-            self._now.terminate()
-        self.join()
+        # One may just begin.
+        while self.is_alive():
+            if self._now is not None:
+                self._now.terminate()
+            self.join(0.1)

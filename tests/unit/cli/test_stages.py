@@ -1,0 +1,43 @@
+"""The stages of `./omnivigil test`: what fails is told, and nothing is left behind."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ivr.cli.test import _Stages
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-S", "-c", code]
+
+
+def test_what_runs_beside_is_told_whole_and_its_failure_is_the_runs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stages = _Stages(tmp_path)
+    with stages.beside("checks", [python("print('one')"), python("exit(3)"), python("print('never')")]):
+        assert stages.run("unit", python("print('unit')")) == 0
+    assert stages.code == 3
+    stages.tell()
+    said = capfd.readouterr().out
+    assert said.index("one") > said.index("checks, beside it")
+    assert "never" not in said
+    assert [line.split("s  ")[1] for line in said.splitlines() if " min " in line] == ["unit", "checks"]
+
+
+def test_the_first_failure_is_the_one_that_counts(tmp_path: Path) -> None:
+    stages = _Stages(tmp_path)
+    with stages.beside("nothing", []):
+        stages.run("first", python("exit(5)"))
+        stages.run("second", python("exit(6)"))
+    assert stages.code == 5
+
+
+def test_who_interrupts_leaves_nothing_running(tmp_path: Path) -> None:
+    stages = _Stages(tmp_path)
+    hour = python("import time; time.sleep(3600)")
+    with pytest.raises(KeyboardInterrupt), stages.beside("an hour", [hour, hour]):
+        raise KeyboardInterrupt
