@@ -18,7 +18,7 @@ def test_what_runs_beside_is_told_whole_and_its_failure_is_the_runs(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     stages = _Stages(tmp_path)
-    with stages.beside("checks", [python("print('one')"), python("exit(3)"), python("print('never')")]):
+    with stages.beside("checks", [python("print('one')"), python("raise SystemExit(3)"), python("print('never')")]):
         assert stages.run("unit", python("print('unit')")) == 0
     assert stages.code == 3
     stages.tell()
@@ -31,8 +31,8 @@ def test_what_runs_beside_is_told_whole_and_its_failure_is_the_runs(
 def test_the_first_failure_is_the_one_that_counts(tmp_path: Path) -> None:
     stages = _Stages(tmp_path)
     with stages.beside("nothing", []):
-        stages.run("first", python("exit(5)"))
-        stages.run("second", python("exit(6)"))
+        stages.run("first", python("raise SystemExit(5)"))
+        stages.run("second", python("raise SystemExit(6)"))
     assert stages.code == 5
 
 
