@@ -81,19 +81,25 @@ def ended_call(
     ring.ended(leg)
 
 
+def _recordings(line: Line) -> Path:
+    """Return the folder of the line's recordings, which is there."""
+    folder = line.services.recordings.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 class TestRecording:
     """Only where the desk file wants it; here a recording simply lies in its folder."""
 
     async def test_it_can_be_heard_in_parts_and_every_listener_is_noted(
-        self, client: httpx.AsyncClient, line: Line, tmp_path: Path
+        self, client: httpx.AsyncClient, line: Line
     ) -> None:
         trace = await made(client, call_id="ov-1795384710.1")
         address = f"/v1/call-traces/{trace['id']}"
         assert (await client.get(address)).json()["audio"] is None
         refused(await client.get(f"{address}/audio"), 404)
         assert (await client.get("/v1/listenings")).json() == {"items": [], "next": None}
-        folder = tmp_path / "recordings"
-        folder.mkdir()
+        folder = _recordings(line)
         (folder / "ov-1795384710.1.wav").write_bytes(bytes(range(200)))
         assert (await client.get(address)).json()["audio"] == f"{address}/audio"
         for _ in range(3):
@@ -110,22 +116,17 @@ class TestRecording:
         assert second["next"] is None
 
     @pytest.mark.parametrize("call_id", ["../x", "ov-1795384710.1/../x", "x", "ov-1795384710.1.wav"])
-    async def test_only_calls_of_our_own_have_one(
-        self, client: httpx.AsyncClient, tmp_path: Path, call_id: str
-    ) -> None:
-        (tmp_path / "recordings").mkdir()
-        for name in ("x.wav", "recordings/x.wav", "recordings/ov-1795384710.1.wav"):
-            (tmp_path / name).write_bytes(b"secret")
+    async def test_only_calls_of_our_own_have_one(self, client: httpx.AsyncClient, line: Line, call_id: str) -> None:
+        folder = _recordings(line)
+        for file in (folder.parent / "x.wav", folder / "x.wav", folder / "ov-1795384710.1.wav"):
+            file.write_bytes(b"secret")
         trace = await made(client, call_id=call_id)
         refused(await client.get(f"/v1/call-traces/{trace['id']}/audio"), 404)
 
-    async def test_nobody_listens_unnoted(
-        self, line: Line, client: httpx.AsyncClient, tmp_path: Path, database_away: Away
-    ) -> None:
+    async def test_nobody_listens_unnoted(self, line: Line, client: httpx.AsyncClient, database_away: Away) -> None:
         trace = await made(client, call_id="ov-1795384710.1")
         await line.services.traces.close()
-        (tmp_path / "recordings").mkdir()
-        (tmp_path / "recordings" / "ov-1795384710.1.wav").write_bytes(b"voice")
+        (_recordings(line) / "ov-1795384710.1.wav").write_bytes(b"voice")
         with database_away():
             refused(await client.get(f"/v1/call-traces/{trace['id']}/audio"), 503)
 
