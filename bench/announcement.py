@@ -76,7 +76,9 @@ class Measured:
     def percentile(self, share: float) -> float:
         """Of the delays, in seconds."""
         ordered = sorted(self.delays_s)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else math.nan
+        if ordered:
+            return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return math.nan
 
 
 async def run(console: Console, *, callers: int, seconds: float, output: Path | None) -> None:

@@ -284,7 +284,9 @@ def _row(one: _Measured, known: Mapping[str, _Call]) -> tuple[str, ...]:
 
 
 def _share(ordered: Sequence[float], part: float) -> float:
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else math.nan
+    if ordered:
+        return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+    return math.nan
 
 
 async def _signed_in(session: aiohttp.ClientSession) -> dict[str, str]:

@@ -135,4 +135,6 @@ def _memory_mb(pid: int | None) -> float:
     if pid is None:
         return 0.0
     found = re.search(r"VmRSS:\s*(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
+    if found:
+        return int(found[1]) / 1024
+    return 0.0

@@ -171,7 +171,9 @@ class Client:
     def options(self, token: str, within_s: float = 5.0) -> float | None:
         """Seconds until OPTIONS is answered, by whatever status; None when it is not."""
         began = time.perf_counter()
-        return time.perf_counter() - began if self.ask(self.request("OPTIONS", "nobody", token), within_s) else None
+        if self.ask(self.request("OPTIONS", "nobody", token), within_s):
+            return time.perf_counter() - began
+        return None
 
     def authorization(self, name: str, method: str, uri: str, token: str) -> str:
         """The header by which a demo phone proves who it is; its challenge is kept for a while."""

@@ -514,7 +514,9 @@ class Maker:
         if act == 5:
             return f"{value};{'a' * self._length()}={'b' * self._length()}"
         if act == 6:
-            return value.replace("<", "", 1) if dice.random() < 0.5 else value.replace(">", "", 1)
+            if dice.random() < 0.5:
+                return value.replace("<", "", 1)
+            return value.replace(">", "", 1)
         if act == 7:
             return value.replace("sip:", f"{dice.choice(SCHEMES)}:")
         return "".join(

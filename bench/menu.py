@@ -90,7 +90,9 @@ class Measured:
     def percentile(self, share: float) -> float:
         """Of the delays, in milliseconds."""
         ordered = sorted(self.delays_ms)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
+        if ordered:
+            return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return float("nan")
 
 
 async def run(console: Console, *, rate: float, seconds: float, rounds: int, ramp: bool, output: Path | None) -> None:

@@ -272,7 +272,9 @@ class _Bench:
 
     async def _count(self) -> int:
         found = re.search(r"has (\d+) calls", await self._asterisk.cli("queue show support"))
-        return int(found[1]) if found else 0
+        if found:
+            return int(found[1])
+        return 0
 
     def _family(self) -> list[list[str]]:
         """Asterisk, what it started, and the service."""
@@ -347,11 +349,15 @@ def _gaps(ears: Mapping[str, Ear]) -> int:
 def _seconds(one: Measured, of: Callable[[list[float]], float]) -> str:
     """A figure of the delays of each language."""
     told = "/".join(f"{of(delays):.2f}" if delays else "-" for delays in one.delays_s.values())
-    return f"{told} s" if told else "-"
+    if told:
+        return f"{told} s"
+    return "-"
 
 
 def _number(value: float, digits: int) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+    if math.isnan(value):
+        return "-"
+    return f"{value:.{digits}f}"
 
 
 def _markdown(rows: dict[str, Measured], seconds: float) -> str:

@@ -174,7 +174,9 @@ def sipp_statistics(file: Path) -> tuple[int, int]:
     if not file.exists():
         return 0, 0
     rows = list(csv.DictReader(file.read_text().splitlines(), delimiter=";"))
-    return (int(rows[-1]["TotalCallCreated"]), int(rows[-1]["FailedCall(C)"])) if rows else (0, 0)
+    if rows:
+        return (int(rows[-1]["TotalCallCreated"]), int(rows[-1]["FailedCall(C)"]))
+    return (0, 0)
 
 
 async def until_up(settings: Settings) -> None:
@@ -197,7 +199,9 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def cpu_s(pid: int | None) -> float:
     """Seconds of processor that a process has used, its threads included; 0 for none."""
-    return _cpu_of(_stat(pid)) if pid is not None else 0.0
+    if pid is not None:
+        return _cpu_of(_stat(pid))
+    return 0.0
 
 
 def family(pid: int, *others: int | None) -> list[list[str]]:

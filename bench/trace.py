@@ -39,7 +39,9 @@ async def run(console: Console, *, rate: float, seconds: float, output: Path | N
     delays.sort()
 
     def share(part: float) -> float:
-        return delays[min(len(delays) - 1, int(part * len(delays)))] * 1000 if delays else float("nan")
+        if delays:
+            return delays[min(len(delays) - 1, int(part * len(delays)))] * 1000
+        return float("nan")
 
     text = (
         f"{len(delays)} reports at {rate:g} a second: first sound after "

@@ -47,4 +47,6 @@ def new_recovery_codes() -> list[str]:
 def recovery_digest(code: str) -> str | None:
     """Return what is kept of a recovery code; None when this cannot be one."""
     plain = re.sub(r"[\s-]", "", code.lower())
-    return hashlib.sha256(plain.encode()).hexdigest() if _RECOVERY.fullmatch(plain) else None
+    if _RECOVERY.fullmatch(plain):
+        return hashlib.sha256(plain.encode()).hexdigest()
+    return None

@@ -42,7 +42,9 @@ def source_of(address: str) -> str:
     parsed = _parsed(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed) if parsed is not None else address[:60]
+    if parsed is not None:
+        return str(parsed)
+    return address[:60]
 
 
 def network_of(address: str) -> str:

@@ -65,7 +65,9 @@ def in_force(announcements: Iterable[Announcement], now: datetime) -> Announceme
     """
     started = [one for one in announcements if one.ended_at is None and one.starts_at <= now]
     last = max(started, key=lambda one: (one.starts_at, one.id), default=None)
-    return last if last is not None and (last.expires_at is None or now < last.expires_at) else None
+    if last is not None and (last.expires_at is None or now < last.expires_at):
+        return last
+    return None
 
 
 def scheduled(announcements: Iterable[Announcement], now: datetime) -> Announcement | None:
@@ -124,7 +126,9 @@ def spoken_text(field: str, text: str) -> str:
 
 def _entity(text: str) -> str | None:
     found = re.search(r"&#?\w+;", text)
-    return found[0] if found else None
+    if found:
+        return found[0]
+    return None
 
 
 def both_languages(field: str, given: Iterable[str], needed: Iterable[str]) -> None:

@@ -66,7 +66,9 @@ async def forget_pin(unit: Unit, technician_id: int) -> None:
 
 def after_wrong(wrong: int, now: datetime) -> tuple[int, datetime | None]:
     """Wrong tries, and until when it is locked, after one more; the count begins anew with the lock. Pure."""
-    return (0, now + LOCKED) if wrong + 1 >= TRIES else (wrong + 1, None)
+    if wrong + 1 >= TRIES:
+        return (0, now + LOCKED)
+    return (wrong + 1, None)
 
 
 class Pins:
@@ -83,7 +85,9 @@ class Pins:
             row = (await unit.execute(select(table).where(table.c.technician_id == technician_id))).one_or_none()
         if row is None:
             return "none"
-        return "locked" if row.locked_until is not None and self._clock() < row.locked_until else "right"
+        if row.locked_until is not None and self._clock() < row.locked_until:
+            return "locked"
+        return "right"
 
     async def judge(self, technician_id: int, dialled: str) -> Verdict:
         """One try. Raises StoreUnavailable, and then nothing was judged."""
@@ -100,7 +104,11 @@ class Pins:
             wrong, locked_until = (0, None) if fits else after_wrong(row.wrong, now)
             change = update(table).where(table.c.technician_id == technician_id)
             await unit.execute(change.values(wrong=wrong, locked_until=locked_until))
-        return "right" if fits else "locked" if locked_until is not None else "wrong"
+        if fits:
+            return "right"
+        if locked_until is not None:
+            return "locked"
+        return "wrong"
 
 
 def matches(pin_hash: str, dialled: str) -> bool:

@@ -111,6 +111,8 @@ def _header(content: bytes) -> tuple[int, int]:
         if name == b"fmt " and size >= 16 and place + 24 <= len(content):
             kind, channels, rate, _, align, bits = struct.unpack_from("<HHIIHH", content, place + 8)
             coherent = 1 <= channels <= _MOST_CHANNELS and bits in (8, 16, 24, 32, 64) and align == channels * bits // 8
-            return (rate, rate * align) if kind in _UNCOMPRESSED and coherent else (0, 0)
+            if kind in _UNCOMPRESSED and coherent:
+                return (rate, rate * align)
+            return (0, 0)
         place += 8 + size + size % 2
     return 0, 0

@@ -39,7 +39,9 @@ def linear(byte: int) -> int:
     """The 14-bit value, scaled to 16 bits, of a µ-law byte (ITU-T G.711)."""
     byte = ~byte & 0xFF
     value = (((byte & 0x0F) << 3) + 0x84 << (byte >> 4 & 0x07)) - 0x84
-    return -value if byte & 0x80 else value
+    if byte & 0x80:
+        return -value
+    return value
 
 
 def mu_law(value: int) -> int:

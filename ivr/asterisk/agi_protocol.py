@@ -150,7 +150,9 @@ class ReplyReader:
             # A variable's value with a line break in it: the bracket is closed on a later line.
             self._unfinished = line
             return None
-        return parse_reply(_decoded(line)) if line.strip() else None
+        if line.strip():
+            return parse_reply(_decoded(line))
+        return None
 
 
 @lru_cache(maxsize=256)

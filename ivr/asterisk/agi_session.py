@@ -200,14 +200,18 @@ class AgiSession:
         Asterisk gives 1023 bytes at most, and does not say when it has cut the rest.
         """
         reply = await self._command("GET VARIABLE", name)
-        return reply.data if reply.result == "1" else None
+        if reply.result == "1":
+            return reply.data
+        return None
 
     async def ask_of(self, channel: str, function: str) -> str | None:
         """Return what a function such as `CHANNEL(state)` says of another channel; None when that is gone."""
         reply = await self._exchange("GET FULL VARIABLE", agi_protocol.other_channel(function, channel))
         if self.hung_up or reply.code == 511:
             raise CallHungUp()
-        return reply.data if reply.result == "1" else None
+        if reply.result == "1":
+            return reply.data
+        return None
 
     async def execute(self, application: str, *arguments: str, takes_s: float = 3600.0) -> str:
         """Run a dialplan application that takes at most `takes_s`; its result."""
@@ -226,4 +230,6 @@ def _arguments(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 def _key(reply: Reply) -> str | None:
     code = int(reply.result) if reply.result.isdigit() else 0
-    return chr(code) if code > 0 else None
+    if code > 0:
+        return chr(code)
+    return None

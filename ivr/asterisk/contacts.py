@@ -42,7 +42,9 @@ def elsewhere(*, sip: Address, outbound: Address | None, trunk_hosts: Iterable[s
         ]
     for host in trunk_hosts:
         places += [_place(network, None) for network in _networks(host) if not network.is_loopback]
-    return rf"(@|^sip:)({'|'.join(dict.fromkeys(places))})(;|$)|{_MADDR}" if places else _MADDR
+    if places:
+        return rf"(@|^sip:)({'|'.join(dict.fromkeys(places))})(;|$)|{_MADDR}"
+    return _MADDR
 
 
 def _networks(host: str) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
@@ -68,7 +70,9 @@ def _place(network: ipaddress.IPv4Network | ipaddress.IPv6Network, port: int | N
         whole = network.prefixlen // 16
         start = "".join(f"{int(part, 16):x}:" for part in network.exploded.split("/")[0].split(":")[:whole])
         single = network.prefixlen == network.max_prefixlen
-        return rf"\[{network.network_address}]{where}" if single else rf"\[{start}[0-9a-f:]*]{where}"
+        if single:
+            return rf"\[{network.network_address}]{where}"
+        return rf"\[{start}[0-9a-f:]*]{where}"
     first, last = network.network_address.packed, network.broadcast_address.packed
     octets = [_octet(low, high) for low, high in zip(first, last, strict=True)]
     return rf"{'[.]'.join(octets)}{where}"
@@ -78,8 +82,12 @@ def _octet(low: int, high: int) -> str:
     """Every number of one part of a network's addresses: its bits make it one number, or a whole stretch."""
     if low == high:
         return str(low)
-    return "[0-9]+" if (low, high) == (0, 255) else f"({'|'.join(str(n) for n in range(low, high + 1))})"
+    if (low, high) == (0, 255):
+        return "[0-9]+"
+    return f"({'|'.join(str(n) for n in range(low, high + 1))})"
 
 
 def _port(port: int) -> str:
-    return f"(:{port})?" if port == 5060 else f":{port}"
+    if port == 5060:
+        return f"(:{port})?"
+    return f":{port}"

@@ -327,7 +327,9 @@ class TraceFile:
 def put_through_at(text: str) -> int | None:
     """Return when a customer was put through, in seconds since 1970; None when the marker's text is no such time."""
     found = re.fullmatch(r"\d{1,12}", text.strip())
-    return int(found[0]) if found is not None else None
+    if found is not None:
+        return int(found[0])
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -400,8 +402,12 @@ class UserField:
 
 
 def _digits(value: int | None) -> str:
-    return "" if value is None else str(value)
+    if value is None:
+        return ""
+    return str(value)
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text else None
+    if text:
+        return int(text)
+    return None

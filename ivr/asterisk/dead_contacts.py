@@ -30,7 +30,9 @@ class Devices:
             return None
         places = self._places.setdefault(phone, set())
         places.add(place)
-        return phone if status == "Reachable" and len(places) > 1 else None
+        if status == "Reachable" and len(places) > 1:
+            return phone
+        return None
 
 
 async def ask(ami: ManagerInterface, phone: str) -> None:

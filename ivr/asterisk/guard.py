@@ -39,7 +39,9 @@ def build(folder: Path, *, rtp_from_anywhere: bool = False) -> Path | None:
             return partial.replace(target)
         log.warning("Asterisk guard module not built", compiler=compiler, problem=done.stderr[-300:])
     # Maybe the disk is full: the one of the last start is as good.
-    return target if target.exists() else None
+    if target.exists():
+        return target
+    return None
 
 
 def is_available(folder: Path) -> bool:

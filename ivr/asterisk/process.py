@@ -100,7 +100,9 @@ async def cli(runtime: Runtime, settings: Settings, command: str, *, timeout_s: 
         process.kill()
         await process.wait()
         return ""
-    return out.decode(errors="replace") if process.returncode == 0 else ""
+    if process.returncode == 0:
+        return out.decode(errors="replace")
+    return ""
 
 
 async def start(runtime: Runtime, settings: Settings) -> AsteriskProcess:
@@ -159,7 +161,9 @@ def _opened(path: Path) -> Iterator[IO[Any] | int]:
 def find(runtime: Runtime, settings: Settings) -> AsteriskProcess | None:
     """The Asterisk that runs on this state folder, whoever started it."""
     pid = _running_here(settings)
-    return AsteriskProcess(runtime=runtime, settings=settings, pid=pid) if pid is not None else None
+    if pid is not None:
+        return AsteriskProcess(runtime=runtime, settings=settings, pid=pid)
+    return None
 
 
 def is_as_rendered(runtime: Runtime, settings: Settings) -> bool:
@@ -205,7 +209,9 @@ def _running_here(settings: Settings) -> int | None:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return None
-    return pid if str(_configuration(settings)).encode() in words else None
+    if str(_configuration(settings)).encode() in words:
+        return pid
+    return None
 
 
 def _pid_of(settings: Settings) -> int | None:

@@ -48,7 +48,9 @@ STATUS = {
 
 def interface_of(endpoint: str) -> str:
     """Return what a queue calls for a technician: their phone, or their number outside by way of the dialplan."""
-    return f"PJSIP/{endpoint}" if outside_staff.technician_id(endpoint) is None else outside_staff.interface(endpoint)
+    if outside_staff.technician_id(endpoint) is None:
+        return f"PJSIP/{endpoint}"
+    return outside_staff.interface(endpoint)
 
 
 class AmiQueueMembers:

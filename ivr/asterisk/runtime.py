@@ -118,7 +118,9 @@ def _look(root: Path, *, loader: tuple[str, ...]) -> Runtime | None:
     )
     needed = (runtime.modules, runtime.data, runtime.pico_library, runtime.pico_languages)
     voices = (runtime.core_sounds / "fr_CA_f_June", runtime.core_sounds / "en_US_f_Allison")
-    return runtime if all(path.exists() for path in (*needed, *voices)) else None
+    if all(path.exists() for path in (*needed, *voices)):
+        return runtime
+    return None
 
 
 def _version(command: list[str]) -> tuple[int, int, int] | None:
@@ -127,7 +129,9 @@ def _version(command: list[str]) -> tuple[int, int, int] | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r"Asterisk (\d+)\.(\d+)\.(\d+)", out)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+    if found:
+        return (int(found[1]), int(found[2]), int(found[3]))
+    return None
 
 
 def install(folder: Path, progress: Progress) -> Runtime:

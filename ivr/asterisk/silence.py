@@ -39,4 +39,6 @@ class Silence:
             return "frozen: neither SIP nor the manager answers"
         if self.last is Answer.NOBODY:
             return "nobody listens on the SIP address"
-        return "SIP is not answered" if self.seconds >= DEAF_S else None
+        if self.seconds >= DEAF_S:
+            return "SIP is not answered"
+        return None

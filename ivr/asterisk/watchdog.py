@@ -141,7 +141,9 @@ def noted(settings: Settings) -> str:
         state = _note(settings).read_text()
     except (OSError, UnicodeDecodeError):
         return ""
-    return "" if state == RUNNING else state[:500]
+    if state == RUNNING:
+        return ""
+    return state[:500]
 
 
 def _note(settings: Settings) -> Path:
@@ -166,5 +168,7 @@ async def _manager_answers(ami: Address) -> bool:
 
 def _said(error: Exception) -> str:
     if isinstance(error, OSError):
-        return f"{error.strerror}: {Path(error.filename).name}" if error.filename else str(error.strerror)
+        if error.filename:
+            return f"{error.strerror}: {Path(error.filename).name}"
+        return str(error.strerror)
     return str(error)

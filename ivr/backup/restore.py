@@ -41,7 +41,9 @@ async def check(path: Path) -> Found:
         at = Path(folder)
 
         def place(name: str, size: int) -> Path | None:
-            return at / name if name.startswith("database/") else None
+            if name.startswith("database/"):
+                return at / name
+            return None
 
         return await asyncio.to_thread(_read, path, at, place)
 

@@ -187,7 +187,9 @@ def _key(at: date | None) -> str:
         return ""
     if isinstance(at, datetime) and at.tzinfo is not None:
         return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    return f"{at:%Y%m%dT%H%M%S}" if isinstance(at, datetime) else f"{at:%Y%m%d}"
+    if isinstance(at, datetime):
+        return f"{at:%Y%m%dT%H%M%S}"
+    return f"{at:%Y%m%d}"
 
 
 # What is read of one VEVENT.
@@ -266,7 +268,9 @@ def _in_zone(event: Event, zone: tzinfo) -> Event:
     def set_in(at: date) -> date:
         if not isinstance(at, datetime) or at.tzinfo not in (None, UTC):
             return at
-        return at.replace(tzinfo=zone) if at.tzinfo is None else at.astimezone(zone)
+        if at.tzinfo is None:
+            return at.replace(tzinfo=zone)
+        return at.astimezone(zone)
 
     return replace(
         event,

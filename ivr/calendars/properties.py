@@ -102,7 +102,9 @@ def read_end(start: date, end: date | None, duration: Sequence[Property] | None,
         if not isinstance(start, datetime) and length % timedelta(days=1):
             end = datetime.combine(start, time(0)) + length
     if end is None:
-        return start if isinstance(start, datetime) else start + timedelta(days=1)
+        if isinstance(start, datetime):
+            return start
+        return start + timedelta(days=1)
     if isinstance(start, datetime) != isinstance(end, datetime):
         raise wrong("one of start and end is a day, the other a time", "give two days, or two times")
     if isinstance(start, datetime) and isinstance(end, datetime) and (start.tzinfo is None) != (end.tzinfo is None):
@@ -161,7 +163,9 @@ def read_rule(value: str, start: date, wrong: _Wrong) -> vRecur:
 def _until(until: date, start: date) -> date:
     """The end of a rule as its start is written: RFC 5545 asks for that, and programs do not care."""
     if not isinstance(start, datetime):
-        return until.date() if isinstance(until, datetime) else until
+        if isinstance(until, datetime):
+            return until.date()
+        return until
     if not isinstance(until, datetime):
         until = datetime.combine(until, time(23, 59, 59), tzinfo=start.tzinfo)
     elif until.tzinfo is None:

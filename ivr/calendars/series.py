@@ -89,7 +89,9 @@ def event_key(uid: str) -> str:
 
 def occurrence_key(at: date | None, zone: ZoneInfo) -> str:
     """Which occurrence of an event, by when it was planned; they sort as they follow one another."""
-    return "" if at is None else f"{_in_utc(at, zone):%Y%m%dT%H%M%SZ}"
+    if at is None:
+        return ""
+    return f"{_in_utc(at, zone):%Y%m%dT%H%M%SZ}"
 
 
 def moment_of(at: date, zone: ZoneInfo) -> datetime:

@@ -97,7 +97,9 @@ def _called(name: str) -> tzinfo | None:
         for known, zone in _names().items():
             if city and known.rpartition("/")[2] == city and _standard(ZoneInfo(zone)) == ahead:
                 return ZoneInfo(zone)
-    return timezone(ahead) if not rest else None
+    if not rest:
+        return timezone(ahead)
+    return None
 
 
 def _standard(zone: ZoneInfo) -> timedelta:

@@ -309,7 +309,9 @@ def _with_store(state: Path, database: str | None, act: Callable[[Store], Awaita
     from ivr.store.engine import open_store
 
     before = _before(state)
-    given = database_url_of(database) if database else (before.database if before is not None else None)
+    given = before.database if before is not None else None
+    if database:
+        given = database_url_of(database)
     settings = Settings(state=state.resolve(), database=given)
     settings.state.mkdir(parents=True, exist_ok=True)
 

@@ -100,7 +100,9 @@ def _moment(at: str | None, desk: Desk) -> datetime:
         moment = datetime.fromisoformat(at)
     except ValueError as error:
         raise BadInput(field="--at", problem=str(error), mend="write it as 2026-12-24T16:59") from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=desk.zone)
+    if moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=desk.zone)
 
 
 def _keys(group: str) -> list[str]:

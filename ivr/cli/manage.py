@@ -252,7 +252,9 @@ def written_at(line: str) -> float | None:
         if line.startswith("{"):
             return datetime.fromisoformat(json.loads(line)["timestamp"]).timestamp()
         found = _ASTERISK_TIME.match(line)
-        return datetime.fromisoformat(found[1]).astimezone().timestamp() if found else None
+        if found:
+            return datetime.fromisoformat(found[1]).astimezone().timestamp()
+        return None
     except (ValueError, TypeError, KeyError):
         return None
 

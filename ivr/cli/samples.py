@@ -83,7 +83,9 @@ def _coming(calendar: Calendar, desk: Desk, now: datetime) -> Iterator[tuple[dat
 def _when(one: Occurrence, desk: Desk) -> str:
     if not isinstance(one.start, datetime):
         last = one.end - timedelta(days=1)
-        return f"{one.start} all day" if last <= one.start else f"{one.start} to {last} all day"
+        if last <= one.start:
+            return f"{one.start} all day"
+        return f"{one.start} to {last} all day"
     start, end = (_moment(at, desk).astimezone(desk.zone) for at in (one.start, one.end))
     return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
 

@@ -90,7 +90,9 @@ def _scopes(asked: list[str], *, read_only: bool, persons: bool, provider: str |
         asked = ["read", *asked]
     if asked:
         return list(dict.fromkeys(asked))
-    return ["read"] if read_only else ["read", "write", *(["persons"] if persons else [])]
+    if read_only:
+        return ["read"]
+    return ["read", "write", *(["persons"] if persons else [])]
 
 
 @app.command("list")

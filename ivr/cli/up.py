@@ -360,7 +360,9 @@ def _urls(settings: Settings) -> Table:
 
 
 def _of(whose: str | None) -> str:
-    return f" ({whose})" if whose else ""
+    if whose:
+        return f" ({whose})"
+    return ""
 
 
 def _tell_heard(console: Console, settings: Settings, prepared: Prepared, report: Report) -> None:

@@ -49,7 +49,9 @@ def changes(before: Mapping[str, Desk], after: Mapping[str, Desk]) -> list[Chang
 
 
 def _whole(desk: Desk | None) -> str | None:
-    return f"{desk.name}, {', '.join(desk.numbers)}" if desk is not None else None
+    if desk is not None:
+        return f"{desk.name}, {', '.join(desk.numbers)}"
+    return None
 
 
 def _fields(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -112,7 +112,9 @@ class Interval(Part):
     end: time | None
 
     def __str__(self) -> str:
-        return f"{self.start:%H:%M}-{self.end:%H:%M}" if self.end else f"{self.start:%H:%M}-24:00"
+        if self.end:
+            return f"{self.start:%H:%M}-{self.end:%H:%M}"
+        return f"{self.start:%H:%M}-24:00"
 
 
 def _interval(value: Any) -> Interval:

@@ -95,7 +95,9 @@ class Calendar:
         """An event's edge as a moment: a date is that local midnight, a floating time is local."""
         if not isinstance(edge, datetime):
             return self._moment(edge, time(0))
-        return edge.replace(tzinfo=self.zone).astimezone(UTC) if edge.tzinfo is None else edge.astimezone(UTC)
+        if edge.tzinfo is None:
+            return edge.replace(tzinfo=self.zone).astimezone(UTC)
+        return edge.astimezone(UTC)
 
     def _from(self, now: datetime) -> Iterator[Opening]:
         """Openings that end after `now`, adjoining ones joined, in order."""

@@ -54,4 +54,6 @@ def _begins(at: date) -> datetime:
     """Near enough to leave out what is days away: wherever it is, local time is within a day of this."""
     if not isinstance(at, datetime):
         return datetime(at.year, at.month, at.day, tzinfo=UTC)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    if at.tzinfo is None:
+        return at.replace(tzinfo=UTC)
+    return at

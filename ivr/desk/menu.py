@@ -198,7 +198,9 @@ class _Call:
 
     def _other(self, language: str) -> str:
         """The language its key leads to; pressed once more, it leads back."""
-        return self._desk.languages[0] if self._language == language else language
+        if self._language == language:
+            return self._desk.languages[0]
+        return language
 
     def _operator(self, why: str) -> Conversation:
         yield Decided(what="operator", facts={"why": why})
@@ -224,7 +226,8 @@ class _Call:
             if key == FOLLOW_KEY:
                 yield Follow(language=self._language)
         if calendar.is_open(at):
-            prompt = "transfer-human" if to_human else "queue-wait" if queued else _RINGING
+            ringing = "queue-wait" if queued else _RINGING
+            prompt = "transfer-human" if to_human else ringing
             prompts = (prompt, NORMAL) if queued and announced is None else (prompt,)
             return (yield from self._open(name, *prompts, lead=lead, reason=reason))
         opening = calendar.next_opening(at)
@@ -232,7 +235,9 @@ class _Call:
 
         def variables(language: str) -> tuple[tuple[str, str], ...]:
             named = ("department", self._desk.departments[name].name[language])
-            return (named, ("opening", opening_phrase(opening, at, language))) if opening else (named,)
+            if opening:
+                return (named, ("opening", opening_phrase(opening, at, language)))
+            return (named,)
 
         suffix = "" if opening is not None else "-no-opening"
         if self._desk.departments[name].closed == "emergency":
@@ -292,4 +297,6 @@ class _Call:
 
 def _of(prompt: str, filled: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """Return what of `filled` the prompt may say; a sound is looked up by these."""
-    return filled if prompt.startswith("closed-") or prompt == _RINGING else ()
+    if prompt.startswith("closed-") or prompt == _RINGING:
+        return filled
+    return ()

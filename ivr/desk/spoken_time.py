@@ -19,7 +19,9 @@ def opening_phrase(opening: datetime, now: datetime, language: str) -> str:
     """
     local = require_aware(now).astimezone(require_aware(opening).tzinfo)
     days = (opening.date() - local.date()).days
-    return _french(opening, days) if language == "fr" else _english(opening, days)
+    if language == "fr":
+        return _french(opening, days)
+    return _english(opening, days)
 
 
 def _french(opening: datetime, days: int) -> str:

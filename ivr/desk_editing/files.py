@@ -125,7 +125,9 @@ def _read_only(path: Path) -> ReadOnly | None:
         ours = os.geteuid() in (0, target.stat().st_uid)
     except OSError:
         return "not-ours"
-    return None if ours and os.access(target.parent, os.W_OK) and os.access(target, os.W_OK) else "not-ours"
+    if ours and os.access(target.parent, os.W_OK) and os.access(target, os.W_OK):
+        return None
+    return "not-ours"
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -35,7 +35,9 @@ def closed_hours(week: Week, language: str, *, of_department: bool = False) -> s
     said = (department if of_department else desk).format(hours=said)
     # "to 5 p.m." brings its own stop.
     said = said.replace("m..", "m.")
-    return said if of_department else f"{closed} {said}"
+    if of_department:
+        return said
+    return f"{closed} {said}"
 
 
 def _runs(week: Week, language: str) -> Iterator[str]:
@@ -50,24 +52,36 @@ def _runs(week: Week, language: str) -> Iterator[str]:
 def _days(run: list[int], language: str) -> str:
     first, last = _DAYS[language][run[0]], _DAYS[language][run[-1]]
     if len(run) == 1:
-        return f"le {first}" if language == "fr" else first
+        if language == "fr":
+            return f"le {first}"
+        return first
     if len(run) == 2:
-        return f"le {first} et le {last}" if language == "fr" else f"{first} and {last}"
-    return f"du {first} au {last}" if language == "fr" else f"{first} to {last}"
+        if language == "fr":
+            return f"le {first} et le {last}"
+        return f"{first} and {last}"
+    if language == "fr":
+        return f"du {first} au {last}"
+    return f"{first} to {last}"
 
 
 def _ranges(ranges: tuple[Interval, ...], language: str) -> str:
     form = "de {} à {}" if language == "fr" else "from {} to {}"
     said = [form.format(_time(one.start, language), _time(one.end or time(0), language)) for one in ranges]
     *most, last = said
-    return f"{', '.join(most)}{_AND[language]}{last}" if most else last
+    if most:
+        return f"{', '.join(most)}{_AND[language]}{last}"
+    return last
 
 
 def _time(at: time, language: str) -> str:
     if language == "fr":
         hour = {0: "minuit", 12: "midi"}.get(at.hour, f"{at.hour} heure{'s' if at.hour > 1 else ''}")
-        return f"{hour} {at.minute:02}" if at.minute else hour
+        if at.minute:
+            return f"{hour} {at.minute:02}"
+        return hour
     if at.minute == 0 and at.hour in (0, 12):
-        return "midnight" if at.hour == 0 else "noon"
+        if at.hour == 0:
+            return "midnight"
+        return "noon"
     minutes = f":{at.minute:02}" if at.minute else ""
     return f"{(at.hour - 1) % 12 + 1}{minutes} {'a.m.' if at.hour < 12 else 'p.m.'}"

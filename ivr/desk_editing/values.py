@@ -102,4 +102,6 @@ def id_of(text: str) -> str | None:
         found = value_of(text)
     except (yaml.YAMLError, RecursionError):
         return None
-    return found.get("id") if isinstance(found, dict) else None
+    if isinstance(found, dict):
+        return found.get("id")
+    return None

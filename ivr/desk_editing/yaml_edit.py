@@ -151,7 +151,9 @@ class _Rewriting:
         """The beginning of the line with an item's dash, where nothing else stands before it."""
         at = len(self._text[: item.start].rstrip()) - 1
         begin = self._line_start(at)
-        return begin if at >= 0 and self._text[at] == "-" and not self._text[begin:at].strip(" ") else None
+        if at >= 0 and self._text[at] == "-" and not self._text[begin:at].strip(" "):
+            return begin
+        return None
 
     def _free(self, node: Node) -> _Edit | None:
         """Have what is said within a part by a name, and elsewhere by an alias, be said at the first alias instead."""
@@ -202,7 +204,9 @@ class _Rewriting:
     def _rest(self, at: int) -> str:
         """A comment on the rest of the line."""
         found = self._text[at : self._line_end(at)].rstrip("\r\n")
-        return found if found.strip() else ""
+        if found.strip():
+            return found
+        return ""
 
     def _put(self, node: Node, text: str) -> _Edit:
         glue = "" if node.end > node.start or self._text[node.start - 1 : node.start].isspace() else " "
@@ -214,7 +218,9 @@ class _Rewriting:
     def _line_end(self, at: int) -> int:
         """The beginning of the next line."""
         found = self._text.find("\n", at)
-        return len(self._text) if found < 0 else found + 1
+        if found < 0:
+            return len(self._text)
+        return found + 1
 
     def _line_after(self, at: int, lines: str) -> _Edit:
         """`lines` below the line in which a part ends."""

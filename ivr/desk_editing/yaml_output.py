@@ -47,7 +47,9 @@ def scalar(value: Value, *, like: str | None = None, flow: bool = False, indent:
 
 def key(name: str) -> str:
     """The name of a field."""
-    return name if re.fullmatch(r"[a-z][a-z0-9_-]*", name) and name not in _OTHER else _quoted(name)
+    if re.fullmatch(r"[a-z][a-z0-9_-]*", name) and name not in _OTHER:
+        return name
+    return _quoted(name)
 
 
 def in_flow(value: Value) -> str:

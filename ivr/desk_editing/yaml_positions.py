@@ -42,7 +42,9 @@ class Node:
     @property
     def meant(self) -> Node:
         """Return what an alias stands for; any other part itself."""
-        return self.target.meant if self.target is not None else self
+        if self.target is not None:
+            return self.target.meant
+        return self
 
     def entries(self) -> Iterator[tuple[str, Node]]:
         """The keys of a mapping and their values."""
@@ -61,14 +63,20 @@ class Node:
             return {name: one.value() for name, one in found.entries()}
         if found.kind == "seq":
             return [one.value() for one in found.items]
-        return Plain(found.text) if found.text is not None and not found.style else found.text
+        if found.text is not None and not found.style:
+            return Plain(found.text)
+        return found.text
 
 
 def written(value: Value) -> str | None:
     """A scalar as it stands in the file, without quotes."""
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return None if value is None else str(value)
+        if value:
+            return "true"
+        return "false"
+    if value is None:
+        return None
+    return str(value)
 
 
 def same(node: Node, wanted: Value) -> bool:

@@ -76,6 +76,10 @@ def phone_rows(book: Book) -> list[PhoneRow]:
 def _rights(book: Book, phone: Endpoint) -> tuple[Right, ...]:
     if phone.customer_id is None:
         # A customer's phone that is nobody's, as a partner's own, calls the line and our other phones.
-        return _STAFF if phone.kind != "customer" else ()
+        if phone.kind != "customer":
+            return _STAFF
+        return ()
     customer = book.customers.get(phone.customer_id)
-    return rights_of(customer.dial_rights) if customer is not None else ()
+    if customer is not None:
+        return rights_of(customer.dial_rights)
+    return ()

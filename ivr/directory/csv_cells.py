@@ -40,7 +40,9 @@ def lines(cell: str) -> str:
 def name(cell: str) -> str:
     """A key, an account number, a SIP name: as it is, without the apostrophe that keeps a spreadsheet from counting."""
     bare = text(cell)
-    return bare[1:] if bare[:1] == "'" and bare[1:2].isdigit() else bare
+    if bare[:1] == "'" and bare[1:2].isdigit():
+        return bare[1:]
+    return bare
 
 
 def items(cell: str) -> list[str]:
@@ -101,7 +103,9 @@ def written_numbers(numbers: Sequence[str] | None) -> str:
 
 def written_number_or_none(number: str | None) -> str:
     """A number for people, if there is one."""
-    return written_number(number) if number else ""
+    if number:
+        return written_number(number)
+    return ""
 
 
 def written_number(number: str) -> str:

@@ -12,7 +12,9 @@ from ivr.lists.sheets import plain
 
 
 def _said(value: Any) -> str:
-    return "" if value is None else str(value)
+    if value is None:
+        return ""
+    return str(value)
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,9 @@ async def _add_client(unit: Unit, client: _Client) -> None:
 
 async def _known_or_new(unit: Unit, table: Table, values: Mapping[str, Any], *, key: str) -> Any:
     known = await store.find(unit, table, key, values[key])
-    return known if known is not None else await store.add(unit, table, values)
+    if known is not None:
+        return known
+    return await store.add(unit, table, values)
 
 
 def _phone(name: str, kind: str, display: str, language: str) -> dict[str, Any]:

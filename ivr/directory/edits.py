@@ -96,7 +96,9 @@ class Edit(ABC):
     async def row(self, table: Table, **values: Any) -> Row | None:
         """One of them."""
         found = await self.rows(table, **values)
-        return found[0] if found else None
+        if found:
+            return found[0]
+        return None
 
 
 @dataclass(frozen=True)

@@ -13,4 +13,6 @@ def partner_first(desk: Desk, to: Destination, identity: Identity) -> Partner | 
     if partner is None or partner.tier != "elite" or partner.phone is None or not desk.tickets.routing.elite_to_partner:
         return None
     support = to.kind == "queue" and to.department == desk.menu.operator
-    return partner if support and not to.reason.startswith("operator-") else None
+    if support and not to.reason.startswith("operator-"):
+        return partner
+    return None

@@ -99,7 +99,9 @@ def _whole(pattern: re.Pattern[str], problem: str, mend: str) -> Any:
 
 def _nothing(value: Any) -> Any:
     """An empty cell says nothing."""
-    return None if isinstance(value, str) and not value.strip() else value
+    if isinstance(value, str) and not value.strip():
+        return None
+    return value
 
 
 def telephone(value: str, region: str) -> str:
@@ -247,10 +249,11 @@ class PhoneEntry(AnyEntry):
     @classmethod
     def _kind_of_owner(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and not data.get("kind"):
-            found = "customer" if data.get("account") else "department" if data.get("department") else None
-            if found is None:
-                raise _wrong("kind", "is missing", "give an account, a department, or the kind technician")
-            return {**data, "kind": found}
+            if data.get("account"):
+                return {**data, "kind": "customer"}
+            if data.get("department"):
+                return {**data, "kind": "department"}
+            raise _wrong("kind", "is missing", "give an account, a department, or the kind technician")
         return data
 
     @model_validator(mode="after")
@@ -268,7 +271,9 @@ def _penalised(field: str) -> Any:
     """`support` means {"queue": "support", "penalty": 0}, and is written so."""
 
     def widen(value: Any) -> Any:
-        return {field: value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {field: value}
+        return value
 
     return BeforeValidator(widen)
 
@@ -276,7 +281,9 @@ def _penalised(field: str) -> Any:
 def _shortest(field: str) -> Any:
     def shorten(one: Any) -> Any:
         value = getattr(one, field)
-        return {field: value, "penalty": one.penalty} if one.penalty else value
+        if one.penalty:
+            return {field: value, "penalty": one.penalty}
+        return value
 
     return PlainSerializer(shorten)
 
@@ -428,4 +435,6 @@ def _mend(error: Mapping[str, Any]) -> str:
         "tuple_type": lambda: "give a list",
     }
     found = mends.get(error["type"])
-    return found() if found is not None else "correct its form, as docs/directory.md says"
+    if found is not None:
+        return found()
+    return "correct its form, as docs/directory.md says"

@@ -166,7 +166,9 @@ def _yaml_row(file: str, kind: str, node: Any, names: dict[str, str], errors: li
 
 def _yaml_cell(file: str, name: str, node: Any, errors: list[BadInput]) -> str:
     if isinstance(node, yaml.ScalarNode):
-        return "" if node.tag.endswith(":null") else str(node.value).strip()
+        if node.tag.endswith(":null"):
+            return ""
+        return str(node.value).strip()
     if isinstance(node, yaml.SequenceNode) and all(isinstance(one, yaml.ScalarNode) for one in node.value):
         return "\n".join(one.value for one in node.value)
     mend = 'write a text, or a list of texts as in [support, "sales:1"]'
@@ -230,7 +232,9 @@ def as_csv(rows: Mapping[str, Iterable[Mapping[str, Any]]], *, french: bool = Fa
 
 
 def _heading(column: Column, french: bool) -> str:
-    return column.called[0] if french and column.called else column.name
+    if french and column.called:
+        return column.called[0]
+    return column.name
 
 
 def as_yaml(rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> bytes:

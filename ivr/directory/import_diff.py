@@ -46,6 +46,8 @@ _FIELDS: Final = {
     "ha1": "secret",
     "penalties": "queues",
 }
+#: What a name in an entry refers to; any other is a partner.
+_REFERS_TO: Final[Mapping[str, Kind]] = {"contact": "contacts", "account": "accounts"}
 _SECRET = re.compile(r"[!-~]{10,100}", re.ASCII)
 
 
@@ -72,7 +74,9 @@ class _World:
             for row in self.tables[table]:
                 index.setdefault(row[column], []).append(row)
         found = index.get(value, [])
-        return [row for row in found if all(row[name] == wanted for name, wanted in more)] if more else found
+        if more:
+            return [row for row in found if all(row[name] == wanted for name, wanted in more)]
+        return found
 
 
 @dataclass(frozen=True)
@@ -224,7 +228,9 @@ class _Planner:
         return self._named[kind]
 
     def _key(self, kind: Kind, number: int | None) -> str | None:
-        return self._keys_of_ids[kind].get(number) if number is not None else None
+        if number is not None:
+            return self._keys_of_ids[kind].get(number)
+        return None
 
     def _take_people(self) -> None:
         for draft in self._drafts.lists.get("warned", ()):
@@ -305,7 +311,7 @@ class _Planner:
         data |= {name: value for name, value in said.items() if value is not None}
         for name in ("partner", "account", "contact"):
             if said.get(name) is not None and not (kind == "staff" and name == "account"):
-                of: Kind = "contacts" if name == "contact" else "accounts" if name == "account" else "partners"
+                of = _REFERS_TO.get(name, "partners")
                 account = data.get("account") if name == "contact" else None
                 found = self._reference(of, said[name], draft, name, account)
                 if found is None:
@@ -385,7 +391,8 @@ class _Planner:
 
     def _id(self, kind: Kind, key: str) -> int | None:
         row = self._rows[kind].get(key) or self._there.rows[kind].get(key)
-        return row["id"] if row is not None else None
+        found: int | None = row["id"] if row is not None else None
+        return found
 
     def _secret(self, name: str, there: Row | None, secret: str | None, draft: Draft) -> Row:
         if secret is not None:

@@ -271,4 +271,6 @@ class TakingUp:
 
 
 def _duties(known: Technician | None) -> tuple[set[str], Mapping[str, int]] | None:
-    return (set(known.queues), known.penalties) if known is not None else None
+    if known is not None:
+        return (set(known.queues), known.penalties)
+    return None

@@ -76,7 +76,9 @@ class Directory:
     def penalty(self, queue: str, endpoint: str) -> int:
         """Return a technician's penalty in a queue: those with a lower one are rung first; 0 for anybody else."""
         known = self.technician(endpoint)
-        return known.penalties.get(queue, 0) if known is not None else 0
+        if known is not None:
+            return known.penalties.get(queue, 0)
+        return 0
 
     def outside_of_account(self, account: str) -> str | None:
         """As Book.outside_of_account."""

@@ -101,7 +101,9 @@ class Technician:
     @property
     def outside(self) -> str | None:
         """Return what stands for their phone in queues, when they answer on a telephone that is none of ours."""
-        return outside.endpoint_of(self.id) if self.external_number is not None else None
+        if self.external_number is not None:
+            return outside.endpoint_of(self.id)
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,7 +81,9 @@ class _Reading:
 
 
 def _plus(digits: str | None) -> str | None:
-    return f"+{digits}" if digits else None
+    if digits:
+        return f"+{digits}"
+    return None
 
 
 def _partner(row: Row) -> PartnerEntry:
@@ -250,12 +252,16 @@ def filters_of(kind: Kind) -> tuple[str, ...]:
 
 def key_of(kind: Kind, stored: str) -> str:
     """The key of a row's: numbers are kept without their plus sign."""
-    return f"+{stored}" if kind == "numbers" else stored
+    if kind == "numbers":
+        return f"+{stored}"
+    return stored
 
 
 def stored_key(kind: Kind, key: str) -> str:
     """The row's key of a key."""
-    return key.removeprefix("+") if kind == "numbers" else key
+    if kind == "numbers":
+        return key.removeprefix("+")
+    return key
 
 
 def entry_of(kind: Kind, row: Row) -> AnyEntry:
@@ -270,7 +276,9 @@ async def get(unit: Unit, provider: str, kind: Kind, key: str) -> Found | None:
     reading = _READINGS[kind]
     query = reading.query.where(reading.provider == provider, reading.key == stored_key(kind, key))
     rows = (await unit.execute(query)).mappings().all()
-    return (await _found(unit, kind, rows))[0] if rows else None
+    if rows:
+        return (await _found(unit, kind, rows))[0]
+    return None
 
 
 async def find(
@@ -334,7 +342,9 @@ def _digits_of(q: str) -> str | None:
     except NotANumber:
         return None
     digits = re.sub(r"[ ().+-]", "", number).removeprefix("00")
-    return digits if len(digits) >= 4 and digits.isascii() and digits.isdigit() else None
+    if len(digits) >= 4 and digits.isascii() and digits.isdigit():
+        return digits
+    return None
 
 
 def _like(column: ColumnElement[Any], word: str) -> ColumnElement[bool]:

@@ -250,7 +250,8 @@ async def _note(  # noqa: PLR0913 - a record of them would be made only to be ta
         subject = f"{subject} of {provider}"
     action = f"directory.{what}"
     line = await audit.note(unit, at=at, who=by, source=source, action=action, subject=subject, fields=fields)
-    await audit.noted(unit, line, 201 if created else 204 if what == "delete" else 200)
+    changed = 201 if created else 200
+    await audit.noted(unit, line, 204 if what == "delete" else changed)
     await note_changes(unit, [(kind, key, what)], provider=provider, by=by, at=at, told=bus is not None)
     if bus is not None:
         told = {"provider": provider, "kind": kind, "key": key, "what": what, "by": by}

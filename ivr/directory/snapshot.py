@@ -68,7 +68,9 @@ class Book:
             return NOBODY
         entry, chosen = self.number(number, provider), self.languages.get(number)
         if entry is None:
-            return NOBODY if chosen is None else Identity(language=chosen)
+            if chosen is None:
+                return NOBODY
+            return Identity(language=chosen)
         return self._of_account("number", entry.customer_id, entry.contact_id, language=chosen)
 
     def _of_endpoint(self, phone: Endpoint) -> Identity:
@@ -105,7 +107,9 @@ class Book:
     def number(self, e164: str, provider: str | None = None) -> Number | None:
         """A provider's number, by its digits; the main provider's when none is named."""
         own = self.numbers.get(provider or MAIN)
-        return own.get(e164) if own is not None else None
+        if own is not None:
+            return own.get(e164)
+        return None
 
     def endpoint(self, name: str) -> Endpoint | None:
         """The phone with this account name."""
@@ -115,9 +119,13 @@ class Book:
         """Return whose phone it is, or number outside, when it is a technician's."""
         if (number := outside_staff.technician_id(endpoint)) is not None:
             known = self.technicians.get(number)
-            return known if known is not None and known.outside is not None else None
+            if known is not None and known.outside is not None:
+                return known
+            return None
         phone = self.endpoints.get(endpoint)
-        return self.technicians.get(phone.technician_id) if phone and phone.technician_id is not None else None
+        if phone and phone.technician_id is not None:
+            return self.technicians.get(phone.technician_id)
+        return None
 
     def answers_on(self, technician: Technician) -> str | None:
         """Return what they are called on, as queues know it: their phone, or what stands for their number outside."""

@@ -129,7 +129,9 @@ async def partner_key(unit: Unit, partner_id: int | None) -> tuple[str, str] | N
     """A partner's provider and key; None when there is no such partner."""
     query = select(t.partners.c.provider, t.partners.c.key).where(t.partners.c.id == partner_id)
     row = (await unit.execute(query)).one_or_none()
-    return (row.provider, row.key) if row is not None else None
+    if row is not None:
+        return (row.provider, row.key)
+    return None
 
 
 async def customer_id(unit: Unit, provider: str, account: str) -> int:
@@ -164,7 +166,9 @@ async def partner(unit: Unit, partner_id: int) -> Partner | None:
 
 async def _partner(unit: Unit, query: Select[Any]) -> Partner | None:
     row = (await unit.execute(query)).mappings().one_or_none()
-    return entry_of(Partner, row) if row is not None else None
+    if row is not None:
+        return entry_of(Partner, row)
+    return None
 
 
 async def contacts_of(unit: Unit, customer: Any) -> list[Contact]:

@@ -44,7 +44,9 @@ class Writer:
 
 
 def _digits(number: str | None) -> str | None:
-    return number.removeprefix("+") if number is not None else None
+    if number is not None:
+        return number.removeprefix("+")
+    return None
 
 
 def _absent(field: str, kind: Kind, key: str) -> BadInput:

@@ -150,8 +150,12 @@ def address_in(uri: str) -> str | None:
 
 
 def _address(text: str | None) -> str | None:
-    return text if text and re.fullmatch(r"[0-9a-fA-F.:\[\]]{3,60}", text) else None
+    if text and re.fullmatch(r"[0-9a-fA-F.:\[\]]{3,60}", text):
+        return text
+    return None
 
 
 def _count(value: float | None) -> int | None:
-    return int(value) if value is not None and 0 <= value <= _ABSURD_PACKETS else None
+    if value is not None and 0 <= value <= _ABSURD_PACKETS:
+        return int(value)
+    return None

@@ -92,9 +92,13 @@ def round_trip_ms(report: Report) -> float | None:
     trip = (arrival - report.lsr - report.dlsr) & 0xFFFFFFFF
     if trip > 0x80000000:
         # A few ms early, by the precision of the clocks in between.
-        return 0.0 if trip > 0xFFFFF000 else None
+        if trip > 0xFFFFF000:
+            return 0.0
+        return None
     found = trip / 65.536
-    return round(found, 2) if found <= _ABSURD_RTT_MS else None
+    if found <= _ABSURD_RTT_MS:
+        return round(found, 2)
+    return None
 
 
 def direction(reports: Iterable[Report], *, packets: int | None, lost: int | None, theirs: bool) -> Direction:
@@ -153,7 +157,9 @@ def _follows(before: Report, report: Report) -> bool:
 def _sent_since(before: Report, report: Report) -> int:
     """By the sequence numbers, which wrap at 32 bits, or with a sender that does not count its rounds at 16."""
     whole = (report.highest - before.highest) & 0xFFFFFFFF
-    return whole if whole < 0x80000000 else whole & 0xFFFF
+    if whole < 0x80000000:
+        return whole
+    return whole & 0xFFFF
 
 
 def rebuild(report: Report) -> bytes:

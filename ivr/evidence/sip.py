@@ -30,7 +30,9 @@ def belongs_to_call(message: bytes) -> bool:
 def call_id(message: bytes) -> str | None:
     """The first Call-ID in it; None without one."""
     found = _CALL_ID.search(message)
-    return found[1].decode("utf-8", "replace") if found else None
+    if found:
+        return found[1].decode("utf-8", "replace")
+    return None
 
 
 def without_secrets(message: bytes) -> bytes:

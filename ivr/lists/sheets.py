@@ -236,11 +236,11 @@ def _bare(cell: str) -> str:
     if not cell or cell[0] not in "='":
         return cell
     if _RUNS.match(cell):
-        return (
-            cell[1:]
-            if cell[0] == "'"
-            else (found[1].replace('""', '"') if (found := _AS_TEXT.fullmatch(cell)) else cell)
-        )
+        if cell[0] == "'":
+            return cell[1:]
+        if found := _AS_TEXT.fullmatch(cell):
+            return found[1].replace('""', '"')
+        return cell
     return cell
 
 

@@ -62,7 +62,9 @@ def _attached(path: Path, nth: int) -> Attached | None:
         found = attachment(path.read_bytes(), nth - 1)
     except (OSError, Unreadable):
         return None
-    return Attached(name=safe_name(found.name), data=found.data()) if found is not None else None
+    if found is not None:
+        return Attached(name=safe_name(found.name), data=found.data())
+    return None
 
 
 def safe_name(name: str) -> str:

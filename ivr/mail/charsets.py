@@ -73,7 +73,9 @@ def _codec(charset: str | None) -> str | None:
         found = codecs.lookup(_NAMES.get(name, name)).name if name.isascii() and "\x00" not in name else ""
     except (LookupError, ValueError):
         return None
-    return found if found in _TEXT_CODECS else None
+    if found in _TEXT_CODECS:
+        return found
+    return None
 
 
 def _utf8(raw: bytes, *, sure: bool) -> str | None:
@@ -83,7 +85,9 @@ def _utf8(raw: bytes, *, sure: bool) -> str | None:
     if not damaged:
         return text
     whole = sum(map(len, re.findall(r"[^\x00-\x7f\ufffd]+", text)))
-    return text if whole > damaged and (sure or whole > 8 * damaged) else None
+    if whole > damaged and (sure or whole > 8 * damaged):
+        return text
+    return None
 
 
 def decoded(text: str) -> str:

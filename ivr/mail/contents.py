@@ -307,7 +307,9 @@ def _filename(part: Message[str, str]) -> str:
 
 def _payload(part: Message[str, str]) -> bytes:
     payload = part.get_payload(decode=True) if not part.is_multipart() else part.as_bytes()
-    return payload if isinstance(payload, bytes) else b""
+    if isinstance(payload, bytes):
+        return payload
+    return b""
 
 
 def _charset(part: Message[str, str]) -> str | None:

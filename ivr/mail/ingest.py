@@ -394,7 +394,9 @@ def contact_of(book: Book, address: str, provider: str) -> Contact | None:
     """A provider's contact with this address; None when several customers have one, so that none is guessed."""
     own = (one for one in book.contacts.values() if one.provider == provider)
     found = [one for one in own if one.email is not None and one.email.lower() == address]
-    return found[0] if len({one.customer_id for one in found}) == 1 else None
+    if len({one.customer_id for one in found}) == 1:
+        return found[0]
+    return None
 
 
 def _taken(row: Mapping[str, Any]) -> Taken:

@@ -65,4 +65,6 @@ def _when(event: icalendar.Component) -> str:
     said = f"{start:%Y-%m-%d %H:%M}"
     if isinstance(end, datetime):
         said += f"–{end:%H:%M}" if end.date() == start.date() else f" – {end:%Y-%m-%d %H:%M}"
-    return f"{said} ({zone[:60]})" if zone else said
+    if zone:
+        return f"{said} ({zone[:60]})"
+    return said

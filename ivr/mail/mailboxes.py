@@ -41,4 +41,6 @@ def written_number(desk: Desk) -> str:
 
 def domain_of(desk: Desk, config: NoticeConfig) -> str:
     """The domain of our Message-IDs; without a server of our own for what goes out, the operator's."""
-    return config.smtp.domain if config.smtp else desk.departments[desk.menu.operator].email.rpartition("@")[2]
+    if config.smtp:
+        return config.smtp.domain
+    return desk.departments[desk.menu.operator].email.rpartition("@")[2]

@@ -127,7 +127,9 @@ def attachment(content: bytes, nth: int) -> Found | None:
     """An attachment of an e-mail that was taken, counted from 0; None when there is none. Raises Unreadable."""
     # It was taken when its size was allowed.
     read, _ = _read(content, len(content))
-    return read.attachments[nth] if nth < len(read.attachments) else None
+    if nth < len(read.attachments):
+        return read.attachments[nth]
+    return None
 
 
 def _read(content: bytes, largest: int) -> tuple[Contents, dict[str, list[str]]]:
@@ -171,7 +173,9 @@ def _marks(headers: dict[str, list[str]]) -> dict[str, str]:
 
 def _message_id(headers: dict[str, list[str]]) -> str | None:
     found = _MESSAGE_ID.search(headers.get("message-id", [""])[0])
-    return found[0] if found else None
+    if found:
+        return found[0]
+    return None
 
 
 def _references(headers: dict[str, list[str]]) -> str:

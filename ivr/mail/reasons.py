@@ -21,4 +21,6 @@ def said(reason: str, language: str) -> str:
 
 def _translated(reason: str, table: Mapping[str, str]) -> str:
     known = table.get(re.sub(r"\d+", "{}", reason))
-    return known.format(*re.findall(r"\d+", reason)) if known is not None else reason
+    if known is not None:
+        return known.format(*re.findall(r"\d+", reason))
+    return reason

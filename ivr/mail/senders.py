@@ -26,8 +26,12 @@ def one_address(values: list[str]) -> tuple[str, str] | None:
     """
     found = {one for value in values if (one := _one(value[:_LONGEST])) is not None}
     if len(values) > 1 and len({address for address, _ in found}) == 1 and len(found) <= len(values):
-        return max(found, key=lambda one: len(one[1])) if all(_one(value[:_LONGEST]) for value in values) else None
-    return next(iter(found)) if len(values) == 1 and found else None
+        if all(_one(value[:_LONGEST]) for value in values):
+            return max(found, key=lambda one: len(one[1]))
+        return None
+    if len(values) == 1 and found:
+        return next(iter(found))
+    return None
 
 
 def _one(value: str) -> tuple[str, str] | None:
@@ -51,7 +55,9 @@ def _one(value: str) -> tuple[str, str] | None:
     address = next(iter(addresses))
     comment = _COMMENT.search(bare)
     name = value[comment.start() + 1 : comment.end() - 1] if comment else value.replace(address, " ")
-    return (address, _name(name)) if _ONE.fullmatch(address) else None
+    if _ONE.fullmatch(address):
+        return (address, _name(name))
+    return None
 
 
 def _name(text: str) -> str:

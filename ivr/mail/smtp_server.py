@@ -185,7 +185,9 @@ class _Answers:
             log.warning("inbound e-mail deferred", error=str(error))
             return "451 4.3.0 Try again later"
         opened = taken.outcome in ("opened", "continued") and taken.ticket_number is not None
-        return f"250 2.0.0 OK ticket {taken.ticket_number}" if opened else "250 2.0.0 OK"
+        if opened:
+            return f"250 2.0.0 OK ticket {taken.ticket_number}"
+        return "250 2.0.0 OK"
 
     async def handle_exception(self, error: Exception) -> str:
         log.error("inbound e-mail failed; sender asked to retry", exc_info=error)

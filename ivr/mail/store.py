@@ -28,13 +28,17 @@ async def add(unit: Unit, values: Mapping[str, Any]) -> int | None:
 async def by_key(unit: Unit, key: str) -> dict[str, Any] | None:
     """The e-mail that came in under this key."""
     row = (await unit.execute(select(*_BRIEF).where(mails.c.key == key))).mappings().one_or_none()
-    return dict(row) if row is not None else None
+    if row is not None:
+        return dict(row)
+    return None
 
 
 async def get(unit: Unit, mail_id: int) -> dict[str, Any] | None:
     """An e-mail with its text and key."""
     row = (await unit.execute(select(mails).where(mails.c.id == mail_id))).mappings().one_or_none()
-    return dict(row) if row is not None else None
+    if row is not None:
+        return dict(row)
+    return None
 
 
 async def page(

@@ -69,7 +69,9 @@ def _only_noted(mail: Mail, program: Automatic | None) -> str | None:
     if wants_no_answer(mail):
         return "its sender wants no automatic answer (X-Auto-Response-Suppress)"
     name = f"{mail.sender_name} {mail.sender.partition('@')[0]}"
-    return "it only says thanks" if not mail.attachments and only_thanks(mail.body, name) else None
+    if not mail.attachments and only_thanks(mail.body, name):
+        return "it only says thanks"
+    return None
 
 
 async def _candidates(unit: Unit, mail: Mail, domain: str) -> dict[int, bool]:
@@ -95,7 +97,9 @@ async def _following(unit: Unit, mail: Mail, reason: str, get: GetTicket) -> Tic
     """The ticket that an earlier answer of theirs to a closed one opened, unless that is closed too."""
     number = await store.opened_by(unit, mail.sender, reason=reason)
     ticket = await get(unit, number) if number is not None else None
-    return ticket if ticket is not None and ticket.status != "closed" else None
+    if ticket is not None and ticket.status != "closed":
+        return ticket
+    return None
 
 
 async def _held(unit: Unit, mail: Mail, *, now: datetime, get: GetTicket) -> Place | None:

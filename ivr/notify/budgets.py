@@ -67,4 +67,6 @@ async def erase(unit: Unit, now: datetime) -> int:
 
 def _hidden(subject: str) -> str:
     """A subject is known again, and not read: it may be somebody's address."""
-    return hashlib.sha256(subject.encode()).hexdigest()[:32] if subject else ""
+    if subject:
+        return hashlib.sha256(subject.encode()).hexdigest()[:32]
+    return ""

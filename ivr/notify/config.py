@@ -144,7 +144,9 @@ class _Given:
             value = _content(Path(file), f"{name}_FILE").strip()
             if not value:
                 raise bad(f"{name}_FILE", f"{file} is empty", "write the secret into it")
-        return SecretStr(value) if value is not None else None
+        if value is not None:
+            return SecretStr(value)
+        return None
 
 
 def bad(name: str, problem: str, mend: str) -> BadInput:
@@ -265,7 +267,9 @@ def _url(text: str, name: str) -> Any:
 
 def _public(given: _Given) -> str | None:
     text = given.text("PUBLIC_URL")
-    return _origin(text, "PUBLIC_URL") if text is not None else None
+    if text is not None:
+        return _origin(text, "PUBLIC_URL")
+    return None
 
 
 def _mail(given: _Given) -> Address | None:

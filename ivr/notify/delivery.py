@@ -207,7 +207,9 @@ def after_word(status: str | None) -> State:
     """The state that a provider's word about an accepted message means."""
     if status in ("failed", "undelivered", "canceled"):
         return "dead"
-    return "delivered" if status in ("delivered", "read") else "sent"
+    if status in ("delivered", "read"):
+        return "delivered"
+    return "sent"
 
 
 def heard(state: State, status: str) -> State | None:
@@ -242,4 +244,6 @@ def text_trouble(state: State, error: str | None) -> TextTrouble | None:
     codes = set(_CODE.findall(error or ""))
     if codes & _NO_MOBILE:
         return "no-mobile"
-    return "not-reached" if codes & _NOT_REACHED else "failed"
+    if codes & _NOT_REACHED:
+        return "not-reached"
+    return "failed"

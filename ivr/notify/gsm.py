@@ -75,10 +75,14 @@ def fit(text: str) -> str:
         text = text.replace(mark, typed)
     typed_text = text.translate(_TYPED)
     bare = "".join(sign if sign in _BASIC or sign in _EXTENSION else _nearest(sign) for sign in typed_text)
-    return bare if parts(bare) < parts(typed_text) else typed_text
+    if parts(bare) < parts(typed_text):
+        return bare
+    return typed_text
 
 
 def _nearest(sign: str) -> str:
     """The letter without its marks, when the alphabet has that one; else the sign as it is."""
     letters = "".join(one for one in unicodedata.normalize("NFKD", sign) if not unicodedata.combining(one))
-    return letters if letters and is_plain(letters) else sign
+    if letters and is_plain(letters):
+        return letters
+    return sign

@@ -17,7 +17,9 @@ _NAMES = {"email": "e-mail", "sms": "SMS"}
 def configured(config: NoticeConfig) -> str:
     """Return what is configured: `ok`, or which kinds wait for it."""
     missing = " and ".join(_NAMES[kind] for kind in config.missing)
-    return f"not configured: {missing}; these notices wait" if missing else "ok"
+    if missing:
+        return f"not configured: {missing}; these notices wait"
+    return "ok"
 
 
 async def told(unit: Unit, config: NoticeConfig, now: datetime) -> str:

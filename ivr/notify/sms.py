@@ -157,4 +157,6 @@ def _plain(text: str) -> str:
 
 
 def _text(value: object) -> str | None:
-    return str(value) if value is not None else None
+    if value is not None:
+        return str(value)
+    return None

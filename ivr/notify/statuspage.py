@@ -98,7 +98,9 @@ def _refusal(status: int, wish: str | None, method: str) -> Outcome:
 
 def _ours(one: Mapping[str, Any]) -> Mapping[str, Any]:
     found = (one.get("metadata") or {}).get("omnivigil")
-    return found if isinstance(found, Mapping) else {}
+    if isinstance(found, Mapping):
+        return found
+    return {}
 
 
 def _name(one: Mapping[str, Any], update: int) -> str:

@@ -134,7 +134,9 @@ async def begin(unit: Unit, row_id: int, lease: str, *, now: datetime, until: da
         .returning(*_COLUMNS)
     )
     row = (await unit.execute(statement)).mappings().one_or_none()
-    return _notice(row) if row is not None else None
+    if row is not None:
+        return _notice(row)
+    return None
 
 
 async def step(
@@ -163,7 +165,9 @@ async def step(
         values |= {"provider_id": provider_id[:64], "provider_status": (provider_status or "")[:40] or None}
     statement = update(t.outbox).where(c.id == row_id, c.lease == lease).values(values).returning(*_COLUMNS)
     row = (await unit.execute(statement)).mappings().one_or_none()
-    return _notice(row) if row is not None else None
+    if row is not None:
+        return _notice(row)
+    return None
 
 
 async def claim_provider_id(unit: Unit, row_id: int, provider_id: str, *, sure: bool, now: datetime) -> bool:
@@ -339,4 +343,6 @@ async def disable_endpoint(unit: Unit, name: str, *, at: datetime, reason: str) 
 
 async def _one(unit: Unit, query: Select[Any]) -> Notice | None:
     row = (await unit.execute(query.with_for_update() if unit.writes else query)).mappings().one_or_none()
-    return _notice(row) if row is not None else None
+    if row is not None:
+        return _notice(row)
+    return None

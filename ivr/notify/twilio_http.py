@@ -76,4 +76,6 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]
 
 
 def _authorization(auth: tuple[str, str] | None) -> dict[str, str]:
-    return {"Authorization": aiohttp.encode_basic_auth(*auth)} if auth is not None else {}
+    if auth is not None:
+        return {"Authorization": aiohttp.encode_basic_auth(*auth)}
+    return {}

@@ -136,7 +136,9 @@ def _usual(number: str, region: str) -> str | None:
     if pattern.fullmatch(number):
         return code + number
     digits = number.removeprefix("+")
-    return digits if digits.startswith(code) and pattern.fullmatch(digits, len(code)) else None
+    if digits.startswith(code) and pattern.fullmatch(digits, len(code)):
+        return digits
+    return None
 
 
 @cache

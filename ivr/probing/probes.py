@@ -78,7 +78,9 @@ class Probes:
 
     async def _ask(self) -> str:
         answer = await options_ping.ask(self._sip, 1.0)
-        return "" if answer is Answer.YES else answer.value
+        if answer is Answer.YES:
+            return ""
+        return str(answer.value)
 
     async def writing(self) -> None:
         """Write a row of our own, until cancelled."""
@@ -107,7 +109,9 @@ class Probes:
     @property
     def call_in_age_s(self) -> float | None:
         """Return how long ago the SIP address last answered, in seconds."""
-        return None if self._call_in.well_at is None else self._now() - self._call_in.well_at
+        if self._call_in.well_at is None:
+            return None
+        return self._now() - self._call_in.well_at
 
     @property
     def calls_problem(self) -> str:
@@ -123,13 +127,17 @@ class Probes:
         since = self._write.since
         if since is not None and self._now() - since > SLOW_S:
             return f"cannot write: not done after {self._now() - since:.0f} s"
-        return f"cannot write: {self._write.problem}" if self._write.problem else ""
+        if self._write.problem:
+            return f"cannot write: {self._write.problem}"
+        return ""
 
     @property
     def write_s(self) -> float:
         """Return how long the last write took, or the one under way has taken, in seconds."""
         since = self._write.since
-        return max(self._write.took_s, self._now() - since) if since is not None else self._write.took_s
+        if since is not None:
+            return max(self._write.took_s, self._now() - since)
+        return self._write.took_s
 
     def free_bytes(self) -> int | None:
         """Room on the state folder's disk; None when it cannot be told."""
@@ -143,4 +151,6 @@ class Probes:
         free = self.free_bytes()
         if free is None:
             return "unknown: the state folder cannot be looked at"
-        return "ok" if free >= LOW_BYTES else f"low: {free // 1_000_000} MB are free"
+        if free >= LOW_BYTES:
+            return "ok"
+        return f"low: {free // 1_000_000} MB are free"

@@ -56,7 +56,9 @@ class Pcm:
     def peak_dbfs(self) -> float:
         """Its loudest sample, in dB of full scale; minus infinity for silence."""
         peak = int(np.abs(self.samples.astype(np.int32)).max(initial=0))
-        return float(20 * np.log10(peak / 32768)) if peak else float("-inf")
+        if peak:
+            return float(20 * np.log10(peak / 32768))
+        return float("-inf")
 
 
 def decode(source: Path | bytes) -> Pcm:

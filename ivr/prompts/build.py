@@ -115,7 +115,9 @@ class Sounds:
             self._joined[key] = None
             self._background(asyncio.to_thread(self._join, key))
         joined = self._joined.get(key)
-        return files if joined is None else [joined]
+        if joined is None:
+            return files
+        return [joined]
 
     def _background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name="join sounds")

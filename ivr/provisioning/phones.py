@@ -78,7 +78,9 @@ class Account:
     @property
     def server(self) -> str:
         """As in a SIP address, without the port."""
-        return f"[{self.host}]" if ":" in self.host else self.host
+        if ":" in self.host:
+            return f"[{self.host}]"
+        return self.host
 
 
 def addresses(folder: str) -> dict[str, str]:
@@ -132,7 +134,9 @@ def _environment() -> Environment:
 
 def _one_line(value: object) -> object:
     """Values come from the directory; none of them may end its line."""
-    return _LINES.sub(" ", value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return _LINES.sub(" ", value)
+    return value
 
 
 def server_of(sip: Address, reached_as: str) -> str:

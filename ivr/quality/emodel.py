@@ -36,7 +36,9 @@ def codec_name(name: str | None) -> str | None:
     """A codec's name as it is used here; None for one that is not known."""
     lower = (name or "").strip().lower()
     lower = _ALIASES.get(lower, lower)
-    return lower if lower in _CODECS else None
+    if lower in _CODECS:
+        return lower
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,9 @@ class Point:
     @property
     def loss(self) -> float | None:
         """A share from 0 to 1."""
-        return min(1.0, max(0, self.lost) / self.expected) if self.expected > 0 else None
+        if self.expected > 0:
+            return min(1.0, max(0, self.lost) / self.expected)
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

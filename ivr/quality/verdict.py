@@ -115,7 +115,9 @@ def _cause(
         # Two faults at once, or ours in an unusual shape: a person must look.
         return "inconclusive"
     if far_bad:
-        return "trunk" if call.far is not None and call.far.trunk else "other-party"
+        if call.far is not None and call.far.trunk:
+            return "trunk"
+        return "other-party"
     if not near_bad:
         return "inconclusive"
     if far_up.bad is None:
@@ -125,7 +127,9 @@ def _cause(
         # Both, or neither: then it is the round trip, which has no direction.
         return "access"
     # A queue that shakes one direction makes the round trip long too.
-    return "uplink" if near_up.bad else "downlink"
+    if near_up.bad:
+        return "uplink"
+    return "downlink"
 
 
 def _silent(leg: Leg) -> bool:

@@ -39,7 +39,9 @@ def reason_texts(verdict: Verdict, language: str) -> list[str]:
 def _reason(reason: Reason, language: str) -> str:
     text = _REASONS[language][reason.key].format(**reason.values)
     # The decimal comma of French.
-    return text.replace(".", ",", text[:-1].count(".")) if language == "fr" and "loss" in reason.key else text
+    if language == "fr" and "loss" in reason.key:
+        return text.replace(".", ",", text[:-1].count("."))
+    return text
 
 
 def advice(verdict: Verdict, language: str) -> str | None:

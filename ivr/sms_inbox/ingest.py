@@ -134,7 +134,9 @@ async def _may_answer(unit: Unit, number: str, at: datetime, *, to_number: int) 
 async def _language(unit: Unit, number: str, desk: Desk) -> str:
     chosen = await language_of(unit, number)
     wanted = [one for one in (chosen, *desk.languages) if one in _WORDS]
-    return str(wanted[0]) if wanted else "fr"
+    if wanted:
+        return str(wanted[0])
+    return "fr"
 
 
 def _written(number: str) -> str:

@@ -69,7 +69,9 @@ def plain(body: str) -> str:
 def number_of(sender: str) -> str | None:
     """E.164 digits of who can be answered; None for a short code or a name."""
     found = re.fullmatch(r"\+([1-9][0-9]{6,14})", sender.strip(), re.ASCII)
-    return found[1] if found is not None else None
+    if found is not None:
+        return found[1]
+    return None
 
 
 def kept_text(text: str, most: int) -> str:

@@ -74,7 +74,9 @@ def entries(
 
 def identified(url: str) -> str:
     """A page's URL as an identifier, which must say more than a path does (RFC 4287 section 4.2.6)."""
-    return f"urn:omnivigil{url.replace('/', ':')}" if url.startswith("/") else url
+    if url.startswith("/"):
+        return f"urn:omnivigil{url.replace('/', ':')}"
+    return url
 
 
 def rfc822(at: datetime) -> str:

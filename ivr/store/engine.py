@@ -104,7 +104,9 @@ class Unit:
 
 def insert_into(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
     """An INSERT in a database's dialect, for statements that are made once."""
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    if dialect == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 class _Standing:

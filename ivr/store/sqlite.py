@@ -33,7 +33,9 @@ class _Cursor(aiosqlite.Cursor):
     def _run(self, sql: str, parameters: Any) -> list[Any]:
         self._begin()
         self._cursor.execute(sql, parameters or ())
-        return self._cursor.fetchall() if self._cursor.description is not None else []
+        if self._cursor.description is not None:
+            return self._cursor.fetchall()
+        return []
 
     async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> aiosqlite.Cursor:
         await self._execute(self._run_many, sql, parameters)  # type: ignore[no-untyped-call]

@@ -58,7 +58,9 @@ def only_codec(sdp: str, codec: str) -> str:
 def cause_of(message: str) -> int | None:
     """The Q.850 cause in a SIP message's Reason header (RFC 3326)."""
     found = re.search(r"^Reason:\s*Q\.850\s*;\s*cause=(\d+)", message, re.M | re.I)
-    return int(found[1]) if found else None
+    if found:
+        return int(found[1])
+    return None
 
 
 def _whole(recording: Path) -> bool:

@@ -208,7 +208,9 @@ class Handset:
     @staticmethod
     def _branch(request: bytes) -> str:
         found = re.search(rb"branch=(\w+)", request)
-        return found[1].decode() if found else ""
+        if found:
+            return found[1].decode()
+        return ""
 
     def _request(  # noqa: PLR0913 - a record of them would be made only to be taken apart
         self,

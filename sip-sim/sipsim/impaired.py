@@ -199,7 +199,9 @@ def _media_of(message: str) -> tuple[str, int]:
 
 def _header(message: str, name: str) -> str:
     found = re.search(rf"^{name}: *(.*?)\r$", message, re.M | re.I)
-    return found[1] if found else ""
+    if found:
+        return found[1]
+    return ""
 
 
 class TrunkEnd:

@@ -15,7 +15,9 @@ class Message:
     @property
     def status(self) -> int:
         """Of a response; 0 for a request."""
-        return int(self.text.split(" ", 2)[1]) if self.text.startswith("SIP/2.0 ") else 0
+        if self.text.startswith("SIP/2.0 "):
+            return int(self.text.split(" ", 2)[1])
+        return 0
 
     @property
     def method(self) -> str:
@@ -29,14 +31,18 @@ class Message:
     def header(self, name: str) -> str:
         """The first header of this name; empty for none."""
         found = re.search(rf"^{name}[ \t]*:[ \t]*(.*?)\r?$", self.text.partition("\r\n\r\n")[0], re.M | re.I)
-        return found[1] if found else ""
+        if found:
+            return found[1]
+        return ""
 
     @property
     def media(self) -> tuple[str, int] | None:
         """Where its SDP wants audio."""
         port = re.search(r"^m=audio (\d+)", self.body, re.M)
         host = re.search(r"^c=IN IP[46] (\S+)", self.body, re.M)
-        return (host[1], int(port[1])) if host and port else None
+        if host and port:
+            return (host[1], int(port[1]))
+        return None
 
 
 def sdp(host: str, port: int, *, way: str = "sendrecv", formats: str = "", version: int = 1) -> str:
@@ -49,4 +55,6 @@ def sdp(host: str, port: int, *, way: str = "sendrecv", formats: str = "", versi
 
 def uri_of(contact: str) -> str:
     found = re.search(r"<([^>]+)>", contact)
-    return found[1] if found else contact.partition(";")[0].strip()
+    if found:
+        return found[1]
+    return contact.partition(";")[0].strip()

@@ -30,4 +30,6 @@ def log_out(phone: Phone) -> None:
 def _dialled(phone: Phone) -> set[str]:
     call = phone.dial(LOGIN)
     call.wait_ended(_SAID_S)
-    return {one.prompt_id for one in call.heard()} if phone.farm.recogniser is not None else set()
+    if phone.farm.recogniser is not None:
+        return {one.prompt_id for one in call.heard()}
+    return set()

@@ -86,7 +86,9 @@ class Witness:
         def look() -> list[Fields] | None:
             mine = [(name, one) for _, name, one in self._events if one.get("ActionID") == number]
             done = any(name == until for name, _ in mine)
-            return [one for name, one in mine if name == of] if done else None
+            if done:
+                return [one for name, one in mine if name == of]
+            return None
 
         return self._wait(look, _ANSWER_S, f"{until} after {action}")
 
