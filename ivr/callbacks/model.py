@@ -67,11 +67,6 @@ class Callback:
         """Return whether nothing more will happen."""
         return self.state in ENDED
 
-    @property
-    def dial_key(self) -> str:
-        """Tells this attempt from every other one: whatever is dialled bears it, and it is dialled once."""
-        return f"{self.id}-{self.attempts}"
-
     def facts(self) -> dict[str, Any]:
         """As it is told by the API and in events."""
         return dict(vars(self))

@@ -245,11 +245,6 @@ _READINGS: Final[Mapping[Kind, _Reading]] = {
 }
 
 
-def filters_of(kind: Kind) -> tuple[str, ...]:
-    """Return what a list of this kind can be narrowed by."""
-    return tuple(_READINGS[kind].filters)
-
-
 def key_of(kind: Kind, stored: str) -> str:
     """The key of a row's: numbers are kept without their plus sign."""
     if kind == "numbers":

@@ -24,8 +24,6 @@ State = Literal[
 
 #: Nothing more is done to these by itself.
 FINAL: Final[frozenset[State]] = frozenset({"sent", "delivered", "refused", "dead", "withdrawn"})
-#: Somebody has to look at these.
-LOOKED_AT: Final[tuple[State, ...]] = ("dead", "refused", "unknown")
 
 #: A notice is worth sending this long.
 LIFETIME: Final[Mapping[str, timedelta]] = {

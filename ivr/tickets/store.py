@@ -229,11 +229,6 @@ async def ticket_of_message(unit: Unit, key: str) -> int | None:
     return number
 
 
-async def message_keys(unit: Unit) -> set[str]:
-    """The keys of every voice message that has a ticket."""
-    return set((await unit.execute(select(t.messages.c.key))).scalars())
-
-
 async def without_transcript(unit: Unit, since: datetime, without: Sequence[int]) -> dict[str, Any] | None:
     """Return the oldest recording since then that is not transcribed, but for some."""
     lacking = t.messages.c.transcript.is_(None) & (t.messages.c.file != "") & t.messages.c.id.not_in(without)

@@ -143,9 +143,10 @@ class World:
         assert part is not None
         one = self.keeper.get(part.callback)
         assert one is not None
-        assert one.dial_key not in self.dialled, "the same attempt is dialled twice"
+        attempt = f"{one.id}-{one.attempts}"
+        assert attempt not in self.dialled, "the same attempt is dialled twice"
         assert one.id not in self.put_through.ever, "a customer who has talked is dialled again"
-        self.dialled.append(one.dial_key)
+        self.dialled.append(attempt)
         self.dialling[uniqueid] = number
 
     async def hang_up(self, channel: str) -> None:
