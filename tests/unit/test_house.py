@@ -5,11 +5,11 @@ from __future__ import annotations
 from tests import house
 
 #: Not reached yet: no longer, no more than today. Whoever makes one smaller writes the smaller number here.
-LONGEST_FUNCTION = 312
-LONG_FILES = 15
-PROCESS_IMPORTS = 115
-CONDITIONAL_EXPRESSIONS = 20.6
-NESTED = 27
+LONGEST_FUNCTION = 107
+LONG_FILES = 5
+PROCESS_IMPORTS = 15
+CONDITIONAL_EXPRESSIONS = 17.8
+NESTED = 17
 
 
 def test_there_is_no_circle() -> None:
