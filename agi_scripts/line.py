@@ -109,7 +109,7 @@ async def _converse(
 
 
 def ring_target(desk: Desk, phones: Sequence[str], *, trunk: bool) -> str:
-    """What Dial rings for a department: phones of ours, and numbers outside where the line has a way out."""
+    """Return what Dial rings for a department: phones of ours, and numbers outside where the line has a way out."""
     ours = [f"PJSIP/{phone}" for phone in phones if phone.isdigit()]
     numbers = [number for phone in phones if not phone.isdigit() if isinstance(number := desk.number_of(phone), str)]
     if numbers and not trunk:

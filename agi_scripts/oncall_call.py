@@ -215,7 +215,7 @@ async def _note_listening(context: LineContext, found: _Page) -> None:
 
 
 async def _taken(context: LineContext, found: _Page) -> bool:
-    """Whether it is this person's now, and nobody else's. Tried until the database is there."""
+    """Take the emergency. Returns whether it is this person's now, and no other's; waits for the database."""
     while True:
         try:
             async with context.line.store.unit() as unit:
@@ -257,5 +257,5 @@ async def _say(session: AgiSession, context: LineContext, found: _Page, prompt: 
 
 
 def spoken_name(name: str | None) -> str:
-    """What a voice can say of a name; nothing in it that a voice would take for a command."""
+    """Return what a voice can say of a name; nothing in it that a voice would take for a command."""
     return " ".join(re.sub(r"[^\w\s.,'’&-]|_", " ", name or "").split())[:_LONGEST_NAME]

@@ -48,5 +48,5 @@ def _place(context: LineContext, uniqueid: str, call_id: str, queue: str) -> int
 
 
 def _sent_to_partner(call: Call) -> datetime | None:
-    """When the partner's phone began to ring for a call."""
+    """Return when the partner's phone began to ring for a call."""
     return next((one.at for one in call.events if one.kind == "routed" and one.facts.get("to") == "partner"), None)

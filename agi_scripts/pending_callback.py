@@ -28,7 +28,7 @@ _WAIT_S = 6.0
 async def pending_callback(
     session: AgiSession, context: LineContext, desk: Desk, to: menu.Destination, call_id: str
 ) -> str | None:
-    """Where in the queue the caller goes: "" for the end, a position for the place that was kept for them.
+    """Return where in the queue the caller goes: "" for the end, a position for the place that was kept for them.
 
     None when the conversation is over: what was to be set is set.
     """

@@ -150,7 +150,7 @@ class _Asking:
 
     @property
     def number(self) -> str | None:
-        """What will be dialled, as things stand."""
+        """Return what will be dialled, as things stand."""
         return self.asked.number
 
     @property

@@ -15,7 +15,10 @@ _WAIT_S = 6.0
 
 
 async def kept_place(session: AgiSession, context: LineContext, desk: Desk, to: menu.Destination, call_id: str) -> str:
-    """Where in the queue the caller goes: "" for the end, a position for the place that was kept. Raises CallHungUp."""
+    """Return where in the queue the caller goes: "" for the end, a position for the place that was kept.
+
+    Raises CallHungUp.
+    """
     call = context.line.calls.current(call_id)
     if to.kind != "queue" or to.queue is None or call is None:
         return ""

@@ -103,7 +103,7 @@ async def _confirm(receipt: Receipt, say: _Say) -> None:
 
 
 async def _in_another_call(session: AgiSession, device: Device) -> bool:
-    """Whether this device is in a call beside this one; one that is just being hung up is given a moment.
+    """Return whether this device is in a call beside this one; one that is just being hung up is given a moment.
 
     What another device does that shares the account is nothing to it.
     """

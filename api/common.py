@@ -110,7 +110,7 @@ def bad_cursor() -> BadInput:
 
 
 def cross_site(request: Request) -> bool:
-    """Whether another site's page sent the form (Fetch Metadata). Nobody does so in good faith."""
+    """Return whether another site's page sent the form (Fetch Metadata). Nobody does so in good faith."""
     return request.headers.get("sec-fetch-site") not in (None, "same-origin", "none")
 
 

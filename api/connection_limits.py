@@ -54,7 +54,7 @@ class DoorLimits:
 
     @classmethod
     def of_this_process(cls) -> DoorLimits:
-        """What the descriptors of this process allow."""
+        """Return what the descriptors of this process allow."""
         most = max(_LEAST, min(_MOST, descriptors.limit() // _SHARE))
         return cls(connections=most, reserve=min(16, most // 4), from_one=max(8, min(400, most // 2)))
 
@@ -73,11 +73,11 @@ class Door:
 
     @property
     def connections(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self._open)
 
     def admit(self, connection: GuardedProtocol, address: str | None) -> bool:
-        """Whether there is room for one more."""
+        """Return whether there is room for one more."""
         source, trusted, here = self._source(address)
         if not trusted and self._from[source] >= self.limits.from_one:
             self.tell("too many connections from one address")
@@ -124,7 +124,7 @@ class Door:
             log.warning("HTTP connection ended", reason=reason, count=count)
 
     def _source(self, address: str | None) -> tuple[str, bool, bool]:
-        """What counts as one source; whether it may have as many as there are; whether it is this machine."""
+        """Return what counts as one source; whether it may have as many as there are; whether it is this machine."""
         try:
             parsed = ipaddress.ip_address((address or "").partition("%")[0])
         except ValueError:
@@ -222,7 +222,7 @@ class GuardedProtocol(H11Protocol):
         self.transport.abort()
 
     def _asking(self) -> bool:
-        """Whether no request is being answered."""
+        """Return whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def _await_head(self) -> None:
@@ -254,7 +254,7 @@ class SeldomFilter(logging.Filter):
         self._monotonic = monotonic
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is told now, and then with how often it was."""
+        """Return whether it is told now, and then with how often it was."""
         if record.exc_info:
             return True
         count = self._seldom.due(str(record.msg), self._monotonic())

@@ -48,11 +48,11 @@ class DeskFiles(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """Why the files as they are cannot be in force; None when they can."""
+        """Return why the files as they are cannot be in force; None when they can."""
 
     @property
     def last(self) -> Outcome | None:
-        """What the last reload, or check, has found."""
+        """Return what the last reload, or check, has found."""
 
     @property
     def versions(self) -> Versions:
@@ -65,7 +65,7 @@ class DeskFiles(Protocol):
         """A desk's file as it is now. Raises NoSuchFile and OSError."""
 
     async def preview(self, edit: Edit) -> Preview:
-        """What an edit would change. Raises EditRefused."""
+        """Return what an edit would change. Raises EditRefused."""
 
     async def put(self, edit: Edit) -> Outcome:
         """Write an edit into its file and take it into force, or change nothing.
@@ -84,7 +84,7 @@ class CallbackKeeper(Protocol):
         """One that is not over."""
 
     def serves(self, one: Callback) -> bool:
-        """Whether the desk files still have its desk, queue and department."""
+        """Return whether the desk files still have its desk, queue and department."""
 
     def position(self, one: Callback) -> int:
         """Its place in line now, counted from 1."""
@@ -97,7 +97,7 @@ class Waiting(Protocol):
         """Everyone, the next to be served first."""
 
     def members(self, queue: str) -> Sequence[Member]:
-        """Who is logged in to a queue, as far as is known without asking Asterisk."""
+        """Return who is logged in to a queue, as far as is known without asking Asterisk."""
 
     def wait_s(self, queue: str, position: int) -> float | None:
         """The estimate for a position, in seconds; None when nobody is there to answer."""
@@ -157,7 +157,7 @@ class Services:
 
     @property
     def tickets(self) -> Tickets:
-        """What may be done to the tickets of these desks."""
+        """Return what may be done to the tickets of these desks."""
         return Tickets(desks=self.desks, calendars=self.calendars, bus=self.bus, clock=self.clock)
 
     @property
@@ -167,7 +167,7 @@ class Services:
 
     @property
     def duty(self) -> Duty:
-        """Who answers the queues of these desks."""
+        """Return who answers the queues of these desks."""
         return Duty(
             desks=self.desks,
             members=self.members,
@@ -183,12 +183,12 @@ class Services:
         )
 
     def known(self, provider: str) -> Known:
-        """What desk files allow of a provider's entries."""
+        """Return what desk files allow of a provider's entries."""
         return known_of((self.line or self.desks).values(), provider)
 
 
 def services_of(line: Line) -> Services:
-    """What the API needs of a line."""
+    """Return what the API needs of a line."""
     return Services(
         store=line.store,
         directory=line.directory,

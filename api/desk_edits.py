@@ -75,7 +75,7 @@ async def edit_of(
 
 
 async def preview(has: Services, desk: str, file: DeskFile, edit: Edit, *, told_in: str) -> Previewed:
-    """What an edit would change. Raises EditRefused."""
+    """Return what an edit would change. Raises EditRefused."""
     found = await files_of(has).preview(edit)
     heard = await asyncio.to_thread(
         compare,

@@ -116,7 +116,7 @@ def _guarded(scope: Scope) -> bool:
 
 
 def from_here(scope: Scope) -> bool:
-    """Whether a request comes from this machine, and not from whomever a proxy on it speaks for."""
+    """Return whether a request comes from this machine, and not from whomever a proxy on it speaks for."""
     client = scope.get("client")
     if client is None or any(name in _FORWARDED for name in Headers(scope=scope)):
         return False
@@ -218,17 +218,17 @@ def _check(headers: Headers, body: bytes, path: str) -> ProblemResponse | None:
 
 
 def _for_files(path: str) -> bool:
-    """Whether nothing but a form with files is taken there."""
+    """Return whether nothing but a form with files is taken there."""
     return any(pattern.fullmatch(path) for pattern in (_UPLOADS, _FORM_UPLOADS))
 
 
 def _with_files(headers: Headers, path: str) -> bool:
-    """Whether this is a form with files, where JSON is taken too."""
+    """Return whether this is a form with files, where JSON is taken too."""
     return _JSON_OR_UPLOADS.fullmatch(path) is not None and is_form(headers)
 
 
 def is_form(headers: Headers) -> bool:
-    """Whether a body is said to be a form with files."""
+    """Return whether a body is said to be a form with files."""
     return headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
 
 

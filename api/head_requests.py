@@ -48,7 +48,10 @@ def head_only(request: Request) -> bool:
 
 
 def events_of(request: Request, made: Callable[[], AsyncIterator[bytes]]) -> Response:
-    """What `made` gives as server-sent events (WHATWG HTML, section 9.2); for HEAD their head, and nothing else."""
+    """Return what `made` gives as server-sent events (WHATWG HTML, section 9.2).
+
+    For HEAD their head, and nothing else.
+    """
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     if not head_only(request):
         return StreamingResponse(made(), media_type="text/event-stream", headers=headers)

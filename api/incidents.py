@@ -102,7 +102,7 @@ class AffectedChange(AffectedGiven):
 
 
 def named(has: Services, given: AffectedGiven, desk: Desk, field: str) -> Affected:
-    """Whom they name. Raises AllBadInput, with fields below `field`."""
+    """Return whom they name. Raises AllBadInput, with fields below `field`."""
     try:
         return affected(
             has.directory.book,

@@ -134,7 +134,7 @@ class DeskFiles:
         self.last: Outcome | None = None
 
     def version(self, started_at: datetime | None) -> Version:
-        """What a call that began then goes on with; the desks in force for one that begins now (None)."""
+        """Return what a call that began then goes on with; the desks in force for one that begins now (None)."""
         if started_at is None:
             return self._now
         return next((one for one in self._past if one.until is not None and started_at < one.until), self._now)
@@ -163,7 +163,7 @@ class DeskFiles:
         return self._settings.desks or BUILT_IN
 
     async def preview(self, edit: Edit) -> Preview:
-        """What an edit would change. Raises EditRefused, whose field is the desk's."""
+        """Return what an edit would change. Raises EditRefused, whose field is the desk's."""
         try:
             with_edit = take(self._settings, {edit.path.name: edit.text})
             taken = await asyncio.to_thread(with_edit.__enter__)

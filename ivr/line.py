@@ -146,17 +146,17 @@ class Line:
 
     @property
     def trunk(self) -> bool:
-        """Whether calls can go out by the trunk."""
+        """Return whether calls can go out by the trunk."""
         return self.settings.outbound is not None
 
     @property
     def texts(self) -> bool:
-        """Whether text messages can be sent."""
+        """Return whether text messages can be sent."""
         return self.notices.twilio is not None
 
     @cached_property
     def folders(self) -> Folders:
-        """Where Asterisk keeps its things, and the service what Asterisk reads."""
+        """Return where Asterisk keeps its things, and the service what Asterisk reads."""
         return Folders.below(self.settings)
 
     @property
@@ -166,7 +166,7 @@ class Line:
 
     @property
     def _shift(self) -> timedelta:
-        """How far the service's clock is from the machine's, by which Asterisk and the dialplan go."""
+        """Return how far the service's clock is from the machine's, by which Asterisk and the dialplan go."""
         return timedelta(seconds=self.settings.clock_shift_s)
 
     @cached_property
@@ -231,7 +231,7 @@ class Line:
 
     @cached_property
     def callers(self) -> Callers:
-        """Who calls."""
+        """Return who calls."""
         return Callers(self.calls, self.directory, self.desks, self.aside)
 
     @cached_property
@@ -285,7 +285,7 @@ class Line:
 
     @cached_property
     def watch(self) -> QueueWatch:
-        """Who stands in which queue."""
+        """Return who stands in which queue."""
         return QueueWatch(self.queues, self.clock)
 
     @cached_property
@@ -295,12 +295,12 @@ class Line:
 
     @cached_property
     def news(self) -> News:
-        """What waiting callers are told."""
+        """Return what waiting callers are told."""
         return News(self.settings.sounds, self.watch.known, self.watch, self.offers.listener, self.sounds.fixed)
 
     @cached_property
     def roll(self) -> Roll:
-        """Who is logged in, also over a crash of Asterisk."""
+        """Return who is logged in, also over a crash of Asterisk."""
         return Roll(self.store, self.ami, self.members)
 
     @cached_property
@@ -406,7 +406,7 @@ class Line:
 
     @cached_property
     def caller_notices(self) -> CallerNotices:
-        """What each caller hears of announcements and incidents."""
+        """Return what each caller hears of announcements and incidents."""
         return CallerNotices(
             announcer=self.announcer,
             incidents=self.incidents,
@@ -581,7 +581,7 @@ class Line:
 
     @cached_property
     def health(self) -> HealthCheck:
-        """Whether calls are taken, and how each component is."""
+        """Return whether calls are taken, and how each component is."""
         return HealthCheck(
             settings=self.settings,
             store=self.store,

@@ -97,7 +97,7 @@ def in_force(settings: Settings) -> tuple[Desks, Calendars]:
 
 
 def copy_of(settings: Settings) -> Path:
-    """Where the copy of the desk files in force is."""
+    """Return where the copy of the desk files in force is."""
     return settings.state / "desks-in-force"
 
 
@@ -275,7 +275,7 @@ def note_prepared(settings: Settings) -> None:
 
 
 def prepared_before(settings: Settings) -> bool:
-    """Whether all is there that a line with these settings needs, from an earlier start."""
+    """Return whether all is there that a line with these settings needs, from an earlier start."""
     try:
         known = Settings.read(_note(settings))
     except (OSError, ValueError, TypeError, KeyError):
@@ -284,7 +284,7 @@ def prepared_before(settings: Settings) -> bool:
 
 
 def as_before(settings: Settings) -> Prepared:
-    """What an earlier start has prepared, as far as it is known without the database. Raises DeskError."""
+    """Return what an earlier start has prepared, as far as it is known without the database. Raises DeskError."""
     return Prepared(desks=in_force(settings)[0], phones=(), secrets=line_secrets(settings.state))
 
 

@@ -80,7 +80,7 @@ def _not_oneself(request: Request, name: str) -> None:
 @router.get("")
 @may("administrator")
 async def account_list(request: Request) -> Response:
-    """Who may sign in."""
+    """Return who may sign in."""
     return await _list_page(request)
 
 

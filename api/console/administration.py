@@ -36,7 +36,7 @@ class NewPerson(Posted):
 @router.get("/warned")
 @may("administrator")
 async def warned_list(request: Request) -> Response:
-    """Who at the partners' gets text messages of incidents."""
+    """Return who at the partners' gets text messages of incidents."""
     has = line_of(request)
     async with has.store.reading() as unit:
         people = await partner_contacts.every(unit)
@@ -85,7 +85,7 @@ async def remove_warned(person_id: Annotated[int, Path(ge=1, le=2**31 - 1)], req
 @router.get("/audit")
 @may("administrator")
 async def audit_log(request: Request, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None) -> Response:
-    """What was done, and who listened to what, the latest first."""
+    """Return what was done, and who listened to what, the latest first."""
     has = line_of(request)
     async with has.store.reading() as unit:
         found = await store.page(unit, before=before, limit=_SHOWN + 1)

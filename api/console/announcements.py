@@ -42,7 +42,7 @@ class Heard(Posted):
 @router.get("")
 @may(*OPS)
 async def announcements(request: Request) -> Response:
-    """What each desk tells now."""
+    """Return what each desk tells now."""
     has = line_of(request)
     told = [(desk, has.announcer.in_force(desk.id), has.announcer.scheduled(desk.id)) for desk in has.desks.values()]
     return pages.page(request, "announcements.html.j2", told=told)
@@ -88,7 +88,7 @@ async def announce_recordings(
 @router.post("/{desk}/hear")
 @may(*OPS)
 async def hear_announcement(desk: DeskId, form: Annotated[Heard, Form()], request: Request) -> Response:
-    """How a text would sound on the telephone, as WAV; nothing is told to anybody."""
+    """Return how a text would sound on the telephone, as WAV; nothing is told to anybody."""
     has = line_of(request)
     if not form.text.strip():
         raise BadInput(field=f"text_{form.language[:5]}", problem="there is nothing to say", mend="write a text")

@@ -214,7 +214,7 @@ def _lines(has: Services, language: str) -> list[Line]:
 
 
 async def read_figures(has: Services) -> Figures:
-    """What is counted. Raises StoreUnavailable."""
+    """Return what is counted. Raises StoreUnavailable."""
     now = has.clock()
     zone = main_of(has.desks).zone
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)

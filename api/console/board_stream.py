@@ -61,7 +61,10 @@ class Listener:
         self._told.set()
 
     async def __aiter__(self) -> AsyncIterator[Mapping[str, bytes]]:
-        """What is different, together: each sending costs more than what is sent. A pulse is with it each time."""
+        """Return what is different, together: each sending costs more than what is sent.
+
+        A pulse is with it each time.
+        """
         asked = time.monotonic()
         while not self._ended:
             with contextlib.suppress(TimeoutError):

@@ -50,7 +50,7 @@ async def desk_versions(desk: DeskId, request: Request) -> Response:
 @router.get("/versions/{number}")
 @may("administrator")
 async def desk_version(desk: DeskId, number: Number, request: Request) -> Response:
-    """What putting a version back would change."""
+    """Return what putting a version back would change."""
     return await _preview(request, desk, _VERSION, {"version": str(number)}, await _file(request, desk))
 
 
@@ -73,7 +73,7 @@ async def desk_part(desk: DeskId, part: Part, request: Request) -> Response:
 @router.post("/{part}/preview")
 @may("administrator")
 async def preview_desk_file(desk: DeskId, part: Part, request: Request) -> Response:
-    """What would change; or the form again, with what was typed."""
+    """Return what would change; or the form again, with what was typed."""
     file, form = await _file(request, desk), await _form(request)
     if form.get("step") != "edit":
         return await _preview(request, desk, part, form, file, changed=_seen(form) not in ("", file.etag))
@@ -173,7 +173,7 @@ def _dict(value: Value) -> dict[str, Any]:
 async def _preview(
     request: Request, desk: str, part: str, form: Mapping[str, str], file: DeskFile, *, changed: bool = False
 ) -> Response:
-    """What would change, and what callers would hear before and after."""
+    """Return what would change, and what callers would hear before and after."""
     has = line_of(request)
     try:
         text = await _text(has, desk, part, form, file)

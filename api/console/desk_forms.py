@@ -72,7 +72,7 @@ class Around:
 
 
 def around(values: Value) -> Around:
-    """What a desk's file offers."""
+    """Return what a desk's file offers."""
     found = values if isinstance(values, dict) else {}
     languages, departments = found.get("languages"), found.get("departments")
     return Around(
@@ -241,12 +241,15 @@ def _read_rows(
 
 
 def _typed_text(text: str, before: Value) -> str:
-    """What was typed; what was there when only spaces and line breaks differ, which browsers write in their own way."""
+    """Return what was typed.
+
+    What was there when only spaces and line breaks differ, which browsers write in their own way.
+    """
     return before if isinstance(before, str) and before.split() == text.split() else text.replace("\r\n", "\n").strip()
 
 
 def _kind(annotation: Any) -> tuple[str, Any, bool]:
-    """What a field is, its type without what is around it, and whether there may be none."""
+    """Return what a field is, its type without what is around it, and whether there may be none."""
     optional = False
     while True:
         origin = get_origin(annotation)

@@ -58,18 +58,18 @@ def provider_of(has: Services, named: str) -> str:
 
 
 def known(has: Services, provider: str) -> Known:
-    """What the provider's desk files allow."""
+    """Return what the provider's desk files allow."""
     return has.known(provider)
 
 
 def address(provider: str, kind: Kind, page: str = "entry", **query: str) -> str:
-    """Where a page of the directory is."""
+    """Return where a page of the directory is."""
     asked = {name: value for name, value in query.items() if value} | ({"provider": provider} if provider else {})
     return f"/console/directory/{kind}/{page}" + (f"?{urlencode(asked)}" if asked else "")
 
 
 def common(request: Request, provider: str) -> dict[str, Any]:
-    """What the directory's pages share."""
+    """Return what the directory's pages share."""
     every = providers_of(line_of(request).desks.values())
     # Addresses say whose the entry is only where there is a choice.
     mine = provider if provider != every[0] else ""
@@ -84,7 +84,7 @@ def _address_with(provider: str) -> Any:
 
 
 def title_of(one: Found) -> str:
-    """What people call an entry."""
+    """Return what people call an entry."""
     name = getattr(one.entry, "name", None) or getattr(one.entry, "display", None)
     return f"{one.key} · {name}" if name and one.kind not in ("partners", "contacts", "staff") else name or one.key
 
@@ -219,7 +219,7 @@ async def _get(unit: Unit, provider: str, kind: Kind, key: str) -> Found:
 
 
 async def whole_of(unit: Unit, has: Services, provider: str, account: Found) -> dict[str, Any]:
-    """What there is of a customer: contacts, numbers, phones, tickets, calls, and their partner."""
+    """Return what there is of a customer: contacts, numbers, phones, tickets, calls, and their partner."""
     of_it = {"account": account.key}
     whole: dict[str, Any] = {}
     for kind in OF_A_CUSTOMER:
@@ -264,7 +264,7 @@ async def save_entry(kind: OneKind, request: Request) -> Response:
 
 
 def entry_address(request: Request, provider: str, kind: Kind, key: str, entry: AnyEntry) -> str:
-    """Where one is after a change: at the customer whose it is, else at the entry."""
+    """Return where one is after a change: at the customer whose it is, else at the entry."""
     at = common(request, provider)["at"]
     account = getattr(entry, "account", None) if kind in OF_A_CUSTOMER else None
     return str(at("accounts", key=account) if account else at(kind, key=key))
@@ -355,7 +355,7 @@ async def offer_configuration(request: Request) -> Response:
 @router.get("/{kind}/remove")
 @may("administrator")
 async def ask_to_remove(kind: OneKind, request: Request, key: Key, provider: Provider = "") -> Response:
-    """What still uses an entry, or the question whether it is to go."""
+    """Return what still uses an entry, or the question whether it is to go."""
     has = line_of(request)
     mine = provider_of(has, provider)
     async with has.store.reading() as unit:

@@ -120,7 +120,7 @@ def labels_of(kind: Kind, inputs: Sequence[Input]) -> Mapping[str, str]:
 
 
 def defaults_of(kind: Kind) -> dict[str, Any]:
-    """What a form for a new entry holds before anything is typed."""
+    """Return what a form for a new entry holds before anything is typed."""
     begun: Mapping[Kind, dict[str, Any]] = {
         "partners": {"tier": "standard"},
         "accounts": {"dial_rights": ["local", "toll-free", "national"]},
@@ -131,7 +131,7 @@ def defaults_of(kind: Kind) -> dict[str, Any]:
 
 
 def shown(entry: AnyEntry) -> dict[str, Any]:
-    """What a form for an entry holds."""
+    """Return what a form for an entry holds."""
     values = entry.model_dump(mode="json")
     for name in ("queues", "languages"):
         if name in values:
@@ -144,7 +144,7 @@ def _ranked(one: Any, field: str) -> dict[str, Any]:
 
 
 def given(form: FormData, inputs: Sequence[Input]) -> dict[str, Any]:
-    """What a form says, as `read_entry` takes it. What is left empty is left out."""
+    """Return what a form says, as `read_entry` takes it. What is left empty is left out."""
     values: dict[str, Any] = {}
     for one in inputs:
         value = _value(form, one)
@@ -220,5 +220,5 @@ def _plain(value: Any) -> str:
 
 
 def query(**named: str) -> str:
-    """What follows the question mark of an address."""
+    """Return what follows the question mark of an address."""
     return urlencode(named)

@@ -92,7 +92,7 @@ def _page(request: Request, provider: str, **shown: Any) -> Response:
 @router.get("")
 @may("administrator")
 async def import_page(request: Request, provider: Annotated[str, Query(max_length=60)] = "") -> Response:
-    """Where files are chosen."""
+    """Return where files are chosen."""
     return _page(request, provider_of(line_of(request), provider))
 
 
@@ -110,7 +110,7 @@ async def import_template(request: Request, file: Annotated[str, Query(max_lengt
 @router.post("/preview")
 @may("administrator")
 async def preview_import(request: Request) -> Response:
-    """What the files would change; every wrong cell at once. Nothing is changed."""
+    """Return what the files would change; every wrong cell at once. Nothing is changed."""
     has = line_of(request)
     form = await request.form()
     mine = provider_of(has, str(form.get("provider", "")))

@@ -85,7 +85,7 @@ def may(*roles: Role | str) -> Callable[[Endpoint], Endpoint]:
 
 
 def roles_of(endpoint: Callable[..., Any]) -> frozenset[str]:
-    """Who may open a page."""
+    """Return who may open a page."""
     return getattr(endpoint, "console_roles", frozenset())
 
 
@@ -288,7 +288,7 @@ def accounts_of(request: Request) -> Accounts:
 
 
 def session_of(request: Request) -> Session:
-    """Who is signed in, on a page that is not for anybody."""
+    """Return who is signed in, on a page that is not for anybody."""
     session: Session = request.state.session
     return session
 
@@ -325,5 +325,5 @@ def new_visitor() -> str:
 
 
 def home_of(role: Role) -> str:
-    """Where somebody of this role begins."""
+    """Return where somebody of this role begins."""
     return {"partner": "/console/portal", "technician": "/console/desk"}.get(role, "/console/board")

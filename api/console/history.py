@@ -19,7 +19,10 @@ _CLOCKS = {"tmr": "TMR", "tr": "TR"}
 def changes(
     noted: Mapping[str, Any], language: str, labels: Collection[str], moment: Callable[[datetime], str]
 ) -> list[tuple[str, str]]:
-    """What an event of a ticket changed: what it is called, and what it is now. `labels` have a word in forms."""
+    """Return what an event of a ticket changed: what it is called, and what it is now.
+
+    `labels` have a word in forms.
+    """
     said = []
     for name, value in noted.items():
         label = words.WORDS[language][name] if name in labels else words.NOTED[language].get(name, name)

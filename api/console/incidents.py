@@ -78,13 +78,13 @@ class AffectedForm(Posted):
 
 
 def by_language(form: Posted, name: str, desk: Desk) -> dict[str, str]:
-    """What was written in the fields of a form that end in a language of the desk."""
+    """Return what was written in the fields of a form that end in a language of the desk."""
     found = {language: getattr(form, f"{name}_{language}").strip() for language in desk.languages}
     return {language: text for language, text in found.items() if text}
 
 
 def lines_of(text: str) -> list[str]:
-    """What was written one a line."""
+    """Return what was written one a line."""
     return [line.strip() for line in text.replace(",", "\n").splitlines() if line.strip()]
 
 
@@ -128,7 +128,7 @@ async def draft_texts(
     stage: Annotated[Stage, Query()],
     services: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006
 ) -> Response:
-    """What could be said, to be changed as needed."""
+    """Return what could be said, to be changed as needed."""
     found: Desk = desk_of(line_of(request), desk)
     return pages.page(request, "incident_texts.html.j2", desk=found, texts=_drafts(found, stage, services))
 

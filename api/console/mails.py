@@ -57,7 +57,7 @@ async def mail(mail_id: MailId, request: Request) -> Response:
 @router.get("/{mail_id}/attachments/{nth}")
 @may(*WORKERS)
 async def mail_attachment(mail_id: MailId, nth: Nth, request: Request) -> Response:
-    """What came with an e-mail, to save; it is noted who opens it."""
+    """Return what came with an e-mail, to save; it is noted who opens it."""
     return await attachment_of(line_of(request), mail_id, nth, who(request))
 
 

@@ -115,7 +115,7 @@ async def draft_maintenance(
     kind: Annotated[Kind, Query()],
     services: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006
 ) -> Response:
-    """What could be said, to be changed as needed."""
+    """Return what could be said, to be changed as needed."""
     found = desk_of(line_of(request), desk)
     return pages.page(request, "incident_texts.html.j2", desk=found, texts=_drafts(found, kind, services))
 

@@ -174,7 +174,7 @@ def _environment(language: str, zone: ZoneInfo) -> Environment:
 
 
 def line_of(request: Request) -> Services:
-    """What whoever asks may see and change: of somebody limited to one provider, nothing of others."""
+    """Return what whoever asks may see and change: of somebody limited to one provider, nothing of others."""
     services: Services = request.state.services
     return services
 

@@ -29,7 +29,7 @@ class HandedOver:
 
 
 def of(request: Request, name: str, secret: str) -> HandedOver:
-    """What a phone of this name is given."""
+    """Return what a phone of this name is given."""
     has = line_of(request)
     server = server_of(has.sip, request.url.hostname or "localhost")
     # RFC 3261 section 19.1.1 has room for a password; it is on paper and on a screen for a moment, never on the wire.

@@ -109,7 +109,7 @@ async def _promise(request: Request, period: Period) -> Table:
 
 
 async def _funnel(request: Request, period: Period) -> Table:
-    """How far callbacks came, by desk, from the month's first day on (OV-9)."""
+    """Return how far callbacks came, by desk, from the month's first day on (OV-9)."""
     has = line_of(request)
     names = ("offered", "accepted", "dialled", "answered", "talked", "cancelled", "refused", "expired")
     rows: list[tuple[str | int, ...]] = []

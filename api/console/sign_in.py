@@ -142,7 +142,7 @@ async def sign_in(form: Annotated[SignIn, Form()], request: Request) -> Response
 
 
 def _marks(request: Request) -> dict[int, str]:
-    """What says that this browser signed in before, by account."""
+    """Return what says that this browser signed in before, by account."""
     return {
         int(name.removeprefix(MARK_COOKIE)): value
         for name, value in request.cookies.items()

@@ -38,7 +38,7 @@ def fields_of(kind: str, details: Mapping[str, Any] | None, zone: ZoneInfo) -> l
 
 
 def given(form: FormData, kind: str, zone: ZoneInfo) -> dict[str, Any] | None:
-    """What was typed, as the API would take it; what does not fit, the ticket's rules refuse."""
+    """Return what was typed, as the API would take it; what does not fit, the ticket's rules refuse."""
     found = {}
     for field in fields_of(kind, None, zone):
         text = str(form.get(field.name, "")).replace("\r", "").strip()

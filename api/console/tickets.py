@@ -151,7 +151,7 @@ async def change_ticket(number: Number, request: Request) -> Response:
 
 
 def _values(form: FormData) -> dict[str, Any]:
-    """What the form says; a field that is left empty is unknown."""
+    """Return what the form says; a field that is left empty is unknown."""
     names = [name for name in (*_LINES, *_TEXTS, *_CHOICES, "version", "reason", "solution") if name in form]
     # Browsers end lines with CR LF.
     values: dict[str, Any] = {name: str(form[name]).replace("\r", "").strip() or None for name in names}

@@ -70,7 +70,7 @@ async def trace_list(request: Request) -> Response:
 @router.post("/{trace_id}/decision")
 @may(*WORKERS)
 async def decide(trace_id: TraceId, form: Annotated[Decided, Form()], request: Request) -> Response:
-    """What staff decide on a report of an account with unanswered recommendations (OV-25)."""
+    """Decide on a report of an account with unanswered recommendations (OV-25)."""
     has = line_of(request)
     async with has.store.unit() as unit:
         await triage.decide(unit, trace_id, form.state, by=who(request), tickets=has.tickets)
@@ -80,7 +80,7 @@ async def decide(trace_id: TraceId, form: Annotated[Decided, Form()], request: R
 @router.post("/{trace_id}/answer")
 @may(*WORKERS)
 async def answered(trace_id: TraceId, form: Annotated[Answered, Form()], request: Request) -> Response:
-    """What the customer answered to our recommendations."""
+    """Enter the customer's answer to our recommendations."""
     has = line_of(request)
     async with has.store.unit() as unit:
         await triage.answer(unit, trace_id, form.text.replace("\r", ""), who=who(request), at=has.clock())

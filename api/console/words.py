@@ -85,7 +85,7 @@ def said(language: str, text: str) -> str:
 
 
 def _requoted(language: str, rest: str) -> str:
-    """What somebody wrote is between quotation marks."""
+    """Put what somebody wrote between quotation marks."""
     written = rest[:1] == rest[-1:] == "'"
     return _PLACES[language]["quoted"].format(text=rest[1:-1]) if written else rest
 
@@ -96,7 +96,7 @@ def done(language: str, action: str) -> str:
 
 
 def invalid(language: str, kind: str, message: str, facts: Mapping[str, object]) -> str:
-    """What is wrong with a value that is not of its field's kind."""
+    """Return what is wrong with a value that is not of its field's kind."""
     if kind in INVALID[language]:
         return typeset(INVALID[language][kind].format_map(facts))
     return said(language, message.removeprefix("Value error, "))
@@ -139,7 +139,7 @@ _USERS = {
 
 
 def uses(language: str, named: Iterable[str]) -> str:
-    """What still uses an entry of the directory."""
+    """Return what still uses an entry of the directory."""
     return ", ".join(use(language, one) for one in named)
 
 
@@ -152,7 +152,7 @@ def use(language: str, named: str) -> str:
 
 
 def place(language: str, field: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Where in a form or in a file something is wrong, in words as far as there are any.
+    """Return where in a form or in a file something is wrong, in words as far as there are any.
 
     `labels` are what a form calls its own fields.
     """

@@ -102,7 +102,7 @@ async def stream(request: Request) -> Response:
 
 
 def _endpoint(has: Services, request: Request) -> str | None:
-    """What one is called on: the phone of one's account, or what stands for one's number outside."""
+    """Return what one is called on: the phone of one's account, or what stands for one's number outside."""
     account = session_of(request).account
     return account.endpoint or has.directory.outside_of_account(account.name)
 
@@ -191,7 +191,7 @@ def _of_call(call: Call, state: Ringing) -> Incoming:
 
 
 def incoming_at(has: Services, endpoint: str | None) -> Incoming | None:
-    """Whom a phone rings for, or talks with."""
+    """Return whom a phone rings for, or talks with."""
     if endpoint is None:
         return None
     live = live_calls(has)
@@ -253,7 +253,7 @@ async def _card(has: Services, endpoint: str | None) -> Card | None:
 
 
 async def _last_mos(unit: Unit, customer_id: int) -> float | None:
-    """How a customer's last call sounded: to us, or between their phones, when it was reported."""
+    """Return how a customer's last call sounded: to us, or between their phones, when it was reported."""
     scored = await calls.last_score(unit, customer_id)
     reported = await traces.page(unit, filters={"customer_id": customer_id}, before=None, limit=1)
     known = [(one["reported_at"], one["mos"]) for one in reported if one["mos"] is not None]

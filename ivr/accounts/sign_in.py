@@ -72,17 +72,17 @@ class Session:
 
     @property
     def csrf(self) -> str:
-        """What every form of this session carries."""
+        """Return what every form of this session carries."""
         return csrf_of(self.token)
 
 
 def csrf_of(token: str) -> str:
-    """What proves that a form came from a page that was given to this token's holder."""
+    """Return what proves that a form came from a page that was given to this token's holder."""
     return hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
 def digest(token: str) -> str:
-    """What is kept of a session's token."""
+    """Return what is kept of a session's token."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -171,7 +171,7 @@ class Accounts:
         return sign_in_limits.known(mark, account_id=account_id, password_hash=password_hash, now=self._clock())
 
     async def _judged(self, counted: Sequence[Counted], good_hash: str | None, password: str) -> bool:
-        """Whether it is the password; the try counts before. Raises TooManySignIns."""
+        """Return whether it is the password; the try counts before. Raises TooManySignIns."""
         now = self._clock()
         try:
             async with self._turns.turn(known=len(counted) == 1):
@@ -208,7 +208,7 @@ class Accounts:
         return recovery is not None and await store.use_recovery_code(unit, account_id, recovery)
 
     async def session(self, token: str) -> Session | None:
-        """Whose session it is; None when it is nobody's (any more). Raises StoreUnavailable."""
+        """Return whose session it is; None when it is nobody's (any more). Raises StoreUnavailable."""
         sha256, now = digest(token), self._clock()
         async with self._store.reading() as unit:
             row = await store.session(unit, sha256)

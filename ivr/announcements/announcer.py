@@ -74,15 +74,15 @@ class Announcer:
     # What is announced -------------------------------------------------------------------------------
 
     def in_force(self, desk: str) -> Announcement | None:
-        """What this desk announces now; None when all is well, or nothing is known yet."""
+        """Return what this desk announces now; None when all is well, or nothing is known yet."""
         return rules.in_force((self._known or {}).get(desk, ()), self._clock())
 
     def scheduled(self, desk: str) -> Announcement | None:
-        """What it announces next."""
+        """Return what it announces next."""
         return rules.scheduled((self._known or {}).get(desk, ()), self._clock())
 
     def ended(self, desk: str) -> tuple[datetime, str] | None:
-        """When this desk last went back to normal, and who had it so; None when nobody did."""
+        """Return when this desk last went back to normal, and who had it so; None when nobody did."""
         return self._ended.get(desk)
 
     def playing(self, desk: str, language: str) -> str | None:
@@ -94,7 +94,7 @@ class Announcer:
         return self._brief.get((desk, language))
 
     async def preview(self, desk: Desk, language: str, text: str) -> Pcm:
-        """How a text would sound, before it is on the air. Raises BadInput, VoiceFailed."""
+        """Return how a text would sound, before it is on the air. Raises BadInput, VoiceFailed."""
         if language not in desk.languages:
             raise BadInput(field="language", problem="the desk does not speak it", mend=f"one of {desk.languages}")
         said = rules.spoken_text(f"texts.{language}", text)
@@ -306,7 +306,7 @@ class Announcer:
         return self._kept.path(one.sounds[language])
 
     def _length_s(self, desk: Desk, one: Announcement | None) -> float:
-        """How long it takes to say, in the language in which it takes longest. Raises OSError."""
+        """Return how long it takes to say, in the language in which it takes longest. Raises OSError."""
         return max(Path(f"{self._sound(desk, one, name)}.ulaw").stat().st_size for name in desk.languages) / RATE
 
     def facts(self, desk: str) -> dict[str, Any]:

@@ -157,7 +157,7 @@ class Ami:
 
     @property
     def state(self) -> State:
-        """Whether actions can be sent now."""
+        """Return whether actions can be sent now."""
         return self._state
 
     async def connect(self) -> None:
@@ -289,7 +289,10 @@ class Ami:
         return messages
 
     async def _before_loss(self, wanted: asyncio.Future[Any], timeout_s: float, *, action: str) -> Any:
-        """What is waited for. Raises Unavailable when it does not come in time or the connection is lost before."""
+        """Return what is waited for.
+
+        Raises Unavailable when it does not come in time or the connection is lost before.
+        """
         # This connection's: a new one may stand before this task runs again.
         connection_lost = self._lost
         lost = asyncio.ensure_future(connection_lost.wait())

@@ -144,7 +144,7 @@ def render(line: LineConfiguration) -> frozenset[str]:
 
 
 def _of_machine(line: LineConfiguration, folders: Folders) -> dict[str, Any]:
-    """What templates say of the machine: folders, addresses, limits, secrets."""
+    """Return what templates say of the machine: folders, addresses, limits, secrets."""
     settings = line.settings
     return {
         "runtime": line.runtime,
@@ -187,7 +187,7 @@ def _of_machine(line: LineConfiguration, folders: Folders) -> dict[str, Any]:
 
 
 def _of_calls(line: LineConfiguration) -> dict[str, Any]:
-    """What templates say of calls: desks, queues, phones and what may be dialled."""
+    """Return what templates say of calls: desks, queues, phones and what may be dialled."""
     settings = line.settings
     return {
         "carriers": endpoints(line.trunks),

@@ -41,7 +41,7 @@ class AsteriskProcess:
         self._ours = ours
 
     async def cli(self, command: str) -> str:
-        """What Asterisk's command line answers to `command`."""
+        """Return what Asterisk's command line answers to `command`."""
         return await cli(self.runtime, self.settings, command)
 
     async def wait(self) -> int | None:
@@ -77,7 +77,7 @@ class AsteriskProcess:
         await self.cli(f"dialplan set global {Variable.DRAINING} 0")
 
     async def calls(self) -> int:
-        """How many legs there are of phones and trunks; places held for callbacks are none."""
+        """Return how many legs there are of phones and trunks; places held for callbacks are none."""
         return sum(line.startswith("PJSIP/") for line in (await self.cli("core show channels concise")).splitlines())
 
 
@@ -86,7 +86,7 @@ def _configuration(settings: Settings) -> Path:
 
 
 async def cli(runtime: Runtime, settings: Settings, command: str, *, timeout_s: float = 10.0) -> str:
-    """What the command line of the Asterisk on this state folder answers; "" when none runs, or not in time."""
+    """Return what the command line of the Asterisk on this state folder answers; "" when none runs, or not in time."""
     words = runtime.command(runtime.asterisk, "-C", str(_configuration(settings)), "-rx", command)
     try:
         process = await asyncio.create_subprocess_exec(

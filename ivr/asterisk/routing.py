@@ -32,7 +32,7 @@ class PhoneAccount:
 
     @property
     def context(self) -> str:
-        """Where its calls begin."""
+        """Return where its calls begin."""
         return "-".join((f"from-{self.kind}", *self.rights))
 
 

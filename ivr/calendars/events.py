@@ -71,21 +71,21 @@ class Event:
 
     @property
     def has_uid(self) -> bool:
-        """Whether it can be known again (RFC 5545 section 3.8.4.7 asks for that; some leave it out)."""
+        """Return whether it can be known again (RFC 5545 section 3.8.4.7 asks for that; some leave it out)."""
         return not self.uid.startswith(_NO_UID)
 
     @property
     def recurs(self) -> bool:
-        """Whether it takes place more than once, or may."""
+        """Return whether it takes place more than once, or may."""
         return bool(self.rules or self.dates or self.periods)
 
     @property
     def name(self) -> str:
-        """How people find it in their calendar."""
+        """Return how people find it in their calendar."""
         return f"« {self.title[:60] or 'without title'} » of {self.start:%Y-%m-%d} (line {self.line})"
 
     def wrong(self, problem: str, mend: str) -> CalendarProblem:
-        """What cannot be used of it."""
+        """Return what cannot be used of it."""
         return CalendarProblem(f"event {self.name} {problem}", mend, line=self.line)
 
 
@@ -101,7 +101,7 @@ class Occurrence:
 
     @property
     def cancelled(self) -> bool:
-        """Whether it was called off."""
+        """Return whether it was called off."""
         return self.event.cancelled
 
 
@@ -139,7 +139,7 @@ class Calendar:
         return cls(kept, recurring_ical_events.of(calendar))
 
     def between(self, start: datetime, end: datetime) -> Iterator[Occurrence]:
-        """What takes place between two moments in whole or in part, also what was called off; in no order."""
+        """Return what takes place between two moments in whole or in part, also what was called off; in no order."""
         series = {event.uid: event for event in self.events if event.instead_of is None}
         for found in self._query.between(start, end):
             event = self.events[int(str(found["X-AT"]))]
@@ -155,7 +155,7 @@ class Calendar:
                 yield Occurrence(event=event, start=begins, end=ends, planned=event.instead_of)
 
     def _plans(self, main: Event, at: date) -> bool:
-        """Whether an event takes place at `at` by its own rule."""
+        """Return whether an event takes place at `at` by its own rule."""
         alone = Calendar.of([main])
         moment = at if isinstance(at, datetime) else datetime.combine(at, time(12), tzinfo=UTC)
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
@@ -256,7 +256,7 @@ def _event(block: Block, zones: Zones, *, cancels: bool) -> Event:
 
 
 def _has_no_zone(event: Event) -> bool:
-    """Whether its start floats, or is in UTC though it recurs."""
+    """Return whether its start floats, or is in UTC though it recurs."""
     if not isinstance(event.start, datetime):
         return False
     return event.start.tzinfo is None or (event.start.tzinfo is UTC and event.recurs)

@@ -121,7 +121,7 @@ class Keeper:
 
     @property
     def trunk(self) -> bool:
-        """Whether numbers can be dialled, and not registered phones only."""
+        """Return whether numbers can be dialled, and not registered phones only."""
         return self._channels.trunk
 
     def active(self) -> list[Callback]:
@@ -129,7 +129,10 @@ class Keeper:
         return in_line(self._active.values())
 
     def serves(self, one: Callback) -> bool:
-        """Whether the desk files still have its desk, queue and department; it waits for them until its deadline."""
+        """Return whether the desk files still have its desk, queue and department.
+
+        It waits for them until its deadline.
+        """
         desk = self._desks.get(one.desk)
         return desk is not None and one.queue in desk.queues and one.department in self._calendars[one.desk]
 
@@ -272,7 +275,7 @@ class Keeper:
 
     @property
     def _idle(self) -> bool:
-        """Whether what Asterisk tells, and the time, can change nothing here."""
+        """Return whether what Asterisk tells, and the time, can change nothing here."""
         return not self._active and not any(self._near.values())
 
     # What Asterisk tells -------------------------------------------------------------------------
@@ -330,13 +333,16 @@ class Keeper:
             log.warning("callback not saved; retrying", callback=callback, error=str(error))
 
     def _have_met(self, one: Callback) -> bool:
-        """Whether customer and technician were put through, in this attempt; whoever was up or down at that moment."""
+        """Return whether customer and technician were put through, in this attempt.
+
+        Whoever was up or down at that moment.
+        """
         if one.mode == "technician_first" and (one.state == "connected" or one.id in self._answered):
             return True
         return one.state in ("dialling", "connected") and self._put_through.at(one.id) is not None
 
     def _answered_at(self, one: Callback) -> datetime | None:
-        """When somebody pressed 1 in the present attempt, as far as is known; it may not be committed yet."""
+        """Return when somebody pressed 1 in the present attempt, as far as is known; it may not be committed yet."""
         return self._answered.get(one.id) or self._put_through.at(one.id)
 
     async def _talked(self, one: Callback, reason: str) -> None:

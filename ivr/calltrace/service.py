@@ -98,7 +98,7 @@ class CallTraces:
         return self.desk.call_trace.within_min * 60
 
     def allows(self, device: str) -> bool:
-        """Whether this device may report once more now."""
+        """Return whether this device may report once more now."""
         return self._limit.allows(device, time.monotonic())
 
     def last_call(self, device: Device) -> EndedCall | None:
@@ -202,7 +202,7 @@ class CallTraces:
         )
 
     def _notice(self) -> Notice:
-        """Whom the department's e-mails go to; staff read the desk's first language."""
+        """Return whom the department's e-mails go to; staff read the desk's first language."""
         staff, department = self.desk.languages[0], self.desk.call_trace.department
         return Notice(
             recipient=self.desk.departments[department].email,
@@ -320,7 +320,7 @@ class CallTraces:
             self._held.popleft()
 
     async def _drain_one(self, path: Path) -> bool:
-        """Whether to go on with the next one."""
+        """Return whether to go on with the next one."""
         try:
             intake = TraceIntake.from_json(await asyncio.to_thread(path.read_bytes))
             found = await self._enter(intake)
@@ -350,7 +350,7 @@ def new_report_id() -> str:
 
 
 def _other(near: EndedLeg, packets: list[Packet], far: EndedLeg | None) -> str | None:
-    """Whom the phone talked to: the number it dialled, or who called it."""
+    """Return whom the phone talked to: the number it dialled, or who called it."""
     first = next((message for message in map(_read, packets) if message is not None and message.what == "INVITE"), None)
     if first is not None:
         number = first.target if near.caller else first.origin

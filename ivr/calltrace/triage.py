@@ -73,7 +73,7 @@ async def answer(unit: Unit, trace_id: str, text: str, *, who: str, at: datetime
 
 
 async def dismiss(unit: Unit, proposal_id: int, *, who: str, at: datetime, bus: EventBus) -> dict[str, Any]:
-    """What several reports proposed is no incident; the proposal as it is then. Whoever was first is on record.
+    """Dismiss a proposed incident. Returns the proposal as it is then; the first to dismiss it is on record.
 
     Raises ProposalNotFound.
     """

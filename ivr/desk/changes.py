@@ -76,7 +76,7 @@ def _fields(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _known_by(one: Any, index: int) -> str:
-    """What tells an item of a list from the others, wherever it stands: its date or its name."""
+    """Return what tells an item of a list from the others, wherever it stands: its date or its name."""
     return next(
         (str(getattr(one, name)) for name in ("date", "id", "name") if getattr(one, name, None)), str(index + 1)
     )

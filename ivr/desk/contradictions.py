@@ -40,7 +40,7 @@ def _of(desk: Desk) -> Iterator[str]:
 
 
 def _meant(week: Week) -> Iterator[int]:
-    """When the line opens and closes, in minutes from midnight."""
+    """Return when the line opens and closes, in minutes from midnight."""
     for day in range(len(DAYS)):
         for one in week.of(day):
             yield one.start.hour * 60 + one.start.minute

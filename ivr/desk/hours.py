@@ -85,7 +85,7 @@ class Calendar:
         return high.replace(microsecond=0)
 
     def _closed(self, day: date) -> Iterator[Opening]:
-        """What the imported calendars take from a day."""
+        """Return what the imported calendars take from a day."""
         midnight = datetime.combine(day, time(0), tzinfo=self.zone)
         for closures in self._closures:
             for start, end in closures.around(midnight):
@@ -117,7 +117,7 @@ class Calendar:
             yield joined
 
     def is_open(self, now: datetime) -> bool:
-        """Whether `now` lies in an opening. Raises ValueError for a naive moment."""
+        """Return whether `now` lies in an opening. Raises ValueError for a naive moment."""
         today = require_aware(now).astimezone(self.zone).date()
         return any(opening.start <= now < opening.end for opening in self.day(today))
 
@@ -127,7 +127,7 @@ class Calendar:
         return next((start.astimezone(self.zone) for start in starts), None)
 
     def next_closing(self, now: datetime) -> datetime | None:
-        """When the present opening ends, or the next one when closed now; in local time."""
+        """Return when the present opening ends, or the next one when closed now; in local time."""
         return next((opening.end.astimezone(self.zone) for opening in self._from(now)), None)
 
     def openings(self, start: datetime, days: int) -> Iterator[Opening]:

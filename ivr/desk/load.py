@@ -112,7 +112,7 @@ _ONE_SPACE = {"aliases": "numbers", "service_codes": "numbers"}
 
 
 def _claims(desk: Desk) -> Iterator[tuple[str, str]]:
-    """What only one desk may have: (field, value)."""
+    """Return what only one desk may have: (field, value)."""
     yield "id", desk.id
     for field, values in (
         ("numbers", desk.numbers),
@@ -219,7 +219,7 @@ def _refuse_confusing(file: Path, root: yaml.Node) -> None:
 
 
 def problems(error: ValidationError) -> Iterator[tuple[list[str], str, str]]:
-    """What is wrong with a desk's values: where, how, and what to do; what explains the rest comes first."""
+    """Return what is wrong with a desk's values: where, how, and what to do; what explains the rest comes first."""
     # A misspelt field is both unknown and missing; the first of these helps more.
     for one in sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden"):
         yield _told(dict(one))

@@ -295,7 +295,7 @@ class Desk(Part):
 
     @property
     def call_trace(self) -> CallTrace:
-        """How reports of bad calls are taken."""
+        """Return how reports of bad calls are taken."""
         return self.trace or CallTrace(department=self.menu.operator)
 
     @property
@@ -405,7 +405,7 @@ def _is_zone(name: str) -> bool:
 
 
 def _unfillable(text: str, allowed: set[str]) -> str | None:
-    """What keeps a text's {variables} from being filled in, if anything."""
+    """Return what keeps a text's {variables} from being filled in, if anything."""
     try:
         parts = list(string.Formatter().parse(text))
     except ValueError as error:

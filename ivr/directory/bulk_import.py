@@ -133,7 +133,7 @@ async def look(unit: Unit, provider: str) -> There:
 
 
 def told(there: There) -> dict[str, list[dict[str, Any]]]:
-    """What there is, by list and column, as `ivr.directory.files` writes it."""
+    """Return what there is, by list and column, as `ivr.directory.files` writes it."""
     keys = {
         kind: {row["id"]: key for key, row in there.rows[kind].items()} for kind in ("partners", "accounts", "contacts")
     }

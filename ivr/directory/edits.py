@@ -25,13 +25,13 @@ from ivr.store.engine import Unit
 
 
 async def phone_exists(unit: Unit, name: str) -> bool:
-    """Whether a phone of the line, whoever's, is called so."""
+    """Return whether a phone of the line, whoever's, is called so."""
     found = await unit.everywhere.execute(select(t.endpoints.c.name).where(t.endpoints.c.name == name))
     return found.first() is not None
 
 
 def beyond_desks(kind: Kind, key: str, entry: AnyEntry, known: Known | None, *, new: bool) -> Iterator[BadInput]:
-    """What of an entry the provider's desk files do not allow."""
+    """Return what of an entry the provider's desk files do not allow."""
     if known is None:
         return
     if kind == "phones" and new and key in known.dialled:
@@ -83,11 +83,11 @@ class Edit(ABC):
 
     @abstractmethod
     async def name_is_taken(self) -> bool:
-        """Whether another phone of the line, whoever's, is called so."""
+        """Return whether another phone of the line, whoever's, is called so."""
 
     @abstractmethod
     async def rings_elsewhere(self, digits: str) -> bool:
-        """Whether a number, as E.164 digits, rings another provider's phones."""
+        """Return whether a number, as E.164 digits, rings another provider's phones."""
 
     @abstractmethod
     async def staff_on_it(self) -> list[str]:

@@ -110,7 +110,7 @@ class _OfSet(edits.Edit):
 
 
 def _at_once(rule: Coroutine[Any, Any, T]) -> T:
-    """What a rule says of a world in memory, where it waits for nothing."""
+    """Return what a rule says of a world in memory, where it waits for nothing."""
     try:
         rule.send(None)
     except StopIteration as end:
@@ -122,7 +122,7 @@ def _at_once(rule: Coroutine[Any, Any, T]) -> T:
 
 
 def plan(there: There, drafts: Drafts, *, provider: str, known: Known, prune: bool = False) -> Plan:
-    """What the files change. Raises AllBadInput with everything that is wrong with them, by file and row.
+    """Return what the files change. Raises AllBadInput with everything that is wrong with them, by file and row.
 
     A column that a file lacks leaves what is there as it is; an empty cell empties it. `prune` also removes what a
     list that is given does not have.
@@ -338,7 +338,7 @@ class _Planner:
         self._rows[kind][key] = self._row(kind, key, entry, there, secret, draft)
 
     def _before(self, kind: Kind, there: Row, said: Mapping[str, Any]) -> dict[str, Any]:
-        """What is there of the columns that the file lacks."""
+        """Return what is there of the columns that the file lacks."""
         fields = ENTRIES[kind].model_fields
         if kind != "partners" and all(name in said for name in fields):
             return {}
@@ -364,7 +364,7 @@ class _Planner:
         return min(self._named["phones of staff"].get(staff, [None]), default=None)  # type: ignore[type-var]
 
     def _of_cell(self, kind: Kind, key: str, draft: Draft, error: BadInput) -> BadInput:
-        """What is wrong with a field, as what is wrong with its cell."""
+        """Return what is wrong with a field, as what is wrong with its cell."""
         first, *more = error.field.split(".")
         if kind == "partners" and first == "people" and self._people.get(key):
             people = self._people[key]
@@ -462,7 +462,7 @@ class _Planner:
         plan.changed.setdefault("phones", []).extend(self._moved.values())
 
     def _note_people(self, kind: Kind, key: str, row: Row, before: Sequence[Row]) -> bool:
-        """Whether other people are to be warned at a partner's."""
+        """Return whether other people are to be warned at a partner's."""
         if kind != "partners" or key not in self._people:
             return False
         names = ("name", "role", "mobile", "language")

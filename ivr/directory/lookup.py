@@ -57,7 +57,7 @@ class Directory:
         return True
 
     async def untold(self, after: int, until: int) -> list[changes.Import]:
-        """What was written after one change and until another without telling. Raises StoreUnavailable."""
+        """Return what was written after one change and until another without telling. Raises StoreUnavailable."""
         async with self._store.reading() as unit:
             return await changes.untold(unit, after, until)
 

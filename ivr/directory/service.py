@@ -60,7 +60,7 @@ class Put:
 
 
 def new_secret() -> str:
-    """What a phone registers with: 20 signs, 116 bits."""
+    """Return what a phone registers with: 20 signs, 116 bits."""
     return "".join(secrets.choice(_SECRET_SIGNS) for _ in range(_SECRET_LENGTH))
 
 
@@ -139,7 +139,7 @@ async def patch(  # noqa: PLR0913 - a record of them would be made only to be ta
 
 
 def merged(target: Any, changes: Any) -> Any:
-    """What a merge patch makes of a document (RFC 7396 section 2). A field that is taken away is left out."""
+    """Return what a merge patch makes of a document (RFC 7396 section 2). A field that is taken away is left out."""
     if not isinstance(changes, Mapping):
         return changes
     found = dict(target) if isinstance(target, Mapping) else {}
@@ -183,7 +183,10 @@ async def delete(  # noqa: PLR0913 - a record of them would be made only to be t
 
 
 async def uses(unit: Unit, provider: str, kind: Kind, key: str, *, known: Known | None = None) -> tuple[str, ...]:
-    """What uses an entry, so that it cannot be removed, as in `phone 6001`. Raises EntryNotFound, StoreUnavailable."""
+    """Return what uses an entry, so that it cannot be removed, as in `phone 6001`.
+
+    Raises EntryNotFound, StoreUnavailable.
+    """
     before = await queries.get(unit, provider, kind, key)
     if before is None:
         raise EntryNotFound(entry=f"{ONE_OF[kind]} {key}")

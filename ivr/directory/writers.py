@@ -280,7 +280,7 @@ async def _check_phone(edit: Edit, entry: PhoneEntry, problems: list[BadInput]) 
 
 
 def _is_new(edit: Edit, caller_id: str | None) -> bool:
-    """Whether a phone shows this number from now on only: what was so before is left."""
+    """Return whether a phone shows this number from now on only: what was so before is left."""
     return edit.before is None or getattr(edit.before.entry, "caller_id", None) != caller_id
 
 

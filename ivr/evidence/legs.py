@@ -133,7 +133,7 @@ class Device:
     registered: frozenset[str] = frozenset()
 
     def had(self, leg: EndedLeg) -> bool:
-        """Whether the leg was this device's. Where nobody is registered any more, it was: addresses change."""
+        """Return whether the leg was this device's. Where nobody is registered any more, it was: addresses change."""
         return leg.name == self.phone and (
             None in (self.address, leg.device) or leg.device == self.address or leg.device not in self.registered
         )

@@ -8,7 +8,7 @@ from ivr.incidents.service import Incidents
 
 
 def feature(announcer: Announcer, incidents: Incidents) -> Feature:
-    """What callers and readers of the status page are told of the services (OV-10, OV-26)."""
+    """Return what callers and readers of the status page are told of the services (OV-10, OV-26)."""
     return Feature(
         name="incidents",
         parts=(Part(name="announcements", run=announcer.run), Part(name="incidents", run=incidents.run)),

@@ -55,7 +55,7 @@ class Work(Protocol):
 
     @property
     def texts(self) -> Mapping[str, str]:
-        """What is said of it, by language."""
+        """Return what is said of it, by language."""
 
     @property
     def starts_at(self) -> datetime: ...

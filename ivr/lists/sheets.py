@@ -72,7 +72,7 @@ class Sheet:
     sparse: bool = False
 
     def heading(self, column: str) -> str:
-        """What the file calls a column."""
+        """Return what the file calls a column."""
         return self.headings.get(column, column)
 
 
@@ -179,7 +179,7 @@ def _places(
 
 
 def _separator(text: str, columns: dict[str, str]) -> str:
-    """What parts the cells: that by which most of the first row's headings are known."""
+    """Return what parts the cells: that by which most of the first row's headings are known."""
     begin = len(text) - len(text.lstrip("\r\n;, "))
     head = text[begin : begin + 20_000]
 
@@ -231,7 +231,7 @@ def _rows(file: str, text: str, separator: str, errors: list[BadInput]) -> Itera
 
 
 def _bare(cell: str) -> str:
-    """What a cell says, without what only tells a spreadsheet how to take it."""
+    """Return what a cell says, without what only tells a spreadsheet how to take it."""
     cell = cell.strip(_UNSEEN)
     if not cell or cell[0] not in "='":
         return cell

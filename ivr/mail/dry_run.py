@@ -36,7 +36,7 @@ _BECOMES: Final[Mapping[str, str]] = {
 async def of_mail(
     content: bytes, store: Store, desks: Mapping[str, Desk], config: NoticeConfig, clock: Clock
 ) -> list[str]:
-    """Who wrote it, what becomes of it and why, its text and what is attached.
+    """Return who wrote it, what becomes of it and why, its text and what is attached.
 
     Raises Unreadable, told with `of_unreadable`.
     """
@@ -66,7 +66,7 @@ async def of_mail(
 
 
 def of_unreadable(content: bytes, error: Unreadable) -> Iterator[str]:
-    """What is told of an e-mail that cannot be read."""
+    """Return what is told of an e-mail that cannot be read."""
     seen = glimpse(content)
     yield f"Subject: {seen.subject or '–'}"
     yield f"Becomes: kept as unreadable, and staff are told: {error.facts['problem']}"

@@ -186,7 +186,7 @@ class MailRoom:
             raise Unreadable(problem="its structure is damaged") from error
 
     def look(self, mail: Mail, *, return_path: str, recipients: Sequence[str]) -> Looked:
-        """Who really wrote it, to whom, and whether a program did."""
+        """Return who really wrote it, to whom, and whether a program did."""
         recipient = self._recipient(recipients)
         box = self.mailboxes[recipient]
         ours, book = self._ours, self._directory.book
@@ -222,7 +222,7 @@ class MailRoom:
         return await place(unit, looked.mail, looked.program, domain=self._domain, now=self._clock(), get=get)
 
     async def foretell(self, unit: Unit, looked: Looked) -> Place:
-        """Where it would go; nothing is changed."""
+        """Return where it would go; nothing is changed."""
         return await self._place(unit, looked, ticket_statements.get)
 
     async def _carry_out(self, unit: Unit, looked: Looked, found: Place) -> Taken:
@@ -369,7 +369,7 @@ class MailRoom:
 
 
 def _outside(content: bytes, return_path: str) -> tuple[Mail, str | None]:
-    """What is known of an e-mail that was not read, and where it may be answered."""
+    """Return what is known of an e-mail that was not read, and where it may be answered."""
     seen = glimpse(content)
     written = one_address([return_path])
     answerable = written[0] if written is not None else None

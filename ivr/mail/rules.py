@@ -52,7 +52,7 @@ def automatic(  # noqa: C901, PLR0912 - one mark after the other; their order is
     by_our_list: bool = False,
     by_our_form: bool = False,
 ) -> Automatic | None:
-    """Why a person did not write it, so that nothing is answered; None when one seems to have.
+    """Return why a person did not write it, so that nothing is answered; None when one seems to have.
 
     `return_path` is the sender that the server named, `ours` our own addresses in lower case. What comes `by_our_list`
     has the marks of every list, and its return path may be ours as that of a form of ours is.
@@ -109,7 +109,7 @@ def wants_no_answer(mail: Mail) -> bool:
 
 
 def comes_by_ours(mail: Mail, *, ours: Collection[str], lists: Collection[str]) -> bool:
-    """Whether it comes by a list that is an address of ours: every customer's e-mail has the list's marks then.
+    """Return whether it comes by a list that is an address of ours: every customer's e-mail has the list's marks then.
 
     `lists` are the List-Ids that the desks name, in lower case. Else the list names our address itself: in List-Id,
     List-Post or Mailing-list, or in a From that it rewrote.

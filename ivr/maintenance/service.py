@@ -251,5 +251,5 @@ class Maintenances:
 
 
 def spoken(several: list[Maintenance], language: str) -> list[str]:
-    """What callers hear of those that go on."""
+    """Return what callers hear of those that go on."""
     return [one.texts[language] for one in several if language in one.texts]

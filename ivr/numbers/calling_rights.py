@@ -76,7 +76,7 @@ def _areas(country: str) -> tuple[str, ...]:
 
 @cache
 def _abroad(area: str) -> bool:
-    """Whether it is of a country of the plan other than Canada and the United States."""
+    """Return whether it is of a country of the plan other than Canada and the United States."""
     for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]:
         metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
         leading = metadata.leading_digits if metadata is not None and region not in ("CA", "US") else None

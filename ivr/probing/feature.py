@@ -8,7 +8,7 @@ from ivr.probing.probes import Probes
 
 
 def feature(probes: Probes) -> Feature:
-    """Whether a call can come in, and a row be written."""
+    """Return whether a call can come in, and a row be written."""
 
     async def on_event(event: Fields) -> None:
         if event is RECONNECTED:

@@ -28,13 +28,13 @@ class Member(Protocol):
     def in_call(self) -> bool: ...
     @property
     def status(self) -> str:
-        """What their phone does."""
+        """Return what their phone does."""
 
     @property
     def calls_taken(self) -> int: ...
     @property
     def last_call(self) -> datetime | None:
-        """When their last call ended."""
+        """Return when their last call ended."""
 
 
 class QueueMembers(Protocol):

@@ -16,7 +16,7 @@ from ivr.queueing.roster import Roll
 
 
 def queues(watch: QueueWatch, roll: Roll, misses: Misses, news: News) -> Feature:
-    """Who stands in the queues and who answers them."""
+    """Return who stands in the queues and who answers them."""
 
     async def on_event(event: Fields) -> None:
         watch.enter(event)

@@ -198,7 +198,7 @@ class News:
             log.error("position announcement failed for one caller", who=who, error=str(error))
 
     def _is_quiet(self, listener: Listener) -> bool:
-        """Who came after the change was told of it before they joined, and is told their place."""
+        """Return whether a caller is to hear the change only; those who came after it know it already."""
         left_s = self._quiet.get(listener.desk, 0.0) - asyncio.get_running_loop().time()
         return left_s > 0 and listener.waited_s >= self._quiet_s[listener.desk] - left_s
 

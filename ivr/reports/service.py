@@ -193,7 +193,7 @@ class Reports:
             raise ReportNotFound(incident=incident_id)
 
     async def asked(self, incident_id: int) -> int:
-        """How many asked for it, and confirmed that they did. Raises StoreUnavailable."""
+        """Return how many asked for it, and confirmed that they did. Raises StoreUnavailable."""
         async with self._store.reading() as unit:
             return await statements.count_confirmed(unit, incident_id)
 

@@ -43,7 +43,10 @@ class Old:
 
 
 def due(size: int, began: float, now: float) -> bool:
-    """Whether a log is to begin anew. An empty one never is. Times in seconds since 1970; it may have been set back."""
+    """Return whether a log is to begin anew.
+
+    An empty one never is. Times in seconds since 1970; it may have been set back.
+    """
     return size > LARGEST or (size > 0 and abs(now - began) > OLDEST_S)
 
 
@@ -149,7 +152,7 @@ def turn_own(path: Path, to: Path) -> None:
 
 
 def _stamped(path: Path, now: float) -> Path:
-    """Where a log goes; several of one second have names of their own."""
+    """Return where a log goes; several of one second have names of their own."""
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
     found = path.with_name(f"{path.name}.{stamp}")
     nth = 0

@@ -125,7 +125,7 @@ async def _about_page(
 
 
 async def _may_answer(unit: Unit, number: str, at: datetime, *, to_number: int) -> bool:
-    """Whether an answer may still be paid for; those that told somebody that it is theirs are counted too."""
+    """Return whether an answer may still be paid for; those that told somebody that it is theirs are counted too."""
     mine = await store.count_answered(unit, since=at - _DAY, sender=number)
     everybodys = await store.count_answered(unit, since=at - _HOUR)
     return bool(mine < to_number and (to_number > 1 or everybodys < _TO_ALL))

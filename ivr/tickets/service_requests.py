@@ -182,14 +182,17 @@ def details_of(kind: str, given: Mapping[str, Any]) -> Details | None:
 
 
 def quote(kind: str, details: Details, *, now: datetime, calendar: Calendar) -> Quote:
-    """What a request costs. Raises BadInput for what must be known first, or cannot be."""
+    """Return what a request costs. Raises BadInput for what must be known first, or cannot be."""
     return _QUOTES[kind](kind, details, now, calendar)
 
 
 def quoted(
     kind: str, details: Mapping[str, Any] | None, *, asked_at: datetime, calendar: Calendar, offered: Collection[str]
 ) -> Quote | None:
-    """What a ticket of this kind, asked for at `asked_at`, costs; None while not enough is known, and for others."""
+    """Return what a ticket of this kind, asked for at `asked_at`, costs.
+
+    None while not enough is known, and for others.
+    """
     if kind not in offered or kind not in DETAILS:
         return None
     conditions: tuple[Said, ...] = ()
