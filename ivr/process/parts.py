@@ -135,7 +135,7 @@ class Parts:
                     raise
                 error = cancelled
             except Exception as raised:
-                error = raised
+                error = _innermost(raised)
             if self._ending:
                 return
             self._failed(name, part, error)
@@ -160,6 +160,13 @@ class Parts:
             exc_info=error if error is not None and kind != part.traced else None,
         )
         part.untold, part.tell_at, part.traced = 0, now + _TOLD_S, kind
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return what a task of a part's own raised, out of the groups that it comes in."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _first_line(error: BaseException) -> str:
