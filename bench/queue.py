@@ -50,7 +50,7 @@ from ivr.callbacks.model import Callback
 from ivr.clock import system_clock
 from ivr.desk.load import BUILT_IN
 from ivr.directory.store import put_languages
-from ivr.process.supervisor import Service
+from ivr.process.service_process import Service
 from ivr.settings import Address, Settings
 from ivr.store.engine import open_store
 

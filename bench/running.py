@@ -23,7 +23,7 @@ from ivr.asterisk.process import AsteriskProcess
 from ivr.cli.up import ensure_runtime
 from ivr.host import descriptors
 from ivr.prepare import prepare
-from ivr.process.supervisor import Service
+from ivr.process.service_process import Service
 from ivr.settings import Address, Settings
 
 HERE = Path(__file__).parent

@@ -250,13 +250,13 @@ def prepare(settings_file: Path) -> None:
 def asterisk(state: StateOption = Path("var"), user: UserOption = None) -> None:
     """Watch a line's Asterisk alone, beside `up --no-with-asterisk`: a restart of the one leaves the other's calls."""
     from ivr.prepare import wait_until_prepared
-    from ivr.process import control, privileges, supervise
+    from ivr.process import control, privileges, supervisor
 
     state = state.resolve()
     settings_file = wait_until_prepared(state)
     privileges.settle(Settings.read(settings_file), user, os.environ)
     control.hold(state, "asterisk")
-    words = supervise.words_for(settings_file, service=False)
+    words = supervisor.words_for(settings_file, service=False)
     os.execv(sys.executable, words)  # noqa: S606 - our own program, by a list of words
 
 

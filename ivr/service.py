@@ -18,7 +18,7 @@ from ivr import desk_reload
 from ivr.asterisk.fastagi import FastAgiServer
 from ivr.line import Line
 from ivr.process.parts import PartEnded
-from ivr.process.supervisor import beat
+from ivr.process.service_process import beat
 from ivr.settings import Settings
 
 log = structlog.get_logger()

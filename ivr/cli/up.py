@@ -35,7 +35,7 @@ from ivr.host import descriptors
 from ivr.host.ports import check_ports
 from ivr.host.private_files import make_private, refuse_shared
 from ivr.prepare import Prepared, as_before, note_prepared, prepare, prepared_before
-from ivr.process import control, privileges, supervise, supervisor
+from ivr.process import control, privileges, service_process, supervisor
 from ivr.retiring import Retired
 from ivr.settings import Settings
 from ivr.store.engine import StoreUnavailable
@@ -154,7 +154,7 @@ def run(
         _tell_and_end(reading, settings, console, prepared, beside)
     os.close(reading)
     os.set_inheritable(writing, True)
-    words = supervise.words_for(
+    words = supervisor.words_for(
         settings_file,
         asterisk=asterisk,
         prepared=is_new,
@@ -191,7 +191,7 @@ async def _take_over(found: Runtime, settings: Settings, *, before: bool, asteri
         asterisk = False
     elif running is not None and not asterisk:
         log.warning("Asterisk restart needed: modules or addresses changed", event_id="OV1508")
-    left = await supervisor.until_gone(_settings_file(settings))
+    left = await service_process.until_gone(_settings_file(settings))
     if asterisk:
         left |= await process.end_stale(found, settings)
     deadline = time.monotonic() + (_DYING_S if left or before else 0)

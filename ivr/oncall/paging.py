@@ -24,7 +24,7 @@ from ivr.notify.outbox import Sms, put_email, put_sms, texts_since, withdraw_sms
 from ivr.notify.store import TextProblem, text_problems
 from ivr.oncall import store
 from ivr.oncall.breach import is_late, late_email
-from ivr.oncall.escalation import LASTS, Page, brought_forward, come, timetable
+from ivr.oncall.escalation import LASTS, PROMISE, Page, brought_forward, come, timetable
 from ivr.oncall.rota import line_at
 from ivr.oncall.service import PAGE, facts, note_taken, texts_about
 from ivr.oncall.store import Emergency
@@ -236,7 +236,7 @@ def _text(language: str, zone: ZoneInfo, emergency: Emergency, ticket: Ticket, b
     return _TEXTS[language].format(
         number=ticket.number,
         at=at,
-        until=(emergency.left_at + timedelta(minutes=30)).astimezone(zone),
+        until=(emergency.left_at + PROMISE).astimezone(zone),
         caller=f"+{emergency.number}" if emergency.number else _UNKNOWN[language],
         name=f" ({name})" if name else "",
     )

@@ -1,4 +1,7 @@
-"""Works out the promise to a caller who leaves a message out of hours (OV-7, OV-8). Pure."""
+"""Works out the promise to a caller who leaves a message out of hours (OV-7, OV-8). Pure.
+
+An emergency's half hour is `ivr.oncall.escalation.PROMISE`.
+"""
 
 from __future__ import annotations
 
