@@ -38,7 +38,10 @@ async def announcing(session: AgiSession, context: LineContext) -> None:
     endpoint = endpoint_of(session)
     who = context.line.directory.technician(endpoint) if endpoint is not None else None
     desk = _desk_of(context, who)
-    language = who.language if who is not None and who.language in desk.languages else desk.languages[0]
+    if who is not None and who.language in desk.languages:
+        language = who.language
+    else:
+        language = desk.languages[0]
     call = _Call(session, context, desk, language)
     file = context.line.settings.spool / "announcements" / uuid.uuid4().hex
     try:

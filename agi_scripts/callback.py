@@ -92,7 +92,10 @@ async def _dial(session: AgiSession, context: LineContext, callback_id: str) -> 
         )
         return
     await session.set_variable(Variable.LANGUAGE, one.language)
-    whom = Whom(way="phone", name=one.endpoint) if one.endpoint is not None else Whom(way="outside", name=one.number)
+    if one.endpoint is not None:
+        whom = Whom(way="phone", name=one.endpoint)
+    else:
+        whom = Whom(way="outside", name=one.number)
     await session.set_variable(Variable.NEXT, whom.text())
 
 

@@ -55,7 +55,9 @@ class LineContext:
     def recording(self, file: str | None) -> str | None:
         """Return what Asterisk plays for a voice message, without extension; None when its recording is not there."""
         path = self.line.messages / file if file and Path(file).name == file else None
-        return str(path.with_suffix("")) if path is not None and path.is_file() else None
+        if path is not None and path.is_file():
+            return str(path.with_suffix(""))
+        return None
 
 
 async def settled(session: AgiSession, desk: Desk, language: str) -> None:

@@ -63,7 +63,9 @@ async def line(session: AgiSession, context: LineContext) -> None:
         if place == "":
             place = await kept_place(session, context, desk, destination, call_id)
         if place is not None:
-            partner = partner_first(desk, destination, identity) if place == "" else None
+            partner = None
+            if place == "":
+                partner = partner_first(desk, destination, identity)
             await _decide(session, context, desk, destination, call_id, partner, place)
     except CallHungUp:
         context.line.calls.end(call_id, context.line.clock(), result="hung-up-in-menu", reason="caller hung up")
@@ -127,7 +129,10 @@ async def _decide(
     partner: Partner | None,
     place: str,
 ) -> None:
-    target = to.queue if to.kind == "queue" else ring_target(desk, to.phones, trunk=context.line.trunk)
+    if to.kind == "queue":
+        target = to.queue
+    else:
+        target = ring_target(desk, to.phones, trunk=context.line.trunk)
     seconds = desk.queues[to.queue].max_wait_s if to.queue else to.ring_s
     if to.kind == "ring" and any(phone.startswith("tel:") for phone in to.phones):
         seconds = (seconds or 0) + outside_staff.TAKEN_S

@@ -77,6 +77,9 @@ def _need(context: LineContext, uniqueid: str, callback: str | None, since: date
 
 def _candidate(known: Technician | None, *, endpoint: str, penalty: int, on_duty: bool, free: bool) -> Candidate:
     """A member with what the directory says of them."""
-    spoken = {one["language"]: one["penalty"] for one in known.languages} if known is not None else {}
+    if known is not None:
+        spoken = {one["language"]: one["penalty"] for one in known.languages}
+    else:
+        spoken = {}
     skills = frozenset(known.skills) if known is not None else frozenset()
     return Candidate(endpoint=endpoint, penalty=penalty, languages=spoken, skills=skills, on_duty=on_duty, free=free)

@@ -72,4 +72,6 @@ class AskedNumber:
 
 def as_said(number: str, region: str) -> str:
     """A number's digits as people there say their number: without the country code at home."""
-    return number[1:] if region in ("CA", "US") and len(number) == 11 and number.startswith("1") else number
+    if region in ("CA", "US") and len(number) == 11 and number.startswith("1"):
+        return number[1:]
+    return number

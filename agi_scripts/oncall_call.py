@@ -79,12 +79,17 @@ async def page(session: AgiSession, context: LineContext) -> None:
 async def _read(context: LineContext, call_id: int) -> _Page | None:
     async with context.line.store.reading() as unit:
         call = await store.page_call(unit, call_id)
-        emergency = await store.get(unit, call.emergency_id) if call is not None else None
+        emergency = None
+        if call is not None:
+            emergency = await store.get(unit, call.emergency_id)
         if call is None or emergency is None:
             return None
         ticket = await tickets.get(unit, emergency.ticket_number)
         messages = await tickets.messages(unit, message_id=emergency.message_id)
-        together = len(await store.left_in_bundle(unit, emergency.id)) if emergency.bundle else 1
+        if emergency.bundle:
+            together = len(await store.left_in_bundle(unit, emergency.id))
+        else:
+            together = 1
     desk = context.desks.get(emergency.desk)
     if ticket is None or desk is None or desk.oncall is None:
         return None
@@ -138,7 +143,10 @@ async def _tell(session: AgiSession, context: LineContext, found: _Page) -> str 
     sounds = await _spoken(context, found, "page-greeting", when=when)
     if found.together > 1:
         sounds += await _spoken(context, found, "page-bundle", count=str(found.together))
-    named = await _spoken(context, found, "page-from", name=found.name) if found.name else []
+    if found.name:
+        named = await _spoken(context, found, "page-from", name=found.name)
+    else:
+        named = []
     sounds += named
     if not named and found.emergency.number:
         sounds.append(await _sound(context, found, "page-number"))

@@ -19,7 +19,9 @@ log = structlog.get_logger()
 def dial_string(partner: Partner, book: Book) -> str:
     """For Dial: the registered phone that has the partner's number, or else the number by the trunk."""
     own = next((name for name, phone in book.endpoints.items() if phone.caller_id == partner.phone), None)
-    return f"PJSIP/{own}" if own is not None else f"PJSIP/{partner.phone}@outbound"
+    if own is not None:
+        return f"PJSIP/{own}"
+    return f"PJSIP/{partner.phone}@outbound"
 
 
 async def place(session: AgiSession, context: LineContext) -> None:

@@ -156,7 +156,9 @@ class _Asking:
     @property
     def endpoint(self) -> str | None:
         """The registered phone that will be rung, as things stand."""
-        return None if self.asked.entered else self.own_phone
+        if self.asked.entered:
+            return None
+        return self.own_phone
 
     async def run(self) -> None:
         caller, context = self.caller, self.caller.context

@@ -25,7 +25,9 @@ async def technician(session: AgiSession, context: LineContext) -> None:
     wish = session.args[0]
     reached = session.args[1] if len(session.args) > 1 else "yes"
     endpoint = endpoint_of(session)
-    known = context.line.directory.technician(endpoint) if endpoint is not None else None
+    known = None
+    if endpoint is not None:
+        known = context.line.directory.technician(endpoint)
     try:
         if known is None or endpoint is None:
             spoken, language = "technician-unknown", context.main_desk.languages[0]
@@ -69,4 +71,6 @@ async def _toggle(context: LineContext, wish: str, endpoint: str, known: Technic
         return "technician-not-logged-in"
     pause = not any(member.paused and member.paused_reason != RESTING for member in mine)
     await context.line.members.pause(None, endpoint, pause, "*23" if pause else "")
-    return "technician-pause" if pause else "technician-unpause"
+    if pause:
+        return "technician-pause"
+    return "technician-unpause"

@@ -39,7 +39,10 @@ async def tracing(session: AgiSession, context: LineContext) -> None:
     phone = endpoint_of(session)
     desk = context.main_desk
     known = context.line.directory.identify(None, phone) if phone is not None else None
-    language = known.language if known is not None and known.language in desk.languages else desk.languages[0]
+    if known is not None and known.language in desk.languages:
+        language = known.language
+    else:
+        language = desk.languages[0]
 
     async def say(prompt: str) -> None:
         await session.stream_file(await context.sounds.of(desk.id, prompt, language, {}), "")
@@ -128,7 +131,9 @@ async def _find(traces: CallTraces, device: Device, remembered: LastCall | None)
         # Asterisk knows a later call than the ring: its end is still on its way, or came before our start.
         await asyncio.sleep(_ARRIVING_S)
         call = traces.last_call(device)
-    return call if call is not None and remembered.leg.linkedid == call.linkedid else remembered
+    if call is not None and remembered.leg.linkedid == call.linkedid:
+        return call
+    return remembered
 
 
 async def _take_in(traces: CallTraces, found: EndedCall | LastCall, device: Device, report_id: str) -> Receipt:

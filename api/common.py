@@ -117,7 +117,9 @@ def cross_site(request: Request) -> bool:
 async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     bearer: Bearer | None = getattr(request.state, "bearer", None)
-    return services if bearer is None or bearer.provider is None else provider_scope.only(services, bearer.provider)
+    if bearer is None or bearer.provider is None:
+        return services
+    return provider_scope.only(services, bearer.provider)
 
 
 async def _bearer(request: Request) -> Bearer:

@@ -83,7 +83,9 @@ def _needed(path: str, method: str) -> str:
     what = "read" if method in _READING else "write"
     if what == "write" and _DESK_FILES.fullmatch(path):
         return "desks:write"
-    return f"directory:{what}" if f"{path}/".startswith(_DIRECTORY) else what
+    if f"{path}/".startswith(_DIRECTORY):
+        return f"directory:{what}"
+    return what
 
 
 async def _bearer(tokens: Tokens, headers: list[str]) -> Bearer | ProblemResponse:
@@ -148,13 +150,12 @@ class BodyGuard:
         if body is None:
             return
         signed = scope["path"] in _SIGNED
-        refusal = (
-            body
-            if isinstance(body, ProblemResponse)
-            else None
-            if signed
-            else _check(Headers(scope=scope), body, scope["path"])
-        )
+        if isinstance(body, ProblemResponse):
+            refusal = body
+        elif signed:
+            refusal = None
+        else:
+            refusal = _check(Headers(scope=scope), body, scope["path"])
         if refusal is not None:
             await refusal(scope, receive, send)
             return

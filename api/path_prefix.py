@@ -22,7 +22,9 @@ _LEADING = ("location", "hx-redirect", "hx-location")
 @functools.lru_cache(maxsize=16)
 def path_of(public_url: str | None) -> str:
     """The path below which the outside finds us, as in /soutien; empty at the root."""
-    return urlsplit(public_url).path.rstrip("/") if public_url else ""
+    if public_url:
+        return urlsplit(public_url).path.rstrip("/")
+    return ""
 
 
 class BelowPath:
@@ -77,7 +79,9 @@ class _Outgoing:
 
 def _path(scope: Scope) -> str:
     services = getattr(scope["app"].state, "services", None) if "app" in scope else None
-    return path_of(services.notices.public_url) if services is not None else ""
+    if services is not None:
+        return path_of(services.notices.public_url)
+    return ""
 
 
 def _inside(scope: Scope, path: str) -> Scope:

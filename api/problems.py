@@ -99,7 +99,10 @@ def _of_error(request: Request, error: OmnivigilError) -> ProblemResponse:
     if isinstance(error, NotAllowed):
         return problem(403, "forbidden", "Not allowed", error.problem, field=error.field, mend=error.mend)
     if isinstance(error, BadInput):
-        every = error.errors[:_MOST_ERRORS] if isinstance(error, AllBadInput) else (error,)
+        if isinstance(error, AllBadInput):
+            every = error.errors[:_MOST_ERRORS]
+        else:
+            every = (error,)
         errors = [{"field": one.field, "problem": one.problem, "mend": one.mend} for one in every]
         return problem(
             422, "bad-input", "A field is wrong", error.problem, field=error.field, mend=error.mend, errors=errors

@@ -27,7 +27,10 @@ class Streams:
     """Counts open streams."""
 
     def __init__(self, most: int | None = None) -> None:
-        self._most = most if most is not None else max(16, min(_MOST, descriptors.limit() // _SHARE))
+        if most is not None:
+            self._most = most
+        else:
+            self._most = max(16, min(_MOST, descriptors.limit() // _SHARE))
         self._open: Counter[str] = Counter()
 
     def check(self, whose: str, most: int) -> None:

@@ -39,10 +39,14 @@ def render(trace: Mapping[str, Any], packets: Sequence[Packet], language: str, z
 
     def number(value: float, digits: int) -> str:
         text = f"{value:.{digits}f}"
-        return text.replace(".", ",") if language == "fr" else text
+        if language == "fr":
+            return text.replace(".", ",")
+        return text
 
     def moment(value: datetime | None) -> str | None:
-        return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S} ({zone.key})" if value is not None else None
+        if value is not None:
+            return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S} ({zone.key})"
+        return None
 
     def percent(value: float, digits: int) -> str:
         return number(value, digits) + ("\u00a0%" if language == "fr" else "%")

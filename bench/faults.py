@@ -383,7 +383,12 @@ async def _on_record(line: HurtLine, visits: Sequence[Visit], faults: Sequence[F
         found, again = [], []
         for one in left:
             rows = await _ask(line, "/v1/calls", {"ani": one.plan.number})
-            lacks = "no record" if not rows else "no end" if rows[0]["ended_at"] is None else ""
+            if not rows:
+                lacks = "no record"
+            elif rows[0]["ended_at"] is None:
+                lacks = "no end"
+            else:
+                lacks = ""
             lacks = lacks or ("no result" if rows[0]["result"] is None else "")
             if lacks:
                 during = ", ".join(fault.kind.name for fault in _during(faults, one.dialled, one.ended))

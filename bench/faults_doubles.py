@@ -226,7 +226,9 @@ class Twilio:
         ]
         size, page = int(wanted.get("PageSize", "50")), int(wanted.get("Page", "0"))
         more = len(found) > (page + 1) * size
-        following = str(request.rel_url.with_query({**wanted, "Page": str(page + 1)})) if more else None
+        following = None
+        if more:
+            following = str(request.rel_url.with_query({**wanted, "Page": str(page + 1)}))
         shown = found[page * size : (page + 1) * size]
         rest = {"first_page_uri": "", "uri": "", "previous_page_uri": None, "next_page_uri": following}
         return web.json_response({"messages": shown, "page": page, "page_size": size, **rest})

@@ -147,7 +147,9 @@ class HurtLine:
             aiohttp.ClientSession(timeout=timeout) as session,
             session.request(method, url, json=json, headers=sent, params=params) as answer,
         ):
-            body = await answer.json() if answer.content_type == "application/json" else None
+            body = None
+            if answer.content_type == "application/json":
+                body = await answer.json()
             return answer.status, body
 
     def _token(self) -> str:

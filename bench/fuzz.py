@@ -276,7 +276,10 @@ async def run(
     most_crashes: int = 10,
 ) -> Progress:
     """Send until so many messages were sent in all runs, or the seconds are over. Prints what was found."""
-    progress = Progress.read(resume, seed) if resume is not None else Progress(seed=seed)
+    if resume is not None:
+        progress = Progress.read(resume, seed)
+    else:
+        progress = Progress(seed=seed)
     with contextlib.ExitStack() as stack:
         folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="omnivigil-fuzz-")))
         settings = _settings(folder)

@@ -178,7 +178,10 @@ class _Bench:
                 (made, failed), (delays, lost) = await asyncio.gather(
                     self._load(back_end, rate, seconds), self._time(back_end, seconds + CALL_S)
                 )
-                late = sorted(delays)[int(0.99 * len(delays))] if delays else float("inf")
+                if delays:
+                    late = sorted(delays)[int(0.99 * len(delays))]
+                else:
+                    late = float("inf")
                 if failed or lost or late > _KEEPS_UP_MS or made < 0.9 * rate * seconds:
                     break
                 good, rate = rate, round(rate * 1.5)

@@ -312,11 +312,20 @@ def _rows(rows: dict[str, Measured]) -> list[tuple[str, ...]]:
     told: list[tuple[str, ...]] = []
     for name, one in rows.items():
         before = base.get(name)
-        each = (one.live + one.held) - (before.live + before.held) if before is not None else 0
-        already = before.cpu if before is not None and not math.isnan(before.cpu) else 0.0
+        if before is not None:
+            each = (one.live + one.held) - (before.live + before.held)
+        else:
+            each = 0
+        if before is not None and not math.isnan(before.cpu):
+            already = before.cpu
+        else:
+            already = 0.0
         cpu = (one.cpu - already) / max(1, each)
         floor_each = floor.cpu / max(1, floor.live)
-        memory = (one.memory - before.memory) * 1000 / max(1, each) if before is not None else math.nan
+        if before is not None:
+            memory = (one.memory - before.memory) * 1000 / max(1, each)
+        else:
+            memory = math.nan
         told.append(
             (
                 name,

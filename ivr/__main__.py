@@ -81,7 +81,9 @@ UserOption = Annotated[
 
 
 def _database(url: str | None) -> str | None:
-    return database_url_of(url) if url else None
+    if url:
+        return database_url_of(url)
+    return None
 
 
 def settings_of(
@@ -209,7 +211,9 @@ def demo(  # noqa: PLR0913 - each is an option of the command
 
 
 def _seconds(text: str | None, field: str = "--for") -> float | None:
-    return seconds_of(text, field) if text is not None else None
+    if text is not None:
+        return seconds_of(text, field)
+    return None
 
 
 def seconds_of(text: str, field: str = "--for") -> float:
@@ -421,7 +425,12 @@ def doctor(  # noqa: PLR0913 - each is an option of the command
     found = findings(settings, runtime.folders(settings.state), running=pid)
     table = Table("", "what", "state", "mend")
     for one in found:
-        mark = "[green]✓[/]" if one.well else "[yellow]•[/]" if one.remark else "[red]✗[/]"
+        if one.well:
+            mark = "[green]✓[/]"
+        elif one.remark:
+            mark = "[yellow]•[/]"
+        else:
+            mark = "[red]✗[/]"
         table.add_row(mark, one.what, one.state, "" if one.well else one.mend)
     console.print(table)
     raise typer.Exit(0 if all(one.well or one.remark for one in found) else 1)
@@ -439,9 +448,10 @@ def _samples(settings: Settings, ics: Path | None, csv: Path | None) -> bool:
             continue
         try:
             data = path.read_bytes()
-            told = (
-                samples.of_calendar(data, desk, system_clock()) if path is ics else samples.of_list(data, desk.region)
-            )
+            if path is ics:
+                told = samples.of_calendar(data, desk, system_clock())
+            else:
+                told = samples.of_list(data, desk.region)
             for line in told:
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
         except BadInput as error:

@@ -16,7 +16,9 @@ class OmnivigilError(Exception):
         """The sentence of the class, followed by its facts."""
         sentence = (type(self).__doc__ or "").strip().split("\n")[0]
         facts = ", ".join(f"{name}: {value}" for name, value in self.facts.items() if value is not None)
-        return f"{sentence} ({facts})" if facts else sentence
+        if facts:
+            return f"{sentence} ({facts})"
+        return sentence
 
 
 class BadInput(OmnivigilError):

@@ -25,7 +25,9 @@ PERSONAL = frozenset({"ani", "number", "phone", "email", "caller", "to"})
 
 def mask(value: str) -> str:
     """The last four characters, so that the person on call can match without reading the number."""
-    return f"…{value[-4:]}" if len(value) > 4 else "…"
+    if len(value) > 4:
+        return f"…{value[-4:]}"
+    return "…"
 
 
 def _mask_personal(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -158,4 +160,6 @@ def outlive_full_disk(*, human: bool = False) -> None:
 
 def dropped() -> int:
     """Lines of this process's log that could not be written, since it began."""
-    return sys.stderr.dropped if isinstance(sys.stderr, SteadyStream) else 0
+    if isinstance(sys.stderr, SteadyStream):
+        return sys.stderr.dropped
+    return 0

@@ -26,19 +26,25 @@ def endpoint_of(technician_id: int) -> str:
 def technician_id(endpoint: str) -> int | None:
     """Return whose it is; None for a phone of ours."""
     found = _ENDPOINT.fullmatch(endpoint)
-    return int(found[1]) if found is not None else None
+    if found is not None:
+        return int(found[1])
+    return None
 
 
 def of_channel(channel: str) -> str | None:
     """The endpoint that a channel rings by way of the dialplan; None for any other channel."""
     found = _HALF.fullmatch(channel)
-    return found[1] if found is not None else None
+    if found is not None:
+        return found[1]
+    return None
 
 
 def of_interface(interface: str) -> str | None:
     """The endpoint of a queue's member; None for a phone of ours."""
     found = _INTERFACE.fullmatch(interface)
-    return found[1] if found is not None else None
+    if found is not None:
+        return found[1]
+    return None
 
 
 def interface(endpoint: str) -> str:

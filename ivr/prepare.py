@@ -437,7 +437,9 @@ def line_secrets(state: Path) -> dict[str, str]:
 
 
 def _kept(path: Path) -> str | None:
-    return path.read_text().strip() if path.exists() else None
+    if path.exists():
+        return path.read_text().strip()
+    return None
 
 
 def _keep(path: Path, text: str) -> None:

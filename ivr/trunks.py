@@ -79,7 +79,10 @@ def endpoints(trunks: Iterable[Trunk]) -> tuple[Endpoint, ...]:
             if way != identity and network is not None and (other := _network(name)) is not None
             if other != network and other.version == network.version and other.subnet_of(network)  # type: ignore[arg-type]
         ]
-        parts = [host] if network is None or not inside else [str(part) for part in _without(network, inside)]
+        if network is None or not inside:
+            parts = [host]
+        else:
+            parts = [str(part) for part in _without(network, inside)]
         found.setdefault(identity, []).extend(parts)
     return tuple(Endpoint(name=_ENDPOINTS[way], identity=way, hosts=tuple(hosts)) for way, hosts in found.items())
 

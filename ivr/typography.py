@@ -18,7 +18,9 @@ def time_of_day(at: datetime, zone: tzinfo, language: str) -> str:
     if language == "fr":
         local = at.astimezone(zone)
         hour = f"{local.hour}{_NO_BREAK}h"
-        return f"{hour}{_NO_BREAK}{local.minute:02}" if local.minute else hour
+        if local.minute:
+            return f"{hour}{_NO_BREAK}{local.minute:02}"
+        return hour
     return format_time(at, "short", zone, f"{language}_CA")
 
 

@@ -69,7 +69,9 @@ def check_phone(has: Services, endpoint: str | None) -> str | None:
 
 def limit(has: Services, named: str) -> str | None:
     """The provider that an account is limited to; whoever is limited makes none that sees more. Raises BadInput."""
-    return provider_of(has, named) if named else has.provider
+    if named:
+        return provider_of(has, named)
+    return has.provider
 
 
 def _not_oneself(request: Request, name: str) -> None:
@@ -106,7 +108,10 @@ async def add_account(form: Annotated[NewAccount, Form()], request: Request) -> 
     """Let somebody sign in."""
     has = line_of(request)
     limited_to = limit(has, form.provider)
-    book = has.directory.book.only(limited_to) if limited_to is not None else has.directory.book
+    if limited_to is not None:
+        book = has.directory.book.only(limited_to)
+    else:
+        book = has.directory.book
     partner = book.partner_named(form.partner) if form.partner is not None else None
     given = "" if form.password else admin.new_password(form.name)
     await accounts_of(request).create(
@@ -136,7 +141,9 @@ async def _account_page(request: Request, name: str, **shown: Any) -> Response:
         found = await admin.get(unit, name)
         sessions = await admin.sessions(unit, found.id, has.clock())
     book = has.directory.book
-    partner = book.partners.get(found.partner_id) if found.partner_id is not None else None
+    partner = None
+    if found.partner_id is not None:
+        partner = book.partners.get(found.partner_id)
     return pages.page(
         request,
         "account_of.html.j2",

@@ -196,7 +196,11 @@ def _state(status: str, *, paused: bool, in_call: bool) -> str:
         return "talking"
     if status in ("invalid", "unavailable"):
         return "away"
-    return "ringing" if status == "ringing" else "paused" if paused else "free"
+    if status == "ringing":
+        return "ringing"
+    if paused:
+        return "paused"
+    return "free"
 
 
 def _lines(has: Services, language: str) -> list[Line]:

@@ -124,7 +124,9 @@ def _known(part: str) -> None:
 
 
 def _reason(part: str, form: Mapping[str, str]) -> str:
-    return f"version {form.get('version', '')}" if part == _VERSION else ""
+    if part == _VERSION:
+        return f"version {form.get('version', '')}"
+    return ""
 
 
 async def _text(has: Services, desk: str, part: str, form: Mapping[str, str], file: DeskFile) -> str:
@@ -167,7 +169,9 @@ def _told_hours(values: dict[str, Value], languages: Any) -> dict[str, dict[str,
 
 
 def _dict(value: Value) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    if isinstance(value, dict):
+        return value
+    return {}
 
 
 async def _preview(
@@ -253,7 +257,9 @@ def _whole_page(request: Request, desk: str, file: DeskFile, text: str, error: B
 def _problems(error: BadInput | None) -> list[BadInput]:
     if error is None:
         return []
-    return list(error.errors) if isinstance(error, AllBadInput) else [error]
+    if isinstance(error, AllBadInput):
+        return list(error.errors)
+    return [error]
 
 
 def _common(has: Services, desk: str, file: DeskFile) -> dict[str, Any]:

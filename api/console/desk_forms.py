@@ -68,7 +68,9 @@ class Around:
     def choices(self, path: tuple[str, ...]) -> Sequence[str]:
         if path == ("menu", "operator") or path[:2] == ("menu", "keys") or path[0] == "service_codes":
             return self.departments
-        return self.languages if path[:2] == ("menu", "languages") else ()
+        if path[:2] == ("menu", "languages"):
+            return self.languages
+        return ()
 
 
 def around(values: Value) -> Around:
@@ -110,7 +112,9 @@ def show_problems(boxes: Sequence[Box], error: BadInput) -> None:
 
 
 def _near(path: tuple[str, ...], where: tuple[str, ...]) -> int:
-    return len(path) if where[: len(path)] == path else 0
+    if where[: len(path)] == path:
+        return len(path)
+    return 0
 
 
 def _all(boxes: Sequence[Box]) -> list[Box]:
@@ -150,7 +154,10 @@ def _box(annotation: Any, value: Value, path: tuple[str, ...], name: str, offere
             boxes.append(box)
         return Box(kind="parts" if kind == "parts" else "rows", name=name, path=path, boxes=boxes)
     if kind == "list":
-        joined = ", ".join(_text(one) for one in value) if isinstance(value, (list, tuple)) else _text(value)
+        if isinstance(value, (list, tuple)):
+            joined = ", ".join(_text(one) for one in value)
+        else:
+            joined = _text(value)
         return Box(kind="text", name=name, path=path, value=joined)
     choices = offered.choices(path) or (get_args(inner) if get_origin(inner) is Literal else ())
     shown: Literal["choice", "number", "text"] = "choice" if choices else "number" if inner in (int, float) else "text"
@@ -160,7 +167,10 @@ def _box(annotation: Any, value: Value, path: tuple[str, ...], name: str, offere
 def _with_default(box: Box, found: Any) -> Box:
     default = found.default
     if default not in (None, PydanticUndefined, ()) and not isinstance(default, (BaseModel, dict)):
-        box.placeholder = ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+        if isinstance(default, tuple):
+            box.placeholder = ", ".join(map(str, default))
+        else:
+            box.placeholder = str(default)
     return box
 
 
@@ -181,11 +191,15 @@ def _read(
             return _read_rows(get_args(inner)[0], form, before, path, name, offered)
         case "list":
             items = [one.strip() for one in form.get(name, "").replace("\n", ",").split(",") if one.strip()]
-            return items if items or isinstance(before, list) else _ABSENT
+            if items or isinstance(before, list):
+                return items
+            return _ABSENT
     text = _typed_text(form.get(name, ""), before)
     if not text:
         return _ABSENT
-    return int(text) if inner in (int, float) and text.isdecimal() and len(text) < 10 else text
+    if inner in (int, float) and text.isdecimal() and len(text) < 10:
+        return int(text)
+    return text
 
 
 def _read_model(
@@ -224,7 +238,9 @@ def _read_parts(
         found = _read(one_of, form, there, (*path, key), f"{name}/@{at}", offered)
         if found is not _ABSENT:
             made[key] = found
-    return made if made or isinstance(before, dict) else _ABSENT
+    if made or isinstance(before, dict):
+        return made
+    return _ABSENT
 
 
 def _read_rows(
@@ -237,7 +253,9 @@ def _read_rows(
         found = _read(one_of, form, there, (*path, str(at)), f"{name}/@{at}", offered)
         if f"{name}/@{at}/#gone" not in form and (at < len(known) or any(found.values())):
             rows.append(found)
-    return rows if rows or isinstance(before, list) else _ABSENT
+    if rows or isinstance(before, list):
+        return rows
+    return _ABSENT
 
 
 def _typed_text(text: str, before: Value) -> str:
@@ -245,7 +263,9 @@ def _typed_text(text: str, before: Value) -> str:
 
     What was there when only spaces and line breaks differ, which browsers write in their own way.
     """
-    return before if isinstance(before, str) and before.split() == text.split() else text.replace("\r\n", "\n").strip()
+    if isinstance(before, str) and before.split() == text.split():
+        return before
+    return text.replace("\r\n", "\n").strip()
 
 
 def _kind(annotation: Any) -> tuple[str, Any, bool]:
@@ -281,12 +301,18 @@ def _long(annotation: Any) -> bool:
 def _entries(value: Value) -> list[tuple[str, Value]]:
     if isinstance(value, dict):
         return list(value.items())
-    return [(str(at), one) for at, one in enumerate(value)] if isinstance(value, (list, tuple)) else []
+    if isinstance(value, (list, tuple)):
+        return [(str(at), one) for at, one in enumerate(value)]
+    return []
 
 
 def _get(value: Value, name: str) -> Value:
-    return value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, dict):
+        return value.get(name)
+    return None
 
 
 def _text(value: Value) -> str:
-    return "" if value is None or isinstance(value, (dict, list)) else str(value)
+    if value is None or isinstance(value, (dict, list)):
+        return ""
+    return str(value)

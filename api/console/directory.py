@@ -86,7 +86,9 @@ def _address_with(provider: str) -> Any:
 def title_of(one: Found) -> str:
     """Return what people call an entry."""
     name = getattr(one.entry, "name", None) or getattr(one.entry, "display", None)
-    return f"{one.key} · {name}" if name and one.kind not in ("partners", "contacts", "staff") else name or one.key
+    if name and one.kind not in ("partners", "contacts", "staff"):
+        return f"{one.key} · {name}"
+    return name or one.key
 
 
 @router.get("")
@@ -120,7 +122,9 @@ async def directory_list(
     after = (value, key) if value is not None and key is not None else None
     async with has.store.reading() as unit:
         part = await queries.find(unit, mine, kind, q=asked or None, after=after, limit=_LISTED)
-    more = {"q": asked, "value": part.more[0], "key": part.more[1]} if part.more is not None else None
+    more = None
+    if part.more is not None:
+        more = {"q": asked, "value": part.more[0], "key": part.more[1]}
     names = [one.key for one in part.entries] if kind == "phones" else []
     return pages.page(
         request,
@@ -196,7 +200,10 @@ async def entry(kind: OneKind, request: Request, key: Key, provider: Provider = 
         found = await _get(unit, mine, kind, key)
         whole = await whole_of(unit, has, mine, found) if kind == "accounts" else {}
     inputs = forms.inputs_of(kind, known(has, mine))
-    names = [found.key] if kind == "phones" else [one.key for one in whole.get("phones", ())]
+    if kind == "phones":
+        names = [found.key]
+    else:
+        names = [one.key for one in whole.get("phones", ())]
     registered = await has.registered(names) if names else {}
     return await _form_page(
         request,
@@ -229,7 +236,10 @@ async def whole_of(unit: Unit, has: Services, provider: str, account: Found) -> 
     whole["tickets"] = await tickets.page(unit, filters=theirs, only_open=False, before=None, limit=_LATEST)
     whole["calls"] = await call_store.page(unit, filters=theirs, before=None, limit=_LATEST)
     partner = cast(AccountEntry, account.entry).partner
-    whole["partner"] = await queries.get(unit, provider, "partners", partner) if partner is not None else None
+    if partner is not None:
+        whole["partner"] = await queries.get(unit, provider, "partners", partner)
+    else:
+        whole["partner"] = None
     return whole
 
 

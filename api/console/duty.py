@@ -86,7 +86,10 @@ async def put_on_duty(request: Request) -> Response:
     values = forms.given(form, inputs) | {"phone": phone} | ({"account": account} if account else {})
     person = read_entry("staff", values, there.region)
     password = admin.new_password(account) if account else None
-    password_hash = await asyncio.to_thread(hashed, password) if password is not None else ""
+    if password is not None:
+        password_hash = await asyncio.to_thread(hashed, password)
+    else:
+        password_hash = ""
     editor = has.editor(mine, by=who(request), source="console")
     async with has.store.unit() as unit:
         key = await new_key(unit, mine, "staff", "", person, there)
@@ -144,7 +147,9 @@ async def change_state(form: Annotated[Shift, Form()], request: Request) -> Resp
 
 def _text(form: FormData, name: str) -> str:
     value = form.get(name, "")
-    return value.strip() if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return value.strip()
+    return ""
 
 
 def _at(field: str, check: Any, value: str) -> None:

@@ -113,7 +113,10 @@ class ConsoleRoute(APIRoute):
 def begin(request: Request) -> None:
     """What pages need to know, whoever asks."""
     asked = request.cookies.get(LANGUAGE_COOKIE, "")
-    request.state.language = asked if asked in words.LANGUAGES else next(iter(words.LANGUAGES))
+    if asked in words.LANGUAGES:
+        request.state.language = asked
+    else:
+        request.state.language = next(iter(words.LANGUAGES))
     request.state.session = None
     request.state.services = request.app.state.services
     visitor = request.cookies.get(VISITOR_COOKIE, "")
@@ -196,7 +199,10 @@ def _elsewhere(request: Request, to: str) -> Response:
 def _to_sign_in(request: Request) -> Response:
     if request.headers.get("hx-request"):
         return _elsewhere(request, SIGN_IN)
-    here = request.url.path if request.method == "GET" and not request.url.path.endswith("/stream") else "/console"
+    if request.method == "GET" and not request.url.path.endswith("/stream"):
+        here = request.url.path
+    else:
+        here = "/console"
     return RedirectResponse(f"{SIGN_IN}?next={quote(here)}", status_code=303)
 
 
@@ -296,12 +302,16 @@ def session_of(request: Request) -> Session:
 def who(request: Request) -> str:
     """The name that is written beside what is done; empty for nobody."""
     session: Session | None = request.state.session
-    return session.account.name if session is not None else ""
+    if session is not None:
+        return session.account.name
+    return ""
 
 
 def source_of(request: Request) -> str:
     """The address that a request comes from."""
-    return request.client.host if request.client is not None else "unknown"
+    if request.client is not None:
+        return request.client.host
+    return "unknown"
 
 
 def put_cookie(

@@ -25,7 +25,10 @@ def changes(
     """
     said = []
     for name, value in noted.items():
-        label = words.WORDS[language][name] if name in labels else words.NOTED[language].get(name, name)
+        if name in labels:
+            label = words.WORDS[language][name]
+        else:
+            label = words.NOTED[language].get(name, name)
         if not label:
             continue
         now = value["to"] if isinstance(value, Mapping) and "to" in value else value
@@ -48,4 +51,6 @@ def _value(name: str, value: Any, language: str) -> str:
         return ", ".join(_value(name, one, language) for one in value)
     if isinstance(value, Mapping):
         return ", ".join(_value("", one, language) for one in value.values() if one is not None)
-    return words.VALUES[language].get(value, value) if name in _NAMED else str(value)
+    if name in _NAMED:
+        return words.VALUES[language].get(value, value)
+    return str(value)

@@ -84,7 +84,9 @@ def _moment(field: str, typed: str, desk: Desk) -> datetime | None:
         moment = datetime.fromisoformat(typed.strip())
     except ValueError:
         raise BadInput(field=field, problem="is no moment", mend="write it as 2026-12-05T01:00") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=desk.zone)
+    if moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=desk.zone)
 
 
 @router.get("")

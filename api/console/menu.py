@@ -52,7 +52,9 @@ async def voice_menu(
     found = has.desks.get(desk) or pages.main_desk(request)
     moment = _moment(at, found) or has.clock()
     choices = _choices(has, found, request.state.language, moment)
-    told = _heard(has, found, moment, caller.strip(), press, request.state.language) if at or caller or press else None
+    told = None
+    if at or caller or press:
+        told = _heard(has, found, moment, caller.strip(), press, request.state.language)
     return pages.page(
         request,
         "menu.html.j2",
@@ -115,7 +117,9 @@ def _moment(at: str, desk: Desk) -> datetime | None:
         raise BadInput(field="at", problem=str(error), mend="write it as 2026-12-24T16:59") from error
     if not 2000 <= moment.year < 2100:
         raise BadInput(field="at", problem="hours are known for 2000 to 2099", mend="give a moment in these years")
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=desk.zone)
+    if moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=desk.zone)
 
 
 def _heard(has: Services, desk: Desk, at: datetime, caller: str, press: str, language: str) -> list[HeardLine]:

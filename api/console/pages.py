@@ -49,7 +49,9 @@ class _Filters:
         return format_date(day, "d MMM", locale=f"{self._language}_CA")
 
     def hour(self, at: datetime | None) -> str:
-        return "—" if at is None else time_of_day(at, self._zone, self._language)
+        if at is None:
+            return "—"
+        return time_of_day(at, self._zone, self._language)
 
     def number(self, e164: str | None) -> str:
         if e164 and len(e164) == 11 and e164.startswith("1"):
@@ -58,10 +60,14 @@ class _Filters:
 
     def plain(self, e164: str | None) -> str:
         """A number of the directory, as people write it."""
-        return self.number(e164.removeprefix("+")) if e164 and _E164.fullmatch(e164) else e164 or ""
+        if e164 and _E164.fullmatch(e164):
+            return self.number(e164.removeprefix("+"))
+        return e164 or ""
 
     def dialled(self, title: str, kind: str) -> str:
-        return self.plain(title) if kind == "numbers" else title
+        if kind == "numbers":
+            return self.plain(title)
+        return title
 
     def choice(self, value: str, field: str) -> str:
         if field in ("language", "languages"):
@@ -77,16 +83,22 @@ class _Filters:
         whole = max(0, int(seconds))
         if whole >= 3600:
             return f"{whole // 3600}\u00a0h\u00a0{whole % 3600 // 60:02d}"
-        return f"{whole // 60}\u00a0min\u00a0{whole % 60:02d}\u00a0s" if whole >= 60 else f"{whole}\u00a0s"
+        if whole >= 60:
+            return f"{whole // 60}\u00a0min\u00a0{whole % 60:02d}\u00a0s"
+        return f"{whole}\u00a0s"
 
     def decimal(self, value: float | None, digits: int = 1) -> str:
         if value is None:
             return "—"
         text = f"{value:.{digits}f}"
-        return text.replace(".", ",") if self._language == "fr" else text
+        if self._language == "fr":
+            return text.replace(".", ",")
+        return text
 
     def named(self, value: str | None) -> str:
-        return "—" if value is None else words.VALUES[self._language].get(value, value)
+        if value is None:
+            return "—"
+        return words.VALUES[self._language].get(value, value)
 
     def changes(self, noted: Mapping[str, Any], labels: Collection[str]) -> list[tuple[str, str]]:
         return history.changes(noted, self._language, labels, self.moment)
@@ -97,7 +109,9 @@ class _Filters:
         )
 
     def quoted(self, text: str, spoken: str | None = None) -> str:
-        return f"«\u00a0{text}\u00a0»" if (spoken or self._language) == "fr" else f"“{text}”"
+        if (spoken or self._language) == "fr":
+            return f"«\u00a0{text}\u00a0»"
+        return f"“{text}”"
 
     def tongue(self, spoken: str | None) -> str:
         return words.WORDS[self._language].get(f"language_{spoken}", spoken or "—")
@@ -200,7 +214,9 @@ def page(request: Request, template: str, /, *, status: int = 200, **values: Any
 
 def _desks_problem(request: Request) -> str | None:
     files = line_of(request).desk_files
-    return files.problem if files is not None else None
+    if files is not None:
+        return files.problem
+    return None
 
 
 def moment(request: Request, at: datetime) -> str:

@@ -64,7 +64,9 @@ async def _account(unit: Unit, partner: Partner, key: str) -> Found:
 async def _entry(unit: Unit, partner: Partner, kind: Kind, key: str) -> Found:
     """A contact or phone of one of their customers. Raises NotTheirs."""
     found = await queries.get(unit, partner.provider, kind, key)
-    account = cast(ContactEntry | PhoneEntry, found.entry).account if found is not None else None
+    account = None
+    if found is not None:
+        account = cast(ContactEntry | PhoneEntry, found.entry).account
     if found is None or account is None:
         raise NotTheirs
     await _account(unit, partner, account)
@@ -73,7 +75,9 @@ async def _entry(unit: Unit, partner: Partner, kind: Kind, key: str) -> Found:
 
 def _inputs(kind: Kind, there: Known) -> tuple[forms.Input, ...]:
     every = forms.inputs_of(kind, there)
-    return tuple(one for one in every if one.name in _OF_A_PHONE) if kind == "phones" else every
+    if kind == "phones":
+        return tuple(one for one in every if one.name in _OF_A_PHONE)
+    return every
 
 
 @router.get("/customer")
@@ -88,7 +92,10 @@ async def their_customer(request: Request, key: Key) -> Response:
         for kind in ("contacts", "numbers", "phones"):
             part = await queries.find(unit, partner.provider, kind, filters={"account": key}, limit=_MOST)
             whole[kind] = part.entries
-    registered = await has.registered([one.key for one in whole["phones"]]) if whole["phones"] else {}
+    if whole["phones"]:
+        registered = await has.registered([one.key for one in whole["phones"]])
+    else:
+        registered = {}
     return pages.page(request, "portal_customer.html.j2", found=found, whole=whole, registered=registered)
 
 

@@ -134,7 +134,9 @@ async def _traces(request: Request, period: Period) -> Table:
 
 
 def _share(part: int, whole: int) -> float | None:
-    return round(100 * part / whole, 1) if whole else None
+    if whole:
+        return round(100 * part / whole, 1)
+    return None
 
 
 _TABLES: dict[What, Callable[[Request, Period], Awaitable[Table]]] = {

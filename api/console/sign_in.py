@@ -83,7 +83,9 @@ class Unenrolment(Posted):
 
 
 def _own(path: str) -> str | None:
-    return path if _OWN.fullmatch(path) and not path.startswith((SIGN_IN, "/console/language")) else None
+    if _OWN.fullmatch(path) and not path.startswith((SIGN_IN, "/console/language")):
+        return path
+    return None
 
 
 @router.get("")

@@ -65,7 +65,9 @@ def _typed(widget: Widget, value: Any, zone: ZoneInfo) -> str:
     if widget == "lines":
         return "\n".join(map(str, value))
     if widget == "yes-no":
-        return "true" if value else "false"
+        if value:
+            return "true"
+        return "false"
     if widget == "moment":
         return f"{datetime.fromisoformat(str(value)).astimezone(zone):%Y-%m-%dT%H:%M}"
     return str(value)

@@ -135,7 +135,10 @@ async def change_ticket(number: Number, request: Request) -> Response:
     # Another kind asks for other details.
     if DETAILS.get(before.kind) is not None or before.details:
         same = values.get("kind") in (None, before.kind)
-        values["details"] = ticket_details.given(form, before.kind, pages.main_desk(request).zone) if same else None
+        if same:
+            values["details"] = ticket_details.given(form, before.kind, pages.main_desk(request).zone)
+        else:
+            values["details"] = None
     given = checked(TicketChange, values)
     async with has.store.unit() as unit:
         await has.tickets.change(

@@ -17,7 +17,9 @@ LANGUAGES = wording.text("languages.own_name")
 
 def _typeset(language: str, texts: Mapping[str, str]) -> Mapping[str, str]:
     """French signs stay on the line of their word."""
-    return typeset_all(texts) if language == "fr" else texts
+    if language == "fr":
+        return typeset_all(texts)
+    return texts
 
 
 def _of(*tables: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
@@ -87,7 +89,9 @@ def said(language: str, text: str) -> str:
 def _requoted(language: str, rest: str) -> str:
     """Put what somebody wrote between quotation marks."""
     written = rest[:1] == rest[-1:] == "'"
-    return _PLACES[language]["quoted"].format(text=rest[1:-1]) if written else rest
+    if written:
+        return _PLACES[language]["quoted"].format(text=rest[1:-1])
+    return rest
 
 
 def done(language: str, action: str) -> str:
@@ -162,7 +166,9 @@ def place(language: str, field: str, labels: Mapping[str, str] = MappingProxyTyp
     own, _, rest = field.partition(".")
     if own in labels:
         number = rest.partition(".")[0]
-        return f"{labels[own]} {int(number) + 1}" if number.isdecimal() else labels[own]
+        if number.isdecimal():
+            return f"{labels[own]} {int(number) + 1}"
+        return labels[own]
     if field.startswith("line "):
         line, _, column = field.removeprefix("line ").partition(", ")
         where = _PLACES[language]["line_column" if column else "line"]

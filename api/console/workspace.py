@@ -62,7 +62,12 @@ async def desk(request: Request) -> Response:
     mine = [one for queue in _queues(has) for one in has.watch.members(queue) if one.endpoint == endpoint]
     drawn = await _drawn(has, request.state.language, await _card(has, endpoint))
     card = Markup(drawn)  # noqa: S704 - drawn by a template that escapes
-    state = "out" if not mine else "pause" if all(one.paused for one in mine) else "in"
+    if not mine:
+        state = "out"
+    elif all(one.paused for one in mine):
+        state = "pause"
+    else:
+        state = "in"
     return pages.page(request, "desk.html.j2", card=card, state=state, tickets=found)
 
 

@@ -188,7 +188,10 @@ async def report_call(given: NewTrace, response: Response, has: Has) -> TraceRec
         raise BadInput(field="started_at", problem="no call that is reported now began then", mend=mend)
     report_id = new_report_id()
     call = has.traces.ring.call_with(given.call_id)
-    mine = [leg for leg in call.legs.values() if leg.name == given.device] if call is not None else []
+    if call is not None:
+        mine = [leg for leg in call.legs.values() if leg.name == given.device]
+    else:
+        mine = []
     if call is not None and mine:
         address = next((leg.device for leg in mine if leg.call_id == given.call_id), None)
         device = Device(phone=given.device, address=address)
@@ -221,7 +224,9 @@ async def report_call(given: NewTrace, response: Response, has: Has) -> TraceRec
 def _status(receipt: Receipt) -> int:
     if receipt.ticket_number is None:
         return 202
-    return 200 if receipt.again else 201
+    if receipt.again:
+        return 200
+    return 201
 
 
 def _figures(given: Figures, device: str) -> CallFigures:
@@ -237,9 +242,10 @@ def _figures(given: Figures, device: str) -> CallFigures:
         )
 
     # Without the other leg's figures it is unknown, not absent.
-    far = (
-        leg(given.far, given.trunk or "other", given.trunk is not None) if given.far is not None else Leg(name="other")
-    )
+    if given.far is not None:
+        far = leg(given.far, given.trunk or "other", given.trunk is not None)
+    else:
+        far = Leg(name="other")
     return CallFigures(near=leg(given.near, device, False), far=far)
 
 
@@ -261,7 +267,10 @@ async def read_trace(trace_id: TraceId, has: Has) -> TraceDetail:
     """A reported call with its figures and the verdict's reasons."""
     row = await trace_of(has, trace_id)
     async with has.store.reading() as unit:
-        advised = await store.recommendations(unit, row["customer_id"]) if row["customer_id"] else []
+        if row["customer_id"]:
+            advised = await store.recommendations(unit, row["customer_id"])
+        else:
+            advised = []
     recorded = await asyncio.to_thread(has.recordings.of, row["linkedid"])
     verdict = trace_page.verdict_of(row)
     advice = {language: text for language in words.CAUSES if (text := words.advice(verdict, language)) is not None}

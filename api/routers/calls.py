@@ -129,7 +129,9 @@ async def list_calls(query: Annotated[CallQuery, Query()], has: Has) -> Page[Cal
             rows = await store.page(unit, filters=filters, before=before, limit=query.limit + 1)
         found = [has.calls.current(row["id"]) or Call(**row) for row in rows]
     shown = found[: query.limit]
-    following = make_cursor(shown[-1].started_at.isoformat(), shown[-1].id) if len(found) > len(shown) else None
+    following = None
+    if len(found) > len(shown):
+        following = make_cursor(shown[-1].started_at.isoformat(), shown[-1].id)
     return Page(items=[CallView(**summary(call)) for call in shown], next=following)
 
 

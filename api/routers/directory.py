@@ -124,7 +124,9 @@ async def list_entries(
             after=(after[0], after[1]) if after is not None else None,
             limit=query.limit,
         )
-    following = make_cursor(*(quote(one, safe="") for one in (*part.more, query.sort))) if part.more else None
+    following = None
+    if part.more:
+        following = make_cursor(*(quote(one, safe="") for one in (*part.more, query.sort)))
     return DirectoryPage(items=[one.view() for one in part.entries], next=following)
 
 
@@ -267,14 +269,20 @@ async def _expected(has: Services, provider: str, kind: Kind, key: str, if_match
         return None
     tags = _tags(if_match)
     if len(tags) < 2:
-        return tags[0] if tags else ""
+        if tags:
+            return tags[0]
+        return ""
     async with has.store.reading() as unit:
         found = await queries.get(unit, provider, kind, key)
-    return found.etag if found is not None and found.etag in tags else tags[0]
+    if found is not None and found.etag in tags:
+        return found.etag
+    return tags[0]
 
 
 def _put_view(kind: Kind, key: str, done: service.Put, response: Response) -> dict[str, Any]:
     response.headers["ETag"] = done.etag
     field = KEY_FIELDS.get(kind, "key")
     view = {field: key, **done.entry.model_dump(mode="json")}
-    return view | {"secret": done.secret} if done.secret is not None else view
+    if done.secret is not None:
+        return view | {"secret": done.secret}
+    return view

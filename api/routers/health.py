@@ -36,7 +36,12 @@ async def healthz(response: Response, has: Has) -> HealthView:
     health = await has.health()
     response.status_code = 200 if health.taking_calls else 503
     response.headers["Cache-Control"] = "no-store"
-    status = "unavailable" if not health.taking_calls else "degraded" if health.degraded else "ok"
+    if not health.taking_calls:
+        status = "unavailable"
+    elif health.degraded:
+        status = "degraded"
+    else:
+        status = "ok"
     return HealthView(status=status, components=dict(health.components))
 
 

@@ -45,5 +45,7 @@ async def list_listenings(query: Annotated[ListeningQuery, Query()], has: Has) -
             limit=query.limit + 1,
         )
     shown = rows[: query.limit]
-    following = make_cursor(shown[-1]["at"].isoformat(), str(shown[-1]["id"])) if len(rows) > len(shown) else None
+    following = None
+    if len(rows) > len(shown):
+        following = make_cursor(shown[-1]["at"].isoformat(), str(shown[-1]["id"]))
     return Page(items=[ListeningView(**row) for row in shown], next=following)

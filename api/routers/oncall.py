@@ -349,7 +349,9 @@ def _duty(has: Services, desk: str) -> tuple[Desk, OnCall]:
 
 
 def _name(duty: OnCall, person: str | None) -> str | None:
-    return duty.people[person].name if person is not None and person in duty.people else None
+    if person is not None and person in duty.people:
+        return duty.people[person].name
+    return None
 
 
 def _gaps(found: Sequence[tuple[datetime, datetime]]) -> list[GapView]:

@@ -92,7 +92,9 @@ async def configuration(token: str, file: str, request: Request, has: Has) -> Re
         fetching.refuse("not-encrypted")
         mend = "give the device an address that begins with https://"
         raise BadInput(field="url", problem="is asked for without encryption, and holds a secret", mend=mend)
-    wanted = asked(file, request.headers.get("user-agent", "")) if len(token) < 100 else None
+    wanted = None
+    if len(token) < 100:
+        wanted = asked(file, request.headers.get("user-agent", ""))
     if wanted is None:
         # Devices ask for more than there is for them, at each start.
         raise FileNotThere()
@@ -128,7 +130,9 @@ async def _phone(unit: Unit, token: str, at: datetime) -> tuple[str, PhoneEntry]
         return None
     provider = await store.phones_provider(unit, name)
     found = await queries.get(unit, provider, "phones", name)
-    return (provider, found.entry) if found is not None and isinstance(found.entry, PhoneEntry) else None
+    if found is not None and isinstance(found.entry, PhoneEntry):
+        return (provider, found.entry)
+    return None
 
 
 def _fits(phone: PhoneEntry, wanted: Asked) -> bool:

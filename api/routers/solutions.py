@@ -51,11 +51,15 @@ async def find_solutions(query: Annotated[SolutionQuery, Query()], has: Has) -> 
     async with has.store.reading() as unit:
         found = await knowledge_base.search(unit, query.q, filters=filters, skip=skip, limit=query.limit + 1)
     shown = found[: query.limit]
-    following = make_cursor(str(skip + query.limit)) if len(found) > len(shown) else None
+    following = None
+    if len(found) > len(shown):
+        following = make_cursor(str(skip + query.limit))
     return Page(
         items=[SolutionView(**row | {"ticket": _number(row["ticket_number"])}) for row in shown], next=following
     )
 
 
 def _number(number: int | None) -> str | None:
-    return str(number) if number is not None else None
+    if number is not None:
+        return str(number)
+    return None

@@ -76,7 +76,9 @@ async def _signed(request: Request, has: Services, path: str) -> dict[str, str] 
     query = f"?{request.url.query}" if request.url.query else ""
     if config is None or public is None or form is None:
         return None
-    return form if verified(config, f"{public}{path}{query}", form, signature) else None
+    if verified(config, f"{public}{path}{query}", form, signature):
+        return form
+    return None
 
 
 def _form(body: bytes) -> dict[str, str] | None:

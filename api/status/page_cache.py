@@ -31,7 +31,9 @@ class KeptPages:
     def get(self, name: Hashable, state: Hashable) -> Page | None:
         """The page, if it was made of this state and lately."""
         made_of, at, page = self._pages.get(name, (None, 0.0, None))
-        return page if page is not None and made_of == state and self._clock() - at < _KEPT_S else None
+        if page is not None and made_of == state and self._clock() - at < _KEPT_S:
+            return page
+        return None
 
     def put(self, name: Hashable, state: Hashable, page: Page) -> None:
         """Keep a page that was made of what was there at `state`, or later."""

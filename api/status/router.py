@@ -175,7 +175,10 @@ async def _told(found: Desk, what: str, has: Services) -> dict[str, Any]:
     if what in ("summary", "components"):
         told["components"] = listed
     if what in ("summary", "incidents", "incidents/unresolved"):
-        shown = incidents[:_MOST_INCIDENTS] if what == "incidents" else summary.open_now(incidents)
+        if what == "incidents":
+            shown = incidents[:_MOST_INCIDENTS]
+        else:
+            shown = summary.open_now(incidents)
         told["incidents"] = [summary.incident(one, language, url, listed) for one in shown]
     if what == "summary" or what.startswith("scheduled-maintenances"):
         told["scheduled_maintenances"] = [
@@ -278,7 +281,12 @@ async def _rendered(
     if (only is not None and shown is None) or (work is not None and one_work is None):
         raise PageNotFound(incident=only, maintenance=work)
     coming = [one for one in works if one.state(now) in _SHOWN["summary"]]
-    here = f"/incidents/{only}" if only is not None else f"/maintenances/{work}" if work is not None else ""
+    if only is not None:
+        here = f"/incidents/{only}"
+    elif work is not None:
+        here = f"/maintenances/{work}"
+    else:
+        here = ""
     indicator = summary.overall(incidents, language, in_work=bool(in_progress(works, now)))
     text = (
         _environment(found, language)

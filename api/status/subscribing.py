@@ -130,7 +130,10 @@ async def subscribe(
     except TooManySubscriptions:
         return shown(has, found, language, "busy", status=429)
     except BadInput as error:
-        wrong = error.field if error.field in ("address", "services", "token") else "address"
+        if error.field in ("address", "services", "token"):
+            wrong = error.field
+        else:
+            wrong = "address"
         what: What = "confirmed" if form.kind == "sms" and wrong != "token" else "form"
         return shown(
             has,
@@ -226,7 +229,9 @@ def ways(has: Services) -> tuple[Kind, ...]:
 
 def client_of(request: Request) -> str:
     """The address that a request comes from."""
-    return request.client.host if request.client is not None else "unknown"
+    if request.client is not None:
+        return request.client.host
+    return "unknown"
 
 
 def spoken(has: Services, desk: str, language: str) -> Desk:

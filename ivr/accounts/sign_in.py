@@ -144,9 +144,13 @@ class Accounts:
         name, now = name.strip().lower(), self._clock()
         async with self._store.reading() as unit:
             row = await store.row_of(unit, name)
-        good_hash = row.password_hash if row is not None and row.disabled_at is None else None
+        good_hash = None
+        if row is not None and row.disabled_at is None:
+            good_hash = row.password_hash
         mark = (marks or {}).get(row.id, "") if row is not None else ""
-        browser = mark if row is not None and good_hash is not None and self._known(mark, row.id, good_hash) else None
+        browser = None
+        if row is not None and good_hash is not None and self._known(mark, row.id, good_hash):
+            browser = mark
         counted = sign_in_limits.counted(account=name, address=source, browser=browser)
         right = await self._judged(counted, good_hash, password)
         if not right or row is None:
@@ -321,7 +325,9 @@ class Accounts:
         sign-ins fail: those that say the same are one line for a quarter of an hour.
         """
         async with self._store.unit() as unit:
-            known = await store.row_of(unit, tried_as.strip().lower()) if tried_as else None
+            known = None
+            if tried_as:
+                known = await store.row_of(unit, tried_as.strip().lower())
             await store.noted(unit, line, outcome, known.name if known is not None else None)
             if tried_as is not None and outcome >= _FAILED:
                 await store.bundle(unit, line)

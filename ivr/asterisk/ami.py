@@ -302,7 +302,10 @@ class Ami:
             lost.cancel()
         if not wanted.done():
             wanted.cancel()
-            why = "connection lost" if connection_lost.is_set() else f"no answer in {timeout_s} s"
+            if connection_lost.is_set():
+                why = "connection lost"
+            else:
+                why = f"no answer in {timeout_s} s"
             raise Unavailable(component="Asterisk's manager", action=action, error=why)
         return wanted.result()
 

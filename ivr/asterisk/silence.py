@@ -24,7 +24,10 @@ class Silence:
     def looked(self, answer: Answer, took_s: float) -> None:
         """One look, and how long it took with the rest before it, in seconds."""
         self.last = answer
-        self.seconds = 0.0 if answer is Answer.YES else self.seconds + min(took_s, LONGEST_LOOK_S)
+        if answer is Answer.YES:
+            self.seconds = 0.0
+        else:
+            self.seconds = self.seconds + min(took_s, LONGEST_LOOK_S)
 
     @property
     def doubtful(self) -> bool:

@@ -52,7 +52,10 @@ class AsteriskKeeper:
             reason = await self._until_over(asterisk)
             if self._over():
                 return
-            self._failures = 1 if time.monotonic() - began >= _STEADY_S else self._failures + 1
+            if time.monotonic() - began >= _STEADY_S:
+                self._failures = 1
+            else:
+                self._failures = self._failures + 1
             self.restarts += 1
             log.error("Asterisk exited; restarting", event_id="OV1505", reason=reason, restarts=self.restarts)
             self._tell(f"ended: {reason}")

@@ -101,11 +101,10 @@ async def _restore(path: Path, folder: Path, state: Path, url: str | None, datab
     manifest, ready = found.manifest, folder / "state"
     given = database.kind_of(url) if url is not None else "sqlite"
     if given != manifest.database:
-        mend = (
-            "give --database-url with an empty database"
-            if manifest.database == "postgresql"
-            else "leave --database-url out, and OMNIVIGIL_DATABASE_URL unset"
-        )
+        if manifest.database == "postgresql":
+            mend = "give --database-url with an empty database"
+        else:
+            mend = "leave --database-url out, and OMNIVIGIL_DATABASE_URL unset"
         raise BadInput(field="--database-url", problem=f"the backup is of {manifest.database}", mend=mend)
     if not manifest.files and not database_only:
         mend = "give --database-only and the state folder that the database belongs to"

@@ -157,7 +157,10 @@ class Calendar:
     def _plans(self, main: Event, at: date) -> bool:
         """Return whether an event takes place at `at` by its own rule."""
         alone = Calendar.of([main])
-        moment = at if isinstance(at, datetime) else datetime.combine(at, time(12), tzinfo=UTC)
+        if isinstance(at, datetime):
+            moment = at
+        else:
+            moment = datetime.combine(at, time(12), tzinfo=UTC)
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         around = alone.between(moment - timedelta(days=1), moment + timedelta(days=1))
         return any(_same(one.start, at) for one in around)
@@ -299,7 +302,10 @@ def _bounded(events: Collection[Event]) -> None:
             until = rule.get("UNTIL", [LAST])[0]
             every = int(rule.get("INTERVAL", [1])[0])
             years = max(0, min(until.year, LAST.year) - event.start.year + 1)
-            daily = 365.25 if any(part in rule for part in ("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO")) else 0
+            if any(part in rule for part in ("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO")):
+                daily = 365.25
+            else:
+                daily = 0
             a_year += max(PER_YEAR[often], daily if often != "DAILY" else 0) / every * each_day
             steps += PER_YEAR[often] / every * years * each_day
             if a_year > _MOST_A_YEAR or steps > _MOST_STEPS or each_day > 24:

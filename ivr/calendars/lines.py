@@ -81,7 +81,10 @@ def _eight_bit(data: bytes) -> bytes:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     elif len(head) > 3 and head.count(0) * 3 > len(head):
-        encoding = "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
+        if head[1::2].count(0) > head[::2].count(0):
+            encoding = "utf-16-le"
+        else:
+            encoding = "utf-16-be"
     if encoding is None:
         return data
     try:

@@ -133,7 +133,10 @@ def read_dates(name: str, given: Property, zones: Zones, wrong: _Wrong) -> Itera
             end = start + _duration(last) if last[:1] in "P+-" else None
         except (ValueError, OverflowError):
             raise wrong(f"{name} has the period {each[:40]!r}", "write it as START/END or START/DURATION") from None
-        end = end if end is not None else read_moment(name, parameters, last, zones, wrong)
+        if end is not None:
+            end = end
+        else:
+            end = read_moment(name, parameters, last, zones, wrong)
         if not isinstance(start, datetime) or not isinstance(end, datetime) or end < start:
             raise wrong(f"{name} has the period {each[:40]!r}", "write it as START/END or START/DURATION")
         yield start, end

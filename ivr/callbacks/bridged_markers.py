@@ -26,7 +26,9 @@ class PutThrough:
         """Return when the two were put through; None when they were not."""
         try:
             at = put_through_at((self._folder / callback).read_text(encoding="ascii")[:_LONGEST])
-            return datetime.fromtimestamp(at, UTC) + self._shift if at is not None else None
+            if at is not None:
+                return datetime.fromtimestamp(at, UTC) + self._shift
+            return None
         except (OSError, ValueError, OverflowError):
             return None
 

@@ -34,7 +34,9 @@ class Part:
 def part_of(uniqueid: str) -> Part | None:
     """None for a channel that belongs to no callback."""
     found = _UNIQUEID.fullmatch(uniqueid)
-    return Part(callback=found[1], part=found[2]) if found is not None else None
+    if found is not None:
+        return Part(callback=found[1], part=found[2])
+    return None
 
 
 def new_id() -> str:

@@ -143,7 +143,10 @@ class Keeper:
     def active_for(self, desk: str, number: str | None, endpoint: str | None) -> Callback | None:
         """The callback that a caller waits for."""
         for one in self.active():
-            same = one.number == number if endpoint is None or one.endpoint is None else one.endpoint == endpoint
+            if endpoint is None or one.endpoint is None:
+                same = one.number == number
+            else:
+                same = one.endpoint == endpoint
             if one.desk == desk and same:
                 return one
         return None
@@ -153,7 +156,9 @@ class Keeper:
         places = self._watch.places(one.queue)
         held = places.of_callback(one.id)
         standing = places.position(held.uniqueid) if held is not None else None
-        return standing if standing is not None else places.position_for(one.arrived_at)
+        if standing is not None:
+            return standing
+        return places.position_for(one.arrived_at)
 
     # A caller asks -------------------------------------------------------------------------------
 
@@ -237,7 +242,9 @@ class Keeper:
         """Uniqueid and name of the channel that holds, or held, the place."""
         places = self._near.get(callback, {})
         chosen = [pair for pair in places.items() if pair[0] not in self._provisional] or list(places.items())
-        return chosen[-1] if chosen else None
+        if chosen:
+            return chosen[-1]
+        return None
 
     async def connected(self, callback: str) -> Callback | None:
         """Somebody answered and pressed 1. Raises Unavailable; it is remembered and committed later then."""
@@ -539,7 +546,9 @@ class Keeper:
 
     def _queue_of(self, callback: str) -> str | None:
         one = self._active.get(callback)
-        return one.queue if one is not None else None
+        if one is not None:
+            return one.queue
+        return None
 
     async def _settle_taken(self) -> None:
         """Give up the places of those who stand in the queue themselves again, or are gone."""
@@ -595,7 +604,9 @@ class Keeper:
                     await self._lapsed(unit, becomes)
         if stored is not None:
             self._keep(stored, f"callback.{_EVENTS.get(stored.state, stored.state)}")
-        return becomes if stored is becomes else None
+        if stored is becomes:
+            return becomes
+        return None
 
     def _keep(self, one: Callback, kind: str) -> None:
         if one.state != "dialling":
@@ -621,4 +632,6 @@ def _outcome(status: str) -> Outcome:
         return "busy"
     if status == "CANCEL":
         return "interrupted"
-    return "failed" if status in ("CHANUNAVAIL", "CONGESTION", "1", "20", "27", "34", "38", "41", "42") else "no-answer"
+    if status in ("CHANUNAVAIL", "CONGESTION", "1", "20", "27", "34", "38", "41", "42"):
+        return "failed"
+    return "no-answer"

@@ -55,7 +55,9 @@ async def change(unit: Unit, one: Callback, *, was: State) -> bool:
 async def get(unit: Unit, callback_id: str) -> Callback | None:
     """One callback."""
     row = (await unit.execute(select(*_COLUMNS).where(callbacks.c.id == callback_id))).mappings().one_or_none()
-    return Callback(**row) if row is not None else None
+    if row is not None:
+        return Callback(**row)
+    return None
 
 
 async def active(unit: Unit) -> list[Callback]:
@@ -68,7 +70,9 @@ async def active_of(unit: Unit, *, desk: str, number: str) -> Callback | None:
     """The one that a number has at a desk."""
     found = await unit.execute(select(*_COLUMNS).where(callbacks.c.active_key == f"{desk}:{number}"))
     row = found.mappings().one_or_none()
-    return Callback(**row) if row is not None else None
+    if row is not None:
+        return Callback(**row)
+    return None
 
 
 async def page(
@@ -101,7 +105,9 @@ async def limit_reached(
         return "number"
     if customer_id is not None and await count(callbacks.c.customer_id == customer_id) >= rules.per_customer:
         return "customer"
-    return "day" if await count() >= rules.per_day else None
+    if await count() >= rules.per_day:
+        return "day"
+    return None
 
 
 async def offered(unit: Unit, *, call_id: str, desk: str, at: datetime) -> None:

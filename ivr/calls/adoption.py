@@ -108,7 +108,9 @@ class Newcomers:
 def _department(desk: Desk, queue: str) -> str:
     """The department whose calls wait there; the operator's, should several share it."""
     sharing = [name for name, department in desk.departments.items() if department.queue == queue]
-    return desk.menu.operator if desk.menu.operator in sharing or not sharing else sharing[0]
+    if desk.menu.operator in sharing or not sharing:
+        return desk.menu.operator
+    return sharing[0]
 
 
 def _duration(channel: Fields) -> timedelta:

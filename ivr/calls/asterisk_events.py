@@ -49,12 +49,16 @@ def caller_endpoint(channel: str) -> str | None:
     Asterisk makes the channel's name of the authenticated endpoint, never of caller ID.
     """
     name = endpoint_of(channel)
-    return name if channel.startswith("PJSIP/") and name and not is_trunk(name) else None
+    if channel.startswith("PJSIP/") and name and not is_trunk(name):
+        return name
+    return None
 
 
 def queue_of(channel: Fields) -> str | None:
     """The queue that a channel stands in or talks from (a row of CoreShowChannels); None for any other."""
-    return channel.get("applicationdata", "").partition(",")[0] if channel.get("application") == "Queue" else None
+    if channel.get("application") == "Queue":
+        return channel.get("applicationdata", "").partition(",")[0]
+    return None
 
 
 def spoken(channel: Fields) -> str | None:
@@ -75,7 +79,12 @@ def _rings(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
     channel = event.get("destchannel", "")
     call = calls.current(call_id)
     ours = call is not None and call.dials_its_caller
-    role = "member" if event.get("queue") or _is_transferred(event) else "caller" if ours else "department"
+    if event.get("queue") or _is_transferred(event):
+        role = "member"
+    elif ours:
+        role = "caller"
+    else:
+        role = "department"
     calls.leg(call_id, event.get("destuniqueid", ""), channel=channel, role=role, at=at, endpoint=endpoint_of(channel))
     calls.note(call_id, "ringing", at, endpoint=endpoint_of(channel))
 
@@ -162,7 +171,9 @@ def _hung_up(calls: CallLog, call_id: str, event: Fields, at: datetime) -> None:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() else None
+    if text is not None and text.isdigit():
+        return int(text)
+    return None
 
 
 _HANDLERS: Mapping[str, Callable[[CallLog, str, Fields, datetime], None]] = {

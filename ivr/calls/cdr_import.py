@@ -117,7 +117,9 @@ class Reached:
         try:
             found = json.loads(path.read_text())
             # An earlier version wrote the place alone.
-            return cls(offset=found) if isinstance(found, int) else cls(**found)
+            if isinstance(found, int):
+                return cls(offset=found)
+            return cls(**found)
         except (FileNotFoundError, ValueError, TypeError):
             return cls()
 

@@ -281,7 +281,9 @@ class CallLog:
     def call_of(self, linkedid: str) -> Call | None:
         """The same, as it stands now."""
         held = self._held.get(self._by_linkedid.get(linkedid, ""))
-        return held.call if held is not None else None
+        if held is not None:
+            return held.call
+        return None
 
     def live(self) -> list[Call]:
         """Calls that have not ended, the oldest first."""
@@ -290,7 +292,9 @@ class CallLog:
     def current(self, call_id: str) -> Call | None:
         """A call that is still in memory."""
         held = self._held.get(call_id)
-        return held.call if held is not None else None
+        if held is not None:
+            return held.call
+        return None
 
     async def snapshot(self, call_id: str) -> dict[str, Any] | None:
         """Everything about a call, live or past; None when there is none. Raises StoreUnavailable."""
@@ -300,7 +304,9 @@ class CallLog:
             found = await statements.read(unit, call_id)
         if found is None:
             # It may have begun while the database was asked.
-            return view(call) if (call := self.current(call_id)) is not None else None
+            if (call := self.current(call_id)) is not None:
+                return view(call)
+            return None
         return view(found)
 
     # Keeping within bounds -----------------------------------------------------------------------

@@ -99,7 +99,9 @@ class Call:
             if happening.kind == "answered":
                 return None
             if happening.kind in TRANSFERRED:
-                return "queue" if queued else "ringing"
+                if queued:
+                    return "queue"
+                return "ringing"
             queued = queued or happening.kind == "queued"
         return None
 
@@ -112,7 +114,9 @@ class Call:
             return self.transfer or "talking"
         if self.queued_at is not None:
             return "queue"
-        return "menu" if self.department is None else "ringing"
+        if self.department is None:
+            return "menu"
+        return "ringing"
 
 
 def vanished(cause: int | None) -> bool:

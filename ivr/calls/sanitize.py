@@ -23,7 +23,9 @@ def plain(value: object) -> Any:
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        if math.isfinite(value):
+            return value
+        return None
     if isinstance(value, dict):
         return {plain_text(str(name), 100): plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -63,7 +63,9 @@ async def close_left_open(unit: Unit, *, at: datetime, but: Sequence[str] = ()) 
 async def read(unit: Unit, call_id: str) -> Call | None:
     """A call, whole."""
     found = await _whole(unit, t.calls.c.id == call_id)
-    return found[0] if found else None
+    if found:
+        return found[0]
+    return None
 
 
 async def _whole(unit: Unit, which: ColumnElement[bool]) -> list[Call]:
@@ -89,14 +91,18 @@ async def last_score(unit: Unit, customer_id: int) -> tuple[datetime, float] | N
     query = query.join(t.call_legs, t.call_legs.c.call_id == t.calls.c.id).where(mine)
     latest = query.group_by(t.calls.c.id, t.calls.c.started_at).order_by(t.calls.c.started_at.desc()).limit(1)
     row = (await unit.execute(latest)).one_or_none()
-    return (row.started_at, row.mos) if row is not None else None
+    if row is not None:
+        return (row.started_at, row.mos)
+    return None
 
 
 async def times_of(unit: Unit, call_id: str) -> tuple[datetime, datetime | None] | None:
     """Return when a call began and when it was answered; None for a call that is not on record."""
     query = select(t.calls.c.started_at, t.calls.c.answered_at).where(t.calls.c.id == call_id)
     row = (await unit.execute(query)).one_or_none()
-    return (row.started_at, row.answered_at) if row is not None else None
+    if row is not None:
+        return (row.started_at, row.answered_at)
+    return None
 
 
 async def count_between(unit: Unit, desk: str, start: datetime, end: datetime) -> int:

@@ -158,7 +158,9 @@ async def _led(unit: Unit, intake: TraceIntake, route: Route) -> dict[str, Any]:
 
     Also returns whether any promise is owed (OV-18).
     """
-    partner = await directory.partner_of(unit, intake.requester.customer_id) if route == "partner" else None
+    partner = None
+    if route == "partner":
+        partner = await directory.partner_of(unit, intake.requester.customer_id)
     return {
         "level": LEVELS.get(route),
         "partner_id": partner.id if partner is not None else None,

@@ -38,7 +38,9 @@ def bad_at_once(calls: Iterable[EndedCall], *, but: str, site: str | None) -> in
 
 def site_of(remote: str | None) -> str | None:
     """The place that audio goes to: an address without its port."""
-    return remote.rpartition(":")[0] or None if remote is not None else None
+    if remote is not None:
+        return remote.rpartition(":")[0] or None
+    return None
 
 
 def _lost_to_us(leg: EndedLeg) -> float:

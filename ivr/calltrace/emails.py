@@ -26,7 +26,9 @@ def _mos(intake: TraceIntake, language: str) -> str:
     if intake.mos is None:
         return _WORDS[words.language_of(language)]["unknown"]
     text = f"{intake.mos:.1f}"
-    return text.replace(".", ",") if language == "fr" else text
+    if language == "fr":
+        return text.replace(".", ",")
+    return text
 
 
 def page_of(trace_id: str, public_url: str) -> str:

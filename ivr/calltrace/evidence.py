@@ -15,7 +15,9 @@ _MOST = 8_000_000
 def pack(packets: Iterable[Packet]) -> bytes:
     """One blob; nothing for nothing."""
     parts = [hep.build(packet) for packet in packets]
-    return zlib.compress(b"".join(parts), 6) if parts else b""
+    if parts:
+        return zlib.compress(b"".join(parts), 6)
+    return b""
 
 
 def unpack(blob: bytes) -> Sequence[Packet]:

@@ -59,7 +59,9 @@ def last_call(phone: str, text: str) -> LastCall | None:
         device=last.device or None,
         rtcp=last.figures,
     )
-    return LastCall(ended=float(last.ended), leg=leg) if leg is not None else None
+    if leg is not None:
+        return LastCall(ended=float(last.ended), leg=leg)
+    return None
 
 
 def read(text: str) -> AwayReport | None:

@@ -47,7 +47,9 @@ class Recordings:
     def of(self, linkedid: str) -> Path | None:
         """The call's recording, when there is one."""
         path = self._folder / f"{linkedid}.wav"
-        return path if _OURS.fullmatch(linkedid) and path.is_file() else None
+        if _OURS.fullmatch(linkedid) and path.is_file():
+            return path
+        return None
 
     async def run(self, every_s: float = 60.0) -> None:
         """Erase what is due, until cancelled. What was reported while we were away is entered before that."""

@@ -83,7 +83,9 @@ def charts(legs: Mapping[str, Any]) -> list[Chart]:
 
     def mos(codec: str | None, point: Mapping[str, Any]) -> float | None:
         share = loss(codec, point)
-        one = score(codec, min(1.0, share / 100), (point["rtt_ms"] or 0) / 2) if share is not None else None
+        one = None
+        if share is not None:
+            one = score(codec, min(1.0, share / 100), (point["rtt_ms"] or 0) / 2)
         return one.mos if one is not None else None
 
     def jitter(_: str | None, point: Mapping[str, Any]) -> float | None:

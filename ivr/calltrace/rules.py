@@ -41,7 +41,9 @@ def call_mos(call: CallFigures) -> float | None:
 
 
 def _loss(received: Direction, sent: Direction) -> float | None:
-    return received.loss if received.loss is not None else sent.loss
+    if received.loss is not None:
+        return received.loss
+    return sent.loss
 
 
 def silent(call: CallFigures) -> bool:
@@ -54,7 +56,9 @@ def priority_of(mos: float | None, no_audio: bool) -> Priority:
     """OV-13 for calls: none or next to none of it understood is Haute, annoying is Moyenne, the rest Normale."""
     if no_audio or (mos is not None and mos < 2.6):
         return "haute"
-    return "moyenne" if mos is None or mos < _GOOD else "normale"
+    if mos is None or mos < _GOOD:
+        return "moyenne"
+    return "normale"
 
 
 def route_of(verdict: Verdict, *, partner: bool) -> Route:
@@ -63,7 +67,9 @@ def route_of(verdict: Verdict, *, partner: bool) -> Route:
         return "level-4"
     if partner:
         return "partner"
-    return "customer" if verdict.outside else "level-2"
+    if verdict.outside:
+        return "customer"
+    return "level-2"
 
 
 LEVELS = {"level-2": 2, "level-4": 4}

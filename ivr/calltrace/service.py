@@ -270,7 +270,10 @@ class CallTraces:
                 self._propose_again = False
                 async with self.store.unit() as unit:
                     ops = self.desk.announcement.ops_email
-                    notice = replace(self._notice(), recipient=ops) if ops is not None else self._notice()
+                    if ops is not None:
+                        notice = replace(self._notice(), recipient=ops)
+                    else:
+                        notice = self._notice()
                     now = self._clock()
                     await propose_incidents(unit, notice, now, bus=self._bus, public_url=self._public_url)
 
@@ -360,4 +363,6 @@ def _other(near: EndedLeg, packets: list[Packet], far: EndedLeg | None) -> str |
 
 
 def _read(packet: Packet) -> sip.Message | None:
-    return sip.read(packet.payload) if packet.kind == 1 else None
+    if packet.kind == 1:
+        return sip.read(packet.payload)
+    return None

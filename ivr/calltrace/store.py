@@ -165,7 +165,9 @@ async def proposal(unit: Unit, proposal_id: int) -> dict[str, Any] | None:
     """A proposed incident."""
     table = t.incident_proposals
     row = (await unit.execute(select(table).where(table.c.id == proposal_id))).mappings().one_or_none()
-    return dict(row) if row is not None else None
+    if row is not None:
+        return dict(row)
+    return None
 
 
 async def change_proposal(unit: Unit, proposal_id: int, values: Mapping[str, Any]) -> None:
@@ -204,4 +206,6 @@ async def of_partner(
 
 async def _one(unit: Unit, condition: Any) -> dict[str, Any] | None:
     row = (await unit.execute(select(t.call_traces).where(condition))).mappings().one_or_none()
-    return dict(row) if row is not None else None
+    if row is not None:
+        return dict(row)
+    return None

@@ -57,7 +57,9 @@ def hear_call(
     known = book.identify(who.number, who.registered_phone, desk.provider)
     name = f" ({known.customer.name})" if known.customer is not None else ""
     console.print(escape(f"{desk.name}, {dial}, from {caller}{name}, {local:%A %Y-%m-%d %H:%M:%S %Z}"), style="bold")
-    announced = menu.Announced(prompts=(menu.ANNOUNCEMENT,)) if announcement is not None else None
+    announced = None
+    if announcement is not None:
+        announced = menu.Announced(prompts=(menu.ANNOUNCEMENT,))
     lines = hear(
         desk,
         calendars[desk.id],
@@ -132,7 +134,9 @@ async def _known(settings: Settings, desk: Desk, moment: datetime) -> tuple[Book
 
 
 def _caller(desk: Desk, book: Book, caller: str) -> menu.Caller:
-    phone = caller if book.endpoint(caller) is not None or not caller.isdigit() or len(caller) < 7 else None
+    phone = None
+    if book.endpoint(caller) is not None or not caller.isdigit() or len(caller) < 7:
+        phone = caller
     number = None if phone else normalise(caller, desk.region)
     known = book.identify(number, phone, desk.provider)
     return menu.Caller(number=number, language=known.language, registered_phone=phone, known=known.customer is not None)

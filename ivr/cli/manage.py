@@ -213,7 +213,10 @@ def logs(state: Path, *, of_asterisk: bool, since_s: float | None, follow: bool)
         raise BadInput(field="--state", problem=f"{path} is not there", mend=mend)
     with path.open("rb") as current:
         lines = [*(_old_lines(path, since_s) if since_s is not None else ()), *_decoded(current)]
-        shown = _from(lines, datetime.now(UTC).timestamp() - since_s) if since_s is not None else lines[-_LAST:]
+        if since_s is not None:
+            shown = _from(lines, datetime.now(UTC).timestamp() - since_s)
+        else:
+            shown = lines[-_LAST:]
         try:
             for line in shown:
                 _put(line)

@@ -108,9 +108,18 @@ def list_(state: State = Path("var"), database: Database = None) -> None:
     table = Table("name", "scopes", "provider", "made", "last used", "good until")
     table.columns[1].overflow = "fold"
     for one in _with_store(state, database, look):
-        ends = f"{one.expires_at:%Y-%m-%d %H:%M}" if one.expires_at is not None else "no end"
-        over = " (over)" if one.expires_at is not None and one.expires_at <= system_clock() else ""
-        used = f"{one.last_used_at:%Y-%m-%d %H:%M}" if one.last_used_at is not None else "never"
+        if one.expires_at is not None:
+            ends = f"{one.expires_at:%Y-%m-%d %H:%M}"
+        else:
+            ends = "no end"
+        if one.expires_at is not None and one.expires_at <= system_clock():
+            over = " (over)"
+        else:
+            over = ""
+        if one.last_used_at is not None:
+            used = f"{one.last_used_at:%Y-%m-%d %H:%M}"
+        else:
+            used = "never"
         table.add_row(
             one.name, " ".join(one.scopes), one.provider or "every", f"{one.created_at:%Y-%m-%d}", used, ends + over
         )

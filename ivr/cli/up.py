@@ -219,7 +219,9 @@ async def _other_line(settings: Settings) -> tuple[int, Path] | None:
     """A line on one of the usual folders that has one of these addresses: the demo beside `up`, say."""
     ours = {settings.sip, settings.http, settings.agi, settings.ami}
     for state in _usual_folders():
-        found = await control.running_settings(state) if state != settings.state else None
+        found = None
+        if state != settings.state:
+            found = await control.running_settings(state)
         if found is not None and ours & {found[1].sip, found[1].http, found[1].agi, found[1].ami}:
             return found[0], state
     return None

@@ -49,7 +49,12 @@ def _meant(week: Week) -> Iterator[int]:
 
 def _said(text: str, language: str) -> Iterator[int]:
     for found in (_FRENCH if language == "fr" else _ENGLISH).finditer(text):
-        hour = int(found[1]) if found[1] else 12 if found[3].lower() in ("midi", "noon") else 0
+        if found[1]:
+            hour = int(found[1])
+        elif found[3].lower() in ("midi", "noon"):
+            hour = 12
+        else:
+            hour = 0
         yield hour * 60 + int(found[2] or found[4] or 0)
 
 

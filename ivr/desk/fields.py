@@ -120,7 +120,9 @@ class Interval(Part):
 def _interval(value: Any) -> Interval:
     if isinstance(value, Interval):
         return value
-    found = re.fullmatch(_HOURS, value.replace(" ", "")) if isinstance(value, str) else None
+    found = None
+    if isinstance(value, str):
+        found = re.fullmatch(_HOURS, value.replace(" ", ""))
     if found is None:
         raise Incoherent("", f"{str(value)[:40]!r} is not a time range", "write it as 08:00-12:00")
     start = time(int(found[1]), int(found[2]))

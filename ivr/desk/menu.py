@@ -139,7 +139,10 @@ class _Call:
         self._caller = caller
         self._now = now
         self._announced = announced
-        self._language = caller.language if caller.language in desk.languages else desk.languages[0]
+        if caller.language in desk.languages:
+            self._language = caller.language
+        else:
+            self._language = desk.languages[0]
         self._asked = 0
 
     def run(self, dialled: str) -> Conversation:
@@ -265,7 +268,10 @@ class _Call:
         self, name: str, suffix: str, variables: Variables, *, lead: tuple[str, ...], reason: str
     ) -> Conversation:
         """The hours and the next opening, then a message may be left (OV-8)."""
-        hours = "closed-hours" if self._desk.departments[name].hours is None else f"closed-hours-{name}"
+        if self._desk.departments[name].hours is None:
+            hours = "closed-hours"
+        else:
+            hours = f"closed-hours-{name}"
         key = yield from self._ask(hours, f"closed-department{suffix}", lead=lead, wait_s=0, variables=variables)
         if self._wants_human(key, name):
             return (yield from self._operator("asked"))

@@ -86,7 +86,10 @@ class Edit:
             replace_file(self.path, self.text.encode())
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            mend = "make room on its disk, and try again" if full else _MENDS["not-ours"]
+            if full:
+                mend = "make room on its disk, and try again"
+            else:
+                mend = _MENDS["not-ours"]
             raise NotWritten(problem=f"{self.path.name}: {error.strerror}", mend=mend) from error
         return before
 

@@ -179,7 +179,9 @@ class _Rewriting:
             column = len(before) - self._line_start(len(before))
             text = f" {yaml_output.in_flow(wanted)}"
             if not (node.flow and node.items and column + len(text) <= yaml_output.WIDTH):
-                like = node.style if node.kind == "scalar" and not node.anchored else None
+                like = None
+                if node.kind == "scalar" and not node.anchored:
+                    like = node.style
                 text = yaml_output.after_colon(wanted, place.indent, column, like=like)
             return self._after_colon(node, len(before), text)
         own_line = not self._text[self._line_start(node.start) : node.start].strip(" -")
@@ -209,7 +211,10 @@ class _Rewriting:
         return ""
 
     def _put(self, node: Node, text: str) -> _Edit:
-        glue = "" if node.end > node.start or self._text[node.start - 1 : node.start].isspace() else " "
+        if node.end > node.start or self._text[node.start - 1 : node.start].isspace():
+            glue = ""
+        else:
+            glue = " "
         return _Edit(start=node.start, end=node.end, text=glue + text)
 
     def _line_start(self, at: int) -> int:

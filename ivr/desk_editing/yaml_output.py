@@ -74,7 +74,10 @@ def lines(value: Value, indent: int) -> list[str]:
             inner = lines(one, indent + _STEP)
             found += [f"{pad}- {inner[0].lstrip(' ')}", *inner[1:]]
         else:
-            said = in_flow(one) if _empty(one) else scalar(one, indent=indent, column=indent + _STEP)
+            if _empty(one):
+                said = in_flow(one)
+            else:
+                said = scalar(one, indent=indent, column=indent + _STEP)
             found += f"{pad}- {said}".split("\n")
     return found
 

@@ -307,7 +307,10 @@ def _put(unit: Unit, table: Table, column: str, names: Sequence[str], rows: Sele
     """Writes rows, new or changed."""
     # SQLite would take ON for the beginning of a join's condition.
     put = unit.insert(table).from_select(names, rows.where(true()))
-    keys = list(table.primary_key.columns) if "id" not in table.c else [table.c.provider, table.c[column]]
+    if "id" not in table.c:
+        keys = list(table.primary_key.columns)
+    else:
+        keys = [table.c.provider, table.c[column]]
     changed = {name: put.excluded[name] for name in names if name not in ("provider", "id", column)}
     return put.on_conflict_do_update(index_elements=keys, set_=changed)
 

@@ -35,7 +35,9 @@ async def demo_accounts(unit: Unit, at: datetime) -> None:
     for name, role, partner, endpoint in DEMO_ACCOUNTS:
         if await store.row_of(unit, name) is not None:
             continue
-        partner_id = await directory.find(unit, partners, "name", partner) if partner is not None else None
+        partner_id = None
+        if partner is not None:
+            partner_id = await directory.find(unit, partners, "name", partner)
         if partner is not None and partner_id is None:
             continue
         await create_account(

@@ -51,7 +51,10 @@ def beyond_desks(kind: Kind, key: str, entry: AnyEntry, known: Known | None, *, 
             yield BadInput(field="external_number", problem="may not be called by the line", mend=mend)
     for field, value, there, called in named:
         if value and value not in there:
-            mend = f"use one of {', '.join(there)}" if there else f"this provider's desk files have no {called}"
+            if there:
+                mend = f"use one of {', '.join(there)}"
+            else:
+                mend = f"this provider's desk files have no {called}"
             yield BadInput(field=field, problem=f"there is no {called} {value}", mend=mend)
     language = getattr(entry, "language", None)
     if language is not None and known.languages and language not in known.languages:

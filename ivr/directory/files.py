@@ -57,7 +57,10 @@ def load(path: Path) -> dict[str, bytes]:
     if not path.exists():
         raise BadInput(field="PATH", problem=f"there is no {path}", mend="give a folder of CSV files, or one file")
     endings = (*_SHEETS, *_YAML)
-    found = sorted(one for one in path.iterdir() if one.suffix.lower() in endings) if path.is_dir() else [path]
+    if path.is_dir():
+        found = sorted(one for one in path.iterdir() if one.suffix.lower() in endings)
+    else:
+        found = [path]
     files: dict[str, bytes] = {}
     for file in found:
         if file.name == SECRETS:
@@ -80,7 +83,10 @@ def read(files: Mapping[str, bytes]) -> Drafts:
     errors = drafts.errors
     for file, data in files.items():
         try:
-            sheets = _yaml(file, data) if file.lower().endswith(_YAML) else _csv(file, data, drafts.notes)
+            if file.lower().endswith(_YAML):
+                sheets = _yaml(file, data)
+            else:
+                sheets = _csv(file, data, drafts.notes)
         except BadInput as error:
             errors.extend(error.errors if isinstance(error, AllBadInput) else [error])
             drafts.unreadable |= {one.kind for one in LISTS if kind_of(file) in (None, one.kind)}
@@ -152,7 +158,9 @@ def _yaml_row(file: str, kind: str, node: Any, names: dict[str, str], errors: li
     row = Row(node.start_mark.line + 1, {})
     for key, value in _pairs(file, node, errors):
         line = key.start_mark.line + 1
-        column = headings(kind).get(plain(key.value)) if isinstance(key, yaml.ScalarNode) else None
+        column = None
+        if isinstance(key, yaml.ScalarNode):
+            column = headings(kind).get(plain(key.value))
         if column is None:
             mend = f"write one of: {', '.join(one.name for one in BY_KIND[kind].columns)}"
             errors.append(wrong(file, line, str(key.value)[:40], f"is nothing that {kind} have", mend))

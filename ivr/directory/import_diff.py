@@ -223,7 +223,9 @@ class _Planner:
         if kind not in self._named:
             self._named[kind] = {}
             for key, row in self._there.rows[kind].items():
-                account = self._key(kind="accounts", number=row["customer_id"]) if kind == "contacts" else None
+                account = None
+                if kind == "contacts":
+                    account = self._key(kind="accounts", number=row["customer_id"])
                 self._named[kind].setdefault((account, plain(row["name"])), []).append(key)
         return self._named[kind]
 
@@ -274,7 +276,9 @@ class _Planner:
             found = {called: list(keys) for called, keys in self._called(kind).items()}
             for key, draft in self._wanted[kind].items():
                 if draft.values.get("name") is not None:
-                    account = draft.values.get("account") if kind == "contacts" else None
+                    account = None
+                    if kind == "contacts":
+                        account = draft.values.get("account")
                     keys = found.setdefault((account, plain(draft.values["name"])), [])
                     if key not in keys:
                         keys.append(key)
@@ -368,7 +372,10 @@ class _Planner:
         first, *more = error.field.split(".")
         if kind == "partners" and first == "people" and self._people.get(key):
             people = self._people[key]
-            person = people[int(more[0])] if more and more[0].isdigit() and int(more[0]) < len(people) else people[0]
+            if more and more[0].isdigit() and int(more[0]) < len(people):
+                person = people[int(more[0])]
+            else:
+                person = people[0]
             return person.wrong(more[1] if len(more) > 1 else None, error.problem, error.mend)
         if first in ("e164", "key"):
             first = KEY_COLUMNS.get(kind, "key")
@@ -418,7 +425,10 @@ class _Planner:
         for name in {*answered, *self._there.rows["phones"]} - self._gone["phones"].keys():
             there = self._there.rows["phones"].get(name)
             before = there["technician_id"] if there is not None else None
-            after = before if before is not None and before not in of_files else answered.get(name)
+            if before is not None and before not in of_files:
+                after = before
+            else:
+                after = answered.get(name)
             if name in self._rows["phones"]:
                 self._rows["phones"][name]["technician_id"] = after
             elif there is not None and after != before:

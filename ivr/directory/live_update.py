@@ -234,7 +234,10 @@ class TakingUp:
             logged_in.setdefault(member.endpoint, []).append(member)
         for endpoint, mine in logged_in.items():
             known = book.technician(endpoint)
-            before = self._taken.technician(endpoint) if self._taken is not None else known
+            if self._taken is not None:
+                before = self._taken.technician(endpoint)
+            else:
+                before = known
             if known is None:
                 if self._taken is None or before is not None:
                     await self._log_out(endpoint, mine)

@@ -48,7 +48,9 @@ class Directory:
             found = await changes.since(unit, self.seq)
             if found == []:
                 return False
-            book = await changes.after(unit, self.book, found) if found is not None else None
+            book = None
+            if found is not None:
+                book = await changes.after(unit, self.book, found)
         if book is None or found is None:
             await self.reload()
             return True

@@ -311,13 +311,18 @@ async def find(
     key = reading.key.collate("C") if unit.dialect == "postgresql" else reading.key
     if after is not None:
         value, last = after[0], stored_key(kind, after[1])
-        beyond = (order < value, key < last) if backwards else (order > value, key > last)
+        if backwards:
+            beyond = (order < value, key < last)
+        else:
+            beyond = (order > value, key > last)
         query = query.where(or_(beyond[0], and_(order == value, beyond[1])))
     query = query.add_columns(order.label("sorted_by"))
     query = query.order_by(order.desc() if backwards else order, key.desc() if backwards else key).limit(limit + 1)
     rows = (await unit.execute(query)).mappings().all()
     entries = await _found(unit, kind, rows[:limit])
-    more = (str(rows[limit - 1]["sorted_by"]), entries[-1].key) if len(rows) > limit else None
+    more = None
+    if len(rows) > limit:
+        more = (str(rows[limit - 1]["sorted_by"]), entries[-1].key)
     return Part(entries=entries, more=more)
 
 

@@ -74,7 +74,9 @@ class Book:
         return self._of_account("number", entry.customer_id, entry.contact_id, language=chosen)
 
     def _of_endpoint(self, phone: Endpoint) -> Identity:
-        technician = self.technicians.get(phone.technician_id) if phone.technician_id is not None else None
+        technician = None
+        if phone.technician_id is not None:
+            technician = self.technicians.get(phone.technician_id)
         if phone.customer_id is None:
             return Identity(by="endpoint", technician=technician, language=phone.language)
         return self._of_account(

@@ -263,7 +263,9 @@ async def _check_phone(edit: Edit, entry: PhoneEntry, problems: list[BadInput]) 
         if other["name"] != edit.key:
             problem = f"is the device of phone {other['name']}"
             problems.append(BadInput(field="mac", problem=problem, mend="take it from that one first"))
-    number = await edit.row(t.numbers, e164=_digits(entry.caller_id)) if entry.caller_id is not None else None
+    number = None
+    if entry.caller_id is not None:
+        number = await edit.row(t.numbers, e164=_digits(entry.caller_id))
     if number is not None and owner and number["customer_id"] != owner["customer_id"]:
         problem = f"{entry.caller_id} is another account's number"
         problems.append(BadInput(field="caller_id", problem=problem, mend="give one of its own account's, or none"))

@@ -70,7 +70,10 @@ def read(payload: bytes, at: float) -> Report | None:
 
 
 def _integer(value: object, highest: int) -> int:
-    number = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else -1
+    if isinstance(value, int | str) and not isinstance(value, bool):
+        number = int(value)
+    else:
+        number = -1
     if not 0 <= number <= highest:
         raise ValueError(value)
     return number

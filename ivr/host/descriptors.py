@@ -23,4 +23,6 @@ def raise_limit() -> int:
 def limit() -> int:
     """Return how many this process may have open; ENOUGH when there is no limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return ENOUGH if soft == resource.RLIM_INFINITY else soft
+    if soft == resource.RLIM_INFINITY:
+        return ENOUGH
+    return soft

@@ -64,5 +64,7 @@ class CallerNotices:
 
     def incident_of(self, desk: str, call_id: str | None, identity: Identity, number: str | None) -> int | None:
         """Return the incident that a caller's ticket is about (OV-27)."""
-        asked = self._incidents.followers.of_call(call_id) if call_id is not None else None
+        asked = None
+        if call_id is not None:
+            asked = self._incidents.followers.of_call(call_id)
         return asked or self._incidents.about(desk, identity, number)

@@ -141,7 +141,9 @@ async def _to_followers(unit: Unit, one: _Mailing, desk: Desk, most: int, now: d
 
 async def _to_partners(unit: Unit, one: _Mailing, desk: Desk, most: int, now: datetime) -> list[int]:
     """Those of the partners that are named, or whose customers or numbers are; of all when nobody is."""
-    named = await _partners(unit, one.affected, desk.provider) if any(one.affected.values()) else None
+    named = None
+    if any(one.affected.values()):
+        named = await _partners(unit, one.affected, desk.provider)
     found = await directory.warned(
         unit, desk.provider, after_id=one.after_id, until_id=one.until_id, limit=most, partners=named
     )
@@ -209,7 +211,9 @@ async def _next(unit: Unit, audience: Audience) -> _Mailing | None:
         .limit(1)
     )
     row = (await unit.execute(query)).mappings().one_or_none()
-    return _Mailing(**row) if row is not None else None
+    if row is not None:
+        return _Mailing(**row)
+    return None
 
 
 async def _reach(unit: Unit, one: _Mailing, reached: int, done_at: datetime | None) -> None:

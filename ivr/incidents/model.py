@@ -133,7 +133,9 @@ def _filled(
 def what_of(services: Iterable[Mapping[str, str]], language: str) -> str:
     """The services in one phrase, French or English: « la téléphonie et la messagerie »."""
     *first, last = [names[language] for names in services if language in names] or [_ANYTHING[language]]
-    return _AND[language].join([", ".join(first), last]) if first else last
+    if first:
+        return _AND[language].join([", ".join(first), last])
+    return last
 
 
 def checked_texts(

@@ -266,7 +266,9 @@ class Incidents:
         if any(_is_touched(one, identity, number) for one in named):
             return "yours"
         everybodys = len(named) < len(self.followable(desk))
-        return "others" if named and not everybodys and identity.customer is not None else None
+        if named and not everybodys and identity.customer is not None:
+            return "others"
+        return None
 
     # On the air --------------------------------------------------------------------------------------
 

@@ -158,7 +158,9 @@ class Followers:
         if confirmed_at is not None:
             # Somebody else named this number before, and now its owner calls.
             changed += (await unit.execute(update(table).where(mine).values(confirmed_at=confirmed_at))).rowcount
-            return "followed" if changed else "already"
+            if changed:
+                return "followed"
+            return "already"
         # Nobody learns from our answer whether a number that is not theirs follows already.
         return "asked"
 
@@ -218,7 +220,10 @@ class Followers:
 
     async def _asked(self, unit: Unit, incidents: Sequence[int], asked_by: str | None, but: str) -> int:
         """Return how many other numbers this caller has named, or all who withhold theirs."""
-        theirs = table.c.asked_by == asked_by if asked_by is not None else table.c.asked_by.is_(None)
+        if asked_by is not None:
+            theirs = table.c.asked_by == asked_by
+        else:
+            theirs = table.c.asked_by.is_(None)
         mine = table.c.incident_id.in_(incidents) & theirs & (table.c.number != but)
         found: int = (await unit.execute(select(func.count(func.distinct(table.c.number))).where(mine))).scalar_one()
         return found

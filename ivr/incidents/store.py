@@ -45,7 +45,9 @@ async def get(unit: Unit, incident_id: int) -> Incident | None:
     found = await _with_updates(
         unit, (await unit.execute(select(incidents).where(incidents.c.id == incident_id))).mappings().all()
     )
-    return found[0] if found else None
+    if found:
+        return found[0]
+    return None
 
 
 async def open_or_since(unit: Unit, since: datetime) -> list[Incident]:

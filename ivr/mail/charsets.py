@@ -70,7 +70,10 @@ def _codec(charset: str | None) -> str | None:
     """Python's name of a charset of e-mails; None for any other."""
     name = (charset or "").strip(" \t'\"").lower()
     try:
-        found = codecs.lookup(_NAMES.get(name, name)).name if name.isascii() and "\x00" not in name else ""
+        if name.isascii() and "\x00" not in name:
+            found = codecs.lookup(_NAMES.get(name, name)).name
+        else:
+            found = ""
     except (LookupError, ValueError):
         return None
     if found in _TEXT_CODECS:

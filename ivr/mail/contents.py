@@ -264,7 +264,10 @@ class _Walk:
             return _NOT_SHOWN
         self.found.report |= found.kind.upper().startswith("REPORT.")
         for one in found.files[:_PARTS]:
-            kind = one.type if re.fullmatch(r"[\w.+-]{1,60}/[\w.+-]{1,60}", one.type) else "application/octet-stream"
+            if re.fullmatch(r"[\w.+-]{1,60}/[\w.+-]{1,60}", one.type):
+                kind = one.type
+            else:
+                kind = "application/octet-stream"
             name = one_line(one.name)[:200] or kind
             self.found.attachments.append(Found(name=name, type=kind, read=partial(bytes, one.data)))
         self.wrapped = self.wrapped or found.text[: self._bytes]
@@ -306,7 +309,10 @@ def _filename(part: Message[str, str]) -> str:
 
 
 def _payload(part: Message[str, str]) -> bytes:
-    payload = part.get_payload(decode=True) if not part.is_multipart() else part.as_bytes()
+    if not part.is_multipart():
+        payload = part.get_payload(decode=True)
+    else:
+        payload = part.as_bytes()
     if isinstance(payload, bytes):
         return payload
     return b""

@@ -82,8 +82,13 @@ def _judged(mail: Mail, looked: Looked, place: Place, directory: Directory, desk
     if writer.sender != mail.sender:
         yield f"Written by: {writer.sender}" + ("" if writer.vouched else ", who has no rights by that")
     contact = contact_of(directory.book, writer.sender, desks[box.desk].provider)
-    customer = directory.book.customers.get(contact.customer_id) if contact is not None else None
-    account = f"{customer.account} {customer.name}" if customer is not None else "unknown"
+    customer = None
+    if contact is not None:
+        customer = directory.book.customers.get(contact.customer_id)
+    if customer is not None:
+        account = f"{customer.account} {customer.name}"
+    else:
+        account = "unknown"
     yield f"Account: {account}" + (f", contact {contact.name}" if contact is not None else "")
     yield f"Department: {box.department} of {box.desk}"
     number = place.ticket.number if place.ticket is not None else None

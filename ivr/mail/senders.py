@@ -54,7 +54,10 @@ def _one(value: str) -> tuple[str, str] | None:
         return None
     address = next(iter(addresses))
     comment = _COMMENT.search(bare)
-    name = value[comment.start() + 1 : comment.end() - 1] if comment else value.replace(address, " ")
+    if comment:
+        name = value[comment.start() + 1 : comment.end() - 1]
+    else:
+        name = value.replace(address, " ")
     if _ONE.fullmatch(address):
         return (address, _name(name))
     return None

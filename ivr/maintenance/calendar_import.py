@@ -58,7 +58,10 @@ def _window(series: Series, which: str, one: Occurrence, desk: Desk, now: dateti
             return None
         check_window(starts_at, ends_at, now, began=starts_at <= now)
     except (ValueError, BadInput) as error:
-        problem = f"{error.field} {error.problem}" if isinstance(error, BadInput) else str(error)
+        if isinstance(error, BadInput):
+            problem = f"{error.field} {error.problem}"
+        else:
+            problem = str(error)
         raise event.wrong(f"cannot be a maintenance: {problem}", "correct or remove it") from None
     if series.key is None:
         raise event.wrong("has no UID, by which it would be known again", "give it one (RFC 5545 section 3.8.4.7)")

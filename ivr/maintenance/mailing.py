@@ -85,7 +85,10 @@ def news_of(one: Maintenance, desk: Desk, news: News) -> delivery.News:
     texts = {}
     for language, text in one.texts.items():
         stage = STATE_NAMES[language][news]
-        form = _WINDOW[language] if news in ("scheduled", "changed", "in_progress") else _OVER
+        if news in ("scheduled", "changed", "in_progress"):
+            form = _WINDOW[language]
+        else:
+            form = _OVER
         start, end = (_said(at, desk, language) for at in (one.starts_at, one.ends_at))
         texts[language] = form.format(stage=stage, text=text, start=start, end=end)
     return delivery.News(

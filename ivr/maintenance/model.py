@@ -55,7 +55,9 @@ class Maintenance:
             return "cancelled"
         if self.ended_at is not None or require_aware(now) >= self.ends_at:
             return "completed"
-        return "in_progress" if now >= self.starts_at else "scheduled"
+        if now >= self.starts_at:
+            return "in_progress"
+        return "scheduled"
 
     @property
     def over_at(self) -> datetime:
@@ -65,7 +67,9 @@ class Maintenance:
     @property
     def window_ends_at(self) -> datetime:
         """The end of its window, to be told beside its beginning: given up, it keeps the window that it had."""
-        return self.ends_at if self.cancelled else max(self.over_at, self.starts_at)
+        if self.cancelled:
+            return self.ends_at
+        return max(self.over_at, self.starts_at)
 
     def facts(self, now: datetime) -> dict[str, Any]:
         """As it is told to others."""

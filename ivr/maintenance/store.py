@@ -37,7 +37,9 @@ async def told(unit: Unit, maintenance_id: int, was: str, now: str) -> bool:
 async def get(unit: Unit, maintenance_id: int) -> Maintenance | None:
     """One."""
     row = (await unit.execute(select(table).where(table.c.id == maintenance_id))).mappings().one_or_none()
-    return _of(row) if row is not None else None
+    if row is not None:
+        return _of(row)
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -176,4 +176,6 @@ def leg_mos(leg: EndedLeg) -> float | None:
 
 
 def _sum(came: int | None, lost: int | None) -> int | None:
-    return None if came is None or lost is None else came + lost
+    if came is None or lost is None:
+        return None
+    return came + lost

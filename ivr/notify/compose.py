@@ -73,7 +73,9 @@ def compose(
     message["Message-ID"] = message_id(notice, domain)
     if notice.ticket_number is not None:
         root = thread_id(notice.ticket_number, domain)
-        known = answered if answered is not None and _MESSAGE_ID.fullmatch(answered) else None
+        known = None
+        if answered is not None and _MESSAGE_ID.fullmatch(answered):
+            known = answered
         message["In-Reply-To"] = known or root
         message["References"] = f"{root} {known}" if known else root
     # RFC 3834 section 5; the second one is what Exchange looks at.

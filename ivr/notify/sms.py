@@ -129,7 +129,10 @@ def _refused(error: TwilioException) -> Outcome:
     status, code = getattr(error, "status", None), getattr(error, "code", None)
     if not isinstance(status, int):
         return Unclear(reason="Twilio's answer is not understood")
-    words = error.msg if isinstance(error, TwilioRestException) else getattr(error, "title", "")
+    if isinstance(error, TwilioRestException):
+        words = error.msg
+    else:
+        words = getattr(error, "title", "")
     reason = f"Twilio says {status}, {code}: {' '.join(str(words).split())[:200]}"
     if code == OPTED_OUT:
         return Refused(reason=f"{_WANTS_NONE} ({code})")

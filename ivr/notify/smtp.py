@@ -50,7 +50,9 @@ class SmtpSender:
         """Hand it over; it has the same Message-ID every time."""
         config = self._config
         number = notice.ticket_number
-        answered = await self._answered(number, notice.recipient) if number is not None else None
+        answered = None
+        if number is not None:
+            answered = await self._answered(number, notice.recipient)
         try:
             message = compose(
                 notice,

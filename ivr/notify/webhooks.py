@@ -71,7 +71,10 @@ class WebhookSender:
                 return _outcome(answer.status, answer.headers.get("Retry-After"))
         except aiohttp.ClientConnectorError as error:
             forbidden = isinstance(error.os_error, Forbidden)
-            reason = str(error.os_error) if forbidden else f"not reached: {error.os_error or error}"
+            if forbidden:
+                reason = str(error.os_error)
+            else:
+                reason = f"not reached: {error.os_error or error}"
             return Temporary(reason=reason)
         except Forbidden as error:
             return Temporary(reason=str(error))

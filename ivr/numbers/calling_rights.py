@@ -79,7 +79,9 @@ def _abroad(area: str) -> bool:
     """Return whether it is of a country of the plan other than Canada and the United States."""
     for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]:
         metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
-        leading = metadata.leading_digits if metadata is not None and region not in ("CA", "US") else None
+        leading = None
+        if metadata is not None and region not in ("CA", "US"):
+            leading = metadata.leading_digits
         if leading is not None and re.fullmatch(leading, area):
             return True
     return False

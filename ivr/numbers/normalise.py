@@ -95,7 +95,10 @@ def read_number(text: str, region: str) -> Written:
     strange = next((sign for sign in plain if not (sign in "+ ().-" or (sign.isascii() and sign.isdigit()))), None)
     problem = "is not a telephone number"
     if strange is not None:
-        seen = f"« {strange} »" if strange.isprintable() else f"a sign that cannot be seen (U+{ord(strange):04X})"
+        if strange.isprintable():
+            seen = f"« {strange} »"
+        else:
+            seen = f"a sign that cannot be seen (U+{ord(strange):04X})"
         problem += f": it holds {seen}"
     raise NotANumber(problem, "give ten digits, or a plus sign and the country code")
 

@@ -70,7 +70,9 @@ async def take(
 
 
 def _stale(event: Event, known: Mapping[tuple[str, str], Version], zone: ZoneInfo) -> bool:
-    seen = known.get((event_key(event.uid), occurrence_key(event.instead_of, zone))) if event.has_uid else None
+    seen = None
+    if event.has_uid:
+        seen = known.get((event_key(event.uid), occurrence_key(event.instead_of, zone)))
     return seen is not None and version_of(event) < seen
 
 

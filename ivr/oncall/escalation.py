@@ -66,4 +66,6 @@ def kept(left_at: datetime, taken_at: datetime | None, now: datetime) -> bool | 
     """Return whether the emergency was taken in time; None while that is still open. Measured on *taken* alone."""
     if taken_at is not None:
         return taken_at - left_at <= PROMISE
-    return None if now - left_at <= PROMISE else False
+    if now - left_at <= PROMISE:
+        return None
+    return False

@@ -48,7 +48,9 @@ _CAUSES = {"17": "busy", "18": "no-answer", "19": "no-answer", "21": "refused"}
 def call_of(uniqueid: str) -> int | None:
     """The page call that a channel belongs to."""
     found = _UNIQUEID.fullmatch(uniqueid)
-    return int(found[1]) if found is not None else None
+    if found is not None:
+        return int(found[1])
+    return None
 
 
 def way_to(number: str, book: Book, *, trunk: bool) -> tuple[str, str] | None:
@@ -57,7 +59,9 @@ def way_to(number: str, book: Book, *, trunk: bool) -> tuple[str, str] | None:
     own = next((name for name, phone in book.endpoints.items() if phone.caller_id == number), None)
     if own is not None:
         return "phone", own
-    return ("outside", number) if trunk else None
+    if trunk:
+        return ("outside", number)
+    return None
 
 
 class PageCalls:
@@ -182,7 +186,9 @@ class PageCalls:
         duty = self._desks[call.desk].oncall
         person = duty.people.get(call.person or "") if duty is not None else None
         known = main_of(self._desks).languages
-        return person.language if person is not None and person.language in known else known[0]
+        if person is not None and person.language in known:
+            return person.language
+        return known[0]
 
     async def _hang_up(self, channel: str) -> None:
         try:
@@ -204,7 +210,9 @@ class PageCalls:
             if row is None:
                 return
             emergency = await store.lock(unit, row.emergency_id)
-            ticket = await tickets.lock(unit, emergency.ticket_number) if emergency is not None else None
+            ticket = None
+            if emergency is not None:
+                ticket = await tickets.lock(unit, emergency.ticket_number)
             if ticket is None:
                 return
             told = {"emergency": row.emergency_id, "person": row.person or "fallback", "outcome": row.outcome}

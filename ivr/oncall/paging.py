@@ -160,7 +160,10 @@ class Paging:
                 return
             ticket = await service.get(unit, emergency.ticket_number)
             await store.change(unit, emergency.id, {"late_at": now})
-            bundled = await store.left_in_bundle(unit, emergency.id) if emergency.bundle else []
+            if emergency.bundle:
+                bundled = await store.left_in_bundle(unit, emergency.id)
+            else:
+                bundled = []
             email = late_email(self._desks[emergency.desk], emergency, ticket, bundled=bundled)
             await put_email(unit, email, at=now)
             told = {"emergency": emergency.id, "pages": emergency.pages}
@@ -201,7 +204,10 @@ class Paging:
     ) -> None:
         person = duty.people[page.person] if page.person is not None else None
         to, language = (person.phone, person.language) if person is not None else (str(duty.fallback), "fr")
-        bundled = await store.left_in_bundle(unit, emergency.id) if emergency.bundle else []
+        if emergency.bundle:
+            bundled = await store.left_in_bundle(unit, emergency.id)
+        else:
+            bundled = []
         about = texts_about(emergency.id)
         # While Twilio is away they would pile up, and all come at once.
         await withdraw_sms(unit, about, to=to, at=now)
@@ -258,7 +264,9 @@ def _taken_since(ticket: Ticket, emergency: Emergency) -> datetime | None:
     """When somebody began to work on it and said so on the ticket itself, if they did since it was left."""
     if ticket.answered_at is not None and ticket.answered_at >= emergency.left_at:
         return ticket.answered_at
-    return ticket.updated_at if ticket.status in DONE else None
+    if ticket.status in DONE:
+        return ticket.updated_at
+    return None
 
 
 async def _begin(unit: Unit, message: Mapping[str, Any], strangers: int) -> tuple[Emergency, Placed] | None:
@@ -280,7 +288,12 @@ async def _begin(unit: Unit, message: Mapping[str, Any], strangers: int) -> tupl
     if not same:
         others = await store.standing(unit, desk, waiting_since=left_at - LASTS, left_since=left_at - STORM)
         place = placed(known, left_at, others, strangers=strangers)
-    joined = same[0].id if same else place if isinstance(place, int) else None
+    if same:
+        joined = same[0].id
+    elif isinstance(place, int):
+        joined = place
+    else:
+        joined = None
     values = {
         "message_id": message["id"],
         "ticket_number": ticket,

@@ -56,7 +56,9 @@ def _named(title: list[str], people: Mapping[str, Person]) -> list[str]:
         return whole
     some = [key for key, one in people.items() if words & _words(key, one)]
     known = set().union(*(_words(key, people[key]) for key in some)) if some else set()
-    return some if words <= known and len(some) > 1 else []
+    if words <= known and len(some) > 1:
+        return some
+    return []
 
 
 def _words(key: str, one: Person) -> set[str]:

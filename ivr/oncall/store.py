@@ -151,7 +151,9 @@ async def add(unit: Unit, values: Mapping[str, Any]) -> Emergency | None:
     """A new emergency; None when the message is one already."""
     statement = unit.insert(t.emergencies).values(values).on_conflict_do_nothing().returning(t.emergencies)
     row = (await unit.execute(statement)).mappings().one_or_none()
-    return Emergency(**row) if row is not None else None
+    if row is not None:
+        return Emergency(**row)
+    return None
 
 
 async def waiting(unit: Unit, since: datetime) -> list[Emergency]:
@@ -192,14 +194,18 @@ async def left_in_bundle(unit: Unit, emergency_id: int) -> list[int]:
 async def get(unit: Unit, emergency_id: int) -> Emergency | None:
     """An emergency."""
     row = (await unit.execute(select(t.emergencies).where(t.emergencies.c.id == emergency_id))).mappings().one_or_none()
-    return Emergency(**row) if row is not None else None
+    if row is not None:
+        return Emergency(**row)
+    return None
 
 
 async def lock(unit: Unit, emergency_id: int) -> Emergency | None:
     """Return an emergency, locked until this transaction ends."""
     query = select(t.emergencies).where(t.emergencies.c.id == emergency_id).with_for_update()
     row = (await unit.execute(query)).mappings().one_or_none()
-    return Emergency(**row) if row is not None else None
+    if row is not None:
+        return Emergency(**row)
+    return None
 
 
 async def change(unit: Unit, emergency_id: int, values: Mapping[str, Any]) -> None:
@@ -264,7 +270,9 @@ async def open_page_calls(unit: Unit) -> list[OpenCall]:
 async def page_call(unit: Unit, call: int) -> PageCall | None:
     """One page call."""
     row = (await unit.execute(_page_calls().where(t.page_calls.c.id == call))).mappings().one_or_none()
-    return PageCall(**row) if row is not None else None
+    if row is not None:
+        return PageCall(**row)
+    return None
 
 
 async def page_calls(unit: Unit, emergency_id: int) -> list[PageCall]:

@@ -56,7 +56,9 @@ def placed(known: bool, left_at: datetime, standing: Sequence[Standing], *, stra
     if len(counted) < (MOST_KNOWN if known else strangers):
         return "alone"
     takes = [one for one in alike if one.bundle and one.taken_at is None and left_at - one.left_at < BUNDLE_TAKES]
-    return takes[-1].id if takes else "begins"
+    if takes:
+        return takes[-1].id
+    return "begins"
 
 
 def may_page(*, known: bool, bundle: bool, last_taken: datetime | None, now: datetime) -> bool:

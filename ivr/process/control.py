@@ -172,7 +172,9 @@ async def running_settings(state: Path) -> tuple[int, Settings] | None:
     """The process of the supervisor on a state folder, and what it runs with; None when none runs there."""
     known = await facts(state)
     try:
-        return (int(known["pid"]), Settings.read(settings_file(state))) if known is not None else None
+        if known is not None:
+            return (int(known["pid"]), Settings.read(settings_file(state)))
+        return None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

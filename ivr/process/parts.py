@@ -97,7 +97,10 @@ class Parts:
     async def run(self) -> str:
         """Run all until a vital part ends; its name. Raises PartEnded from what it raised, when it did."""
         for name, start in self._starts.items():
-            work = self._once(name, start) if name in self._vital else self._again_and_again(name, start)
+            if name in self._vital:
+                work = self._once(name, start)
+            else:
+                work = self._again_and_again(name, start)
             self._tasks[name] = asyncio.create_task(work, name=name)
         vital = {self._tasks[name] for name in self._vital}
         done, _ = await asyncio.wait(vital, return_when=asyncio.FIRST_COMPLETED)

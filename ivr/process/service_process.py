@@ -57,7 +57,9 @@ class Service:
     @property
     def pid(self) -> int | None:
         """Of the running process."""
-        return self._process.pid if self._process is not None and self._process.returncode is None else None
+        if self._process is not None and self._process.returncode is None:
+            return self._process.pid
+        return None
 
     async def watch(self) -> None:
         """Run the service until `stop`; restarts it, at most once a second after the first time."""
@@ -218,7 +220,9 @@ def _left_behind(settings_file: Path) -> int | None:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return None
-    return pid if str(settings_file).encode() in words else None
+    if str(settings_file).encode() in words:
+        return pid
+    return None
 
 
 def _appending(path: Path) -> BinaryIO:
@@ -256,7 +260,9 @@ class _Beats:
         return time.monotonic() - self._last
 
     def allowed(self) -> float:
-        return FROZEN_S if self._any else _START_S
+        if self._any:
+            return FROZEN_S
+        return _START_S
 
     def close(self) -> None:
         if self._transport is not None:

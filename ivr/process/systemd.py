@@ -22,4 +22,6 @@ def watchdog_s() -> float | None:
     """Return how often systemd wants to hear WATCHDOG=1 at least, in seconds; None when it does not."""
     for_us = os.environ.get("WATCHDOG_PID") in (None, str(os.getpid()))
     wanted = os.environ.get("WATCHDOG_USEC", "")
-    return int(wanted) / 1e6 if for_us and wanted.isdigit() and int(wanted) > 0 else None
+    if for_us and wanted.isdigit() and int(wanted) > 0:
+        return int(wanted) / 1e6
+    return None

@@ -282,5 +282,8 @@ def _answers(name: str, process: subprocess.Popen[str], stderr: Path) -> Iterato
         yield from process.stdout
     if process.wait() != 0:
         words = stderr.read_text(errors="replace").strip().splitlines()[-1:]
-        ended = "took too long" if process.returncode == -signal.SIGKILL else f"ended with code {process.returncode}"
+        if process.returncode == -signal.SIGKILL:
+            ended = "took too long"
+        else:
+            ended = f"ended with code {process.returncode}"
         raise VoiceFailed(engine=name, problem=" ".join(words) or ended)

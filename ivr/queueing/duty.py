@@ -91,7 +91,9 @@ class Duty:
     def is_on(self, provider: str, key: str) -> bool:
         """Return whether a member of staff is logged in to a queue, as far as is known without asking Asterisk."""
         person = self.directory.book.staff(provider, key)
-        endpoint = self.directory.book.answers_on(person) if person is not None else None
+        endpoint = None
+        if person is not None:
+            endpoint = self.directory.book.answers_on(person)
         queues = (queue for desk in self.desks.values() for queue in desk.queues)
         return any(one.endpoint == endpoint for queue in queues for one in self.known(queue))
 

@@ -41,7 +41,9 @@ def rank(need: Need, one: Candidate) -> int | None:
     if not one.languages or need.language is None:
         return one.penalty
     spoken = one.languages.get(need.language)
-    return one.penalty + spoken if spoken is not None else None
+    if spoken is not None:
+        return one.penalty + spoken
+    return None
 
 
 def may_ring(
@@ -73,4 +75,6 @@ def _suited(need: Need, team: Iterable[Candidate]) -> dict[str, int]:
 def _only(need: Need, team: Iterable[Candidate], suited_s: float) -> str | None:
     """The one who is free and suits a caller who still waits for a suited one, where it is only one."""
     suited = list(_suited(need, team)) if need.waited_s < suited_s else []
-    return suited[0] if len(suited) == 1 else None
+    if len(suited) == 1:
+        return suited[0]
+    return None

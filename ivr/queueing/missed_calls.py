@@ -58,7 +58,9 @@ def miss_of(*, rang_s: float, ring_s: float, cause: int | None) -> Miss | None:
         return "unanswered"
     if cause in _DECLINED:
         return "declined"
-    return None if cause in _OTHERS else "unreachable"
+    if cause in _OTHERS:
+        return None
+    return "unreachable"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,9 @@ def consequence(row: InARow, miss: Miss, rules: Queue) -> Consequence:
     """Return what follows the latest miss: a break until they come back, a short rest, or nothing."""
     if rules.misses and getattr(row, miss) >= rules.misses:
         return "break"
-    return "nothing" if miss == "unanswered" else "rest"
+    if miss == "unanswered":
+        return "nothing"
+    return "rest"
 
 
 class Misses:

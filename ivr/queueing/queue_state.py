@@ -35,7 +35,9 @@ _AWAY = ("invalid", "unavailable")
 def held_callback(channel: str) -> str | None:
     """The callback that a channel holds the place of."""
     found = _HELD.fullmatch(channel)
-    return found[1] if found is not None else None
+    if found is not None:
+        return found[1]
+    return None
 
 
 class QueueWatch:
@@ -96,7 +98,9 @@ class QueueWatch:
     def arrived_at(self, uniqueid: str) -> datetime | None:
         """Return when a channel first stood in a queue, also for a while after it left."""
         known = self._arrivals.get(uniqueid)
-        return known[0] if known is not None else None
+        if known is not None:
+            return known[0]
+        return None
 
     def arrives(self, uniqueid: str, at: datetime) -> None:
         """A channel that is to stand in a queue arrived at another moment than its joining."""
@@ -166,7 +170,9 @@ class QueueWatch:
     def _answered(self, queue: str) -> None:
         now, answers, since = self._clock(), self._answers[queue], self._waiting_since.get(queue)
         waited_all_the_time = since is not None and bool(answers) and since <= answers[-1].at
-        after_s = (now - answers[-1].at).total_seconds() if waited_all_the_time else None
+        after_s = None
+        if waited_all_the_time:
+            after_s = (now - answers[-1].at).total_seconds()
         answers.append(Answer(at=now, after_s=after_s))
 
     def _joined(self, queue: str, uniqueid: str, channel: str, position: int, waited_s: float = 0.0) -> None:
@@ -229,4 +235,6 @@ class QueueWatch:
 
 
 def _int(text: str | None) -> int:
-    return int(text) if text is not None and text.lstrip("-").isdigit() else 0
+    if text is not None and text.lstrip("-").isdigit():
+        return int(text)
+    return 0

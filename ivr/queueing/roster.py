@@ -81,7 +81,10 @@ class Roll:
             self._asterisk = None
         elif kind in ("QueueMemberAdded", "QueueMemberPause", "QueueMemberRemoved"):
             member = member_of(event)
-            self._changed[member.queue, member.endpoint] = None if kind == "QueueMemberRemoved" else member
+            if kind == "QueueMemberRemoved":
+                self._changed[member.queue, member.endpoint] = None
+            else:
+                self._changed[member.queue, member.endpoint] = member
         else:
             return
         self._wake.set()

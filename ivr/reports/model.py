@@ -87,7 +87,9 @@ def reminder_due(calendar: Calendar, resolved_at: datetime, now: datetime) -> Re
     if today > due:
         return "overdue"
     left = sum(bool(calendar.day(today + timedelta(days=n))) for n in range(1, (due - today).days + 1))
-    return "soon" if left <= _SOON_DAYS else None
+    if left <= _SOON_DAYS:
+        return "soon"
+    return None
 
 
 def draft(incident: Incident, desk: Desk, reach: Reach) -> dict[str, dict[Section, str]]:
@@ -134,7 +136,9 @@ def in_words(length: timedelta, language: str) -> str:
     words = _LENGTHS[language]
     units = (words["day"], words["hour"], words["minute"])
     *first, last = [f"{n} {unit}{'s' if n > 1 else ''}" for n, unit in zip(counts, units, strict=True) if n]
-    return words["and"].join([", ".join(first), last]) if first else last
+    if first:
+        return words["and"].join([", ".join(first), last])
+    return last
 
 
 def checked(given: Mapping[str, Mapping[Any, str]], desk: Desk) -> dict[str, dict[Section, str]]:
@@ -151,7 +155,10 @@ def checked(given: Mapping[str, Mapping[Any, str]], desk: Desk) -> dict[str, dic
                 raise BadInput(field=field, problem="there is no such section", mend=f"one of: {', '.join(SECTIONS)}")
             plain = text.replace("\r\n", "\n").strip()
             if len(plain) > _LONGEST or not _CONTROL.isdisjoint(plain):
-                problem = "is too long" if len(plain) > _LONGEST else "holds control characters"
+                if len(plain) > _LONGEST:
+                    problem = "is too long"
+                else:
+                    problem = "holds control characters"
                 raise BadInput(field=field, problem=problem, mend=f"plain text of at most {_LONGEST} characters")
             found.setdefault(language, {})[section] = plain
     return found
@@ -175,6 +182,8 @@ def paragraphs(text: str) -> list[list[str]]:
 def facts(report: Report, calendar: Calendar, resolved_at: datetime | None) -> dict[str, Any]:
     """As it is told to others."""
     due = due_on(calendar, resolved_at) if resolved_at is not None else None
-    moment = datetime.combine(due, time(23, 59), calendar.zone) if due is not None else None
+    moment = None
+    if due is not None:
+        moment = datetime.combine(due, time(23, 59), calendar.zone)
     told = {name: value for name, value in vars(report).items() if name != "reminded"}
     return told | {"due_on": due, "due_at": moment}

@@ -16,7 +16,9 @@ from ivr.store.engine import Unit
 async def get(unit: Unit, incident_id: int) -> dict[str, Any] | None:
     """Return the row of an incident's report."""
     row = (await unit.execute(select(reports).where(reports.c.incident_id == incident_id))).mappings().one_or_none()
-    return dict(row) if row is not None else None
+    if row is not None:
+        return dict(row)
+    return None
 
 
 async def put(unit: Unit, values: Mapping[str, Any], changed: Mapping[str, Any]) -> None:

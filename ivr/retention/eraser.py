@@ -78,7 +78,10 @@ class Eraser:
         async with self._store.unit() as unit:
             for feature in self._declared.features:
                 for sweep in feature.sweeps:
-                    before = now if sweep.keep is None else now - _days(keep, sweep.keep)
+                    if sweep.keep is None:
+                        before = now
+                    else:
+                        before = now - _days(keep, sweep.keep)
                     erased[sweep.name] += await sweep.erase(unit, before)
 
     async def _files(self, desk: Desk, now: datetime, erased: Counter[str], *, of_desk: bool) -> None:

@@ -113,7 +113,10 @@ async def _about_page(
     if not takes and answered_by_twilio(body):
         return "kept", "", emergency
     if not takes:
-        how = words["how"].format(ticket=emergency.ticket_number) if emergency.taken_at is None else ""
+        if emergency.taken_at is None:
+            how = words["how"].format(ticket=emergency.ticket_number)
+        else:
+            how = ""
         return "answered" if how and may else "kept", how if may else "", emergency
     held = Emergencies(desks=desks, bus=bus, clock=lambda: at)
     taken = await held.take(unit, emergency.id, by=person)

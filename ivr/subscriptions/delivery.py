@@ -54,7 +54,10 @@ async def tell(
 
 
 async def _put(unit: Unit, news: News, reader: Any, now: datetime, public_url: str) -> None:
-    language = reader.language if reader.language in news.texts else next(iter(news.texts))
+    if reader.language in news.texts:
+        language = reader.language
+    else:
+        language = next(iter(news.texts))
     text = news.texts[language]
     if reader.kind == "sms":
         body = message(news.desk_name, text, language)

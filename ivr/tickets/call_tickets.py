@@ -135,7 +135,10 @@ class CallTickets:
         call = self._calls.call_of(found.uniqueid)
         at = datetime.fromtimestamp((await asyncio.to_thread(found.path.stat)).st_mtime, UTC) + self._shift
         department, calendar = desk.departments[found.department], self._calendars[desk.id][found.department]
-        urgent = found.urgent if found.urgent is not None else in_doubt(department, calendar, at)
+        if found.urgent is not None:
+            urgent = found.urgent
+        else:
+            urgent = in_doubt(department, calendar, at)
         await messages.leave_message(
             self._store,
             self._spool,

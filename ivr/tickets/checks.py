@@ -75,6 +75,9 @@ async def check_right(unit: Unit, ticket: Ticket, policy: Ticketing) -> None:
         return
     roles = policy.asking[ticket.kind]
     names = ", ".join(f"{one.id} ({one.name})" for one in known if one.kind in roles)
-    mend = f"have it confirmed and give contact_id {names}" if names else "have the account's administrator ask for it"
+    if names:
+        mend = f"have it confirmed and give contact_id {names}"
+    else:
+        mend = "have the account's administrator ask for it"
     problem = f"{ticket.kind} is asked for by {' or '.join(roles)}, not by {role or 'someone unknown'}"
     raise BadInput(field="contact_id", problem=problem, mend=mend)

@@ -26,6 +26,8 @@ async def note(store: Store, call_id: str, at: datetime) -> None:
 
 def enter(event: Fields, calls: CallLog, store: Store, clock: Clock, aside: Asides) -> None:
     """Enter a hang-up: a caller who vanished while a technician talked to them has it on their ticket."""
-    call = calls.call_of(event.get("uniqueid", "")) if event.get("event") == "Hangup" else None
+    call = None
+    if event.get("event") == "Hangup":
+        call = calls.call_of(event.get("uniqueid", ""))
     if call is not None and call.reason == VANISHED_TALKING:
         aside(note(store, call.id, clock()), f"end of call {call.id} on its ticket")

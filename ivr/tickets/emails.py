@@ -59,14 +59,19 @@ def _quoted(quote: Quote, language: str) -> list[str]:
     words = _WORDS[language]
 
     def said(text: Said) -> str:
-        return text.fr if language == "fr" else text.en
+        if language == "fr":
+            return text.fr
+        return text.en
 
     lines: list[str] = []
     if quote.refused is not None:
         lines += ["", said(quote.refused)]
     if quote.fees:
         fees = [f"– {said(fee.reason)}{words['colon']}{_money(fee.amount, language)}" for fee in quote.fees]
-        total = [f"– {words['total']}{words['colon']}{_money(quote.total, language)}"] if len(fees) > 1 else []
+        if len(fees) > 1:
+            total = [f"– {words['total']}{words['colon']}{_money(quote.total, language)}"]
+        else:
+            total = []
         lines += ["", words["fees"], *fees, *total]
     dates = [f"– {said(one.what)}{words['colon']}{_day(one.at)}" for one in quote.deadlines]
     if dates or quote.conditions:
@@ -83,7 +88,9 @@ def _money(amount: Decimal, language: str) -> str:
 
 
 def _day(at: date) -> str:
-    return f"{at:%Y-%m-%d %H:%M}" if isinstance(at, datetime) else f"{at:%Y-%m-%d}"
+    if isinstance(at, datetime):
+        return f"{at:%Y-%m-%d %H:%M}"
+    return f"{at:%Y-%m-%d}"
 
 
 def answer_email(ticket: Ticket, answer: str) -> Email | None:
@@ -118,7 +125,10 @@ def overdue_email(ticket: Ticket, to: str, zone: ZoneInfo, *, language: str) -> 
     language = wording.known(language)
     words = _STAFF[language]
     promised = ticket.promised_at
-    until = words["moment"].format(at=promised.astimezone(zone)) if promised is not None else "–"
+    if promised is not None:
+        until = words["moment"].format(at=promised.astimezone(zone))
+    else:
+        until = "–"
     lines = [words["overdue"].format(until=until), "", *_facts(ticket, language)]
     return _email(ticket, to, words["overdue-subject"].format(number=ticket.number), lines, language)
 

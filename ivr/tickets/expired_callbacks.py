@@ -64,4 +64,6 @@ class Lapse:
 
 
 def _as_written(number: str) -> str:
-    return f"{number[0]} {number[1:4]} {number[4:7]}-{number[7:]}" if len(number) == 11 else f"+{number}"
+    if len(number) == 11:
+        return f"{number[0]} {number[1:4]} {number[4:7]}-{number[7:]}"
+    return f"+{number}"

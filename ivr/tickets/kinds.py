@@ -26,7 +26,9 @@ class Needed:
 
 def _says_something(entry: Any) -> bool:
     """An example without anything in it is none; a number is one."""
-    return any(part is not None for part in entry.values()) if isinstance(entry, Mapping) else bool(entry)
+    if isinstance(entry, Mapping):
+        return any(part is not None for part in entry.values())
+    return bool(entry)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,4 +117,6 @@ def _mend(one: Needed) -> str:
 def _value(ticket: Mapping[str, Any], name: str) -> Any:
     whole, _, part = name.partition(".")
     value = ticket.get(whole)
-    return (value or {}).get(part) if part else value
+    if part:
+        return (value or {}).get(part)
+    return value

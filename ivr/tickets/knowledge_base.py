@@ -44,7 +44,10 @@ async def search(
     table = t.solutions
     query = select(table).order_by(table.c.id.desc())
     if words is not None:
-        query = _in_postgresql(words) if unit.dialect == "postgresql" else _in_sqlite(words)
+        if unit.dialect == "postgresql":
+            query = _in_postgresql(words)
+        else:
+            query = _in_sqlite(words)
     for name, value in filters.items():
         query = query.where(table.c[name] == value)
     return [dict(row) for row in (await unit.execute(query.offset(skip).limit(limit))).mappings()]

@@ -45,5 +45,7 @@ def promised(department: Department, calendar: Calendar, *, urgent: bool, at: da
     if calendar.is_open(at):
         return NO_PROMISE
     opening = calendar.next_opening(at)
-    until = max(one.end for one in calendar.openings(opening, 1)) if opening is not None else None
+    until = None
+    if opening is not None:
+        until = max(one.end for one in calendar.openings(opening, 1))
     return Promise(priority="normale" if department.closed == "emergency" else None, until=until)

@@ -62,7 +62,9 @@ class Tickets:
 
     def policy(self, desk: str) -> Ticketing:
         """Return a desk's promises, routing and rights; none for a desk that is gone."""
-        return self.desks[desk].tickets if desk in self.desks else Ticketing()
+        if desk in self.desks:
+            return self.desks[desk].tickets
+        return Ticketing()
 
     def quote(self, ticket: Ticket) -> Quote | None:
         """Return what a service request costs, as of when it was asked for; None while not enough is known."""
@@ -147,7 +149,9 @@ class Tickets:
         values = dict(fields) | {"status": "new", "version": 1, "created_at": at, "updated_at": at, "intake_key": key}
         check_details(fields.get("kind", ""), fields.get("details"))
         # Made only where somebody needs it: making it costs more than running it.
-        account = fields.get("account_number") if fields.get("contact_id") is not None else None
+        account = None
+        if fields.get("contact_id") is not None:
+            account = fields.get("account_number")
         await check_people(unit, customer_with_account(account) if account else None, fields)
         ticket = await store.add(unit, values)
         if ticket is None:

@@ -177,7 +177,10 @@ def details_of(kind: str, given: Mapping[str, Any]) -> Details | None:
         first: Any = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(("details", *(str(part) for part in first["loc"])))
         known = f"kind {kind} has {', '.join(model.model_fields) or 'none'}"
-        mend = known if first["type"] == "extra_forbidden" else "correct it; the form is described in /docs"
+        if first["type"] == "extra_forbidden":
+            mend = known
+        else:
+            mend = "correct it; the form is described in /docs"
         raise BadInput(field=_printable(field), problem=str(first["msg"]), mend=mend) from error
 
 
@@ -220,7 +223,10 @@ def _planned(kind: str, asked: Any, now: datetime, calendar: Calendar) -> Quote:
     refused = None
     earliest = working_moment(calendar, now, PLANNED_NOTICE)
     if working_time(calendar, now, start) < PLANNED_NOTICE:
-        when = "–" if earliest is None else f"{earliest.astimezone(calendar.zone):%Y-%m-%d %H:%M}"
+        if earliest is None:
+            when = "–"
+        else:
+            when = f"{earliest.astimezone(calendar.zone):%Y-%m-%d %H:%M}"
         refused = Said(
             fr=f"La demande doit être faite au moins 48 heures ouvrables d’avance, donc pour {when} ou plus tard ; "
             "sinon, appelez le soutien technique, option 2 (non planifiée, 150 $/h).",
@@ -264,8 +270,14 @@ def _hourly(start: datetime, end: datetime, calendar: Calendar, rate: Decimal, l
     billed = max(outside, least)
     amount = _cents(rate * Decimal(billed // timedelta(seconds=1)) / Decimal(_HOUR // timedelta(seconds=1)))
     minutes = _cents(Decimal(billed // timedelta(seconds=1)) / 60).normalize()
-    least_fr = f" (minimum {least // timedelta(minutes=1)} min)" if outside < least else ""
-    least_en = f" ({least // timedelta(minutes=1)} min minimum)" if outside < least else ""
+    if outside < least:
+        least_fr = f" (minimum {least // timedelta(minutes=1)} min)"
+    else:
+        least_fr = ""
+    if outside < least:
+        least_en = f" ({least // timedelta(minutes=1)} min minimum)"
+    else:
+        least_en = ""
     reason = Said(
         fr=f"{minutes:f} min hors des heures ouvrables à {rate} $/h{least_fr}",
         en=f"{minutes:f} min outside of working hours at ${rate}/h{least_en}",
@@ -292,7 +304,10 @@ def _return(kind: str, asked: Any, now: datetime, calendar: Calendar) -> Quote:
         late = returned > last
         deadlines = (Deadline(what=Said(fr="Retour au plus tard", en="Returned at the latest"), at=last),)
     if asked.unfit or late:
-        why_fr = f"retour après {RETURN_DAYS} jours" if late else "impropre à la revente"
+        if late:
+            why_fr = f"retour après {RETURN_DAYS} jours"
+        else:
+            why_fr = "impropre à la revente"
         why_en = f"returned after {RETURN_DAYS} days" if late else "unfit for resale"
         sent_back = Said(fr=f"Non remboursable, réexpédié : {why_fr}", en=f"Not refundable, sent back to you: {why_en}")
         return Quote(kind=kind, fees=(Fee(reason=sent_back, amount=RESHIPPING),), deadlines=deadlines)

@@ -63,7 +63,9 @@ def limits_of(policy: Ticketing, clock: Name, level: int) -> Limits:
 
 
 def _minutes(minutes: int | None) -> timedelta | None:
-    return timedelta(minutes=minutes) if minutes is not None else None
+    if minutes is not None:
+        return timedelta(minutes=minutes)
+    return None
 
 
 def working_time(calendar: Calendar, start: datetime, end: datetime) -> timedelta:

@@ -230,7 +230,9 @@ class Clockwork:
         desk = self._desks[ticket.desk]
         told = {"clock": alarm.clock, "level": alarm.level, "kind": alarm.kind, "due_at": alarm.at}
         await store.add_event(unit, number, at=now, who=CLOCK, kind="alarm", changes=told, version=ticket.version)
-        level = alarm.level + 1 if (alarm.clock, alarm.kind) == ("tr", "breach") else None
+        level = None
+        if (alarm.clock, alarm.kind) == ("tr", "breach"):
+            level = alarm.level + 1
         if level is not None and level <= LAST_LEVEL:
             await self._move(unit, ticket, level, now)
         else:

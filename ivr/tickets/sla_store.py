@@ -27,8 +27,12 @@ def running(ticket: Ticket | None) -> Running:
         return {}
     how: tuple[int, Pace] = (ticket.level or FIRST_LEVEL, "always" if ticket.priority == "urgente" else "working")
     if ticket.answered_at is not None:
-        return {} if ticket.status in WAITING else {"tr": how}
-    return {"tmr": how} if ticket.documented_at is not None else {}
+        if ticket.status in WAITING:
+            return {}
+        return {"tr": how}
+    if ticket.documented_at is not None:
+        return {"tmr": how}
+    return {}
 
 
 async def settle(unit: Unit, before: Ticket | None, after: Ticket, *, at: datetime) -> None:

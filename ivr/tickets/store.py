@@ -33,7 +33,9 @@ async def add(unit: Unit, values: Mapping[str, Any]) -> Ticket | None:
         plain["of_account"] = values.get("account_number")
     statement = _insert(unit.dialect, by_account="customer_id" not in values)
     row = (await unit.execute(statement.values(found) if found else statement, plain)).mappings().one_or_none()
-    return Ticket(**row) if row is not None else None
+    if row is not None:
+        return Ticket(**row)
+    return None
 
 
 @cache
@@ -67,7 +69,10 @@ async def of_recent_message(
     """The ticket, while it is open, of the last message that this number left for a department since then, or that this
     phone left where its number is not known."""
     message = t.messages.c
-    mine = message.number == number if number is not None else message.endpoint == endpoint
+    if number is not None:
+        mine = message.number == number
+    else:
+        mine = message.endpoint == endpoint
     left = (message.desk == desk) & (message.department == department) & (message.created_at >= since) & mine
     last = select(message.ticket_number).join(t.tickets).where(left, t.tickets.c.status.in_(OPEN))
     last = last.order_by(message.id.desc()).limit(1)
@@ -234,7 +239,9 @@ async def without_transcript(unit: Unit, since: datetime, without: Sequence[int]
     lacking = t.messages.c.transcript.is_(None) & (t.messages.c.file != "") & t.messages.c.id.not_in(without)
     query = select(t.messages).where(lacking, t.messages.c.created_at > since).order_by(t.messages.c.id).limit(1)
     row = (await unit.execute(query)).mappings().one_or_none()
-    return dict(row) if row is not None else None
+    if row is not None:
+        return dict(row)
+    return None
 
 
 async def put_transcript(unit: Unit, message_id: int, text: str) -> None:
@@ -254,7 +261,9 @@ async def messages(unit: Unit, *, number: int | None = None, message_id: int | N
 
 async def _one(unit: Unit, query: Select[Any], values: Mapping[str, Any] | None = None) -> Ticket | None:
     row = (await unit.execute(query, values)).mappings().one_or_none()
-    return Ticket(**row) if row is not None else None
+    if row is not None:
+        return Ticket(**row)
+    return None
 
 
 async def _dicts(unit: Unit, query: Select[Any]) -> list[dict[str, Any]]:

@@ -27,7 +27,9 @@ def find(folder: Path) -> Path | None:
     if own.exists():
         return own
     found = next((path for name in _NAMES if (path := shutil.which(name))), None)
-    return Path(found) if found is not None else None
+    if found is not None:
+        return Path(found)
+    return None
 
 
 def install(folder: Path, progress: Progress) -> None:

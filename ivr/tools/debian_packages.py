@@ -109,7 +109,9 @@ def _apt_sources() -> str:
 
 def _signed_by() -> str:
     keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-    return f"[signed-by={keyring}] " if keyring.exists() else ""
+    if keyring.exists():
+        return f"[signed-by={keyring}] "
+    return ""
 
 
 def run(command: list[str]) -> None:

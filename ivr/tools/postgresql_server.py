@@ -79,7 +79,9 @@ def find(*sets: Path) -> Programs:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    if text.isdigit():
+        return int(text)
+    return 0
 
 
 def version(programs: Programs) -> int:
@@ -90,7 +92,9 @@ def version(programs: Programs) -> int:
     except (OSError, subprocess.TimeoutExpired):
         return 0
     found = re.search(r"\(PostgreSQL\) (\d+)", out)
-    return int(found[1]) if found else 0
+    if found:
+        return int(found[1])
+    return 0
 
 
 def install(root: Path, progress: Progress) -> Programs:
@@ -166,7 +170,9 @@ class Cluster:
 
     def _last_words(self) -> str:
         log = self.folder / "server.log"
-        return log.read_text(errors="replace")[-500:] if log.exists() else ""
+        if log.exists():
+            return log.read_text(errors="replace")[-500:]
+        return ""
 
     def _reachable(self) -> Path:
         """Return the programs where the user who runs them may go: an embedded set in root's home is copied first."""

@@ -60,7 +60,9 @@ def translations(path: str) -> Mapping[str, Mapping[str, str]]:
 
 def known(language: str | None) -> str:
     """Return the language, or French for one that there are no texts in."""
-    return language if language in LANGUAGES else FIRST
+    if language in LANGUAGES:
+        return language
+    return FIRST
 
 
 def check() -> None:

@@ -185,7 +185,8 @@ def _tell(call: PhoneCall) -> None:
 
 
 def _prompt(one: Heard) -> tuple[str, str, str]:
-    text = (
-        one.text if one.complete else f"{one.text[: max(12, int(len(one.text) * 0.3))]}… ({one.matched_s:.1f} s of it)"
-    )
+    if one.complete:
+        text = one.text
+    else:
+        text = f"{one.text[: max(12, int(len(one.text) * 0.3))]}… ({one.matched_s:.1f} s of it)"
     return one.prompt_id, one.language, text

@@ -174,7 +174,10 @@ class MediaEnd:
         lost = max(0, expected - self._received)
         new_expected, new_lost = expected - self._before[0], lost - self._before[1]
         self._before = (expected, lost)
-        fraction = max(0, min(255, new_lost * 256 // new_expected)) if new_expected > 0 else 0
+        if new_expected > 0:
+            fraction = max(0, min(255, new_lost * 256 // new_expected))
+        else:
+            fraction = 0
         last, since = self._last_report or (0, 0.0)
         delay = int((time.monotonic() - since) * 65536) if last else 0
         block = struct.pack(

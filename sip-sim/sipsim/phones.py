@@ -229,7 +229,10 @@ class Phone:
     def dial(self, target: str, *, caller: Caller | None = None, headers: Mapping[str, str] | None = None) -> PhoneCall:
         """Call a number, or a whole `sip:` URI. `caller` says another From than the phone's own."""
         escaped = target.replace("#", "%23")
-        uri = target if target.startswith("sip:") else f"sip:{escaped}@{self.farm.server}"
+        if target.startswith("sip:"):
+            uri = target
+        else:
+            uri = f"sip:{escaped}@{self.farm.server}"
         from_ = caller.uri() if caller is not None else None
         number = self.farm.command("dial", name=self.name, uri=uri, caller=from_, headers=dict(headers or {}))
         self._taken.add(number)

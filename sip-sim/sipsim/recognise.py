@@ -256,7 +256,9 @@ class Listening:
         sound, offset = self._sounds[number], of * HOP
         self._waves.reached = 0
         value, exact = anchor(self._waves, sound.samples, offset, start, length=SPAN * HOP, reach=HOP)
-        track = follow(self._waves, sound, exact, offset // BLOCK) if value >= HEARD else None
+        track = None
+        if value >= HEARD:
+            track = follow(self._waves, sound, exact, offset // BLOCK)
         if self._waves.reached <= self._waves.length:
             self._followed[number, start, of] = track
         return track
