@@ -301,10 +301,7 @@ class Talk:
     def __init__(self, phone: Handset, invite: Message | None = None) -> None:
         self.phone = phone
         self._invite = invite
-        if invite:
-            self.call_id = invite.header("Call-ID")
-        else:
-            self.call_id = f"{random.getrandbits(96):x}"
+        self.call_id = invite.header("Call-ID") if invite else f"{random.getrandbits(96):x}"
         self.tag = f"{random.getrandbits(48):x}"
         self.stream = Stream()
         self._port = 0

@@ -8,8 +8,8 @@ from tests import house
 LONGEST_FUNCTION = 107
 LONG_FILES = 5
 PROCESS_IMPORTS = 15
-CONDITIONAL_EXPRESSIONS = 17.8
-NESTED = 17
+CONDITIONAL_EXPRESSIONS = 13.0
+NESTED = 8
 
 
 def test_there_is_no_circle() -> None:
