@@ -7,7 +7,7 @@ the provider's. What has an id in a path is looked for in that database first, s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -118,109 +118,118 @@ async def _there(has: Services, column: Column[Any], value: str) -> bool:
         return found.first() is not None
 
 
+@dataclass(frozen=True)
+class _Of:
+    """Conditions on a table's columns, by which a row is a provider's."""
+
+    name: str
+    desks: Mapping[str, Desk]
+
+    def provider(self, c: Any) -> ColumnElement[bool]:
+        found: ColumnElement[bool] = c.provider == self.name
+        return found
+
+    def account(self, c: Any) -> ColumnElement[bool]:
+        found: ColumnElement[bool] = c.limited_to == self.name
+        return found
+
+    def desk(self, c: Any) -> ColumnElement[bool]:
+        found: ColumnElement[bool] = c.desk.in_(tuple(self.desks))
+        return found
+
+    def queue(self, c: Any) -> ColumnElement[bool]:
+        found: ColumnElement[bool] = c.queue.in_([queue for desk in self.desks.values() for queue in desk.queues])
+        return found
+
+    def ticket(self, c: Any) -> ColumnElement[bool]:
+        """A ticket is its customer's provider's, and without a customer its desk's."""
+        customer = _by("customer_id", directory.customers.c.id, self.provider)
+        return or_(customer(c), and_(c.customer_id.is_(None), self.desk(c)))
+
+
+def _by(name: str, key: Column[Any], rule: Rule) -> Rule:
+    """Return the rule for rows that refer by `name` to a row of another table of which `rule` holds."""
+
+    def of_it(c: Any) -> ColumnElement[bool]:
+        # An alias is never taken for a table of the statement around it.
+        other = key.table.alias()
+        found: ColumnElement[bool] = c[name].in_(select(other.c[key.name]).where(rule(other.c)))
+        return found
+
+    return of_it
+
+
+def _nobodys(_: Any) -> ColumnElement[bool]:
+    return false()
+
+
 def rules(provider: str, desks: Mapping[str, Desk]) -> Rules:
-    """Which rows of each table are a provider's. A ticket is its customer's provider's, and without one its desk's."""
-
-    def of_provider(c: Any) -> ColumnElement[bool]:
-        found: ColumnElement[bool] = c.provider == provider
-        return found
-
-    def of_desk(c: Any) -> ColumnElement[bool]:
-        found: ColumnElement[bool] = c.desk.in_(tuple(desks))
-        return found
-
-    def of_queue(c: Any) -> ColumnElement[bool]:
-        found: ColumnElement[bool] = c.queue.in_([queue for desk in desks.values() for queue in desk.queues])
-        return found
-
-    def by(name: str, key: Column[Any], rule: Rule) -> Rule:
-        """Rows that refer by `name` to a row of another table of which a rule holds."""
-
-        def of_it(c: Any) -> ColumnElement[bool]:
-            # An alias is never taken for a table of the statement around it.
-            other = key.table.alias()
-            found: ColumnElement[bool] = c[name].in_(select(other.c[key.name]).where(rule(other.c)))
-            return found
-
-        return of_it
-
-    customer = by("customer_id", directory.customers.c.id, of_provider)
-
-    def of_ticket(c: Any) -> ColumnElement[bool]:
-        return or_(customer(c), and_(c.customer_id.is_(None), of_desk(c)))
-
-    def of_account(c: Any) -> ColumnElement[bool]:
-        found: ColumnElement[bool] = c.limited_to == provider
-        return found
-
-    account = by("account_id", accounts.accounts.c.id, of_account)
-    who = by("who", accounts.accounts.c.name, of_account)
-    call = by("call_id", calls.calls.c.id, of_desk)
-    ticket = by("ticket_number", tickets.tickets.c.number, of_ticket)
-    trace = by("trace_id", calltrace.call_traces.c.id, ticket)
-    incident = by("incident_id", incidents.incidents.c.id, of_desk)
-    work = by("maintenance_id", maintenance.maintenances.c.id, of_desk)
-
-    def nobodys(_: Any) -> ColumnElement[bool]:
-        return false()
-
+    """Return by which rows of each table are a provider's."""
+    of = _Of(provider, desks)
+    account = _by("account_id", accounts.accounts.c.id, of.account)
+    who = _by("who", accounts.accounts.c.name, of.account)
+    call = _by("call_id", calls.calls.c.id, of.desk)
+    ticket = _by("ticket_number", tickets.tickets.c.number, of.ticket)
+    trace = _by("trace_id", calltrace.call_traces.c.id, ticket)
+    incident = _by("incident_id", incidents.incidents.c.id, of.desk)
+    work = _by("maintenance_id", maintenance.maintenances.c.id, of.desk)
     return {
-        accounts.accounts: of_account,
+        accounts.accounts: of.account,
         accounts.account_recovery_codes: account,
         accounts.account_sessions: account,
         accounts.account_tries: None,
         accounts.audit: who,
-        announcements.announcements: of_desk,
-        announcements.announcement_hearings: by("announcement_id", announcements.announcements.c.id, of_desk),
-        callbacks.callbacks: of_desk,
-        callbacks.callback_offers: of_desk,
-        calls.calls: of_desk,
+        announcements.announcements: of.desk,
+        announcements.announcement_hearings: _by("announcement_id", announcements.announcements.c.id, of.desk),
+        callbacks.callbacks: of.desk,
+        callbacks.callback_offers: of.desk,
+        calls.calls: of.desk,
         calls.call_events: call,
         calls.call_legs: call,
         calltrace.call_traces: ticket,
         calltrace.call_trace_evidence: trace,
         calltrace.recommendations: trace,
         # Made of the reports of all providers' customers.
-        calltrace.incident_proposals: nobodys,
-        accounts.api_tokens: of_provider,
+        calltrace.incident_proposals: _nobodys,
+        accounts.api_tokens: of.provider,
         directory.caller_languages: None,
-        directory.contacts: of_provider,
-        directory.customers: of_provider,
+        directory.contacts: of.provider,
+        directory.customers: of.provider,
         directory.directory_changes: None,
-        directory.endpoints: of_provider,
-        directory.numbers: of_provider,
-        directory.partners: of_provider,
-        directory.partner_contacts: by("partner_id", directory.partners.c.id, of_provider),
-        directory.technicians: of_provider,
-        announcements.technician_pins: by("technician_id", directory.technicians.c.id, of_provider),
-        incidents.incidents: of_desk,
+        directory.endpoints: of.provider,
+        directory.numbers: of.provider,
+        directory.partners: of.provider,
+        directory.partner_contacts: _by("partner_id", directory.partners.c.id, of.provider),
+        directory.technicians: of.provider,
+        announcements.technician_pins: _by("technician_id", directory.technicians.c.id, of.provider),
+        incidents.incidents: of.desk,
         incidents.incident_updates: incident,
         incidents.incident_followers: incident,
-        incidents.incident_mailings: by("update_id", incidents.incident_updates.c.id, incident),
+        incidents.incident_mailings: _by("update_id", incidents.incident_updates.c.id, incident),
         listenings.listenings: who,
         mail.mails: ticket,
-        maintenance.maintenances: of_desk,
-        maintenance.maintenance_events: of_desk,
+        maintenance.maintenances: of.desk,
+        maintenance.maintenance_events: of.desk,
         maintenance.maintenance_mailings: work,
         notify.outbox: ticket,
         # Whom nobody may send text messages, and what they cost: the line's.
         notify.opt_outs: None,
         notify.spendings: None,
         notify.webhook_endpoints: None,
-        oncall.emergencies: of_desk,
-        oncall.oncall_events: of_desk,
-        oncall.oncall_overrides: of_desk,
-        oncall.page_calls: by("emergency_id", oncall.emergencies.c.id, of_desk),
+        oncall.emergencies: of.desk,
+        oncall.oncall_events: of.desk,
+        oncall.oncall_overrides: of.desk,
+        oncall.page_calls: _by("emergency_id", oncall.emergencies.c.id, of.desk),
         probing.write_probe: None,
-        provisioning.provisionings: by("phone", directory.endpoints.c.name, of_provider),
-        queueing.queue_roll: of_queue,
+        provisioning.provisionings: _by("phone", directory.endpoints.c.name, of.provider),
+        queueing.queue_roll: of.queue,
         reports.incident_reports: incident,
         reports.report_requests: incident,
-        subscribers.status_subscribers: of_desk,
-        texts.texts: by("emergency_id", oncall.emergencies.c.id, of_desk),
-        tickets.tickets: of_ticket,
-        tickets.messages: of_desk,
-        tickets.solutions: of_desk,
+        subscribers.status_subscribers: of.desk,
+        texts.texts: _by("emergency_id", oncall.emergencies.c.id, of.desk),
+        tickets.tickets: of.ticket,
+        tickets.messages: of.desk,
+        tickets.solutions: of.desk,
         tickets.ticket_alarms: ticket,
         tickets.ticket_events: ticket,
         tickets.ticket_spans: ticket,
