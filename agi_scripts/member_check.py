@@ -10,6 +10,8 @@ from agi_scripts.context import LineContext, member_of
 from ivr.asterisk.contract import ANOTHER, Variable
 from ivr.asterisk.fastagi import AgiSession, CallHungUp
 from ivr.callbacks.channels import part_of
+from ivr.callbacks.model import Callback
+from ivr.calls.model import Call
 from ivr.directory.model import Technician
 from ivr.queueing.member_choice import Candidate, Need, may_ring
 
@@ -31,12 +33,18 @@ async def offered(session: AgiSession, context: LineContext) -> None:
         log.exception("technician choice failed; the queue rings this one", endpoint=endpoint)
 
 
+def _queue_of(held: Callback | None, call: Call | None) -> str | None:
+    if held is not None:
+        return held.queue
+    return call.queue if call is not None else None
+
+
 def _rings(context: LineContext, linkedid: str, endpoint: str) -> bool:
     now = context.line.clock()
     part = part_of(linkedid)
     held = context.line.keeper.get(part.callback) if part is not None else None
     call = context.line.calls.call_of(linkedid) if held is None else None
-    queue = held.queue if held is not None else call.queue if call is not None else None
+    queue = _queue_of(held, call)
     rules = next((desk.queues[queue] for desk in context.desks.values() if queue in desk.queues), None)
     if queue is None or rules is None:
         return True

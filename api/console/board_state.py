@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from api.deps import Services
+from ivr.callbacks.model import Callback
 from ivr.calls import store as call_store
 from ivr.calls.model import Call
 from ivr.desk.load import main_of
@@ -141,13 +142,20 @@ def queue_name(desk: Desk, queue: str, language: str) -> str:
     return queue
 
 
+def _number_of(held: Callback | None, call: Call | None) -> str | None:
+    if held is not None:
+        return held.number
+    return (call.ani or call.endpoint) if call is not None else None
+
+
 def _standing(has: Services, language: str) -> list[Standing]:
     found = []
     for queue, desk in _queues(has):
         for position, place in enumerate(has.watch.places(queue), 1):
             call = has.calls.call_of(place.uniqueid)
             held = has.keeper.get(place.callback) if place.callback else None
-            identity: Mapping[str, Any] = (held.identity if held else call.identity if call else None) or {}
+            about = held or call
+            identity: Mapping[str, Any] = (about.identity if about else None) or {}
             found.append(
                 Standing(
                     position=position,
@@ -156,8 +164,8 @@ def _standing(has: Services, language: str) -> list[Standing]:
                     held=place.callback is not None,
                     customer=name_of(identity, "customer"),
                     partner=name_of(identity, "partner"),
-                    language=held.language if held else call.language if call else None,
-                    number=held.number if held else (call.ani or call.endpoint) if call else None,
+                    language=about.language if about else None,
+                    number=_number_of(held, call),
                     wait_s=has.watch.wait_s(queue, position),
                     call=call.id if call else None,
                 )

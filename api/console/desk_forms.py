@@ -160,7 +160,11 @@ def _box(annotation: Any, value: Value, path: tuple[str, ...], name: str, offere
             joined = _text(value)
         return Box(kind="text", name=name, path=path, value=joined)
     choices = offered.choices(path) or (get_args(inner) if get_origin(inner) is Literal else ())
-    shown: Literal["choice", "number", "text"] = "choice" if choices else "number" if inner in (int, float) else "text"
+    shown: Literal["choice", "number", "text"] = "text"
+    if choices:
+        shown = "choice"
+    elif inner in (int, float):
+        shown = "number"
     return Box(kind=shown, name=name, path=path, value=_text(value), choices=[str(one) for one in choices])
 
 

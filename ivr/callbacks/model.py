@@ -161,10 +161,16 @@ def after_attempt(
     used_up = not ours and callback.attempts - interrupted >= rules.attempts
     if used_up or callback.attempts >= rules.attempts + _OURS_TOO:
         return end(callback, "expired", f"{callback.attempts} attempts, the last: {outcome}", now)
-    pause = timedelta(seconds=0 if crashed else _AGAIN_S if ours else rules.pause_s)
+    pause = timedelta(seconds=_pause_s(rules, ours=ours, crashed=crashed))
     if now + pause >= callback.deadline:
         return end(callback, "expired", f"deadline, the last attempt: {outcome}", now)
     return replace(callback, state="pending", not_before=now + pause, reason=outcome, interrupted=interrupted)
+
+
+def _pause_s(rules: CallbackRules, *, ours: bool, crashed: bool) -> float:
+    if crashed:
+        return 0
+    return _AGAIN_S if ours else rules.pause_s
 
 
 #: Failures on our own side do not use up the customer's attempts, but they have a limit: this many more.

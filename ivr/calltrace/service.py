@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import structlog
 
@@ -157,7 +158,7 @@ class CallTraces:
         source: Source,
         linkedid: str,
         other: str | None,
-        direction: str | None,
+        direction: Literal["out", "in"] | None,
         started: datetime | None,
         packets: list[Packet],
         at: datetime | None = None,
@@ -180,7 +181,7 @@ class CallTraces:
             linkedid=linkedid,
             device=device,
             other=other,
-            direction="out" if direction == "out" else "in" if direction == "in" else None,
+            direction=direction,
             started=started,
             requester=requester_of(identity, number),
             partner=PartnerNotice(name=partner.name, email=partner.email) if partner is not None else None,

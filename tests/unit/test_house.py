@@ -5,11 +5,11 @@ from __future__ import annotations
 from tests import house
 
 #: Not reached yet: no longer, no more than today. Whoever makes one smaller writes the smaller number here.
-LONGEST_FUNCTION = 107
+LONGEST_FUNCTION = 80
 LONG_FILES = 5
 PROCESS_IMPORTS = 15
 CONDITIONAL_EXPRESSIONS = 13.0
-NESTED = 8
+NESTED = 0
 
 
 def test_there_is_no_circle() -> None:
