@@ -124,5 +124,7 @@ def affected_of_csv(csv: str | bytes, book: Book, region: str, provider: str = M
 
 def _of_row(error: BadInput) -> BadInput:
     row, column = error.facts.get("row"), error.facts.get("column")
-    field = "body" if row is None else f"line {row}" + (f", {column}" if column else "")
+    field = "body"
+    if row is not None:
+        field = ", ".join(str(part) for part in (f"line {row}", column) if part)
     return BadInput(field=field, problem=error.problem, mend=error.mend)

@@ -86,7 +86,7 @@ async def _route(unit: Unit, ticket: Ticket, *, at: datetime, policy: Ticketing)
         return ticket
     ticket = await _write(unit, ticket, "routed", values, at=at, why=found.why)
     if "partner_id" in values and found.partner is not None:
-        email = partner_email(ticket, found.partner, found.why)
+        email = partner_email(ticket, found.partner, found.cause)
         if email is not None:
             await put_email(unit, email, at=at)
     return ticket

@@ -16,6 +16,7 @@ from ivr.directory.model import Partner
 from ivr.notify.outbox import Email
 from ivr.tickets.kinds import Missing
 from ivr.tickets.model import Status, Ticket
+from ivr.tickets.routing import Cause
 from ivr.tickets.service_requests import Quote, Said
 from ivr.tickets.sla import Alarm
 
@@ -29,6 +30,7 @@ _FRENCH = str.maketrans({",": "\u00a0", ".": ","})
 _STAFF = wording.texts("tickets.staff")
 _ALARMS = wording.texts("tickets.alarms")
 _FACTS = wording.texts("tickets.facts")
+_CAUSES = wording.texts("tickets.causes", get_args(Cause))
 
 
 def step_email(
@@ -98,13 +100,13 @@ def answer_email(ticket: Ticket, answer: str) -> Email | None:
     return _to_requester(ticket, answer)
 
 
-def partner_email(ticket: Ticket, partner: Partner, why: str) -> Email | None:
+def partner_email(ticket: Ticket, partner: Partner, cause: Cause) -> Email | None:
     """Tells a partner that a ticket is theirs; None when no address is known."""
     if partner.email is None:
         return None
     language = wording.known(partner.language)
     words = _STAFF[language]
-    lines = [words["partner"].format(number=ticket.number, why=why), "", *_facts(ticket, language)]
+    lines = [words["partner"].format(number=ticket.number, why=_CAUSES[language][cause]), "", *_facts(ticket, language)]
     subject = words["partner-subject"].format(number=ticket.number, about=ticket.service or ticket.kind)
     return _email(ticket, partner.email, subject, lines, language)
 

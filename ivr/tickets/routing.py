@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ivr.desk.ticketing import Role, Ticketing
 from ivr.directory.model import Partner
@@ -13,6 +13,8 @@ from ivr.directory.model import Partner
 FIRST_LEVEL = 1
 #: Network operations centre or engineering: there is none above.
 LAST_LEVEL = 4
+#: Why a ticket is a partner's, or stays ours.
+Cause = Literal["elite", "kind", "programming", "on-site", "installation", "support"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,7 @@ class Route:
 
     partner: Partner | None
     level: int
+    cause: Cause
     why: str
 
 
@@ -28,27 +31,29 @@ def route(policy: Ticketing, ticket: Mapping[str, Any], partner: Partner | None)
     """Return where a ticket (its fields by name) goes; `partner` is its account's. A level it has reached is kept."""
     level = ticket["level"] or FIRST_LEVEL
     if policy.routing.elite_to_partner and partner is not None and partner.tier == "elite":
-        return Route(partner=partner, level=level, why="the account's partner is Élite")
-    why = _partners_business(policy, ticket)
-    if why is None:
-        return Route(partner=None, level=level, why="support")
+        return Route(partner=partner, level=level, cause="elite", why="the account's partner is Élite")
+    business = _partners_business(policy, ticket)
+    if business is None:
+        return Route(partner=None, level=level, cause="support", why="support")
+    cause, why = business
     if partner is not None:
-        return Route(partner=partner, level=level, why=why)
+        return Route(partner=partner, level=level, cause=cause, why=why)
     raised = max(level, policy.routing.to_partner.level_without_partner)
-    return Route(partner=None, level=raised, why=f"{why}; the account has no partner")
+    return Route(partner=None, level=raised, cause=cause, why=f"{why}; the account has no partner")
 
 
-def _partners_business(policy: Ticketing, ticket: Mapping[str, Any]) -> str | None:
+def _partners_business(policy: Ticketing, ticket: Mapping[str, Any]) -> tuple[Cause, str] | None:
+    """Return why a ticket is a partner's business, as a cause and in words for its history."""
     rule = policy.routing.to_partner
     if ticket["kind"] in rule.kinds:
-        return f"kind {ticket['kind']}"
+        return "kind", f"kind {ticket['kind']}"
     minutes, most = ticket["programming_min"], rule.programming_over_min
     if most is not None and minutes is not None and minutes > most:
-        return f"{minutes} minutes of programming"
+        return "programming", f"{minutes} minutes of programming"
     if rule.on_site and ticket["on_site"]:
-        return "a visit on site"
+        return "on-site", "a visit on site"
     if rule.installation and ticket["installation"]:
-        return "knowledge of the installation"
+        return "installation", "knowledge of the installation"
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from ivr.desk.schema import Desk
 from ivr.desk.ticketing import Ticketing
 from ivr.directory.model import Partner
+from ivr.tickets.emails import partner_email
 from ivr.tickets.routing import may_ask, route
 from tests.unit.tickets.conftest import ticket
 
@@ -45,6 +47,14 @@ def test_ov16_ov17(
     found = route(omnivigil.tickets, vars(ticket(**fields)), partner)
     assert (found.partner, found.level) == (to, level)
     assert found.why
+
+
+def test_a_partner_reads_why_in_their_own_words() -> None:
+    for language, words in (("fr", "vous est confié (une visite sur place"), ("en", "(a visit on site is needed)")):
+        partner = replace(ELITE, email="partner@example.com", language=language)
+        email = partner_email(ticket(), partner, "on-site")
+        assert email is not None
+        assert words in email.body
 
 
 def test_a_desk_without_rules_keeps_its_tickets() -> None:
