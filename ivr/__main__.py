@@ -8,46 +8,40 @@ import os
 import re
 import socket
 import sys
-import tempfile
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ivr import VERSION
+from ivr.cli.accounts import app as account_commands
+from ivr.cli.backup import backup, restore
 from ivr.cli.directory import app as directory_commands
+from ivr.cli.doctor import doctor
+from ivr.cli.options import (
+    AgiOption,
+    AmiOption,
+    DatabaseOption,
+    HttpOption,
+    RtpOption,
+    SipOption,
+    StateOption,
+    UserOption,
+    database_of,
+    settings_of,
+)
 from ivr.cli.persons import app as person_commands
+from ivr.cli.pin import pin
 from ivr.cli.tokens import app as token_commands
-from ivr.clock import require_aware, system_clock
 from ivr.errors import BadInput, OmnivigilError
-from ivr.settings import Address, Settings, database_url_of
+from ivr.settings import Address, Settings
 from ivr.trunks import Trunk
 
 REPOSITORY = Path(__file__).parents[1]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False)
-
-StateOption = Annotated[Path, typer.Option("--state", help="Folder for everything the line keeps.")]
-SipOption = Annotated[str, typer.Option("--sip", metavar="HOST:PORT", help="Where phones and trunks call.")]
-HttpOption = Annotated[str, typer.Option("--http", metavar="HOST:PORT", help="Where the API answers.")]
-AgiOption = Annotated[str, typer.Option("--agi", metavar="HOST:PORT", help="Internal: the service's FastAGI port.")]
-AmiOption = Annotated[str, typer.Option("--ami", metavar="HOST:PORT", help="Internal: Asterisk's manager port.")]
-RtpOption = Annotated[str, typer.Option("--rtp", metavar="FIRST-LAST", help="UDP ports for media.")]
-DatabaseOption = Annotated[
-    str | None,
-    typer.Option(
-        "--database-url",
-        envvar="OMNIVIGIL_DATABASE_URL",
-        show_envvar=True,
-        metavar="postgresql://…",
-        help="PostgreSQL instead of SQLite in the state folder; with a password, better by the environment.",
-    ),
-]
-
 
 #: What a shell sets when it wants a command completed.
 _COMPLETE = "_OMNIVIGIL_COMPLETE"
@@ -72,53 +66,6 @@ def _private(
     """What a command writes into a state folder is its owner's only."""
     if context.invoked_subcommand not in _OPEN_TO_ALL:
         os.umask(0o077)
-
-
-UserOption = Annotated[
-    str | None,
-    typer.Option("--user", envvar="OMNIVIGIL_USER", help="Started as root: become this user, without any rights."),
-]
-
-
-def _database(url: str | None) -> str | None:
-    if url:
-        return database_url_of(url)
-    return None
-
-
-def settings_of(
-    state: Path, sip: str, http: str, agi: str, ami: str, rtp: str, now: str | None, demo: bool
-) -> Settings:
-    """The settings that the options say; raises BadInput that names the option."""
-    return Settings(
-        state=state.resolve(),
-        sip=Address.parse(sip, field="--sip"),
-        http=Address.parse(http, field="--http"),
-        agi=Address.parse(agi, field="--agi"),
-        ami=Address.parse(ami, field="--ami"),
-        rtp=_ports(rtp),
-        clock_shift_s=_shift(now),
-        demo=demo,
-    )
-
-
-def _ports(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
-    first, last = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 1023 < first < last < 65536:
-        raise BadInput(field="--rtp", problem=f"{text!r} is not a range of ports", mend="write it as 10000-12000")
-    return first, last
-
-
-def _shift(now: str | None) -> float:
-    if now is None:
-        return 0.0
-    try:
-        start = require_aware(datetime.fromisoformat(now))
-    except ValueError as error:
-        mend = "write it as 2026-12-25T10:00:00-05:00"
-        raise BadInput(field="--now", problem=str(error), mend=mend) from error
-    return (start - system_clock()).total_seconds()
 
 
 @app.command()
@@ -182,7 +129,7 @@ def up(  # noqa: PLR0913 - each is an option of the command
         rtp_timeout_s=rtp_timeout,
         rtp_from_anywhere=rtp_from_anywhere,
         homer=Address.parse(homer, field="--homer") if homer else None,
-        database=_database(database),
+        database=database_of(database),
     )
     run(settings, console, asterisk=with_asterisk, user=user)
 
@@ -395,276 +342,14 @@ def serve(
     uvloop.run(serve_line(Settings.read(settings_file), heartbeat_fd))
 
 
-@app.command()
-def doctor(  # noqa: PLR0913 - each is an option of the command
-    state: StateOption = Path("var"),
-    sip: SipOption = "127.0.0.1:5060",
-    http: HttpOption = "127.0.0.1:8080",
-    agi: AgiOption = "127.0.0.1:4573",
-    ami: AmiOption = "127.0.0.1:5038",
-    rtp: RtpOption = "10000-12000",
-    database: DatabaseOption = None,
-    ics: Annotated[Path | None, typer.Option(help="Tell what the line makes of a calendar; change nothing.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Tell what the line makes of a list; change nothing.")] = None,
-    mail: Annotated[Path | None, typer.Option(help="Tell what the line makes of an e-mail; change nothing.")] = None,
-) -> None:
-    """Say what is missing, and how to mend it; of a line that runs, with what it runs with."""
-    from dataclasses import replace
-
-    from ivr.asterisk import runtime
-    from ivr.cli.preflight import findings
-    from ivr.process import control
-
-    settings = replace(settings_of(state, sip, http, agi, ami, rtp, None, True), database=_database(database))
-    running = asyncio.run(control.running_settings(settings.state))
-    pid, settings = running if running is not None else (None, settings)
-    if ics is not None or csv is not None:
-        raise typer.Exit(0 if _samples(settings, ics, csv) else 1)
-    if mail is not None:
-        raise typer.Exit(0 if asyncio.run(_mail_sample(settings, mail)) else 1)
-    found = findings(settings, runtime.folders(settings.state), running=pid)
-    table = Table("", "what", "state", "mend")
-    for one in found:
-        if one.well:
-            mark = "[green]✓[/]"
-        elif one.remark:
-            mark = "[yellow]•[/]"
-        else:
-            mark = "[red]✗[/]"
-        table.add_row(mark, one.what, one.state, "" if one.well else one.mend)
-    console.print(table)
-    raise typer.Exit(0 if all(one.well or one.remark for one in found) else 1)
-
-
-def _samples(settings: Settings, ics: Path | None, csv: Path | None) -> bool:
-    """Say what the line makes of files; whether it can use them."""
-    from ivr.cli import samples
-    from ivr.prepare import load
-
-    desk = next(iter(load(settings)[0].values()))
-    well = True
-    for path in (ics, csv):
-        if path is None:
-            continue
-        try:
-            data = path.read_bytes()
-            if path is ics:
-                told = samples.of_calendar(data, desk, system_clock())
-            else:
-                told = samples.of_list(data, desk.region)
-            for line in told:
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
-        except BadInput as error:
-            well = False
-            for line in samples.problems(error):
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
-        except OSError as error:
-            raise BadInput(field="file", problem=f"cannot be read: {error}", mend="name a file") from error
-    return well
-
-
-async def _mail_sample(settings: Settings, path: Path) -> bool:
-    """Say what the line makes of an e-mail; whether it can read it."""
-    from ivr.mail import dry_run
-    from ivr.mail.contents import Unreadable
-    from ivr.migrations.run import migrate
-    from ivr.notify import config
-    from ivr.prepare import load
-    from ivr.store.engine import open_store
-
-    try:
-        content = await asyncio.to_thread(path.read_bytes)
-    except OSError as error:
-        raise BadInput(field="file", problem=f"cannot be read: {error}", mend="name a file") from error
-    with tempfile.TemporaryDirectory() as folder:
-        # The database of a line that never ran would be made by looking into it.
-        there = settings.database is not None or await asyncio.to_thread((settings.state / "omnivigil.sqlite3").is_file)
-        store = open_store(settings.database_url if there else f"sqlite+aiosqlite:///{folder}/empty.sqlite3")
-        if not there:
-            await migrate(store)
-        try:
-            notices = config.read(os.environ, demo=settings.demo)
-            told, well = await dry_run.of_mail(content, store, load(settings)[0], notices, settings.clock), True
-        except Unreadable as error:
-            told, well = list(dry_run.of_unreadable(content, error)), False
-        finally:
-            await store.close()
-    if not there:
-        console.print("There is no database yet: nobody is known, and no ticket.")
-    for line in told:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    return well
-
-
+app.command()(doctor)
 app.add_typer(token_commands, name="token")
 
 
-@app.command()
-def pin(
-    endpoint: Annotated[str, typer.Argument(help="The technician's phone, as 7001.")],
-    state: StateOption = Path("var"),
-    database: DatabaseOption = None,
-) -> None:
-    """Set the PIN with which a technician may record announcements (*58). It is asked for, and shown nowhere."""
-    from ivr.announcements.pins import check_pin, hashed, put_pin
-    from ivr.directory.lookup import Directory
-    from ivr.migrations.run import migrate
-    from ivr.store.engine import open_store
-
-    async def keep(pin_hash: str) -> None:
-        store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
-        try:
-            await migrate(store)
-            directory = Directory(store)
-            await directory.reload()
-            technician = directory.technician(endpoint)
-            if technician is None:
-                mend = "give the phone of a technician of the directory"
-                raise BadInput(field="endpoint", problem="this is not a technician's phone", mend=mend)
-            async with store.unit() as unit:
-                await put_pin(unit, technician.id, pin_hash)
-        finally:
-            await store.close()
-
-    asyncio.run(keep(hashed(check_pin(typer.prompt("PIN", hide_input=True, confirmation_prompt=True)))))
-
-
-@app.command()
-def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; readable by you only.")],
-    state: StateOption = Path("var"),
-    database: DatabaseOption = None,
-) -> None:
-    """Write all that the line keeps into one file, while it runs or not."""
-    from ivr.backup import create
-
-    folder = state.resolve()
-    url = create.database_of(folder, _database(database))
-    made = asyncio.run(create.make(file.resolve(), state=folder, url=url, now=system_clock()))
-    size = file.stat().st_size / 1e6
-    console.print(f"{file}: {len(made.members)} files, {size:.1f} MB, {made.database} of revision {made.revision}")
-
-
-@app.command()
-def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What backup wrote.")],
-    state: Annotated[Path | None, typer.Option("--state", help="A new folder, which then is the line's.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Only look the file through; nothing is written.")] = False,
-    database_only: Annotated[
-        bool, typer.Option("--database-only", help="Put back the database of a state folder that has none.")
-    ] = False,
-    database: DatabaseOption = None,
-) -> None:
-    """Make a line out of a backup, in a new folder; `up --state` then runs it."""
-    from ivr.backup import restore as backup_restore
-
-    if check:
-        found = asyncio.run(backup_restore.check(file.resolve()))
-    elif state is None:
-        raise BadInput(field="--state", problem="is missing", mend="name a new folder, or give --check")
-    else:
-        url = _database(database)
-        found = asyncio.run(
-            backup_restore.restore(file.resolve(), state=state.resolve(), url=url, database_only=database_only)
-        )
-    made = found.manifest
-    told = f"omnivigil {made.version}, {made.database} of revision {made.revision}, {len(made.members)} files"
-    console.print(f"{file}: of {made.created_at}; {told}; whole")
-    for missing in found.missing:
-        console.print(f"  named by a row, and not there: {missing}", style="red", markup=False)
-    raise typer.Exit(1 if check and found.missing else 0)
-
-
-accounts = typer.Typer(no_args_is_help=True, help="Accounts of the console.")
-app.add_typer(accounts, name="account")
-
-
-@accounts.command("add")
-def add_account(
-    name: Annotated[str, typer.Argument(help="What they sign in with.")],
-    role: Annotated[str, typer.Option(help="technician, ops, manager, partner or administrator.")],
-    partner: Annotated[str | None, typer.Option(help="Whose portal it is, by name.")] = None,
-    phone: Annotated[str | None, typer.Option(help="The technician's phone, as 7001.")] = None,
-    provider: Annotated[
-        str | None, typer.Option(help="The one provider whose line it sees and changes; every provider's without it.")
-    ] = None,
-    state: StateOption = Path("var"),
-    database: DatabaseOption = None,
-) -> None:
-    """Let somebody sign in to the console. The password is asked for, and shown nowhere."""
-    from ivr.cli import accounts as commands
-    from ivr.migrations.run import migrate
-    from ivr.store.engine import open_store
-
-    async def keep(password: str) -> None:
-        store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
-        try:
-            await migrate(store)
-            await commands.add(
-                store,
-                name=name,
-                role=role,
-                partner=partner,
-                phone=phone,
-                provider=provider,
-                password=password,
-                at=system_clock(),
-            )
-        finally:
-            await store.close()
-
-    commands.check(name=name, role=role)
-    asyncio.run(keep(typer.prompt("Password", hide_input=True, confirmation_prompt=True)))
-
-
-@accounts.command("reset-second-factor")
-def reset_second_factor(
-    name: Annotated[str, typer.Argument(help="What they sign in with.")],
-    state: StateOption = Path("var"),
-    database: DatabaseOption = None,
-) -> None:
-    """Ask an account for no codes any more: its phone and recovery codes are lost, or the key in secrets.json is."""
-    import getpass
-
-    from ivr.accounts import second_factor_admin
-    from ivr.migrations.run import migrate
-    from ivr.store.engine import open_store
-
-    async def reset() -> None:
-        store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
-        try:
-            await migrate(store)
-            await second_factor_admin.reset(store, name, who=getpass.getuser(), at=system_clock())
-        finally:
-            await store.close()
-
-    asyncio.run(reset())
-
-
-@accounts.command("reset-password")
-def reset_password(
-    name: Annotated[str, typer.Argument(help="What they sign in with.")],
-    state: StateOption = Path("var"),
-    database: DatabaseOption = None,
-) -> None:
-    """Give an account another password and print it, once; it must be changed at the next sign-in."""
-    import getpass
-
-    from ivr.accounts import second_factor_admin
-    from ivr.migrations.run import migrate
-    from ivr.store.engine import open_store
-
-    async def reset() -> str:
-        store = open_store(Settings(state=state.resolve(), database=_database(database)).database_url)
-        try:
-            await migrate(store)
-            return await second_factor_admin.reset_password(store, name, who=getpass.getuser(), at=system_clock())
-        finally:
-            await store.close()
-
-    print(asyncio.run(reset()))  # noqa: T201 - what the command is for
-
-
+app.command()(pin)
+app.command()(backup)
+app.command()(restore)
+app.add_typer(account_commands, name="account")
 app.add_typer(person_commands, name="person")
 app.add_typer(directory_commands, name="directory")
 
@@ -696,7 +381,7 @@ def hear(
     """Tell, without a phone, what a caller would hear, step by step."""
     from ivr.cli.hear import hear_call
 
-    settings = Settings(state=state.resolve(), desks=desks.resolve() if desks else None, database=_database(database))
+    settings = Settings(state=state.resolve(), desks=desks.resolve() if desks else None, database=database_of(database))
     hear_call(console, dial=dial, caller=from_, at=at, presses=press or [], settings=settings)
 
 

@@ -1,52 +1,101 @@
-"""`./omnivigil account add`: names of partners and phones are those of the directory."""
+"""`./omnivigil account add|reset-second-factor|reset-password`."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+from pathlib import Path
+from typing import Annotated
 
-from ivr.accounts.api_tokens import check_provider_name
-from ivr.accounts.model import check_name, check_password, check_role
-from ivr.accounts.passwords import hashed
-from ivr.accounts.sign_in import create_account
-from ivr.directory.lookup import Directory
-from ivr.errors import BadInput
-from ivr.store.engine import Store
+import typer
 
+from ivr.cli.options import DatabaseOption, StateOption, database_of
+from ivr.clock import system_clock
+from ivr.settings import Settings
 
-def check(*, name: str, role: str) -> None:
-    """What can be said before a password is asked for. Raises BadInput."""
-    check_name(name)
-    check_role(role)
+app = typer.Typer(no_args_is_help=True, help="Accounts of the console.")
 
 
-async def add(
-    store: Store,
-    *,
-    name: str,
-    role: str,
-    partner: str | None,
-    phone: str | None,
-    provider: str | None,
-    password: str,
-    at: datetime,
+@app.command("add")
+def add_account(
+    name: Annotated[str, typer.Argument(help="What they sign in with.")],
+    role: Annotated[str, typer.Option(help="technician, ops, manager, partner or administrator.")],
+    partner: Annotated[str | None, typer.Option(help="Whose portal it is, by name.")] = None,
+    phone: Annotated[str | None, typer.Option(help="The technician's phone, as 7001.")] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="The one provider whose line it sees and changes; every provider's without it.")
+    ] = None,
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
 ) -> None:
-    """Enter a new account; with a `provider` it sees that one's line only. Raises BadInput, StoreUnavailable."""
-    book = await Directory(store).reload()
-    if provider is not None:
-        book = book.only(check_provider_name(provider))
-    whose = book.partner_named(partner) if partner is not None else None
-    if phone is not None and book.technician(phone) is None:
-        mend = "give the phone of a technician of the directory"
-        raise BadInput(field="phone", problem="this is not a technician's phone", mend=mend)
-    password_hash = hashed(check_password(password, name))
-    async with store.unit() as unit:
-        await create_account(
-            unit,
-            name=name,
-            role=role,
-            password_hash=password_hash,
-            at=at,
-            partner_id=whose.id if whose is not None else None,
-            endpoint=phone,
-            limited_to=whose.provider if whose is not None else provider,
-        )
+    """Let somebody sign in to the console. The password is asked for, and shown nowhere."""
+    from ivr.cli import account_adding
+    from ivr.migrations.run import migrate
+    from ivr.store.engine import open_store
+
+    async def keep(password: str) -> None:
+        store = open_store(Settings(state=state.resolve(), database=database_of(database)).database_url)
+        try:
+            await migrate(store)
+            await account_adding.add(
+                store,
+                name=name,
+                role=role,
+                partner=partner,
+                phone=phone,
+                provider=provider,
+                password=password,
+                at=system_clock(),
+            )
+        finally:
+            await store.close()
+
+    account_adding.check(name=name, role=role)
+    asyncio.run(keep(typer.prompt("Password", hide_input=True, confirmation_prompt=True)))
+
+
+@app.command("reset-second-factor")
+def reset_second_factor(
+    name: Annotated[str, typer.Argument(help="What they sign in with.")],
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
+) -> None:
+    """Ask an account for no codes any more: its phone and recovery codes are lost, or the key in secrets.json is."""
+    import getpass
+
+    from ivr.accounts import second_factor_admin
+    from ivr.migrations.run import migrate
+    from ivr.store.engine import open_store
+
+    async def reset() -> None:
+        store = open_store(Settings(state=state.resolve(), database=database_of(database)).database_url)
+        try:
+            await migrate(store)
+            await second_factor_admin.reset(store, name, who=getpass.getuser(), at=system_clock())
+        finally:
+            await store.close()
+
+    asyncio.run(reset())
+
+
+@app.command("reset-password")
+def reset_password(
+    name: Annotated[str, typer.Argument(help="What they sign in with.")],
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
+) -> None:
+    """Give an account another password and print it, once; it must be changed at the next sign-in."""
+    import getpass
+
+    from ivr.accounts import second_factor_admin
+    from ivr.migrations.run import migrate
+    from ivr.store.engine import open_store
+
+    async def reset() -> str:
+        store = open_store(Settings(state=state.resolve(), database=database_of(database)).database_url)
+        try:
+            await migrate(store)
+            return await second_factor_admin.reset_password(store, name, who=getpass.getuser(), at=system_clock())
+        finally:
+            await store.close()
+
+    print(asyncio.run(reset()))  # noqa: T201 - what the command is for

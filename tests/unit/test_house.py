@@ -6,7 +6,7 @@ from tests import house
 
 #: Not reached yet: no longer, no more than today. Whoever makes one smaller writes the smaller number here.
 LONGEST_FUNCTION = 80
-LONG_FILES = 5
+LONG_FILES = 4
 PROCESS_IMPORTS = 15
 CONDITIONAL_EXPRESSIONS = 13.0
 NESTED = 0
