@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 import structlog
@@ -17,6 +18,9 @@ from ivr.queueing.member_choice import Candidate, Need, may_ring
 
 log = structlog.get_logger()
 
+#: Asterisk's question may overtake its own word that the caller joined a queue: looks for that word, and between them.
+_LOOKS, _LOOK_S = 25, 0.02
+
 
 async def offered(session: AgiSession, context: LineContext) -> None:
     """On the technician's channel, before it rings; the argument is the linkedid of who waits.
@@ -25,12 +29,24 @@ async def offered(session: AgiSession, context: LineContext) -> None:
     """
     endpoint = member_of(session)
     try:
-        if endpoint is not None and not _rings(context, session.args[0], endpoint):
+        if endpoint is None:
+            return
+        await _joined(context, session.args[0])
+        if not _rings(context, session.args[0], endpoint):
             await session.set_variable(Variable.NEXT, ANOTHER)
     except CallHungUp:
         return
     except Exception:
         log.exception("technician choice failed; the queue rings this one", endpoint=endpoint)
+
+
+async def _joined(context: LineContext, linkedid: str) -> None:
+    """Wait until the record says in which queue a caller stands; not for a call that it does not know."""
+    for _ in range(_LOOKS):
+        call = context.line.calls.call_of(linkedid)
+        if call is None or call.queue is not None:
+            return
+        await asyncio.sleep(_LOOK_S)
 
 
 def _queue_of(held: Callback | None, call: Call | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -161,6 +162,20 @@ class TestWhomAQueueRings:
         held = f"cb-{one.id}-000000-near"
         assert not await rings(house, held, "7001")
         assert await rings(house, held, "7002")
+
+    async def test_asterisk_asks_before_its_word_that_the_caller_joined(self, house: House) -> None:
+        """Its events and its questions come by two connections."""
+        waits = await self.english(house)
+        call = house.call(waits)
+        house.leaves(waits)
+        call.queue = None
+        asked = asyncio.create_task(rings(house, waits.uniqueid, "7001"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not asked.done()
+        house.joins(waits)
+        house.context.line.calls.queued(call.id, house.clock.now, queue="support")
+        assert not await asked
 
     @pytest.mark.parametrize("linkedid", ["nobodys.1", "", "cb-0123456789abcdef-000000-near"])
     async def test_for_whom_nobody_knows_it_rings(self, house: House, linkedid: str) -> None:
