@@ -25,6 +25,10 @@ FOUND_AGAIN = 0.85
 _DRIFT = 8
 #: How far a jitter buffer may slip at once, in samples: 0.1 s.
 _SLIP = RATE // 10
+#: How long a line may stand still within a sound, in samples: 0.4 s. Asterisk goes on where it was, that much later.
+_GAP = 2 * RATE // 5
+#: After that much, so many blocks together must fit, and this well; and so many were heard before.
+_AFTER_GAP, _SURE_AGAIN, _KNOWN = 4, 0.95, 4
 #: A sound is given up after more than this many blocks of speech without it: lost packets and slips spoil no more.
 _PATIENCE = 2
 #: What of a sound is quieter than this, in 16-bit values, says nothing.
@@ -196,9 +200,18 @@ class _Walk:
                 value, moved = self._waves.correlate(around, start + first, _SLIP)
                 if value < FOUND_AGAIN:
                     lost += 1
-                    if lost > _PATIENCE:
+                    if lost <= _PATIENCE:
+                        continue
+                    value, moved = self._after_a_gap(at, start)
+                    if value < _SURE_AGAIN:
                         break
-                    continue
             lost = 0
             start += moved
             self.values[block], self.starts[block] = value, start
+
+    def _after_a_gap(self, at: int, start: int) -> tuple[float, int]:
+        """Look for the sound where it would go on if the line had stood still; 0 where too little of it was heard."""
+        piece = self._samples[at : at + _AFTER_GAP * BLOCK]
+        if np.count_nonzero(self.values) < _KNOWN or len(piece) < _AFTER_GAP * BLOCK:
+            return 0.0, 0
+        return self._waves.correlate(piece, start + at, _GAP)

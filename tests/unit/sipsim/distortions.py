@@ -63,3 +63,9 @@ def slipping(samples: Samples, *moments_s: float) -> Samples:
         parts.append(samples[last:at])
         last = at + 160 if number % 2 == 0 else at - 160
     return np.concatenate([*parts, samples[last:]])
+
+
+def standing_still(samples: Samples, at_s: float, for_s: float) -> Samples:
+    """A line that stood still within a sound, and then went on where it was."""
+    at = int(at_s * RATE)
+    return np.concatenate([samples[:at], np.zeros(int(for_s * RATE), samples.dtype), samples[at:]])

@@ -9,7 +9,7 @@ from sipsim.matching import Sound
 from sipsim.recognise import Heard, Recogniser
 from sipsim.voices import babble
 
-from tests.unit.sipsim.distortions import call, losing, silence, slipping, through
+from tests.unit.sipsim.distortions import call, losing, silence, slipping, standing_still, through
 
 #: What every sound of the made-up line begins with that shares a beginning.
 _SHARED = babble(100, 2.0)
@@ -108,6 +108,15 @@ def test_slips_of_a_jitter_buffer_change_nothing(recogniser: Recogniser) -> None
     heard = recogniser.recognise(slipping(recording, 2.21, 4.0, 5.5, 9.33))
     assert _said(heard) == [("menu", "fr", True), ("menu", "en", True)]
     assert [one.start_s for one in heard] == pytest.approx([0.7, 8.18], abs=0.06)
+
+
+@pytest.mark.parametrize("for_s", [0.13, 0.265, 0.39])
+@pytest.mark.parametrize("at_s", [1.5, 3.0, 5.0])
+def test_a_line_that_stood_still_was_heard_to_the_end(recogniser: Recogniser, at_s: float, for_s: float) -> None:
+    """A machine without time for Asterisk: a caller hears a gap, and all of the prompt."""
+    recording = call(silence(0.7), SOUNDS["menu"].samples, silence(0.5), SOUNDS["welcome"].samples, silence(1))
+    heard = recogniser.recognise(standing_still(recording, at_s, for_s))
+    assert _said(heard) == [("menu", "fr", True), ("welcome", "fr", True)]
 
 
 def test_a_recording_that_begins_late_still_tells_the_prompt(recogniser: Recogniser) -> None:
