@@ -106,7 +106,8 @@ def _person(name: str, after_s: float, folder: Path) -> Answering:
 
 @app.command()
 def answer(
-    as_: Annotated[str, typer.Option("--as", help="A technician's phone of the demo, such as 7001.")] = "7001",
+    as_: Annotated[str, typer.Option("--as", help="A technician's phone, such as 7001 of the demo.")] = "7001",
+    password: Annotated[str | None, typer.Option(help="Of the phone; else the demo's.")] = None,
     after: Annotated[float, typer.Option(help="Ring for this many seconds first.")] = 2.0,
     seconds: Annotated[float, typer.Option(help="Be there for this long.")] = 600.0,
     login: Annotated[
@@ -120,7 +121,7 @@ def answer(
         how = _person(as_, after, Path(folder))
         try:
             with PhoneFarm(Path(folder), server=server, recogniser=_recogniser(state)) as farm:
-                phone = farm.phone(as_, password=f"demo-{as_}", answering=how).register()
+                phone = farm.phone(as_, password=password or f"demo-{as_}", answering=how).register()
                 if login:
                     log_in(phone)
                 console.print(f"{as_} is there; Ctrl-C ends it")
