@@ -98,7 +98,8 @@ class _Stages:
 
     def __init__(self, repository: Path) -> None:
         self._repository = repository
-        self._took: list[tuple[str, float]] = []
+        #: Names, and seconds; in the order in which they ended.
+        self.took: list[tuple[str, float]] = []
         #: Of the first that failed, or 0.
         self.code = 0
 
@@ -129,15 +130,15 @@ class _Stages:
                 output.seek(0)
                 sys.stdout.write(output.read().decode(errors="replace"))
                 sys.stdout.flush()
-        self._ended(name, began, row.code)
+        self._ended(name, began, row.code, row.over)
 
-    def _ended(self, name: str, began: float, code: int) -> None:
-        self._took.append((name, time.monotonic() - began))
+    def _ended(self, name: str, began: float, code: int, over: float | None = None) -> None:
+        self.took.append((name, (over or time.monotonic()) - began))
         self.code = self.code or code
 
     def tell(self) -> None:
         """Print how long each stage took, those beside another included."""
-        for name, seconds in self._took:
+        for name, seconds in self.took:
             console.print(f"{seconds // 60:4.0f} min {seconds % 60:2.0f} s  {name}")
 
 
@@ -150,13 +151,16 @@ class _Row(threading.Thread):
         self._now: subprocess.Popen[bytes] | None = None
         self._given_up = False
         self.code = 0
+        #: When the last command ended, by the monotonic clock; None while one runs.
+        self.over: float | None = None
 
     def run(self) -> None:
         for words in self._commands:
             if self._given_up or self.code != 0:
-                return
+                break
             self._now = subprocess.Popen(words, cwd=self._folder, stdout=self._output, stderr=self._output)
             self.code = self._now.wait()
+        self.over = time.monotonic()
 
     def end(self) -> None:
         """End what still runs; nothing more begins."""

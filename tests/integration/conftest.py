@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,11 +19,13 @@ from ivr.store.engine import Store, open_store
 from ivr.tickets import messages
 from tests.integration.databases import (
     KINDS,
+    SQLITE_FOLDERS,
     Compiled,
     Database,
     Filling,
     PostgresServer,
     SqliteFiles,
+    forget_left,
     postgres_server,
     quick_folder,
 )
@@ -58,7 +61,8 @@ async def _threads_end() -> AsyncIterator[None]:
 
 @pytest.fixture(scope="session")
 def sqlite_files() -> Iterator[SqliteFiles]:
-    with tempfile.TemporaryDirectory(prefix="ov-sqlite-", dir=quick_folder()) as folder:
+    forget_left(quick_folder())
+    with tempfile.TemporaryDirectory(prefix=f"{SQLITE_FOLDERS}{os.getpid()}-", dir=quick_folder()) as folder:
         yield SqliteFiles(Path(folder))
 
 

@@ -36,6 +36,8 @@ T = TypeVar("T")
 KINDS = tuple(os.environ.get("OMNIVIGIL_TEST_DATABASES", "sqlite,postgresql").split(","))
 #: Bytes that the databases of a run, of all its processes, may come to.
 _ROOM = 2 * 1024**3
+#: Folders of SQLite databases: this, and the process whose they are.
+SQLITE_FOLDERS = "ov-sqlite-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +238,14 @@ def quick_folder() -> Path:
     memory = Path("/dev/shm")  # noqa: S108
     roomy = os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free >= _ROOM
     return memory if roomy else Path(tempfile.gettempdir())
+
+
+def forget_left(folder: Path) -> None:
+    """Remove what killed runs left: folders in memory whose process is gone."""
+    for left in folder.glob(f"{SQLITE_FOLDERS}*"):
+        pid = left.name.removeprefix(SQLITE_FOLDERS).partition("-")[0]
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 class Compiled:

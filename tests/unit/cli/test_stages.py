@@ -41,3 +41,18 @@ def test_who_interrupts_leaves_nothing_running(tmp_path: Path) -> None:
     hour = python("import time; time.sleep(3600)")
     with pytest.raises(KeyboardInterrupt), stages.beside("an hour", [hour, hour]):
         raise KeyboardInterrupt
+
+
+def test_what_ran_beside_took_as_long_as_it_ran(tmp_path: Path) -> None:
+    """Not as long as what it ran beside."""
+    stages = _Stages(tmp_path)
+    pid = tmp_path / "pid"
+    short = f"import os; open({str(pid)!r} + '.partial', 'w').write(str(os.getpid())); "
+    short += f"os.rename({str(pid)!r} + '.partial', {str(pid)!r})"
+    long = f"import os, time; path = {str(pid)!r}\n"
+    long += "while not os.path.exists(path) or os.path.exists('/proc/' + open(path).read()): time.sleep(0.01)\n"
+    long += "time.sleep(1)"
+    with stages.beside("short", [python(short)]):
+        stages.run("long", python(long))
+    took = dict(stages.took)
+    assert took["short"] < took["long"]
