@@ -28,7 +28,7 @@ _SLIP = RATE // 10
 #: How long a line may stand still within a sound, in samples: 0.4 s. Asterisk goes on where it was, that much later.
 _GAP = 2 * RATE // 5
 #: After that much, so many blocks together must fit, and this well; and so many were heard before.
-_AFTER_GAP, _SURE_AGAIN, _KNOWN = 4, 0.95, 4
+_AFTER_GAP, _SURE_AGAIN, _KNOWN = 4, 0.95, 7
 #: A sound is given up after more than this many blocks of speech without it: lost packets and slips spoil no more.
 _PATIENCE = 2
 #: What of a sound is quieter than this, in 16-bit values, says nothing.
@@ -202,8 +202,8 @@ class _Walk:
                     lost += 1
                     if lost <= _PATIENCE:
                         continue
-                    value, moved = self._after_a_gap(at, start)
-                    if value < _SURE_AGAIN:
+                    value, moved = self._after_a_gap(at, start) if blocks.step > 0 else (0.0, 0)
+                    if value < _SURE_AGAIN or moved < 0:
                         break
             lost = 0
             start += moved
