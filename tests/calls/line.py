@@ -149,6 +149,11 @@ def wait_for(look: Callable[[], T | None], what: str, within_s: float = _COMES_S
         time.sleep(max(0.1, 2 * (time.monotonic() - began)))
 
 
+def after_menu(heard: list[Heard]) -> list[str]:
+    """What was said once the menu was left; of the menu itself, which a key cut, too little may have been heard."""
+    return [one for one in prompts(heard) if one not in ("welcome", "language-offer", "menu")]
+
+
 def prompts(heard: list[Heard]) -> list[str]:
     """The ids of what was heard, in order."""
     return [one.prompt_id for one in heard]

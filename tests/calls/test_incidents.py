@@ -18,7 +18,7 @@ from sipsim.records import Answering
 
 from tests.calls import short_voice
 from tests.calls.conftest import registered
-from tests.calls.line import OPEN, Line, hear, prompts, running_line, wait_for
+from tests.calls.line import OPEN, Line, after_menu, hear, prompts, running_line, wait_for
 
 NUMBER = "18446664844"
 FIRST = {
@@ -116,15 +116,13 @@ async def test_in_full_once_then_briefly_on_later_calls_too(farm: PhoneFarm, lin
     async with RawCall(line.server, NUMBER, "15145550301") as call:
         await entering(call, known, "2")
         await asyncio.to_thread(hear, known, call.heard, "incident-follow")
-        heard = prompts(known.recognise(call.heard()))
-        assert heard[heard.index("menu") + 1 :][:1] == ["announcement-brief"]
+        assert after_menu(known.recognise(call.heard()))[:1] == ["announcement-brief"]
     update(line, one, "resolved", OVER)
     fresh = knowing(line, shipped)
     async with RawCall(line.server, NUMBER, "15145550301") as call:
         await entering(call, fresh, "2")
         await asyncio.to_thread(hear, fresh, call.heard, "queue-wait")
-        heard = prompts(fresh.recognise(call.heard()))
-        assert heard[heard.index("menu") + 1 :] == ["announcement", "queue-wait"]
+        assert after_menu(fresh.recognise(call.heard())) == ["announcement", "queue-wait"]
 
 
 @pytest.mark.smoke
