@@ -91,21 +91,21 @@ async def test_an_independent_witness_sees_the_same(
     open_line.api("PUT", "/v1/queues/support/members/7001")
     number = ani()
     with Witness(open_line.ami, secret=secret) as witness:
+
+        def stands() -> bool:
+            return number in [row["CallerIDNum"] for row in witness.waiting("support")]
+
         async with RawCall(open_line.server, NUMBER, number) as call:
             await asyncio.to_thread(hear, known_prompts, call.heard, "menu")
             await call.press("2")
-            waiting = await asyncio.to_thread(
-                witness.wait_until, lambda: witness.waiting("support") or None, "a caller in the queue", 20
-            )
-            assert [row["CallerIDNum"] for row in waiting] == [number]
+            # Callers of other tests may stand there too, for a moment.
+            await asyncio.to_thread(witness.wait_until, lambda: stands() or None, "the caller in the queue", 20)
             members = await asyncio.to_thread(witness.members, "support")
             assert [row["Location"] for row in members] == ["PJSIP/7001"]
             told = open_line.api("GET", "/v1/queues/support")
-            assert [one["ani"] for one in told["waiting"]] == [number]
+            assert [one["ani"] for one in told["waiting"]].count(number) == 1
             assert [one["endpoint"] for one in told["members"]] == ["7001"]
-        await asyncio.to_thread(
-            witness.wait_until, lambda: True if not witness.waiting("support") else None, "an empty queue", 20
-        )
+        await asyncio.to_thread(witness.wait_until, lambda: None if stands() else True, "that the caller is gone", 20)
 
 
 def test_a_customer_cannot_log_in(farm: PhoneFarm, known_prompts: Recogniser, open_line: Line) -> None:
