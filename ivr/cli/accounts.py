@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ivr.cli.options import DatabaseOption, StateOption, database_of
+from ivr.cli.database import with_store
+from ivr.cli.options import DatabaseOption, StateOption, settings_in
 from ivr.clock import system_clock
-from ivr.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Accounts of the console.")
 
@@ -29,28 +28,24 @@ def add_account(
 ) -> None:
     """Let somebody sign in to the console. The password is asked for, and shown nowhere."""
     from ivr.cli import account_adding
-    from ivr.migrations.run import migrate
-    from ivr.store.engine import open_store
-
-    async def keep(password: str) -> None:
-        store = open_store(Settings(state=state.resolve(), database=database_of(database)).database_url)
-        try:
-            await migrate(store)
-            await account_adding.add(
-                store,
-                name=name,
-                role=role,
-                partner=partner,
-                phone=phone,
-                provider=provider,
-                password=password,
-                at=system_clock(),
-            )
-        finally:
-            await store.close()
+    from ivr.store.engine import Store
 
     account_adding.check(name=name, role=role)
-    asyncio.run(keep(typer.prompt("Password", hide_input=True, confirmation_prompt=True)))
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+
+    async def keep(store: Store) -> None:
+        await account_adding.add(
+            store,
+            name=name,
+            role=role,
+            partner=partner,
+            phone=phone,
+            provider=provider,
+            password=password,
+            at=system_clock(),
+        )
+
+    with_store(settings_in(state, database), keep)
 
 
 @app.command("reset-second-factor")
@@ -63,18 +58,12 @@ def reset_second_factor(
     import getpass
 
     from ivr.accounts import second_factor_admin
-    from ivr.migrations.run import migrate
-    from ivr.store.engine import open_store
+    from ivr.store.engine import Store
 
-    async def reset() -> None:
-        store = open_store(Settings(state=state.resolve(), database=database_of(database)).database_url)
-        try:
-            await migrate(store)
-            await second_factor_admin.reset(store, name, who=getpass.getuser(), at=system_clock())
-        finally:
-            await store.close()
+    async def reset(store: Store) -> None:
+        await second_factor_admin.reset(store, name, who=getpass.getuser(), at=system_clock())
 
-    asyncio.run(reset())
+    with_store(settings_in(state, database), reset)
 
 
 @app.command("reset-password")
@@ -87,15 +76,9 @@ def reset_password(
     import getpass
 
     from ivr.accounts import second_factor_admin
-    from ivr.migrations.run import migrate
-    from ivr.store.engine import open_store
+    from ivr.store.engine import Store
 
-    async def reset() -> str:
-        store = open_store(Settings(state=state.resolve(), database=database_of(database)).database_url)
-        try:
-            await migrate(store)
-            return await second_factor_admin.reset_password(store, name, who=getpass.getuser(), at=system_clock())
-        finally:
-            await store.close()
+    async def reset(store: Store) -> str:
+        return await second_factor_admin.reset_password(store, name, who=getpass.getuser(), at=system_clock())
 
-    print(asyncio.run(reset()))  # noqa: T201 - what the command is for
+    print(with_store(settings_in(state, database), reset))  # noqa: T201 - what the command is for

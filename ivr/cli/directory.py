@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pwd
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,9 +15,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from ivr.cli.database import with_store
+from ivr.cli.options import DatabaseOption, StateOption, database_of, user_name
 from ivr.clock import system_clock
 from ivr.errors import AllBadInput, BadInput
-from ivr.settings import Settings, database_url_of
+from ivr.settings import Settings
 
 if TYPE_CHECKING:
     from ivr.directory.bulk_import import Plan
@@ -34,8 +35,6 @@ app = typer.Typer(
 _console = Console(highlight=False)
 _aside = Console(highlight=False, stderr=True)
 
-State = Annotated[Path, typer.Option("--state", help="Folder for everything the line keeps.")]
-Database = Annotated[str | None, typer.Option("--database-url", envvar="OMNIVIGIL_DATABASE_URL", show_envvar=True)]
 Provider = Annotated[str | None, typer.Option("--provider", help="Whose entries; the main desk's company by itself.")]
 Desks = Annotated[Path | None, typer.Option(help="Folder of desk files; by itself those of the line's last start.")]
 French = Annotated[bool, typer.Option("--french", help="Headings in French. Both are read.")]
@@ -57,8 +56,8 @@ def import_(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking, where nobody can be asked.")] = False,
     provider: Provider = None,
     desks: Desks = None,
-    state: State = Path("var"),
-    database: Database = None,
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
 ) -> None:
     """Enter what the files say, all or nothing. What they do not name stays as it is, unless --prune."""
     from ivr.directory import files
@@ -99,8 +98,8 @@ def export(
     french: French = False,
     provider: Provider = None,
     desks: Desks = None,
-    state: State = Path("var"),
-    database: Database = None,
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
 ) -> None:
     """Write the directory into files that spreadsheets open and `import` takes. Secrets are not in them."""
     from ivr.directory import bulk_import, files
@@ -168,7 +167,9 @@ async def _import(
         kept = _keep(beside, plan.secrets) if plan.secrets else None
         try:
             with _progress() as said:
-                await bulk_import.carry_out(store, plan, by=_who(), at=system_clock(), source="command line", said=said)
+                await bulk_import.carry_out(
+                    store, plan, by=user_name(), at=system_clock(), source="command line", said=said
+                )
         except BaseException as error:
             # A phone that is not there has no secret either.
             if kept is not None:
@@ -297,30 +298,9 @@ def _before(state: Path) -> Settings | None:
     return None
 
 
-def _who() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
 def _with_store(state: Path, database: str | None, act: Callable[[Store], Awaitable[T]]) -> T:
-    from ivr.migrations.run import migrate
-    from ivr.store.engine import open_store
-
     before = _before(state)
     given = before.database if before is not None else None
-    if database:
-        given = database_url_of(database)
-    settings = Settings(state=state.resolve(), database=given)
+    settings = Settings(state=state.resolve(), database=database_of(database) or given)
     settings.state.mkdir(parents=True, exist_ok=True)
-
-    async def run() -> T:
-        store = open_store(settings.database_url)
-        try:
-            await migrate(store)
-            return await act(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
+    return with_store(settings, act)

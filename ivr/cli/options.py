@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +41,19 @@ def database_of(url: str | None) -> str | None:
     if url:
         return database_url_of(url)
     return None
+
+
+def settings_in(state: Path, database: str | None) -> Settings:
+    """Return the settings of a command that needs only the folder and the database. Raises BadInput."""
+    return Settings(state=state.resolve(), database=database_of(database))
+
+
+def user_name() -> str:
+    """Return who runs the command, for the record: by name, or by number where the machine knows none."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def settings_of(

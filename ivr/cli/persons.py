@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from ivr.cli.database import with_store
+from ivr.cli.options import DatabaseOption, StateOption, settings_in, user_name
 from ivr.clock import system_clock
-from ivr.settings import Settings, database_url_of
+
+if TYPE_CHECKING:
+    from ivr.persons.search import Folders
+    from ivr.store.engine import Store
 
 T = TypeVar("T")
 
@@ -24,8 +27,6 @@ _console = Console(highlight=False)
 Numbers = Annotated[list[str] | None, typer.Option("--number", help="A telephone number of theirs.")]
 Emails = Annotated[list[str] | None, typer.Option("--email", help="An e-mail address of theirs.")]
 Names = Annotated[list[str] | None, typer.Option("--name", help="Their whole name, as it is written in tickets.")]
-State = Annotated[Path, typer.Option("--state", help="Folder for everything the line keeps.")]
-Database = Annotated[str | None, typer.Option("--database-url", envvar="OMNIVIGIL_DATABASE_URL", show_envvar=True)]
 
 
 @app.command("list")
@@ -33,13 +34,12 @@ def list_(
     number: Numbers = None,
     email: Emails = None,
     name: Names = None,
-    state: State = Path("var"),
-    database: Database = None,
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
 ) -> None:
     """Count what there is about a person, by table."""
     from ivr.persons import search
     from ivr.persons.selectors import wanted
-    from ivr.store.engine import Store
 
     asked = wanted(numbers=number or (), emails=email or (), names=name or ())
 
@@ -60,8 +60,8 @@ def export(
     email: Emails = None,
     name: Names = None,
     to: Annotated[Path, typer.Option("--to", metavar="FILE.zip", help="Where to write it.")] = Path("person.zip"),
-    state: State = Path("var"),
-    database: Database = None,
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
 ) -> None:
     """Write what there is about a person into a ZIP: JSON, voice messages, recordings, e-mails."""
     from ivr.accounts import store as audit
@@ -69,7 +69,6 @@ def export(
     from ivr.persons import export as persons_export
     from ivr.persons import search
     from ivr.persons.selectors import wanted
-    from ivr.store.engine import Store
 
     asked = wanted(numbers=number or (), emails=email or (), names=name or ())
     if to.exists():
@@ -81,7 +80,7 @@ def export(
             line = await audit.note(
                 unit,
                 at=at,
-                who=_who(),
+                who=user_name(),
                 source="command line",
                 action="person.export",
                 subject=asked.masked,
@@ -104,20 +103,19 @@ def erase(
     email: Emails = None,
     name: Names = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    state: State = Path("var"),
-    database: Database = None,
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
 ) -> None:
     """Erase who a person was, everywhere; what happened stays in the figures. Export first: nothing comes back."""
     from ivr.persons import erasure, search
     from ivr.persons.selectors import wanted
-    from ivr.store.engine import Store
 
     asked = wanted(numbers=number or (), emails=email or (), names=name or ())
     if not yes:
         typer.confirm("Nothing comes back. Erase?", abort=True)
 
     async def remove(store: Store, folders: search.Folders) -> erasure.Erased:
-        return await erasure.erase(store, asked, folders, at=system_clock(), who=_who())
+        return await erasure.erase(store, asked, folders, at=system_clock(), who=user_name())
 
     done = _with_store(state, database, remove)
     for what, count in done.rows.items():
@@ -128,28 +126,11 @@ def erase(
     _console.print("Logs keep what they say for the days of keep.logs_days; backups as long as you keep them.")
 
 
-def _who() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
-def _with_store(state: Path, database: str | None, act: Callable[..., Awaitable[T]]) -> T:
+def _with_store(state: Path, database: str | None, act: Callable[[Store, Folders], Awaitable[T]]) -> T:
     from ivr.asterisk.folders import Folders as Below
-    from ivr.migrations.run import migrate
     from ivr.persons.search import Folders
-    from ivr.store.engine import open_store
 
-    settings = Settings(state=state.resolve(), database=database_url_of(database) if database else None)
+    settings = settings_in(state, database)
     below = Below.below(settings)
-
-    async def run() -> T:
-        store = open_store(settings.database_url)
-        try:
-            await migrate(store)
-            return await act(store, Folders(messages=below.messages, mails=settings.mails, recordings=below.recordings))
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
+    folders = Folders(messages=below.messages, mails=settings.mails, recordings=below.recordings)
+    return with_store(settings, lambda store: act(store, folders))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from ivr.cli.options import DatabaseOption, StateOption, database_of
+from ivr.cli.database import with_store
+from ivr.cli.options import DatabaseOption, StateOption, settings_in
 from ivr.errors import BadInput
-from ivr.settings import Settings
 
 console = Console(highlight=False)
 
@@ -24,22 +23,18 @@ def pin(
     """Set the PIN with which a technician may record announcements (*58). It is asked for, and shown nowhere."""
     from ivr.announcements.pins import check_pin, hashed, put_pin
     from ivr.directory.lookup import Directory
-    from ivr.migrations.run import migrate
-    from ivr.store.engine import open_store
+    from ivr.store.engine import Store
 
-    async def keep(pin_hash: str) -> None:
-        store = open_store(Settings(state=state.resolve(), database=database_of(database)).database_url)
-        try:
-            await migrate(store)
-            directory = Directory(store)
-            await directory.reload()
-            technician = directory.technician(endpoint)
-            if technician is None:
-                mend = "give the phone of a technician of the directory"
-                raise BadInput(field="endpoint", problem="this is not a technician's phone", mend=mend)
-            async with store.unit() as unit:
-                await put_pin(unit, technician.id, pin_hash)
-        finally:
-            await store.close()
+    pin_hash = hashed(check_pin(typer.prompt("PIN", hide_input=True, confirmation_prompt=True)))
 
-    asyncio.run(keep(hashed(check_pin(typer.prompt("PIN", hide_input=True, confirmation_prompt=True)))))
+    async def keep(store: Store) -> None:
+        directory = Directory(store)
+        await directory.reload()
+        technician = directory.technician(endpoint)
+        if technician is None:
+            mend = "give the phone of a technician of the directory"
+            raise BadInput(field="endpoint", problem="this is not a technician's phone", mend=mend)
+        async with store.unit() as unit:
+            await put_pin(unit, technician.id, pin_hash)
+
+    with_store(settings_in(state, database), keep)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -14,9 +12,10 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from ivr.accounts.api_tokens import SCOPES
+from ivr.cli.database import with_store
+from ivr.cli.options import DatabaseOption, StateOption, settings_in
 from ivr.clock import system_clock
 from ivr.errors import BadInput
-from ivr.settings import Settings, database_url_of
 
 T = TypeVar("T")
 
@@ -37,9 +36,6 @@ app = typer.Typer(
 )
 _console = Console(highlight=False)
 
-State = Annotated[Path, typer.Option("--state", help="Folder for everything the line keeps.")]
-Database = Annotated[str | None, typer.Option("--database-url", envvar="OMNIVIGIL_DATABASE_URL", show_envvar=True)]
-
 
 @app.command()
 def make(
@@ -56,8 +52,8 @@ def make(
         str | None, typer.Option("--provider", help="Good for this provider's directory only, as a desk file names it.")
     ] = None,
     days: Annotated[int | None, typer.Option("--days", help="Good for so many days; without, until revoked.")] = None,
-    state: State = Path("var"),
-    database: Database = None,
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
 ) -> None:
     """Make a token for the API and print it, once: only its digest is kept."""
     from ivr.accounts.api_tokens import check_provider, check_token_name, create_token, end_of
@@ -72,7 +68,7 @@ def make(
         async with store.unit() as unit:
             return await create_token(unit, called, scopes, now, expires_at=ends, provider=provider)
 
-    print(_with_store(state, database, create))  # noqa: T201 - what the command is for
+    print(with_store(settings_in(state, database), create))  # noqa: T201 - what the command is for
 
 
 def _scopes(asked: list[str], *, read_only: bool, persons: bool, provider: str | None) -> list[str]:
@@ -96,7 +92,7 @@ def _scopes(asked: list[str], *, read_only: bool, persons: bool, provider: str |
 
 
 @app.command("list")
-def list_(state: State = Path("var"), database: Database = None) -> None:
+def list_(state: StateOption = Path("var"), database: DatabaseOption = None) -> None:
     """The tokens that are not revoked: what each may do, when it was last used, and until when it is good."""
     from ivr.accounts.api_tokens import Token, every
     from ivr.store.engine import Store
@@ -107,7 +103,7 @@ def list_(state: State = Path("var"), database: Database = None) -> None:
 
     table = Table("name", "scopes", "provider", "made", "last used", "good until")
     table.columns[1].overflow = "fold"
-    for one in _with_store(state, database, look):
+    for one in with_store(settings_in(state, database), look):
         if one.expires_at is not None:
             ends = f"{one.expires_at:%Y-%m-%d %H:%M}"
         else:
@@ -129,8 +125,8 @@ def list_(state: State = Path("var"), database: Database = None) -> None:
 @app.command()
 def revoke(
     name: Annotated[str, typer.Argument(help="The token's name; every token of this name goes.")],
-    state: State = Path("var"),
-    database: Database = None,
+    state: StateOption = Path("var"),
+    database: DatabaseOption = None,
 ) -> None:
     """Make every token of a name worthless. A running line takes them no more within 5 seconds."""
     from ivr.accounts import store as audit
@@ -153,21 +149,4 @@ def revoke(
             await audit.noted(unit, line, 200)
             return count
 
-    _console.print(f"revoked: {_with_store(state, database, end)}", markup=False)
-
-
-def _with_store(state: Path, database: str | None, act: Callable[..., Awaitable[T]]) -> T:
-    from ivr.migrations.run import migrate
-    from ivr.store.engine import open_store
-
-    settings = Settings(state=state.resolve(), database=database_url_of(database) if database else None)
-
-    async def run() -> T:
-        store = open_store(settings.database_url)
-        try:
-            await migrate(store)
-            return await act(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
+    _console.print(f"revoked: {with_store(settings_in(state, database), end)}", markup=False)
