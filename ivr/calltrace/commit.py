@@ -23,6 +23,7 @@ from ivr.tickets import sla_store
 from ivr.tickets import store as ticket_store
 from ivr.tickets.automation import judge
 from ivr.tickets.intake import Notice
+from ivr.tickets.intake_commit import values_of
 
 LINE = "line"
 #: What is locked while proposals of incidents change.
@@ -169,7 +170,6 @@ async def _led(unit: Unit, intake: TraceIntake, route: Route) -> dict[str, Any]:
 
 
 def _ticket_values(intake: TraceIntake) -> dict[str, Any]:
-    requester = intake.requester
     local = (intake.started or intake.at).astimezone(ZoneInfo(intake.notice.timezone))
     example = {
         "date": local.date().isoformat(),
@@ -186,16 +186,8 @@ def _ticket_values(intake: TraceIntake) -> dict[str, Any]:
         "language": intake.language,
         "reference": intake.reference,
         "intake_key": intake.key,
-        "customer_id": directory.existing_customer(requester.customer_id),
-        "contact_id": directory.existing_contact(requester.contact_id),
         "incident_id": intake.incident_id,
-        "requester_name": requester.name,
-        "requester_phone": requester.phone,
-        "requester_email": requester.email,
-        "account_number": requester.account_number,
-        "account_name": requester.account_name,
-        "account_address": requester.account_address,
-        "account_phone": requester.account_phone,
+        **values_of(intake.requester),
         "observed": emails.summary(intake, intake.notice.language),
         "examples": [example],
         "version": 1,

@@ -129,9 +129,7 @@ async def patch(  # noqa: PLR0913 - a record of them would be made only to be ta
     await unit.alone("directory")
     region = known.region if known is not None else "CA"
     key = check_key(kind, key, region)
-    before = await queries.get(unit, provider, kind, key)
-    if before is None:
-        raise EntryNotFound(entry=f"{ONE_OF[kind]} {key}")
+    before = await _there(unit, provider, kind, key)
     entry = read_entry(kind, merged(before.entry.model_dump(mode="json"), changes), region)
     return await put(
         unit, provider, kind, key, entry, by=by, at=at, source=source, expected_etag=expected_etag, bus=bus, known=known
@@ -169,9 +167,7 @@ async def delete(  # noqa: PLR0913 - a record of them would be made only to be t
     An account's last administrator goes with the account.
     """
     await unit.alone("directory")
-    before = await queries.get(unit, provider, kind, key)
-    if before is None:
-        raise EntryNotFound(entry=f"{ONE_OF[kind]} {key}")
+    before = await _there(unit, provider, kind, key)
     _expect(before, expected_etag)
     edit = StoredEdit(provider, key, before, known, unit)
     if still := await WRITERS[kind].uses(edit):
@@ -187,9 +183,7 @@ async def uses(unit: Unit, provider: str, kind: Kind, key: str, *, known: Known 
 
     Raises EntryNotFound, StoreUnavailable.
     """
-    before = await queries.get(unit, provider, kind, key)
-    if before is None:
-        raise EntryNotFound(entry=f"{ONE_OF[kind]} {key}")
+    before = await _there(unit, provider, kind, key)
     return tuple(await WRITERS[kind].uses(StoredEdit(provider, key, before, known, unit)))
 
 
@@ -206,15 +200,20 @@ async def renew_secret(
 ) -> str:
     """A phone's new secret, told this once; the old one is worthless. Raises EntryNotFound, StoreUnavailable."""
     await unit.alone("directory")
-    before = await queries.get(unit, provider, "phones", name)
-    if before is None:
-        raise EntryNotFound(entry=f"phone {name}")
+    before = await _there(unit, provider, "phones", name)
     _expect(before, expected_etag)
     secret = new_secret()
     table = t.endpoints
     await unit.execute(update(table).where(table.c.name == name).values(ha1=ha1(name, secret)))
     await _note(unit, provider, "phones", name, "put", by=by, at=at, source=source, bus=bus, fields=("secret",))
     return secret
+
+
+async def _there(unit: Unit, provider: str, kind: Kind, key: str) -> Found:
+    found = await queries.get(unit, provider, kind, key)
+    if found is None:
+        raise EntryNotFound(entry=f"{ONE_OF[kind]} {key}")
+    return found
 
 
 def _expect(before: Found | None, expected_etag: str | None) -> None:

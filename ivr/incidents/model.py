@@ -138,19 +138,29 @@ def what_of(services: Iterable[Mapping[str, str]], language: str) -> str:
     return last
 
 
-def checked_texts(
-    texts: Mapping[str, str], languages: Sequence[str], *, stage: Stage, services: Iterable[Mapping[str, str]]
+def in_every_language(
+    texts: Mapping[str, str], languages: Sequence[str], drafted: Callable[[str], str]
 ) -> dict[str, str]:
-    """An update's texts as they will be read and said. Raises BadInput, with a draft for a language that is missing."""
+    """Return texts as they will be read and said, in each language of a desk and in no other.
+
+    Raises BadInput that names the language; LanguageMissing, with what `drafted` says, for one that is missing.
+    """
     for language in texts:
         if language not in languages:
             mend = f"give only: {', '.join(languages)}"
             raise BadInput(field=f"texts.{language}", problem="the desk does not speak this language", mend=mend)
     for language in languages:
         if not texts.get(language, "").strip():
-            mend = f"say it in this language too, for example: {draft(stage, services, language)}"
+            mend = f"say it in this language too, for example: {drafted(language)}"
             raise LanguageMissing(field=f"texts.{language}", problem="is missing", mend=mend)
     return {language: spoken_text(f"texts.{language}", texts[language]) for language in languages}
+
+
+def checked_texts(
+    texts: Mapping[str, str], languages: Sequence[str], *, stage: Stage, services: Iterable[Mapping[str, str]]
+) -> dict[str, str]:
+    """An update's texts as they will be read and said. Raises BadInput, with a draft for a language that is missing."""
+    return in_every_language(texts, languages, lambda language: draft(stage, services, language))
 
 
 def updated(incident: Incident, update: Update) -> Incident:

@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
 from ivr import wording
-from ivr.announcements.model import spoken_text
 from ivr.clock import require_aware
 from ivr.errors import BadInput
-from ivr.incidents.model import Impact, LanguageMissing, what_of
+from ivr.incidents.model import Impact, in_every_language, what_of
 
 Kind = Literal["planned", "emergency"]
 State = Literal["scheduled", "in_progress", "completed", "cancelled"]
@@ -91,15 +90,7 @@ def checked_texts(
 ) -> dict[str, str]:
     """The texts as they will be read and said. Raises BadInput, with a draft for a language that is missing."""
     names = list(services)
-    for language in texts:
-        if language not in languages:
-            mend = f"give only: {', '.join(languages)}"
-            raise BadInput(field=f"texts.{language}", problem="the desk does not speak this language", mend=mend)
-    for language in languages:
-        if not texts.get(language, "").strip():
-            mend = f"say it in this language too, for example: {draft(kind, names, language)}"
-            raise LanguageMissing(field=f"texts.{language}", problem="is missing", mend=mend)
-    return {language: spoken_text(f"texts.{language}", texts[language]) for language in languages}
+    return in_every_language(texts, languages, lambda language: draft(kind, names, language))
 
 
 def check_window(starts_at: datetime, ends_at: datetime, now: datetime, *, began: bool = False) -> None:

@@ -11,7 +11,7 @@ from ivr.events import EventBus
 from ivr.notify.outbox import put_email
 from ivr.store.engine import Unit
 from ivr.tickets import sla_store, store
-from ivr.tickets.intake import Intake, VoiceMessage
+from ivr.tickets.intake import Intake, Requester, VoiceMessage
 from ivr.tickets.message_email import message_email
 from ivr.tickets.model import Ticket
 
@@ -77,8 +77,23 @@ async def _of_same_caller(unit: Unit, intake: Intake) -> Ticket | None:
     )
 
 
+def values_of(requester: Requester) -> dict[str, Any]:
+    """Return the columns of a ticket that say whose it is."""
+    return {
+        # A request may have waited on disk while its customer was removed.
+        "customer_id": directory.existing_customer(requester.customer_id),
+        "contact_id": directory.existing_contact(requester.contact_id),
+        "requester_name": requester.name,
+        "requester_phone": requester.phone,
+        "requester_email": requester.email,
+        "account_number": requester.account_number,
+        "account_name": requester.account_name,
+        "account_address": requester.account_address,
+        "account_phone": requester.account_phone,
+    }
+
+
 def _values(intake: Intake) -> dict[str, Any]:
-    requester = intake.requester
     return {
         "kind": "request",
         "status": "new",
@@ -89,17 +104,8 @@ def _values(intake: Intake) -> dict[str, Any]:
         "reference": intake.reference,
         "intake_key": intake.key,
         "call_id": intake.call_id,
-        # A request may have waited on disk while its customer was removed.
-        "customer_id": directory.existing_customer(requester.customer_id),
-        "contact_id": directory.existing_contact(requester.contact_id),
         "incident_id": intake.incident_id,
-        "requester_name": requester.name,
-        "requester_phone": requester.phone,
-        "requester_email": requester.email,
-        "account_number": requester.account_number,
-        "account_name": requester.account_name,
-        "account_address": requester.account_address,
-        "account_phone": requester.account_phone,
+        **values_of(intake.requester),
         "promised_at": intake.promise.until,
         "version": 1,
         "created_at": intake.at,
