@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -37,7 +37,7 @@ from ivr.oncall.service import Emergencies
 from ivr.queueing.duty import Duty, Member, QueueMembers
 from ivr.queueing.places import Places
 from ivr.reports.service import Reports
-from ivr.settings import Address, Settings
+from ivr.settings import Address
 from ivr.store.engine import Store
 from ivr.subscriptions.service import Subscribers
 from ivr.tickets.service import Tickets
@@ -103,10 +103,6 @@ class Waiting(Protocol):
         """The estimate for a position, in seconds; None when nobody is there to answer."""
 
 
-async def _none_known(_: Iterable[str]) -> Mapping[str, bool]:
-    return {}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything the routers need."""
@@ -136,20 +132,20 @@ class Services:
     traces: CallTraces
     recordings: Recordings
     #: Whether calls can go out by the trunk.
-    trunk: bool = False
+    trunk: bool
     #: The desk files, which can be taken into force anew; None where nothing reads any.
     desk_files: DeskFiles | None = None
     #: Rings the first phone and then, for whoever answers it, the second. Raises Unavailable.
     connect_phones: Callable[[str, str], Awaitable[None]]
     #: Which of these phones are registered now; those that Asterisk does not tell of are left out.
-    registered: Callable[[Iterable[str]], Awaitable[Mapping[str, bool]]] = _none_known
+    registered: Callable[[Iterable[str]], Awaitable[Mapping[str, bool]]]
     #: Where phones register.
-    sip: Address = Settings.sip
+    sip: Address
     #: Encrypts the secrets of second factors.
-    seal: Seal = field(default_factory=Seal.passing)
-    notices: NoticeConfig = field(default_factory=NoticeConfig)
+    seal: Seal
+    notices: NoticeConfig
     #: Folder of the e-mails as they came in.
-    mails: Path = Path("mails")
+    mails: Path
     #: Whose they are only, as `api.provider_scope` makes them; None for every provider's.
     provider: str | None = None
     #: What every desk of the line is dialled by and speaks, where `desks` are one provider's.
